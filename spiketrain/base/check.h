@@ -1,0 +1,55 @@
+// Errors by whose fault they are.  The library throws; only the command line prints and exits.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace spiketrain {
+
+/// The caller's mistake (shape, option, incompatible parts).  Says what was expected, what came, what to do.  Exit 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// A bad file or record.  Exit 3.
+struct DataError : std::runtime_error {
+  std::string path;
+  uint64_t byte_offset;
+  /// `what` is one line: what was expected and what was found.
+  DataError(std::string path, uint64_t byte_offset, const std::string& what)
+      : std::runtime_error(path + ": byte " + std::to_string(byte_offset) + ": " + what),
+        path(std::move(path)),
+        byte_offset(byte_offset) {}
+};
+
+/// NaN or infinity in the loss or a gradient.  Exit 4.
+struct NumericError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Joins its arguments into one string, as a stream would.
+template <class... Args>
+std::string str(const Args&... args) {
+  std::ostringstream out;
+  (out << ... << args);
+  return out.str();
+}
+
+}  // namespace spiketrain
+
+#define ST_CHECK(cond, ...)                                                                 \
+  do {                                                                                      \
+    if (!(cond)) throw ::spiketrain::UsageError(::spiketrain::str(__VA_ARGS__));            \
+  } while (false)
+
+/// Our own bug: stop at once, with the place.
+#define ST_ASSERT(cond)                                                                       \
+  do {                                                                                        \
+    if (!(cond)) {                                                                            \
+      std::cerr << __FILE__ << ':' << __LINE__ << ": internal error: " #cond " is false\n";   \
+      std::abort();                                                                           \
+    }                                                                                         \
+  } while (false)
