@@ -1,0 +1,34 @@
+// Sum pooling over k x k windows with stride k, times a scale, and its adjoint.
+//   y[m,i,j] = scale * sum_{p,q<k} x[m, k*i+p, k*j+q];   g_x[m,h,w] = scale * g_y[m, h/k, w/k]
+// TSSL-BP pools with scale 1.1; average pooling is scale 1/k^2.  The sum runs over the window row by row, left to
+// right, and is multiplied by the scale (rounded to R) at the end.
+// If H or W is not a multiple of k the last rows or columns are ignored, and their gradient is 0.
+// Errors: none (the caller checks k >= 1, M, H, W >= 0).  Results do not depend on the number of threads and are
+// equal to the _ref functions bit for bit.
+#pragma once
+#include <cstdint>
+
+namespace spiketrain::cpu {
+
+/// M planes (M = T*B*C) of H x W, contiguous; the output planes are (H/k) x (W/k), rounded down.
+struct Pool2dShape {
+  int64_t M = 0, H = 0, W = 0;
+  int64_t k = 2;
+  double scale = 1.0;
+};
+
+/// x [M,H,W] in, y [M,H/k,W/k] out; no overlap.  R is float or double.
+template <class R>
+void pool2d_forward(const Pool2dShape& shape, const R* x, R* y);
+
+/// g_y [M,H/k,W/k] in, g_x [M,H,W] out (every element is written); no overlap.
+template <class R>
+void pool2d_backward(const Pool2dShape& shape, const R* g_y, R* g_x);
+
+/// The same in plain loops, one thread: what the fast ones are tested against.
+template <class R>
+void pool2d_forward_ref(const Pool2dShape& shape, const R* x, R* y);
+template <class R>
+void pool2d_backward_ref(const Pool2dShape& shape, const R* g_y, R* g_x);
+
+}  // namespace spiketrain::cpu
