@@ -1,0 +1,158 @@
+// Whole-file reading and atomic writing; contracts in file.h.
+#include "spiketrain/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "spiketrain/base/check.h"
+
+namespace spiketrain {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const char* action, uint64_t offset = 0) {
+  throw DataError(path, offset, str("cannot ", action, ": ", std::strerror(errno)));
+}
+
+/// Owns a file descriptor; close errors matter only when writing and are checked by close().
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags)
+      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (fd_ < 0) fail(path, "open");
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return fd_; }
+  void sync() {
+    if (::fsync(fd_) != 0) fail(path_, "sync");
+  }
+  void close() {
+    const int fd = fd_;
+    fd_ = -1;
+    if (::close(fd) != 0) fail(path_, "close");
+  }
+  void write_all(ByteSpan bytes) {
+    while (bytes.size > 0) {
+      const ssize_t n = ::write(fd_, bytes.data, std::min<size_t>(bytes.size, size_t{1} << 30));
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        fail(path_, "write");
+      }
+      bytes.data += n;
+      bytes.size -= static_cast<size_t>(n);
+    }
+  }
+
+ private:
+  std::string path_;
+  int fd_;
+};
+
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+bool file_exists(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+uint64_t file_size(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) fail(path, "open");
+  if (!S_ISREG(info.st_mode)) throw DataError(path, 0, "expected a regular file");
+  return static_cast<uint64_t>(info.st_size);
+}
+
+Bytes read_file(const std::string& path, uint64_t max_bytes) {
+  const uint64_t size = file_size(path);
+  if (size > max_bytes)
+    throw DataError(path, max_bytes, str("expected at most ", max_bytes, " bytes, found ", size));
+  Descriptor file(path, O_RDONLY);
+  Bytes bytes(size);
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n =
+        ::read(file.get(), bytes.data() + done, std::min<size_t>(bytes.size() - done, size_t{1} << 30));
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      fail(path, "read", done);
+    }
+    if (n == 0) throw DataError(path, done, str("file ended early, expected ", size, " bytes"));
+    done += static_cast<size_t>(n);
+  }
+  return bytes;
+}
+
+Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes) {
+  file_size(path);  // a missing file or a folder gives a better message here than from zlib
+  std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
+  if (!file) fail(path, "open");
+  gzbuffer(file.get(), 1u << 17);
+  Bytes bytes;
+  while (true) {
+    constexpr size_t kStep = size_t{1} << 20;
+    const size_t done = bytes.size();
+    bytes.resize(done + kStep);
+    const int n = gzread(file.get(), bytes.data() + done, static_cast<unsigned>(kStep));
+    if (n < 0) {
+      int code = 0;
+      const char* message = gzerror(file.get(), &code);
+      throw DataError(path, done,
+                      str("cannot unpack gzip: ", code == Z_ERRNO ? std::strerror(errno) : message));
+    }
+    bytes.resize(done + static_cast<size_t>(n));
+    if (bytes.size() > max_bytes)
+      throw DataError(path, max_bytes, str("unpacks to more than ", max_bytes, " bytes"));
+    if (n == 0) break;
+  }
+  // gzread reports a stream cut short only here.
+  int code = 0;
+  gzerror(file.get(), &code);
+  if (code == Z_BUF_ERROR) throw DataError(path, bytes.size(), "gzip stream ended early");
+  return bytes;
+}
+
+void rename_durably(const std::string& from, const std::string& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename the finished file");
+  Descriptor folder(folder_of(to), O_RDONLY | O_DIRECTORY);
+  folder.sync();
+}
+
+void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& parts) {
+  static std::atomic<uint64_t> serial{0};
+  const std::string temporary = str(path, ".tmp.", ::getpid(), ".", serial++);
+  try {
+    Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
+    for (const ByteSpan& part : parts) file.write_all(part);
+    file.sync();
+    file.close();
+    rename_durably(temporary, path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+}
+
+void write_file_atomic(const std::string& path, const std::string& text) {
+  write_file_atomic(path, {ByteSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
+}
+
+}  // namespace spiketrain

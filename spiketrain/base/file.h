@@ -1,0 +1,45 @@
+// Whole-file reading (plain or gzip, always bounded) and atomic writing.
+// Tests: unit/file_test.cpp.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace spiketrain {
+
+using Bytes = std::vector<uint8_t>;
+
+/// Bytes owned by someone else.
+struct ByteSpan {
+  const uint8_t* data = nullptr;
+  size_t size = 0;
+  ByteSpan() = default;
+  ByteSpan(const uint8_t* data, size_t size) : data(data), size(size) {}
+  ByteSpan(const Bytes& bytes) : data(bytes.data()), size(bytes.size()) {}  // NOLINT: meant to convert
+};
+
+/// Size in bytes; DataError if `path` is missing or no regular file.
+uint64_t file_size(const std::string& path);
+
+/// True for an existing regular file.
+bool file_exists(const std::string& path);
+
+/// The whole file; DataError if it is missing, unreadable or larger than max_bytes (checked before
+/// allocating).
+Bytes read_file(const std::string& path, uint64_t max_bytes = UINT64_MAX);
+
+/// The whole file, unpacked if it is gzip; DataError as above, max_bytes bounding the unpacked size.
+Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes);
+
+/// Writes the parts one after the other to a temporary file beside `path`, syncs it, renames it over `path`
+/// and syncs the folder: after a crash `path` holds the old bytes or the new ones.  DataError on any failure.
+void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& parts);
+
+/// The same for one text.
+void write_file_atomic(const std::string& path, const std::string& text);
+
+/// Renames `from` to `to` and syncs the folder of `to`.  DataError on failure.
+void rename_durably(const std::string& from, const std::string& to);
+
+}  // namespace spiketrain

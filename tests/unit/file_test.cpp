@@ -1,0 +1,87 @@
+// Bounded reading, gzip, atomic writing.
+#include "spiketrain/base/file.h"
+
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include "spiketrain/base/check.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain {
+namespace {
+
+Bytes pattern(size_t n) {
+  Bytes bytes(n);
+  for (size_t i = 0; i < n; ++i) bytes[i] = static_cast<uint8_t>((i * i) >> 3);
+  return bytes;
+}
+
+void write_gzip(const std::string& path, const Bytes& bytes) {
+  gzFile file = gzopen(path.c_str(), "wb");
+  ASSERT_EQ(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())), static_cast<int>(bytes.size()));
+  ASSERT_EQ(gzclose(file), Z_OK);
+}
+
+TEST(File, WriteThenRead) {
+  TempDir dir;
+  const Bytes bytes = pattern(100000);
+  write_file_atomic(dir / "f", {bytes, ByteSpan(), {bytes.data(), 3}});
+  Bytes expected = bytes;
+  expected.insert(expected.end(), bytes.begin(), bytes.begin() + 3);
+  EXPECT_EQ(read_file(dir / "f"), expected);
+  EXPECT_EQ(file_size(dir / "f"), 100003u);
+  write_file_atomic(dir / "f", std::string("new"));
+  EXPECT_EQ(read_file(dir / "f"), (Bytes{'n', 'e', 'w'}));
+  EXPECT_EQ(dir.count(), 1u) << "temporary files were left behind";
+}
+
+TEST(File, FailedWriteLeavesNothing) {
+  TempDir dir;
+  std::filesystem::create_directory(dir / "taken");
+  std::filesystem::create_directory(dir / "taken/inner");
+  EXPECT_THROW(write_file_atomic(dir / "taken", std::string("x")), DataError);
+  EXPECT_EQ(dir.count(), 1u);
+  EXPECT_THROW(write_file_atomic(dir / "no/such/folder", std::string("x")), DataError);
+}
+
+TEST(File, ReadErrors) {
+  TempDir dir;
+  EXPECT_THROW(read_file(dir / "absent"), DataError);
+  EXPECT_THROW(read_file(dir.path()), DataError);
+  EXPECT_THROW(read_gzip_or_plain(dir / "absent", 10), DataError);
+  EXPECT_THROW(read_gzip_or_plain(dir.path(), 10), DataError);
+  const Bytes eleven = pattern(11);
+  write_file_atomic(dir / "f", {eleven});
+  EXPECT_THROW(read_file(dir / "f", 10), DataError);
+  EXPECT_EQ(read_file(dir / "f", 11).size(), 11u);
+  EXPECT_TRUE(file_exists(dir / "f"));
+  EXPECT_FALSE(file_exists(dir.path()));
+}
+
+TEST(File, GzipOrPlain) {
+  TempDir dir;
+  const Bytes bytes = pattern(3000000);
+  write_gzip(dir / "f.gz", bytes);
+  EXPECT_EQ(read_gzip_or_plain(dir / "f.gz", bytes.size()), bytes);
+  EXPECT_THROW(read_gzip_or_plain(dir / "f.gz", bytes.size() - 1), DataError);
+  write_file_atomic(dir / "plain", {bytes});
+  EXPECT_EQ(read_gzip_or_plain(dir / "plain", bytes.size()), bytes);
+  EXPECT_THROW(read_gzip_or_plain(dir / "plain", bytes.size() - 1), DataError);
+}
+
+TEST(File, DamagedGzip) {
+  TempDir dir;
+  write_gzip(dir / "f.gz", pattern(100000));
+  const Bytes packed = read_file(dir / "f.gz");
+  write_file_atomic(dir / "cut.gz", {{packed.data(), packed.size() / 2}});
+  EXPECT_THROW(read_gzip_or_plain(dir / "cut.gz", 1 << 20), DataError);
+  write_file_atomic(dir / "no-trailer.gz", {{packed.data(), packed.size() - 8}});
+  EXPECT_THROW(read_gzip_or_plain(dir / "no-trailer.gz", 1 << 20), DataError);
+  Bytes flipped = packed;
+  flipped[packed.size() - 6] ^= 1;  // inside the checksum of the contents
+  write_file_atomic(dir / "flipped.gz", {flipped});
+  EXPECT_THROW(read_gzip_or_plain(dir / "flipped.gz", 1 << 20), DataError);
+}
+
+}  // namespace
+}  // namespace spiketrain
