@@ -1,0 +1,80 @@
+// Batches in the background.
+// Order of an epoch: permutation(size, Rng(seed, shuffle, epoch)) or 0 .. size-1.  Worker threads take whole
+// batches in turn, so the batches are the same bit for bit whatever the number of threads. Memory: at most
+// `prefetch` + 1 batches.  Tests: unit/loader_test.cpp.
+#pragma once
+#include <torch/torch.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "spiketrain/data/dataset.h"
+
+namespace spiketrain {
+
+struct ImageBatch {
+  torch::Tensor x;      ///< [B, C, H, W] float32, contiguous
+  torch::Tensor y;      ///< [B] int64
+  torch::Tensor index;  ///< [B] int64, each sample's index in the data set
+  int64_t batch = 0;    ///< position of this batch in the epoch
+  int64_t first = 0;    ///< position of its first sample in the epoch's order
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 64;
+  uint64_t seed = 1;  ///< keys the order
+  bool shuffle = true;
+  bool drop_last = false;  ///< leave out the last batch if it is smaller
+  int threads = 1;
+  int prefetch = 4;  ///< batches that may be ready or in the making ahead of next()
+};
+
+class Loader {
+ public:
+  /// `data` must outlive the loader.  UsageError: batch_size, threads or prefetch < 1.
+  Loader(const Dataset& data, LoaderOptions options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Batches in an epoch.
+  int64_t batches() const;
+  /// Samples in an epoch (smaller than data.size() with drop_last).
+  int64_t samples() const;
+  /// Begins `epoch` at batch `first_batch` (resuming), whatever was running before.  UsageError if out of
+  /// range.
+  void start(int64_t epoch, int64_t first_batch = 0);
+  /// The next batch in order; false at the end of the epoch.  Rethrows what a worker threw for this batch,
+  /// after which the epoch is over.  UsageError before the first start().
+  bool next(ImageBatch& out);
+
+ private:
+  struct Result {
+    ImageBatch batch;
+    std::exception_ptr error;
+  };
+  void work();
+  ImageBatch make(int64_t batch) const;
+  void stop();
+
+  const Dataset& data_;
+  const LoaderOptions options_;
+  std::vector<int64_t> order_;  // written only while no worker runs
+  int64_t epoch_ = -1;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable room_, ready_;
+  std::map<int64_t, Result> done_;  // finished batches not yet handed out
+  int64_t taken_ = 0;               // next batch a worker takes
+  int64_t wanted_ = 0;              // next batch handed out
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace spiketrain
