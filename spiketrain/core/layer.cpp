@@ -1,0 +1,131 @@
+// The two autograd nodes of a layer.  Traps kept here on purpose: an undefined tensor handed to
+// Function::apply throws in LibTorch 1.13; returning a tensor that the tape stores makes a reference cycle,
+// so aliases are returned.
+#include "spiketrain/core/layer.h"
+
+namespace spiketrain {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+using TapeP = c10::intrusive_ptr<Tape>;
+
+TapeP tape_of(AutogradContext* ctx) {
+  ST_CHECK(!at::GradMode::is_enabled(),
+           "spiketrain layers have first derivatives only: create_graph must be false");
+  return ctx->saved_data["tape"].toCapsule().get() == nullptr
+             ? TapeP()
+             : c10::static_intrusive_pointer_cast<Tape>(ctx->saved_data["tape"].toCapsule());
+}
+
+/// sum_t gain[t] * g[t] -> [1,B,*]
+Tensor gather(const Tensor& g, const Tensor& gain) {
+  const Tensor weights = gain.to(torch::kCPU, torch::kDouble);
+  Tensor sum = g[0] * weights[0].item<double>();
+  for (int64_t t = 1; t < g.size(0); ++t) sum.add_(g[t], weights[t].item<double>());
+  return sum.unsqueeze(0);
+}
+
+/// I = W x forward; dL/dW and dL/dx backward, with the rule's presynaptic factor q in dL/dW.
+struct SynapseNode : torch::autograd::Function<SynapseNode> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& a, const Tensor& W, TapeP tape) {
+    ctx->saved_data["tape"] = c10::IValue::make_capsule(tape);
+    ctx->saved_data["pull"] = a.requires_grad();
+    ctx->save_for_backward({W});
+    const Signal& x = tape->x;
+    const Tensor I = tape->synapse->apply({x.a, {}, x.s}, W);
+    return x.stationary() ? spread(I, x.gain) : I;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const TapeP tape = tape_of(ctx);
+    const Tensor W = ctx->get_saved_variables()[0];
+    const Synapse& synapse = *tape->synapse;
+    const Tensor g = grads[0].contiguous();
+    const Signal& q = tape->q;
+    const Tensor g_W = synapse.outer(q.stationary() ? gather(g, q.gain) : g, {q.a, {}, q.s});
+    Tensor g_x;
+    if (ctx->saved_data["pull"].toBool()) {
+      g_x = synapse.pull(tape->x.stationary() ? gather(g, tape->x.gain) : g, W);
+    }
+    return {g_x, g_W, Tensor()};
+  }
+};
+
+/// (I, parameters, state) -> (a, state after the window); backward asks the rule.
+struct NeuronNode : torch::autograd::Function<NeuronNode> {
+  static variable_list forward(AutogradContext* ctx, const Tensor& I, const std::vector<Tensor>& params,
+                               const State& state, TapeP tape) {
+    ctx->saved_data["tape"] = c10::IValue::make_capsule(tape);
+    ctx->set_materialize_grads(false);
+    tape->neuron->run(*tape);
+    variable_list out = {at::alias(tape->a)};
+    for (const Tensor& z : tape->out) out.push_back(at::alias(z));
+    return out;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const TapeP tape = tape_of(ctx);
+    const Tensor delta = grads[0].defined() ? grads[0].contiguous() : torch::zeros_like(tape->a);
+    const State g_out(grads.begin() + 1, grads.end());
+    Neuron::Adjoint credit = tape->rule->credit(*tape->neuron, *tape, delta, g_out);
+    const size_t n_params = tape->neuron->parameters().size();
+    credit.g_params.resize(n_params);  // a rule may leave them undefined: no gradient
+    credit.g_in.resize(tape->in.size());
+    variable_list result = {credit.g};
+    result.insert(result.end(), credit.g_params.begin(), credit.g_params.end());
+    result.insert(result.end(), credit.g_in.begin(), credit.g_in.end());
+    result.push_back(Tensor());
+    return result;
+  }
+};
+
+}  // namespace
+
+Layer::Layer(std::shared_ptr<Synapse> synapse_, std::shared_ptr<Norm> norm_, std::shared_ptr<Neuron> neuron_,
+             const Shape& in)
+    : synapse(register_module("synapse", std::move(synapse_))),
+      norm(norm_ ? register_module("norm", std::move(norm_)) : nullptr),
+      neuron(register_module("neuron", std::move(neuron_))),
+      out_(synapse->build(in)) {}
+
+Signal Layer::forward(const Signal& x, Pass& pass) {
+  StageState& carried = state(pass);
+  auto tape = c10::make_intrusive<Tape>();
+  tape->synapse = synapse;
+  tape->neuron = neuron;
+  tape->rule = pass.rule;
+  tape->record = pass.train && at::GradMode::is_enabled();
+  tape->needs = pass.rule->needs();
+  tape->x = {x.a.detach(), x.gain, x.s};
+  tape->trace = carried.trace;
+
+  Tensor I = SynapseNode::apply(x.a, synapse->weight(), tape);
+  if (norm) I = norm->forward(I);
+  if (carried.state.empty())
+    carried.state = neuron->initial(I.sizes().slice(1), I.options().requires_grad(false));
+  tape->I = I.detach();
+  for (const Tensor& z : carried.state) tape->in.push_back(z.detach());
+
+  const variable_list out = NeuronNode::apply(I, neuron->parameters(), carried.state, tape);
+  carried.state.assign(out.begin() + 1, out.end());
+  if (tape->record) {
+    torch::NoGradGuard no_grad;
+    pass.rule->eligibility(*tape);
+    carried.trace = tape->trace;
+  } else {
+    tape->x = {};  // nothing will look back
+  }
+  if (tape->s.defined() && !pass.activity.empty()) {
+    Activity& activity = pass.activity.at(static_cast<size_t>(slot_));
+    activity.spikes += tape->s.count();
+    activity.places += tape->s.numel();
+  }
+  return {out[0], {}, tape->s};
+}
+
+void Layer::describe(std::vector<StageInfo>& list) const {
+  int64_t parameters_count = 0;
+  for (const Tensor& p : parameters()) parameters_count += p.numel();
+  list.push_back({spec(), "layer", out_, slot_, parameters_count, synapse->macs(), numel(out_)});
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,63 @@
+// The generic definitions of run() and vjp(): loops over step() under autograd.  Every neuron trains with
+// them on its first day, on any device, and a fused version is later judged against them.
+#include "spiketrain/core/neuron.h"
+
+namespace spiketrain {
+
+void Neuron::run(Tape& tape) const {
+  const int64_t T = tape.I.size(0);
+  const bool want_psi = tape.record && (tape.needs & kPsi);
+  const bool want_u = tape.record && (tape.needs & kU);
+  ST_ASSERT(!want_u);  // a neuron that provides kU overrides run()
+  State state = tape.in;
+  std::vector<Tensor> a(T), s(T), psi(T);
+  for (int64_t t = 0; t < T; ++t) {
+    torch::AutoGradMode grad(want_psi);
+    const Tensor I = want_psi ? tape.I[t].detach().requires_grad_() : tape.I[t];
+    Step now = step(I, state);
+    if (want_psi) psi[t] = torch::autograd::grad({now.a.sum()}, {I})[0];
+    a[t] = now.a.detach();
+    if (now.s.defined()) s[t] = now.s.detach().to(torch::kUInt8);
+    state.clear();
+    for (const Tensor& z : now.next) state.push_back(z.detach());
+  }
+  tape.a = torch::stack(a);
+  if (s[0].defined()) tape.s = Events::from_bytes(torch::stack(s));
+  if (want_psi) tape.psi = torch::stack(psi);
+  tape.out = state;
+}
+
+Neuron::Adjoint Neuron::vjp(const Tape& tape, const Tensor& delta, const State& g_out) const {
+  torch::AutoGradMode grad(true);
+  const int64_t T = tape.I.size(0);
+  const Tensor I = tape.I.detach().requires_grad_();
+  std::vector<Tensor> leaves = {I};
+  State state;
+  for (const Tensor& z : tape.in) {
+    state.push_back(z.detach().requires_grad_());
+    leaves.push_back(state.back());
+  }
+  const std::vector<Tensor> params = parameters();
+  leaves.insert(leaves.end(), params.begin(), params.end());
+  std::vector<Tensor> outputs, gradients;
+  for (int64_t t = 0; t < T; ++t) {
+    Step now = step(I[t], state);
+    outputs.push_back(now.a);
+    gradients.push_back(delta[t]);
+    state = std::move(now.next);
+  }
+  for (size_t k = 0; k < state.size(); ++k) {
+    if (k >= g_out.size() || !g_out[k].defined() || !state[k].requires_grad()) continue;
+    outputs.push_back(state[k]);
+    gradients.push_back(g_out[k]);
+  }
+  auto g = torch::autograd::grad(outputs, leaves, gradients, /*retain_graph=*/false, /*create_graph=*/false,
+                                 /*allow_unused=*/true);
+  for (size_t k = 0; k < g.size(); ++k) {
+    if (!g[k].defined()) g[k] = torch::zeros_like(leaves[k]);
+  }
+  const auto params_at = g.begin() + 1 + static_cast<int64_t>(tape.in.size());
+  return {g[0], State(g.begin() + 1, params_at), std::vector<Tensor>(params_at, g.end())};
+}
+
+}  // namespace spiketrain

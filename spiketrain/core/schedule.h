@@ -1,0 +1,22 @@
+// Schedule = which window of steps is live, and when the optimiser steps.
+#pragma once
+#include <vector>
+
+#include "spiketrain/core/registry.h"
+
+namespace spiketrain {
+
+/// Steps [t0, t1).  State is carried into a window, credit is not.
+struct Window {
+  int64_t t0 = 0, t1 = 0;
+  bool update = true;  ///< the optimiser steps after this window
+};
+
+struct Schedule {
+  virtual ~Schedule() = default;
+  /// Windows that cover [0, T) in order; the last one updates.
+  virtual std::vector<Window> plan(int64_t T) const = 0;
+  virtual void check() {}
+};
+
+}  // namespace spiketrain

@@ -1,0 +1,14 @@
+#include "spiketrain/core/stage.h"
+
+#include <functional>
+#include <numeric>
+
+namespace spiketrain {
+
+int64_t numel(const Shape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<int64_t>());
+}
+
+void Stage::describe(std::vector<StageInfo>& list) const { list.push_back({spec(), "stage", out_shape()}); }
+
+}  // namespace spiketrain

@@ -1,0 +1,35 @@
+// Synapse = a map linear in its input.  apply, pull and outer are exactly the three event-driven kernels.
+#pragma once
+#include <torch/torch.h>
+
+#include "spiketrain/core/registry.h"
+#include "spiketrain/core/signal.h"
+
+namespace spiketrain {
+
+using Shape = std::vector<int64_t>;  ///< of one sample at one step: [C,H,W] or [N]
+
+struct Synapse : torch::nn::Module {
+  /// Shape of the output for inputs of shape `in`; allocates and fixes the weight's shape.  UsageError if
+  /// impossible.
+  virtual Shape build(const Shape& in) = 0;
+  /// Draws the initial weights; the same bits for the same (seed, index).
+  virtual void initialise(uint64_t seed, uint64_t index) = 0;
+  /// Effective weight, in autograd.
+  virtual Tensor weight() = 0;
+  /// I[t] = W a[t].  x dense [T,B,*in] -> [T,B,*out]
+  virtual Tensor apply(const Signal& x, const Tensor& W) const = 0;
+  /// W^T g[t].  g [T,B,*out] -> [T,B,*in]
+  virtual Tensor pull(const Tensor& g, const Tensor& W) const = 0;
+  /// sum_t g[t] (x) q[t], shaped like W.  q dense.
+  virtual Tensor outer(const Tensor& g, const Signal& q) const = 0;
+  /// Multiply-accumulates of one dense apply for one sample and step.
+  virtual int64_t macs() const = 0;
+  /// The layer in the network notation, e.g. "15C5".
+  virtual std::string spec() const = 0;
+  virtual void check() {}
+  /// Factor on the initial weights.
+  double weight_scale = 1.0;
+};
+
+}  // namespace spiketrain
