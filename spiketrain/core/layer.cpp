@@ -78,41 +78,66 @@ struct NeuronNode : torch::autograd::Function<NeuronNode> {
   }
 };
 
+/// The presynaptic side of one synapse, once the neuron has run: what dW will be made of.
+void finish(Tape& tape, const Tape& post, StageState& carried) {
+  if (!tape.record) {
+    tape.x = {};  // nothing will look back
+    return;
+  }
+  if (&tape != &post) {
+    tape.neuron = post.neuron;
+    tape.I = post.I;
+    tape.a = post.a;
+    tape.s = post.s;
+    tape.u = post.u;
+    tape.psi = post.psi;
+    tape.psp = post.psp;
+  }
+  torch::NoGradGuard no_grad;
+  tape.rule->eligibility(tape);
+  carried.trace = tape.trace;
+}
+
 }  // namespace
 
 Layer::Layer(std::shared_ptr<Synapse> synapse_, std::shared_ptr<Norm> norm_, std::shared_ptr<Neuron> neuron_,
-             const Shape& in)
+             const Shape& in, std::string notation)
     : synapse(register_module("synapse", std::move(synapse_))),
       norm(norm_ ? register_module("norm", std::move(norm_)) : nullptr),
-      neuron(register_module("neuron", std::move(neuron_))),
-      out_(synapse->build(in)) {}
+      neuron(neuron_ ? register_module("neuron", std::move(neuron_)) : nullptr),
+      out_(synapse->build(in)),
+      notation_(std::move(notation)) {}
 
-Signal Layer::forward(const Signal& x, Pass& pass) {
-  StageState& carried = state(pass);
+Layer::Drive Layer::current(const Signal& x, Pass& pass) {
   auto tape = c10::make_intrusive<Tape>();
   tape->synapse = synapse;
-  tape->neuron = neuron;
   tape->rule = pass.rule;
   tape->record = pass.train && at::GradMode::is_enabled();
   tape->needs = pass.rule->needs();
   tape->x = {x.a.detach(), x.gain, x.s};
-  tape->trace = carried.trace;
-
+  tape->trace = state(pass).trace;
   Tensor I = SynapseNode::apply(x.a, synapse->weight(), tape);
+  I = synapse->add_bias(I);
   if (norm) I = norm->forward(I);
+  return {I, std::move(tape), slot_};
+}
+
+Signal Layer::fire(const std::vector<Drive>& drives, Pass& pass) {
+  ST_ASSERT(neuron && !drives.empty() && drives[0].slot == slot_);
+  Tensor I = drives[0].I;
+  for (size_t k = 1; k < drives.size(); ++k) I = I + drives[k].I;
+  const TapeP tape = drives[0].tape;
+  StageState& carried = state(pass);
   if (carried.state.empty())
     carried.state = neuron->initial(I.sizes().slice(1), I.options().requires_grad(false));
+  tape->neuron = neuron;
   tape->I = I.detach();
   for (const Tensor& z : carried.state) tape->in.push_back(z.detach());
 
   const variable_list out = NeuronNode::apply(I, neuron->parameters(), carried.state, tape);
   carried.state.assign(out.begin() + 1, out.end());
-  if (tape->record) {
-    torch::NoGradGuard no_grad;
-    pass.rule->eligibility(*tape);
-    carried.trace = tape->trace;
-  } else {
-    tape->x = {};  // nothing will look back
+  for (const Drive& drive : drives) {
+    if (drive.tape) finish(*drive.tape, *tape, pass.state.at(static_cast<size_t>(drive.slot)));
   }
   if (tape->s.defined() && !pass.activity.empty()) {
     Activity& activity = pass.activity.at(static_cast<size_t>(slot_));
@@ -125,7 +150,8 @@ Signal Layer::forward(const Signal& x, Pass& pass) {
 void Layer::describe(std::vector<StageInfo>& list) const {
   int64_t parameters_count = 0;
   for (const Tensor& p : parameters()) parameters_count += p.numel();
-  list.push_back({spec(), "layer", out_, slot_, parameters_count, synapse->macs(), numel(out_)});
+  list.push_back({spec(), neuron ? "layer" : "projection", out_, neuron ? slot_ : -1, parameters_count,
+                  synapse->macs(), neuron ? numel(out_) : 0});
 }
 
 }  // namespace spiketrain
