@@ -27,8 +27,8 @@ bool apply_environment() {
   }
   std::string known;
   for (const std::string& isa : supported_isas()) known += (known.empty() ? "" : ", ") + isa;
-  throw UsageError(str("ST_ISA: expected one of ", known, " (what this machine and build support), got '", name,
-                       "'; correct it or unset it"));
+  throw UsageError(str("ST_ISA: expected one of ", known, " (what this machine and build support), got '",
+                       name, "'; correct it or unset it"));
 }
 
 }  // namespace

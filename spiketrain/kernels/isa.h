@@ -1,15 +1,14 @@
 // Which instruction set the kernels run with.
-// Kernels are compiled once per instruction set (Google Highway) and the best one the machine has is taken at run
-// time.  The environment variable ST_ISA=<name> lowers the choice, for tests and for comparing machines; it is read
-// once, when the first kernel runs.
+// Kernels are compiled once per instruction set (Google Highway) and the best one the machine has is taken at
+// run time.  The environment variable ST_ISA=<name> lowers the choice, for tests and for comparing machines;
+// it is read once, when the first kernel runs.
 #pragma once
 #include <string>
 #include <vector>
 
 namespace spiketrain {
 
-/// Names of the compiled instruction sets this machine can run, best first, e.g. {"AVX3", "AVX2", "SSE4", ...}.
-/// Does not depend on ST_ISA.
+/// Names of the compiled instruction sets this machine can run, best first; does not depend on ST_ISA.
 std::vector<std::string> supported_isas();
 
 /// Name of the instruction set in use.  Errors: UsageError if ST_ISA names an unknown or unsupported one.

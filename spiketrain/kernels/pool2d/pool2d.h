@@ -1,10 +1,13 @@
 // Sum pooling over k x k windows with stride k, times a scale, and its adjoint.
 //   y[m,i,j] = scale * sum_{p,q<k} x[m, k*i+p, k*j+q];   g_x[m,h,w] = scale * g_y[m, h/k, w/k]
-// TSSL-BP pools with scale 1.1; average pooling is scale 1/k^2.  The sum runs over the window row by row, left to
-// right, and is multiplied by the scale (rounded to R) at the end.
+// TSSL-BP pools with scale 1.1; average pooling is scale 1/k^2.  The sum runs over the window row by row,
+// left to right, and is multiplied by the scale (rounded to R) at the end.
+//
 // If H or W is not a multiple of k the last rows or columns are ignored, and their gradient is 0.
-// Errors: none (the caller checks k >= 1, M, H, W >= 0).  Results do not depend on the number of threads and are
-// equal to the _ref functions bit for bit.
+//
+// Errors: none (the caller checks k >= 1 and M, H, W >= 0).
+//
+// Bits: independent of the number of threads and equal to the _ref functions.  Tests: equiv/pool2d_test.cpp.
 #pragma once
 #include <cstdint>
 

@@ -1,7 +1,9 @@
 // Reductions over a flat array: squared norm, finiteness, number of non-zero bytes.
-// Deterministic: the array is cut into chunks of 65,536 elements, each chunk is summed in double with sixteen running
-// sums, and the chunk sums are added in order.  The bits depend neither on the number of threads nor on the
-// instruction set.  Errors: none.  n may be 0 (sum 0, finite, count 0).
+// Deterministic: the array is cut into chunks of 65,536 elements, each chunk is summed in double with sixteen
+// running sums, and the chunk sums are added in order.  The bits depend neither on the number of threads nor
+// on the instruction set.
+//
+// Errors: none.  n may be 0 (sum 0, finite, count 0).  Tests: equiv/reduce_test.cpp.
 #pragma once
 #include <cstdint>
 

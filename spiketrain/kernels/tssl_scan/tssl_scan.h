@@ -1,13 +1,21 @@
 // TSSL-BP neuron: forward scan, PSP filter and its adjoint, and the credit rules.
-// Zhang & Li, "Temporal Spike Sequence Learning via Backpropagation for Deep Spiking Neural Networks", NeurIPS 2020,
-// arXiv 2002.10085; operation order and the three rules as in the authors' released code (stonezwr/TSSL-BP).
+// Source: Zhang & Li, "Temporal Spike Sequence Learning via Backpropagation for Deep Spiking Neural
+// Networks", NeurIPS 2020, arXiv 2002.10085; operation order and the three rules as in the authors' released
+// code (stonezwr/TSSL-BP).
+//
 // Every tensor is contiguous, time outermost: [T, N] with N = B*C*H*W; a state is [N].  R is float or double.
 // Time constants are in steps (> 0), potentials in weight units.  No function allocates memory.
-// Errors: shapes and pointers are checked by the caller; the host functions throw UsageError only for a bad ST_ISA.
-// Results do not depend on the number of threads.  Without the warm-up surrogate (which needs exp) they are also the
-// same bits for every instruction set and equal to the _ref functions; with it they agree to 4 ulp (2 of them exp's).
-// Memory order: whole windows [T, N]; nothing outside the given rows is touched.
-// Deviation: none from the released code; the future after the last step of the window is zero.
+//
+// Errors: shapes and pointers are checked by the caller; UsageError only for a bad ST_ISA.
+//
+// Bits: independent of the number of threads.  Where no surrogate (exp) enters they are also independent of
+// the instruction set and equal to the _ref functions; where it does, the two agree to 4 ulp (2 of them
+// exp's).
+//
+// Deviation: none from the released code, for finite input.  (A spike of infinite u resets to 0 here, to NaN
+// there.)  The future after the last step of the window is zero.
+//
+// Tests: equiv/tssl_scan_test.cpp, equiv/tssl_golden_test.cpp.
 #pragma once
 #include <cstdint>
 
@@ -20,8 +28,8 @@ struct TsslParams {
   double threshold = 1.0;  ///< fires if u > threshold (strictly)
 };
 
-/// Which credit rule: `head` is the newest released one; sep2020 and jun2020 are the two of 2020; `surrogate` is
-/// the warm-up branch everywhere.
+/// Which credit rule: `head` is the newest released one; sep2020 and jun2020 are the two of 2020; `surrogate`
+/// is the warm-up branch everywhere.
 enum class TsslVariant { head, sep2020, jun2020, surrogate };
 
 /// Forward, per neuron and step, in exactly this order of operations:
@@ -44,8 +52,8 @@ struct TsslForwardArgs {
 template <class R>
 int64_t tssl_forward(const TsslParams& p, const TsslForwardArgs<R>& x);
 
-/// PSP filter: a[t] = a[t-1] + (x[t] - a[t-1])*(1/tau_s).  The input filter acc = acc - acc/tau_s + x; a = acc/tau_s
-/// is the same recursion (up to rounding).
+/// PSP filter.  The input filter "acc = acc - acc/tau_s + x; a = acc/tau_s" is the same up to rounding.
+///   a[t] = a[t-1] + (x[t] - a[t-1])*(1/tau_s)
 template <class R>
 struct PspScanArgs {
   int64_t T = 0, N = 0;
@@ -57,8 +65,9 @@ struct PspScanArgs {
 template <class R>
 void psp_scan(double tau_s, const PspScanArgs<R>& x);
 
-/// Exact adjoint of psp_scan: B[t] = g[t] + (1-1/tau_s)*B[t+1];  g_x[t] = B[t]*(1/tau_s);  g_a0 = (1-1/tau_s)*B[0],
-/// with B[T] chosen so that B[T-1] = g[T-1] + g_a1.  (g_x is A of the credit rules.)
+/// Exact adjoint of psp_scan.  g_x is A of the credit rules.
+///   B[T-1] = g[T-1] + g_a1;  B[t] = g[t] + (1-1/tau_s)*B[t+1];  g_x[t] = B[t]*(1/tau_s)
+///   g_a0 = (1-1/tau_s)*B[0]
 template <class R>
 struct PspAdjointArgs {
   int64_t T = 0, N = 0;
@@ -70,8 +79,9 @@ struct PspAdjointArgs {
 template <class R>
 void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x);
 
-/// Credit g = dL/dI from delta = dL/da.  With A[t] = delta[t]/tau_s + (1-1/tau_s)*A[t+1], du[t] = u[t] - m[t-1] and
-/// sigma'(u) = f/(0.2*(1+f)^2), f = exp(clamp((threshold-u)/0.2, -8, 8)), from the last step down:
+/// Credit g = dL/dI from delta = dL/da, from the last step down:
+///   A[t] = delta[t]/tau_s + (1-1/tau_s)*A[t+1] (0 at the end);  du[t] = u[t] - m[t-1]
+///   sigma'(u) = f/(0.2*(1+f)^2), f = exp(clamp((threshold-u)/0.2, -8, 8))
 ///   head:      e = s ? min(8,1/du)*(A + (u/tau_m)*theta) : (1-1/tau_m)*theta;  theta = e (0 at the end);
 ///              g = a < 1/(4 tau_s) ? A*sigma'(u) : e
 ///   jun2020:   g = warm_up ? A*sigma'(u) : (s ? min(10,1/du)*A : 0)
@@ -88,7 +98,8 @@ struct TsslCreditArgs {
   const R* a0 = nullptr;       ///< [N] in: as given to the forward; null = zeros (read by head only)
   const R* delta = nullptr;    ///< [T,N] in: dL/da
   R* g = nullptr;              ///< [T,N] out: dL/dI; must not overlap any input (head uses it as scratch)
-  bool warm_up = false;        ///< sep2020, jun2020: the firing rate of the whole layer is <= 0.1 (caller's decision)
+  bool warm_up =
+      false;  ///< sep2020, jun2020: the firing rate of the whole layer is <= 0.1 (caller's decision)
 };
 template <class R>
 void tssl_credit(TsslVariant variant, const TsslParams& p, const TsslCreditArgs<R>& x);

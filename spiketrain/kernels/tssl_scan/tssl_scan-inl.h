@@ -1,0 +1,380 @@
+// TSSL-BP scans, vector body, compiled once per instruction set; contract and equations in tssl_scan.h.
+// A tile of kTile neurons is walked through all steps: rows of a tile are contiguous, so the prefetchers see
+// a few long streams whatever T is, and the states of a tile stay in L1.
+//
+// Only mul and add, never a fused multiply-add: the bits must be those of tssl_scan_ref.cpp.
+#if defined(SPIKETRAIN_TSSL_SCAN_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SPIKETRAIN_TSSL_SCAN_INL_H
+#undef SPIKETRAIN_TSSL_SCAN_INL_H
+#else
+#define SPIKETRAIN_TSSL_SCAN_INL_H
+#endif
+
+#include <string.h>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "spiketrain/kernels/tssl_scan/coefficients.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace spiketrain::cpu {
+namespace HWY_NAMESPACE {
+namespace {  // the namespaces above are shared with the other kernels
+namespace hn = hwy::HWY_NAMESPACE;
+
+constexpr int64_t kTile = 512;
+
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> LoadSpikes(hn::ScalableTag<float> d, const uint8_t* p) {
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const hn::Rebind<int32_t, decltype(d)> d32;
+  return hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, p)));
+}
+HWY_INLINE hn::Vec<hn::ScalableTag<double>> LoadSpikes(hn::ScalableTag<double> d, const uint8_t* p) {
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const hn::Rebind<int32_t, decltype(d)> d32;
+  return hn::PromoteTo(d, hn::PromoteTo(d32, hn::LoadU(d8, p)));
+}
+HWY_INLINE void StoreSpikes(hn::ScalableTag<float> d, hn::Vec<hn::ScalableTag<float>> s, uint8_t* p) {
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const hn::Rebind<int32_t, decltype(d)> d32;
+  hn::StoreU(hn::DemoteTo(d8, hn::ConvertTo(d32, s)), d8, p);
+}
+HWY_INLINE void StoreSpikes(hn::ScalableTag<double> d, hn::Vec<hn::ScalableTag<double>> s, uint8_t* p) {
+  const hn::Rebind<uint8_t, decltype(d)> d8;
+  const hn::Rebind<int32_t, decltype(d)> d32;
+  hn::StoreU(hn::DemoteTo(d8, hn::DemoteTo(d32, s)), d8, p);
+}
+
+// Memory access of a whole vector.
+template <class R>
+struct Whole {
+  using D = hn::ScalableTag<R>;
+  using V = hn::Vec<D>;
+  V load(const R* p) const { return hn::LoadU(D(), p); }
+  void store(V v, R* p) const { hn::StoreU(v, D(), p); }
+  V load_spikes(const uint8_t* p) const { return LoadSpikes(D(), p); }
+  void store_spikes(V v, uint8_t* p) const { StoreSpikes(D(), v, p); }
+  int64_t count(hn::Mask<D> m) const { return static_cast<int64_t>(hn::CountTrue(D(), m)); }
+};
+
+// Memory access of the first n lanes; the others read as zero and are not written or counted.
+template <class R>
+struct Part {
+  using D = hn::ScalableTag<R>;
+  using V = hn::Vec<D>;
+  size_t n;
+  V load(const R* p) const {
+    HWY_ALIGN R buffer[HWY_MAX_BYTES / sizeof(R)] = {};
+    memcpy(buffer, p, n * sizeof(R));
+    return hn::Load(D(), buffer);
+  }
+  void store(V v, R* p) const {
+    HWY_ALIGN R buffer[HWY_MAX_BYTES / sizeof(R)];
+    hn::Store(v, D(), buffer);
+    memcpy(p, buffer, n * sizeof(R));
+  }
+  V load_spikes(const uint8_t* p) const {
+    uint8_t buffer[HWY_MAX_BYTES / sizeof(R)] = {};
+    memcpy(buffer, p, n);
+    return LoadSpikes(D(), buffer);
+  }
+  void store_spikes(V v, uint8_t* p) const {
+    uint8_t buffer[HWY_MAX_BYTES / sizeof(R)];
+    StoreSpikes(D(), v, buffer);
+    memcpy(p, buffer, n);
+  }
+  int64_t count(hn::Mask<D> m) const {
+    return static_cast<int64_t>(hn::CountTrue(D(), hn::And(m, hn::FirstN(D(), n))));
+  }
+};
+
+// Calls body(access, i) for the vectors of a row of w neurons.
+template <class R, class Body>
+HWY_INLINE void for_row(int64_t w, const Body& body) {
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<R>()));
+  int64_t i = 0;
+  for (; i + lanes <= w; i += lanes) body(Whole<R>(), i);
+  if (i < w) body(Part<R>{static_cast<size_t>(w - i)}, i);
+}
+
+// Tile buffers are a whole number of vectors long, but a row's tail in them goes through Part as well.
+template <class R>
+HWY_INLINE void load_state(const R* from, int64_t begin, int64_t w, R* state) {
+  if (from) {
+    memcpy(state, from + begin, static_cast<size_t>(w) * sizeof(R));
+  } else {
+    memset(state, 0, static_cast<size_t>(w) * sizeof(R));
+  }
+}
+template <class R>
+HWY_INLINE void save_state(const R* state, int64_t begin, int64_t w, R* to) {
+  if (to) memcpy(to + begin, state, static_cast<size_t>(w) * sizeof(R));
+}
+
+template <class R>
+int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, int64_t begin, int64_t w) {
+  const hn::ScalableTag<R> d;
+  HWY_ALIGN R m_state[kTile], a_state[kTile];
+  load_state(x.m0, begin, w, m_state);
+  load_state(x.a0, begin, w, a_state);
+  const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
+  const auto threshold = hn::Set(d, c.threshold), one = hn::Set(d, R(1));
+  int64_t spikes = 0;
+  const R* a_before = a_state;
+  for (int64_t t = 0; t < x.T; ++t) {
+    const int64_t row = t * x.N + begin;
+    const R* I = x.I + row;
+    R* u_out = x.u ? x.u + row : nullptr;
+    R* a_out = x.a + row;
+    uint8_t* s_out = x.s + row;
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto m = access.load(m_state + i);
+      const auto du = hn::Sub(access.load(I + i), hn::Mul(m, inv_tau_m));
+      const auto u = hn::Add(m, du);
+      const auto fired = hn::Gt(u, threshold);
+      const auto s = hn::IfThenElseZero(fired, one);
+      access.store(hn::IfThenZeroElse(fired, u), m_state + i);
+      const auto a = access.load(a_before + i);
+      access.store(hn::Add(a, hn::Mul(hn::Sub(s, a), inv_tau_s)), a_out + i);
+      if (u_out) access.store(u, u_out + i);
+      access.store_spikes(s, s_out + i);
+      spikes += access.count(fired);
+    });
+    a_before = a_out;
+  }
+  save_state(m_state, begin, w, x.m1);
+  save_state(a_before, begin, w, x.a1);
+  return spikes;
+}
+
+template <class R>
+void psp_tile(const TsslCoefficients<R>& c, const PspScanArgs<R>& x, int64_t begin, int64_t w) {
+  const hn::ScalableTag<R> d;
+  HWY_ALIGN R a_state[kTile];
+  load_state(x.a0, begin, w, a_state);
+  const auto inv_tau_s = hn::Set(d, c.inv_tau_s);
+  const R* a_before = a_state;
+  for (int64_t t = 0; t < x.T; ++t) {
+    const R* in = x.x + t * x.N + begin;
+    R* out = x.a + t * x.N + begin;
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto a = access.load(a_before + i);
+      access.store(hn::Add(a, hn::Mul(hn::Sub(access.load(in + i), a), inv_tau_s)), out + i);
+    });
+    a_before = out;
+  }
+  save_state(a_before, begin, w, x.a1);
+}
+
+template <class R>
+void psp_adjoint_tile(const TsslCoefficients<R>& c, const PspAdjointArgs<R>& x, int64_t begin, int64_t w) {
+  const hn::ScalableTag<R> d;
+  HWY_ALIGN R carried[kTile];
+  load_state(x.g_a1, begin, w, carried);
+  const auto inv_tau_s = hn::Set(d, c.inv_tau_s), leak_s = hn::Set(d, c.leak_s);
+  for (int64_t t = x.T - 1; t >= 0; --t) {
+    const R* g = x.g + t * x.N + begin;
+    R* g_x = x.g_x + t * x.N + begin;
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto B = hn::Add(access.load(g + i), access.load(carried + i));
+      access.store(hn::Mul(B, inv_tau_s), g_x + i);
+      access.store(hn::Mul(leak_s, B), carried + i);
+    });
+  }
+  save_state(carried, begin, w, x.g_a0);
+}
+
+template <class R, class V>
+HWY_INLINE V sigma_prime(const TsslCoefficients<R>& c, V u) {
+  const hn::ScalableTag<R> d;
+  const auto limit = hn::Set(d, R(kSurrogateLimit));
+  const auto z = hn::Mul(hn::Sub(hn::Set(d, c.threshold), u), hn::Set(d, R(1.0 / kSurrogateWidth)));
+  const auto f = hn::Exp(d, hn::Min(hn::Max(z, hn::Neg(limit)), limit));
+  const auto q = hn::Add(hn::Set(d, R(1)), f);
+  return hn::Div(f, hn::Mul(hn::Set(d, R(kSurrogateWidth)), hn::Mul(q, q)));
+}
+
+// Row t of a tile, and where the membrane before it is to be found.
+template <class R>
+struct CreditRow {
+  const R* u;
+  const uint8_t* s;
+  const R* delta;
+  R* g;
+  const R* u_before;        // null at step 0
+  const uint8_t* s_before;  // null at step 0
+  const R* m0;              // used at step 0
+  CreditRow(const TsslCreditArgs<R>& x, const R* m0, int64_t t, int64_t begin)
+      : u(x.u + t * x.N + begin),
+        s(x.s + t * x.N + begin),
+        delta(x.delta + t * x.N + begin),
+        g(x.g + t * x.N + begin),
+        u_before(t > 0 ? u - x.N : nullptr),
+        s_before(t > 0 ? s - x.N : nullptr),
+        m0(m0) {}
+};
+
+// min(limit, 1/du); meaningless where the neuron did not fire.
+template <class R, class Access>
+HWY_INLINE auto inverse_du(const CreditRow<R>& r, const Access& access, int64_t i, R limit) {
+  const hn::ScalableTag<R> d;
+  auto m = hn::Zero(d);
+  if (r.u_before) {
+    const auto fired = hn::Ne(access.load_spikes(r.s_before + i), hn::Zero(d));
+    m = hn::IfThenZeroElse(fired, access.load(r.u_before + i));
+  } else {
+    m = access.load(r.m0 + i);
+  }
+  const auto du = hn::Sub(access.load(r.u + i), m);
+  return hn::Min(hn::Div(hn::Set(d, R(1)), du), hn::Set(d, limit));
+}
+
+// a[t] of the forward, with its bits, into the rows of g; they are overwritten from the last step down.
+template <class R>
+HWY_INLINE void recompute_psp(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin,
+                              int64_t w) {
+  const hn::ScalableTag<R> d;
+  HWY_ALIGN R a_state[kTile];
+  load_state(x.a0, begin, w, a_state);
+  const auto inv_tau_s = hn::Set(d, c.inv_tau_s);
+  const R* a_before = a_state;
+  for (int64_t t = 0; t < x.T; ++t) {
+    const uint8_t* s = x.s + t * x.N + begin;
+    R* out = x.g + t * x.N + begin;
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto a = access.load(a_before + i);
+      access.store(hn::Add(a, hn::Mul(hn::Sub(access.load_spikes(s + i), a), inv_tau_s)), out + i);
+    });
+    a_before = out;
+  }
+}
+
+template <class R>
+void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w) {
+  const hn::ScalableTag<R> d;
+  HWY_ALIGN R m0[kTile], A_state[kTile], theta_state[kTile];
+  load_state(x.m0, begin, w, m0);
+  load_state<R>(nullptr, begin, w, A_state);
+  load_state<R>(nullptr, begin, w, theta_state);
+  recompute_psp(c, x, begin, w);
+  const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
+  const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
+  const auto warm_below = hn::Set(d, c.warm_below);
+  for (int64_t t = x.T - 1; t >= 0; --t) {
+    const CreditRow<R> r(x, m0, t, begin);
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto u = access.load(r.u + i);
+      const auto fired = hn::Ne(access.load_spikes(r.s + i), hn::Zero(d));
+      const auto A =
+          hn::Add(hn::Mul(access.load(r.delta + i), inv_tau_s), hn::Mul(leak_s, access.load(A_state + i)));
+      access.store(A, A_state + i);
+      const auto theta = access.load(theta_state + i);
+      const auto inv_du = inverse_du(r, access, i, R(kMaxInvDuHead));
+      const auto at_spike = hn::Mul(inv_du, hn::Add(A, hn::Mul(hn::Mul(inv_tau_m, u), theta)));
+      auto e = hn::IfThenElse(fired, at_spike, hn::Mul(leak_m, theta));
+      access.store(e, theta_state + i);
+      const auto warm = hn::Lt(access.load(r.g + i), warm_below);
+      if (!hn::AllFalse(d, warm)) e = hn::IfThenElse(warm, hn::Mul(A, sigma_prime(c, u)), e);
+      access.store(e, r.g + i);
+    });
+  }
+}
+
+// sep2020 (kIntra), jun2020 and the surrogate; kSurrogate: the warm-up branch.
+template <bool kIntra, bool kSurrogate, class R>
+void credit_2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w) {
+  const hn::ScalableTag<R> d;
+  HWY_ALIGN R m0[kTile], A_state[kTile], future_state[kTile];
+  load_state(x.m0, begin, w, m0);
+  load_state<R>(nullptr, begin, w, A_state);
+  load_state<R>(nullptr, begin, w, future_state);
+  const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
+  const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
+  for (int64_t t = x.T - 1; t >= 0; --t) {
+    const CreditRow<R> r(x, m0, t, begin);
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto u = access.load(r.u + i);
+      const auto fired = hn::Ne(access.load_spikes(r.s + i), hn::Zero(d));
+      auto delta = access.load(r.delta + i);
+      if (kIntra) {
+        const auto future = access.load(future_state + i);
+        access.store(hn::IfThenElse(fired, delta, hn::Mul(leak_m, future)), future_state + i);
+        delta = hn::IfThenElse(fired, hn::Add(delta, hn::Mul(hn::Mul(inv_tau_m, u), future)), delta);
+      }
+      const auto A = hn::Add(hn::Mul(delta, inv_tau_s), hn::Mul(leak_s, access.load(A_state + i)));
+      access.store(A, A_state + i);
+      if (kSurrogate) {
+        access.store(hn::Mul(A, sigma_prime(c, u)), r.g + i);
+      } else {
+        const auto inv_du = inverse_du(r, access, i, R(kMaxInvDu2020));
+        access.store(hn::IfThenElseZero(fired, hn::Mul(inv_du, A)), r.g + i);
+      }
+    });
+  }
+}
+
+template <class R>
+void credit_tile(TsslVariant variant, const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin,
+                 int64_t w) {
+  const bool intra = variant == TsslVariant::sep2020;
+  const bool surrogate = variant == TsslVariant::surrogate || x.warm_up;
+  if (variant == TsslVariant::head) {
+    head_tile(c, x, begin, w);
+  } else if (intra) {
+    surrogate ? credit_2020_tile<true, true>(c, x, begin, w) : credit_2020_tile<true, false>(c, x, begin, w);
+  } else {
+    surrogate ? credit_2020_tile<false, true>(c, x, begin, w)
+              : credit_2020_tile<false, false>(c, x, begin, w);
+  }
+}
+
+// Calls tile(first neuron, width) over [begin, end).
+template <class Tile>
+HWY_INLINE void for_tiles(int64_t begin, int64_t end, const Tile& tile) {
+  for (int64_t i = begin; i < end; i += kTile) tile(i, end - i < kTile ? end - i : kTile);
+}
+
+// What is exported: neurons [begin, end), once per type; only plain functions can be in a dispatch table.
+template <class R>
+int64_t forward_range(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, int64_t begin, int64_t end) {
+  int64_t spikes = 0;
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { spikes += forward_tile(c, x, i, w); });
+  return spikes;
+}
+int64_t ForwardF32(const TsslCoefficients<float>& c, const TsslForwardArgs<float>& x, int64_t begin,
+                   int64_t end) {
+  return forward_range(c, x, begin, end);
+}
+int64_t ForwardF64(const TsslCoefficients<double>& c, const TsslForwardArgs<double>& x, int64_t begin,
+                   int64_t end) {
+  return forward_range(c, x, begin, end);
+}
+void PspF32(const TsslCoefficients<float>& c, const PspScanArgs<float>& x, int64_t begin, int64_t end) {
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { psp_tile(c, x, i, w); });
+}
+void PspF64(const TsslCoefficients<double>& c, const PspScanArgs<double>& x, int64_t begin, int64_t end) {
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { psp_tile(c, x, i, w); });
+}
+void AdjointF32(const TsslCoefficients<float>& c, const PspAdjointArgs<float>& x, int64_t begin,
+                int64_t end) {
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { psp_adjoint_tile(c, x, i, w); });
+}
+void AdjointF64(const TsslCoefficients<double>& c, const PspAdjointArgs<double>& x, int64_t begin,
+                int64_t end) {
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { psp_adjoint_tile(c, x, i, w); });
+}
+void CreditF32(TsslVariant v, const TsslCoefficients<float>& c, const TsslCreditArgs<float>& x, int64_t begin,
+               int64_t end) {
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { credit_tile(v, c, x, i, w); });
+}
+void CreditF64(TsslVariant v, const TsslCoefficients<double>& c, const TsslCreditArgs<double>& x,
+               int64_t begin, int64_t end) {
+  for_tiles(begin, end, [&](int64_t i, int64_t w) HWY_ATTR { credit_tile(v, c, x, i, w); });
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace spiketrain::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle
