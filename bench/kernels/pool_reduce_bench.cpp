@@ -1,0 +1,97 @@
+// Pooling and reductions next to LibTorch and to memcpy, in one run.
+// Reported: GB/s of the arrays read and written, in CPU time of all threads.  Threads: OMP_NUM_THREADS, for
+// both.
+#include <benchmark/benchmark.h>
+#include <torch/torch.h>
+
+#include <cstring>
+
+#include "spiketrain/kernels/pool2d/pool2d.h"
+#include "spiketrain/kernels/reduce/reduce.h"
+
+namespace spiketrain {
+namespace {
+
+using torch::Tensor;
+
+// First and second pooling layer of the MNIST network, T = 5, batch 50.
+void planes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"M", "H"})->MeasureProcessCPUTime();
+  b->Args({5 * 50 * 15, 24})->Args({5 * 50 * 40, 8});
+}
+
+struct Pool {
+  cpu::Pool2dShape shape;
+  Tensor x, y;
+  explicit Pool(const benchmark::State& state)
+      : shape{state.range(0), state.range(1), state.range(1), 2, 1.1},
+        x(torch::randn({shape.M, shape.H, shape.W})),
+        y(torch::randn({shape.M, shape.H / 2, shape.W / 2})) {}
+  void report(benchmark::State& state) const {
+    state.SetBytesProcessed(state.iterations() * 4 * (x.numel() + y.numel()));
+  }
+};
+
+void kernel_pool_forward(benchmark::State& state) {
+  Pool p(state);
+  for (auto _ : state) cpu::pool2d_forward(p.shape, p.x.data_ptr<float>(), p.y.data_ptr<float>());
+  p.report(state);
+}
+
+void kernel_pool_backward(benchmark::State& state) {
+  Pool p(state);
+  for (auto _ : state) cpu::pool2d_backward(p.shape, p.y.data_ptr<float>(), p.x.data_ptr<float>());
+  p.report(state);
+}
+
+void torch_pool_forward(benchmark::State& state) {
+  torch::NoGradGuard no_grad;
+  Pool p(state);
+  for (auto _ : state) benchmark::DoNotOptimize(torch::avg_pool2d(p.x, 2));
+  p.report(state);
+}
+
+void copy(benchmark::State& state) {
+  Pool p(state);
+  for (auto _ : state) {
+    std::memcpy(p.x.data_ptr<float>(), p.y.data_ptr<float>(), static_cast<size_t>(p.y.numel()) * 4);
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * 8 * p.y.numel());
+}
+
+void kernel_sum_squares(benchmark::State& state) {
+  const Tensor x = torch::randn({state.range(0)});
+  for (auto _ : state) benchmark::DoNotOptimize(cpu::sum_squares(x.data_ptr<float>(), x.numel()));
+  state.SetBytesProcessed(state.iterations() * 4 * x.numel());
+}
+
+void torch_norm(benchmark::State& state) {
+  const Tensor x = torch::randn({state.range(0)});
+  for (auto _ : state) benchmark::DoNotOptimize(x.norm().item<float>());
+  state.SetBytesProcessed(state.iterations() * 4 * x.numel());
+}
+
+void kernel_all_finite(benchmark::State& state) {
+  const Tensor x = torch::randn({state.range(0)});
+  for (auto _ : state) benchmark::DoNotOptimize(cpu::all_finite(x.data_ptr<float>(), x.numel()));
+  state.SetBytesProcessed(state.iterations() * 4 * x.numel());
+}
+
+void kernel_count_nonzero(benchmark::State& state) {
+  const Tensor x = torch::randint(0, 2, {state.range(0)}, torch::kUInt8);
+  for (auto _ : state) benchmark::DoNotOptimize(cpu::count_nonzero_u8(x.data_ptr<uint8_t>(), x.numel()));
+  state.SetBytesProcessed(state.iterations() * x.numel());
+}
+
+BENCHMARK(kernel_pool_forward)->Apply(planes);
+BENCHMARK(torch_pool_forward)->Apply(planes);
+BENCHMARK(kernel_pool_backward)->Apply(planes);
+BENCHMARK(copy)->Apply(planes);
+BENCHMARK(kernel_sum_squares)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
+BENCHMARK(torch_norm)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
+BENCHMARK(kernel_all_finite)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
+BENCHMARK(kernel_count_nonzero)->Arg(5 * 432000)->MeasureProcessCPUTime();
+
+}  // namespace
+}  // namespace spiketrain
