@@ -1,8 +1,8 @@
 # Compiler launcher, linker, warnings and sanitizers for our own targets (st_warnings).
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # A precompiled header is only cacheable with these settings.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+  # The sloppiness makes a precompiled header cacheable; relative paths let build folders share the cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=/ CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-fpch-preprocess)
@@ -12,6 +12,9 @@ find_program(LLD ld.lld)
 if(LLD)
   add_link_options(-fuse-ld=lld)
 endif()
+
+# Line tables are enough for a stack trace, and compile and link much faster than full debug information.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
 
 add_library(st_warnings INTERFACE)
 target_compile_options(st_warnings INTERFACE -Wall -Wextra -Wno-unused-parameter)
@@ -24,3 +27,11 @@ if(ST_SANITIZE)
   add_compile_options(-fsanitize=${ST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${ST_SANITIZE})
 endif()
+
+# A precompiled header differs in every build folder; ccache compares this checksum of what went into it instead.
+function(st_share_precompiled_header target)
+  if(CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum
+         "${CMAKE_CXX_COMPILER_VERSION} torch ${Torch_VERSION} json ${nlohmann_json_VERSION} ${CMAKE_BUILD_TYPE} ${ST_SANITIZE} ${ST_DEV}")
+  endif()
+endfunction()

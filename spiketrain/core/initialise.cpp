@@ -6,7 +6,8 @@
 
 namespace spiketrain {
 
-void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed, uint64_t index) {
+void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed,
+                       uint64_t index) {
   torch::NoGradGuard no_grad;
   const double fan_in = static_cast<double>(W[0].numel());
   const double fan_out = static_cast<double>(W.numel() / W.size(1));

@@ -17,6 +17,7 @@ inline Choices init_choices() { return {{"uniform", "kaiming_normal", "kaiming_u
 ///   kaiming_uniform  U(-b, b), b = sqrt(6/fan_in)
 ///   xavier_normal    N(0, 2/(fan_in + fan_out))
 /// all times `scale`.
-void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed, uint64_t index);
+void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed,
+                       uint64_t index);
 
 }  // namespace spiketrain

@@ -58,7 +58,8 @@ const R* in(const Tensor& x) {
 }
 
 struct PspScan : torch::autograd::Function<PspScan> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, double tau_s, const Tensor& before, Tensor after) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, double tau_s, const Tensor& before,
+                        Tensor after) {
     ctx->saved_data["tau_s"] = tau_s;
     Tensor a = torch::empty_like(x);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "psp_scan", [&] {
@@ -145,8 +146,8 @@ Tensor psp_scan(const Tensor& x, double tau_s, Tensor& carried) {
 }
 
 Tensor window_sum(const Tensor& x, int64_t k, double scale) {
-  ST_CHECK(k >= 1 && x.dim() >= 3 && x.size(-1) >= k && x.size(-2) >= k, "pooling: expected maps of at least ", k, "x",
-           k, ", got ", x.sizes());
+  ST_CHECK(k >= 1 && x.dim() >= 3 && x.size(-1) >= k && x.size(-2) >= k,
+           "pooling: expected maps of at least ", k, "x", k, ", got ", x.sizes());
   if (has_kernel(x)) return WindowSum::apply(x.contiguous(), k, scale);
   const auto flat = x.flatten(0, -4);
   const Tensor y = torch::avg_pool2d(flat, {k, k}) * (scale * static_cast<double>(k * k));

@@ -1,6 +1,7 @@
 // Convolution: I[t] = W * a[t], W [channels, in channels, kernel, kernel], zero padding.
-// Dense: LibTorch's convolution on fixed chunks of the T*B samples.  The weight gradient is a sum over samples: each
-// chunk gives a partial sum and these are added in order, so that the bits do not depend on the number of threads.
+// Dense: LibTorch's convolution on fixed chunks of the T*B samples.  The weight gradient is a sum over
+// samples: each chunk gives a partial sum and these are added in order, so that the bits do not depend on the
+// number of threads.
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/ops.h"
 #include "spiketrain/core/stage.h"
@@ -29,15 +30,17 @@ struct Conv2d final : Synapse {
     ST_CHECK(in.size() == 3, spec(), ": expected an input of [C,H,W], got ", at::IntArrayRef(in),
              "; convolutions come before the first fully connected layer");
     const auto side = [&](int64_t n) { return (n + 2 * padding - kernel) / stride + 1; };
-    ST_CHECK(in[1] + 2 * padding >= kernel && in[2] + 2 * padding >= kernel, spec(), ": the kernel does not fit a ",
-             in[1], "x", in[2], " map with padding ", padding);
+    ST_CHECK(in[1] + 2 * padding >= kernel && in[2] + 2 * padding >= kernel, spec(),
+             ": the kernel does not fit a ", in[1], "x", in[2], " map with padding ", padding);
     in_ = in;
     out_ = {channels, side(in[1]), side(in[2])};
     W_ = register_parameter("weight", torch::zeros({channels, in[0], kernel, kernel}));
     if (bias) b_ = register_parameter("bias", torch::zeros({channels, 1, 1}));
     return out_;
   }
-  void initialise(uint64_t seed, uint64_t index) override { initialise_weight(W_, init, weight_scale, seed, index); }
+  void initialise(uint64_t seed, uint64_t index) override {
+    initialise_weight(W_, init, weight_scale, seed, index);
+  }
   Tensor weight() override { return W_; }
   Tensor add_bias(const Tensor& I) override { return bias ? I + b_ : I; }
 
@@ -46,7 +49,8 @@ struct Conv2d final : Synapse {
   }
   Tensor pull(const Tensor& g, const Tensor& W) const override {
     return map(g, in_, [&](const Tensor& part) {
-      Tensor like = torch::empty({part.size(0), in_[0], in_[1], in_[2]}, part.options());  // only its shape is read
+      Tensor like =
+          torch::empty({part.size(0), in_[0], in_[1], in_[2]}, part.options());  // only its shape is read
       return std::get<0>(backward(part, like, W, {true, false, false}));
     });
   }
@@ -75,8 +79,8 @@ struct Conv2d final : Synapse {
  private:
   std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& g, const Tensor& x, const Tensor& W,
                                               std::array<bool, 3> mask) const {
-    return at::convolution_backward(g, x, W, c10::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false, {0, 0},
-                                    1, mask);
+    return at::convolution_backward(g, x, W, c10::nullopt, {stride, stride}, {padding, padding}, {1, 1},
+                                    false, {0, 0}, 1, mask);
   }
   /// f on chunks of the T*B samples of x [T,B,...]; the results are put together as [T,B,*shape].
   template <class F>
@@ -87,7 +91,8 @@ struct Conv2d final : Synapse {
     if (!x.is_cpu()) return f(flat).view(sizes);
     Tensor out = torch::empty(sizes, x.options());
     Tensor rows = out.flatten(0, 1);
-    ops::for_chunks(flat.size(0), [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(flat.slice(0, i, j))); });
+    ops::for_chunks(flat.size(0),
+                    [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(flat.slice(0, i, j))); });
     return out;
   }
 

@@ -30,7 +30,9 @@ struct Linear final : Synapse {
     if (bias) b_ = register_parameter("bias", torch::zeros({features}));
     return {features};
   }
-  void initialise(uint64_t seed, uint64_t index) override { initialise_weight(W_, init, weight_scale, seed, index); }
+  void initialise(uint64_t seed, uint64_t index) override {
+    initialise_weight(W_, init, weight_scale, seed, index);
+  }
   Tensor weight() override { return W_; }
   Tensor add_bias(const Tensor& I) override { return bias ? I + b_ : I; }
 

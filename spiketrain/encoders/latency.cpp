@@ -1,0 +1,27 @@
+// Latency (time-to-first-spike) coding: a value x in (cutoff, 1] spikes once, at step round((1 - x)*(T - 1)).
+// Expects pixels in [0, 1]: set data.mean = 0 and data.std = 1.
+#include "spiketrain/core/encoder.h"
+
+namespace spiketrain {
+namespace {
+
+struct Latency final : Encoder {
+  static constexpr const char* kDoc = "one spike per value, the earlier the greater the value";
+  double cutoff = 0.0;
+  template <class V>
+  void visit(V& v) {
+    v(cutoff, "cutoff", "values at or below it stay silent", Range{0, 1});
+  }
+  Signal encode(const Tensor& x, int64_t T, const Key&) const override {
+    const Tensor time = torch::round((1 - torch::clamp(x, 0, 1)) * static_cast<double>(T - 1)).unsqueeze(0);
+    std::vector<int64_t> shape(time.dim(), 1);
+    shape[0] = T;
+    const Tensor step = torch::arange(T, x.options()).view(shape);
+    const Tensor s = ((time == step) & (x.unsqueeze(0) > cutoff)).to(torch::kUInt8);
+    return {s.to(x.scalar_type()), {}, Events::from_bytes(s)};
+  }
+};
+ST_REGISTER(Encoder, "latency", Latency);
+
+}  // namespace
+}  // namespace spiketrain
