@@ -1,0 +1,131 @@
+// Options, splits and normalisation shared by all data sets.
+#include "spiketrain/data/dataset.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "spiketrain/base/check.h"
+#include "tests/support/idx_files.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain {
+namespace {
+
+/// 40 training images, label i % 10; image i begins with pixel i, so x[0] tells which it is.
+struct Mnist : testing::Test {
+  void SetUp() override {
+    std::filesystem::create_directories(dir / "mnist");
+    Bytes labels(40);
+    for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<uint8_t>(i % 10);
+    write_idx_part(dir / "mnist", "train", labels);
+    write_idx_part(dir / "mnist", "t10k", {3, 1, 4});
+    options.name = "mnist";
+    options.dir = dir.path();
+  }
+  /// Which raw images a split holds.
+  std::vector<int64_t> members(DataOptions o) {
+    o.mean = 0, o.std = 1;
+    auto data = open_dataset(o);
+    std::vector<int64_t> result;
+    std::vector<float> x(784);
+    for (int64_t i = 0; i < data->size(); ++i) {
+      data->get(i, 0, x.data());
+      result.push_back(std::lround(x[0] * 255));
+      EXPECT_EQ(data->label(i), o.split == "test" ? std::vector<int64_t>({3, 1, 4})[i] : result.back() % 10);
+    }
+    return result;
+  }
+  TempDir dir;
+  DataOptions options;
+};
+
+TEST_F(Mnist, WholePartsInFileOrder) {
+  std::vector<int64_t> all(40);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(members(options), all);
+  options.split = "test";
+  EXPECT_EQ(members(options), (std::vector<int64_t>{0, 1, 2}));
+}
+
+TEST_F(Mnist, ValidationIsCarvedOutOfTrain) {
+  options.validation = 15;
+  auto train = members(options);
+  options.split = "validation";
+  auto validation = members(options);
+  EXPECT_EQ(train.size(), 25u);
+  EXPECT_EQ(validation.size(), 15u);
+  EXPECT_TRUE(std::is_sorted(train.begin(), train.end()));
+  auto first = validation;
+  options.seed = 2;
+  EXPECT_NE(members(options), first) << "the split must depend on the seed";
+  std::vector<int64_t> both = train;
+  both.insert(both.end(), validation.begin(), validation.end());
+  std::sort(both.begin(), both.end());
+  std::vector<int64_t> all(40);
+  std::iota(all.begin(), all.end(), 0);
+  EXPECT_EQ(both, all);
+  options.split = "test";
+  EXPECT_EQ(members(options).size(), 3u);
+}
+
+TEST_F(Mnist, LimitKeepsTheFirst) {
+  options.limit = 4;
+  EXPECT_EQ(members(options), (std::vector<int64_t>{0, 1, 2, 3}));
+  options.limit = 400;
+  EXPECT_EQ(members(options).size(), 40u);
+}
+
+TEST_F(Mnist, NormalisationDefaultsAndOverride) {
+  std::vector<float> x(784);
+  open_dataset(options)->get(2, 0, x.data());
+  EXPECT_FLOAT_EQ(x[0], static_cast<float>((2 / 255.0 - 0.1307) / 0.3081));
+  options.std = 0.5;
+  open_dataset(options)->get(2, 0, x.data());
+  EXPECT_FLOAT_EQ(x[0], static_cast<float>((2 / 255.0 - 0.1307) / 0.5));
+  options.std = 0;
+  EXPECT_THROW(open_dataset(options), UsageError);
+}
+
+TEST_F(Mnist, BadOptions) {
+  auto rejected = [&](auto change, const std::string& message) {
+    DataOptions o = options;
+    change(o);
+    try {
+      open_dataset(o);
+      ADD_FAILURE() << message;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
+    }
+  };
+  rejected([](auto& o) { o.name = "minst"; }, "glyphs, mnist, fashion-mnist, cifar10");
+  rejected([](auto& o) { o.split = "dev"; }, "train, validation or test");
+  rejected([](auto& o) { o.split = "validation"; }, "validation split is empty");
+  rejected([](auto& o) { o.validation = 40; }, "validation < 40");
+  rejected([](auto& o) { o.validation = -1; }, "validation >= 0");
+  rejected([](auto& o) { o.limit = -1; }, "limit >= 0");
+  rejected([](auto& o) { o.dir = ""; }, "spiketrain data fetch mnist");
+  rejected([](auto& o) { o.augment = true; }, "no augmentation");
+  rejected([](auto& o) { o.name = "glyphs", o.train_size = 0; }, "train_size > 0");
+}
+
+TEST_F(Mnist, IndexIsChecked) {
+  auto data = open_dataset(options);
+  std::vector<float> x(784);
+  EXPECT_THROW(data->label(-1), UsageError);
+  EXPECT_THROW(data->label(40), UsageError);
+  EXPECT_THROW(data->get(40, 0, x.data()), UsageError);
+  EXPECT_NE(data->describe().find("mnist train: 40 samples of 1x28x28"), std::string::npos)
+      << data->describe();
+}
+
+TEST(Dataset, ListNamesEverySet) {
+  ASSERT_EQ(dataset_infos().size(), 4u);
+  EXPECT_EQ(dataset_infos()[0].name, "glyphs");
+  EXPECT_FALSE(dataset_infos()[0].files);
+}
+
+}  // namespace
+}  // namespace spiketrain
