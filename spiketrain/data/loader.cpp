@@ -1,0 +1,120 @@
+// Background batches: workers take whole batches in order; contracts in loader.h.
+#include "spiketrain/data/loader.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/base/rng.h"
+
+namespace spiketrain {
+
+Loader::Loader(const Dataset& data, LoaderOptions options) : data_(data), options_(options) {
+  ST_CHECK(options_.batch_size > 0, "loader: expected batch_size > 0, got ", options_.batch_size);
+  ST_CHECK(options_.threads > 0, "loader: expected threads > 0, got ", options_.threads);
+  ST_CHECK(options_.prefetch > 0, "loader: expected prefetch > 0, got ", options_.prefetch);
+}
+
+Loader::~Loader() { stop(); }
+
+int64_t Loader::batches() const {
+  const int64_t rest = options_.drop_last ? 0 : options_.batch_size - 1;
+  return (data_.size() + rest) / options_.batch_size;
+}
+
+int64_t Loader::samples() const { return std::min(data_.size(), batches() * options_.batch_size); }
+
+void Loader::start(int64_t epoch, int64_t first_batch) {
+  ST_CHECK(epoch >= 0, "loader: expected epoch >= 0, got ", epoch);
+  ST_CHECK(first_batch >= 0 && first_batch <= batches(), "loader: expected first_batch from 0 to ", batches(),
+           ", got ", first_batch);
+  stop();
+  epoch_ = epoch;
+  if (options_.shuffle) {
+    order_ = permutation(data_.size(), Rng(options_.seed, Purpose::shuffle, static_cast<uint64_t>(epoch)));
+  } else {
+    order_.resize(static_cast<size_t>(data_.size()));
+    std::iota(order_.begin(), order_.end(), int64_t{0});
+  }
+  taken_ = wanted_ = first_batch;
+  stopping_ = false;
+  const int64_t threads = std::min<int64_t>(options_.threads, batches() - first_batch);
+  for (int64_t i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+}
+
+bool Loader::next(ImageBatch& out) {
+  ST_CHECK(epoch_ >= 0, "loader: call start() before next()");
+  Result result;
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (wanted_ >= batches()) return false;
+    ready_.wait(lock, [this] { return done_.count(wanted_) > 0; });
+    result = std::move(done_.extract(wanted_).mapped());
+    ++wanted_;
+  }
+  room_.notify_one();
+  if (result.error) {
+    stop();
+    wanted_ = batches();
+    std::rethrow_exception(result.error);
+  }
+  out = std::move(result.batch);
+  return true;
+}
+
+void Loader::work() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    room_.wait(lock,
+               [this] { return stopping_ || taken_ >= batches() || taken_ < wanted_ + options_.prefetch; });
+    if (stopping_ || taken_ >= batches()) break;
+    const int64_t batch = taken_++;
+    lock.unlock();
+    Result result;
+    try {
+      result.batch = make(batch);
+    } catch (...) {
+      result.error = std::current_exception();
+    }
+    lock.lock();
+    done_.emplace(batch, std::move(result));
+    ready_.notify_one();
+  }
+  // The others may be waiting for room that will never be needed.
+  room_.notify_all();
+}
+
+ImageBatch Loader::make(int64_t batch) const {
+  ImageBatch result;
+  result.batch = batch;
+  result.first = batch * options_.batch_size;
+  const int64_t count = std::min(options_.batch_size, data_.size() - result.first);
+  std::vector<int64_t> shape = data_.sample_shape();
+  const int64_t numel = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+  shape.insert(shape.begin(), count);
+  result.x = torch::empty(shape, torch::kFloat32);
+  result.y = torch::empty({count}, torch::kInt64);
+  result.index = torch::empty({count}, torch::kInt64);
+  float* x = result.x.data_ptr<float>();
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t sample = order_[static_cast<size_t>(result.first + i)];
+    data_.get(sample, epoch_, x + i * numel);
+    result.y.data_ptr<int64_t>()[i] = data_.label(sample);
+    result.index.data_ptr<int64_t>()[i] = sample;
+  }
+  return result;
+}
+
+void Loader::stop() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  room_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  done_.clear();
+}
+
+}  // namespace spiketrain
