@@ -40,6 +40,9 @@ struct FileStatus {
   std::string detail;  ///< one line for the user: "sha256 ok", "expected 29515 bytes, found 12", ...
 };
 
+/// State of one file at `path`.  Never throws for a bad file.
+FileStatus check_file(const CatalogueFile& file, const std::string& path);
+
 /// State of every file the data set is read from.  Never throws for a bad file.
 std::vector<FileStatus> data_check(const CatalogueEntry& entry, const std::string& dir);
 std::vector<FileStatus> data_check(const std::string& name, const std::string& dir);
