@@ -1,0 +1,129 @@
+// Every parser meets a few thousand damaged files: it must return or throw DataError, nothing else.
+// Deterministic; the number of the failing case is printed.  tests/fuzz holds the open-ended version.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/base/rng.h"
+#include "spiketrain/base/safetensors.h"
+#include "spiketrain/base/tar.h"
+#include "spiketrain/data/cifar.h"
+#include "spiketrain/data/idx.h"
+#include "tests/support/idx_files.h"
+#include "tests/support/tar_files.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain {
+namespace {
+
+/// One random edit.  Half of them hit the first 128 bytes, where the headers are.
+void mutate(Bytes& bytes, Rng& rng) {
+  const size_t span = rng.below(2) ? bytes.size() : std::min<size_t>(bytes.size(), 128);
+  const size_t at = span ? rng.below(span) : 0;
+  const auto place = bytes.begin() + static_cast<int64_t>(at);
+  switch (rng.below(7)) {
+    case 0:
+      if (span) *place ^= static_cast<uint8_t>(1u << rng.below(8));
+      break;
+    case 1:
+      if (span) *place = static_cast<uint8_t>(rng.next());
+      break;
+    case 2:
+      if (span) *place = std::array<uint8_t, 8>{0, 255, 127, 128, '-', '9', '"', '['}[rng.below(8)];
+      break;
+    case 3:
+      bytes.resize(at);
+      break;
+    case 4:
+      bytes.insert(place, 1 + rng.below(16), static_cast<uint8_t>(rng.next()));
+      break;
+    case 5:
+      bytes.erase(place,
+                  place + static_cast<int64_t>(std::min<size_t>(1 + rng.below(16), bytes.size() - at)));
+      break;
+    default: {  // copy a piece of the file to another place
+      const size_t n = std::min<size_t>(1 + rng.below(64), bytes.size() - at);
+      const Bytes piece(place, place + static_cast<int64_t>(n));
+      bytes.insert(bytes.begin() + static_cast<int64_t>(rng.below(bytes.size() + 1)), piece.begin(),
+                   piece.end());
+    }
+  }
+}
+
+void attack(const Bytes& good, uint64_t kind, const std::function<void(const Bytes&)>& parse) {
+  ASSERT_NO_THROW(parse(good));
+  int refused = 0;
+  const uint64_t cases = 4000;
+  for (uint64_t i = 0; i < cases; ++i) {
+    Rng rng(kind, Purpose::test, 1, i);
+    Bytes bytes = good;
+    for (uint64_t edits = 1 + rng.below(4); edits > 0; --edits) mutate(bytes, rng);
+    bytes.shrink_to_fit();  // so that a sanitizer sees a read past the end
+    try {
+      parse(bytes);
+    } catch (const DataError&) {
+      ++refused;
+    } catch (const std::exception& error) {
+      FAIL() << "case " << i << ": " << error.what();
+    }
+  }
+  EXPECT_GT(refused, 1000) << "the edits do not reach the checks";
+}
+
+TEST(Mutation, Safetensors) {
+  TempDir dir;
+  const Bytes data = Bytes(64, 5);
+  write_safetensors(dir / "f",
+                    {{"layer.weight", "F32", {2, 3}, data.data(), 24},
+                     {"step", "I64", {}, data.data(), 8},
+                     {"mask", "BOOL", {4, 0}, data.data(), 0}},
+                    {{"format", "1"}, {"note", "a \"b\""}});
+  attack(read_file(dir / "f"), 1, [](const Bytes& bytes) {
+    const SafetensorsFile file = parse_safetensors(bytes, "mem");
+    uint64_t sum = 0;
+    for (const TensorEntry& entry : file.entries()) {
+      for (size_t i = 0; i < entry.bytes; ++i) sum += entry.data[i];  // what is accepted must be readable
+    }
+    ASSERT_LE(sum, uint64_t{255} * bytes.size());
+  });
+}
+
+TEST(Mutation, Idx) {
+  attack(make_idx({3, 4, 5}, Bytes(60, 9)), 2, [](const Bytes& bytes) {
+    const IdxArray array = parse_idx(bytes, "mem");
+    ASSERT_EQ(array.values.data + array.values.size, bytes.data() + bytes.size());
+  });
+}
+
+TEST(Mutation, Cifar) {
+  Bytes good(2 * 3073, 3);
+  attack(good, 3, [](const Bytes& bytes) {
+    RawImages raw;
+    parse_cifar10(bytes, "mem", raw);
+    ASSERT_EQ(raw.pixels.size(), raw.labels.size() * 3072);
+  });
+}
+
+TEST(Mutation, Tar) {
+  Bytes good;
+  add_tar_member(good, "readme", Bytes(600, 'r'));
+  add_tar_member(good, "wanted", Bytes(100, 'w'));
+  end_tar(good);
+  attack(good, 4, [](const Bytes& bytes) {
+    size_t at = 0;
+    const ByteSource source = [&](uint8_t* out, size_t n) {
+      n = std::min(n, bytes.size() - at);
+      std::copy_n(bytes.begin() + static_cast<int64_t>(at), n, out);
+      at += n;
+      return n;
+    };
+    read_tar(source, {{"wanted", 100}}, 1 << 16, "mem",
+             [](const std::string&, const Bytes& member) { ASSERT_EQ(member.size(), 100u); });
+  });
+}
+
+}  // namespace
+}  // namespace spiketrain
