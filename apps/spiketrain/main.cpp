@@ -1,1 +1,67 @@
-int main() { return 0; }
+// The spiketrain program: dispatches to one command and turns errors into one line and an exit code.
+//   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "apps/spiketrain/commands.h"
+#include "revision.h"
+#include "spiketrain/base/check.h"
+
+namespace {
+
+using namespace spiketrain::cli;
+
+/// libgomp reads its environment when it is loaded, before main.  Its default, threads that spin while they wait,
+/// takes the cores away from whoever shares the machine and made training slower here; so set it and start again.
+void restart_with_passive_waiting(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  setenv("GOMP_SPINCOUNT", "0", 0);
+  execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
+}
+
+int fail(const std::string& kind, const std::string& what, int code) {
+  std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
+  return code;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("spiketrain: training of deep spiking neural networks");
+  app.name("spiketrain");
+  app.set_version_flag("--version", "spiketrain " ST_VERSION " " ST_REVISION);
+  app.require_subcommand(1);
+  app.set_help_all_flag("--help-all", "help of all commands");
+  int exit_code = kOk;
+  add_train(app, exit_code);
+  add_eval(app, exit_code);
+  add_list(app, exit_code);
+  add_inspect(app, exit_code);
+  add_data(app, exit_code);
+  add_help(app, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+    return fail("", std::string(error.what()) + "; see `spiketrain help`", kUsage);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  restart_with_passive_waiting(argv);
+  try {
+    return run(argc, argv);
+  } catch (const spiketrain::UsageError& error) {
+    return fail("", error.what(), kUsage);
+  } catch (const spiketrain::DataError& error) {
+    return fail("data: ", error.what(), kData);
+  } catch (const spiketrain::NumericError& error) {
+    return fail("numeric: ", error.what(), kNumeric);
+  } catch (const std::exception& error) {
+    return fail("", error.what(), kFailure);
+  }
+}

@@ -1,0 +1,104 @@
+// spiketrain data list | check | fetch: the files of the data sets.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "apps/spiketrain/commands.h"
+#include "spiketrain/base/check.h"
+#include "spiketrain/core/registry.h"
+#include "spiketrain/data/catalogue.h"
+#include "spiketrain/data/dataset.h"
+
+namespace spiketrain::cli {
+namespace {
+
+struct DataCommand {
+  std::string action, dir, base_url;
+  std::vector<std::string> names;
+};
+
+/// Prints one line per file; true if all are present and right.
+bool report(const std::vector<FileStatus>& files) {
+  bool good = true;
+  std::vector<std::vector<std::string>> rows;
+  for (const FileStatus& file : files) {
+    const char* state = file.state == FileState::present   ? "ok"
+                        : file.state == FileState::missing ? "missing"
+                                                           : "WRONG";
+    rows.push_back({state, file.path, file.detail});
+    good = good && file.state == FileState::present;
+  }
+  print_table(rows, 2);
+  return good;
+}
+
+void list_sets() {
+  std::vector<std::vector<std::string>> rows;
+  for (const DatasetInfo& info : dataset_infos()) {
+    std::string size = "built in";
+    for (const CatalogueEntry& entry : catalogue()) {
+      if (entry.name != info.name) continue;
+      uint64_t bytes = 0;
+      for (const CatalogueDownload& download : entry.downloads) bytes += download.file.bytes;
+      size = number(static_cast<double>(bytes) / 1e6, 3) + " MB";
+    }
+    rows.push_back({info.name, size, info.doc});
+  }
+  print_table(rows);
+}
+
+void show_download(const FetchProgress& progress) {
+  if (isatty(STDOUT_FILENO) == 0) return;
+  std::cout << "\r\033[K  " << progress.file << "  " << progress.done / 1000000 << " / "
+            << progress.total / 1000000 << " MB" << std::flush;
+  if (progress.done == progress.total) std::cout << "\r\033[K" << std::flush;
+}
+
+int run_data(DataCommand command) {
+  if (command.action == "list") {
+    list_sets();
+    return kOk;
+  }
+  ST_CHECK(!command.dir.empty(), "data ", command.action, ": expected --data-dir or the variable SPIKETRAIN_DATA");
+  if (command.names.empty()) {
+    ST_CHECK(command.action == "check", "data fetch: expected the names of data sets; see `spiketrain data list`");
+    for (const CatalogueEntry& entry : catalogue()) command.names.push_back(entry.name);
+  }
+  bool good = true;
+  for (const std::string& name : command.names) {
+    const CatalogueEntry& entry = catalogue_entry(name);
+    std::cout << name << '\n';
+    if (command.action == "check") {
+      good = report(data_check(entry, command.dir)) && good;
+      continue;
+    }
+    FetchOptions options;
+    options.base_url = command.base_url;
+    options.progress = show_download;
+    good = report(fetch(entry, command.dir, options)) && good;
+  }
+  return good ? kOk : kData;
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, int& exit_code) {
+  CLI::App* data = app.add_subcommand("data", "list, check or fetch data sets");
+  data->require_subcommand(1);
+  const auto add = [&](const char* action, const char* help) {
+    auto command = std::make_shared<DataCommand>();
+    command->action = action;
+    CLI::App* sub = data->add_subcommand(action, help);
+    if (command->action != "list") {
+      sub->add_option("names", command->names, "data sets");
+      add_data_dir(*sub, command->dir);
+    }
+    if (command->action == "fetch") sub->add_option("--base-url", command->base_url, "fetch from this mirror");
+    sub->callback([command, &exit_code] { exit_code = run_data(*command); });
+  };
+  add("list", "show the data sets");
+  add("check", "compare the files with their published size and checksum");
+  add("fetch", "download what is missing or wrong");
+}
+
+}  // namespace spiketrain::cli

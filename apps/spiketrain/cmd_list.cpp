@@ -1,0 +1,96 @@
+// spiketrain list: what is built in, with every option; generated from the registries, so it cannot be out of date.
+#include <functional>
+#include <iostream>
+#include <map>
+
+#include "apps/spiketrain/commands.h"
+#include "spiketrain/core/encoder.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/core/schedule.h"
+#include "spiketrain/data/dataset.h"
+#include "spiketrain/train/recipe.h"
+
+namespace spiketrain::cli {
+namespace {
+
+void print_options(const std::vector<OptionDoc>& options) {
+  std::vector<std::vector<std::string>> rows;
+  for (const OptionDoc& option : options) {
+    rows.push_back({option.name, option.type, "= " + option.default_value.dump(), option.allowed, option.help});
+  }
+  print_table(rows, 4);
+}
+
+template <class Base>
+void list_registry() {
+  for (const auto* entry : Registry<Base>::get().entries()) {
+    std::cout << entry->name << "  " << entry->doc << '\n';
+    print_options(entry->options());
+  }
+}
+
+void list_data() {
+  std::vector<std::vector<std::string>> rows;
+  for (const DatasetInfo& info : dataset_infos()) {
+    rows.push_back({info.name, info.files ? "files" : "built in", info.doc});
+  }
+  print_table(rows);
+  std::cout << "[data]\n";
+  for (const auto& [section, options] : recipe_options()) {
+    if (section == "data") print_options(options);
+  }
+}
+
+void list_recipe() {
+  for (const auto& [section, options] : recipe_options()) {
+    std::cout << (section.empty() ? std::string("top level") : "[" + section + "]") << '\n';
+    print_options(options);
+  }
+}
+
+/// Which rule works with which neuron: a rule reads slots of the tape, a neuron provides them.
+void list_compat() {
+  std::vector<std::vector<std::string>> rows = {{"rule \\ neuron"}};
+  const auto neurons = Registry<Neuron>::get().entries();
+  for (const auto* neuron : neurons) rows[0].push_back(neuron->name);
+  for (const auto* rule : Registry<Rule>::get().entries()) {
+    std::vector<std::string> row = {rule->name};
+    const uint32_t needs = rule->make(Config::object())->needs();
+    for (const auto* neuron : neurons) {
+      row.push_back((needs & ~neuron->make(Config::object())->provides()) == 0 ? "yes" : "-");
+    }
+    rows.push_back(row);
+  }
+  print_table(rows);
+}
+
+const std::map<std::string, std::function<void()>>& lists() {
+  static const std::map<std::string, std::function<void()>> table = {
+      {"neurons", list_registry<Neuron>},       {"rules", list_registry<Rule>},
+      {"synapses", list_registry<Synapse>},     {"networks", list_registry<NetworkBuilder>},
+      {"objectives", list_registry<Objective>}, {"encoders", list_registry<Encoder>},
+      {"schedules", list_registry<Schedule>},   {"data", list_data},
+      {"recipe", list_recipe}};
+  return table;
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, int& exit_code) {
+  auto what = std::make_shared<std::string>();
+  auto compat = std::make_shared<bool>(false);
+  CLI::App* sub = app.add_subcommand("list", "show what is built in, with every option and its default");
+  std::vector<std::string> names;
+  for (const auto& item : lists()) names.push_back(item.first);
+  sub->add_option("what", *what, join(names))->check(CLI::IsMember(names));
+  sub->add_flag("--compat", *compat, "which rule works with which neuron");
+  sub->callback([what, compat, names, &exit_code] {
+    ST_CHECK(*compat || !what->empty(), "list: expected one of ", join(names), ", or --compat");
+    if (!what->empty()) lists().at(*what)();
+    if (*compat) list_compat();
+    exit_code = kOk;
+  });
+}
+
+}  // namespace spiketrain::cli

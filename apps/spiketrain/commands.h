@@ -1,0 +1,35 @@
+// The commands, one file each.  Every add_* declares a command and its options; running it throws the library's
+// errors, which main.cpp turns into exit codes, and otherwise sets `exit_code`.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace spiketrain::cli {
+
+// Exit codes; a run that a signal has ended returns 128 + its number (130 for Ctrl-C).
+constexpr int kOk = 0, kFailure = 1, kUsage = 2, kData = 3, kNumeric = 4;
+
+void add_train(CLI::App& app, int& exit_code);
+void add_eval(CLI::App& app, int& exit_code);
+void add_list(CLI::App& app, int& exit_code);
+void add_inspect(CLI::App& app, int& exit_code);
+void add_data(CLI::App& app, int& exit_code);
+void add_help(CLI::App& app, int& exit_code);
+
+/// Adds --data-dir, whose default is the environment variable SPIKETRAIN_DATA.
+void add_data_dir(CLI::App& command, std::string& dir);
+
+/// Prints rows with columns of equal width, indented.
+void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
+/// 0.98123 -> "98.12 %"
+std::string percent(double fraction);
+/// A number with `digits` significant digits.
+std::string number(double value, int digits = 4);
+/// 3723 -> "1:02:03"
+std::string duration(double seconds);
+/// 123456 -> "123,456"
+std::string thousands(int64_t value);
+
+}  // namespace spiketrain::cli

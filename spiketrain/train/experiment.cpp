@@ -1,0 +1,90 @@
+#include "spiketrain/train/experiment.h"
+
+namespace spiketrain {
+namespace {
+
+std::string name_of(const Config& part) { return part.at("name").get<std::string>(); }
+
+void check_data(const Datasets& data) {
+  ST_CHECK(data.train && data.test, "experiment: a training and a test split are needed");
+  ST_CHECK(data.train->size() > 0, "data: the training split is empty");
+  for (const auto& other : {data.validation, data.test}) {
+    if (!other) continue;
+    ST_CHECK(other->sample_shape() == data.train->sample_shape() && other->classes() == data.train->classes(),
+             "data: the splits differ in shape or classes");
+  }
+}
+
+}  // namespace
+
+Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
+  const DataSection& section = recipe.data;
+  DataOptions options;
+  options.name = section.name;
+  options.dir = data_dir;
+  options.seed = static_cast<uint64_t>(recipe.seed);
+  options.validation = section.validation;
+  options.augment = section.augment;
+  if (!section.mean.empty()) options.mean = section.mean[0];
+  if (!section.std.empty()) options.std = section.std[0];
+  options.train_size = section.train_size;
+  options.test_size = section.test_size;
+
+  const auto open = [&](const char* split, int64_t limit) {
+    options.split = split;
+    options.limit = limit;
+    return std::shared_ptr<const Dataset>(open_dataset(options));
+  };
+  Datasets data;
+  data.train = open("train", section.limit);
+  if (section.validation > 0) data.validation = open("validation", 0);
+  data.test = open("test", section.test_limit);
+  return data;
+}
+
+torch::Device parse_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  ST_CHECK(name == "cuda", "device: expected cpu or cuda, got '", name, "'");
+  ST_CHECK(torch::cuda::is_available(), "device cuda: this LibTorch or this machine has no CUDA; use --device cpu");
+  return torch::kCUDA;
+}
+
+std::shared_ptr<Network> build_network(const Recipe& recipe, const Shape& input, int64_t classes) {
+  auto& neurons = Registry<Neuron>::get();
+  const auto rule = Registry<Rule>::get().make(recipe.rule);
+  for (const Config* neuron : {&recipe.neuron, &recipe.readout}) {
+    check_compatible(*rule, name_of(recipe.rule), *neurons.make(*neuron), name_of(*neuron));
+  }
+  NetworkContext context;
+  context.input = input;
+  context.classes = classes;
+  context.neuron = [&] { return neurons.make(recipe.neuron); };
+  context.readout = [&] { return neurons.make(recipe.readout); };
+  auto network = Registry<NetworkBuilder>::get().make(recipe.network)->build(context);
+  ST_CHECK(network->out_shape() == Shape{classes}, "network ", network->spec(), ": expected ", classes,
+           " outputs, one per class");
+  network->initialise(static_cast<uint64_t>(recipe.seed));
+  return network;
+}
+
+Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device) {
+  check_data(data);
+  Experiment experiment;
+  experiment.recipe = recipe;
+  experiment.device = device;
+  const int64_t classes = data.train->classes();
+  experiment.network = build_network(recipe, data.train->sample_shape(), classes);
+  experiment.network->to(device);
+  experiment.data = std::move(data);
+  experiment.rule = Registry<Rule>::get().make(recipe.rule);
+  experiment.schedule = Registry<Schedule>::get().make(recipe.schedule);
+  experiment.encoder = Registry<Encoder>::get().make(recipe.encoder);
+
+  const auto readout = Registry<Neuron>::get().make(recipe.readout);
+  const auto objective = Registry<Objective>::get().make(recipe.objective);
+  objective->prepare({classes, recipe.steps, readout->emits_psp(), readout->psp_constants().tau_s});
+  experiment.objective = objective;
+  return experiment;
+}
+
+}  // namespace spiketrain

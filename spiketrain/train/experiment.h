@@ -1,0 +1,41 @@
+// Experiment = everything a recipe describes, built and checked against each other.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "spiketrain/core/encoder.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/core/schedule.h"
+#include "spiketrain/data/dataset.h"
+#include "spiketrain/train/recipe.h"
+
+namespace spiketrain {
+
+struct Datasets {
+  std::shared_ptr<const Dataset> train, validation, test;  ///< validation may be null
+};
+/// Opens the splits a recipe names.  Errors as open_dataset.
+Datasets open_datasets(const Recipe& recipe, const std::string& data_dir);
+
+struct Experiment {
+  Recipe recipe;
+  torch::Device device = torch::kCPU;
+  Datasets data;
+  std::shared_ptr<Network> network;
+  RuleP rule;
+  std::shared_ptr<const Schedule> schedule;
+  std::shared_ptr<const Objective> objective;
+  std::shared_ptr<const Encoder> encoder;
+};
+
+/// "cpu" or "cuda".  UsageError for another name, or if this machine or LibTorch has no CUDA.
+torch::Device parse_device(const std::string& name);
+
+/// The network alone, with initial weights, for samples of shape `input`.
+std::shared_ptr<Network> build_network(const Recipe& recipe, const Shape& input, int64_t classes);
+
+/// UsageError if parts do not fit: rule and neuron, network and classes, objective and output.
+Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device = torch::kCPU);
+
+}  // namespace spiketrain

@@ -1,0 +1,100 @@
+#include "spiketrain/train/run_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include "spiketrain/base/file.h"
+#include "spiketrain/train/toml.h"
+
+namespace spiketrain {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const std::string& path, const std::string& what) {
+  throw DataError(path, 0, what + ": " + std::strerror(errno));
+}
+
+/// Appends and syncs; returns the new length.
+int64_t append(const std::string& path, const std::string& text, bool sync) {
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file < 0) fail(path, "cannot open for appending");
+  size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t n = write(file, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      close(file);
+      fail(path, "cannot write");
+    }
+    done += static_cast<size_t>(n);
+  }
+  const off_t length = lseek(file, 0, SEEK_END);
+  const bool synced = !sync || fsync(file) == 0;
+  close(file);
+  if (!synced) fail(path, "cannot sync");
+  return length;
+}
+
+}  // namespace
+
+RunDir::RunDir(const std::string& path, bool resume) : path_(path) {
+  ST_CHECK(!path.empty(), "run directory: expected a path");
+  std::error_code error;
+  const bool used = fs::exists(path, error) && !fs::is_empty(path, error);
+  ST_CHECK(resume || !used, "run directory ", path, " is not empty; give another --out, or --resume to continue it");
+  fs::create_directories(path + "/ckpt", error);
+  if (error) throw DataError(path, 0, "cannot make the run directory: " + error.message());
+  lock_ = open(file("lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) fail(file("lock"), "cannot open");
+  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    close(lock_);
+    throw UsageError(str("run directory ", path, " is in use by another process"));
+  }
+}
+
+RunDir::~RunDir() {
+  if (lock_ >= 0) close(lock_);
+}
+
+void RunDir::write_config(const Config& resolved) { write_file_atomic(file("config.toml"), write_toml(resolved)); }
+
+void RunDir::write_json(const std::string& name, const Config& json) {
+  write_file_atomic(file(name), json.dump(2) + "\n");
+}
+
+int64_t RunDir::append_metrics(const Config& line) {
+  return append(file("metrics.jsonl"), line.dump() + "\n", /*sync=*/true);
+}
+
+void RunDir::truncate_metrics(int64_t bytes) {
+  const std::string path = file("metrics.jsonl");
+  const auto length = static_cast<int64_t>(file_exists(path) ? file_size(path) : 0);
+  if (length < bytes) {
+    throw DataError(path, static_cast<uint64_t>(length),
+                    str("expected at least ", bytes, " bytes, as the checkpoint says"));
+  }
+  if (length > bytes && truncate(path.c_str(), bytes) != 0) fail(path, "cannot truncate");
+}
+
+void RunDir::log(const std::string& line) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  char stamp[32];
+  std::strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S ", &local);
+  append(file("log.txt"), stamp + line + "\n", /*sync=*/false);
+}
+
+void RunDir::mark_done() { write_file_atomic(file("DONE"), std::string("complete\n")); }
+
+bool run_is_done(const std::string& run_dir) { return file_exists(run_dir + "/DONE"); }
+
+}  // namespace spiketrain

@@ -1,0 +1,46 @@
+// The folder of one run:
+//   config.toml       the resolved recipe           ckpt/NNNNNNNNNN.safetensors   newest checkpoints, by iteration
+//   environment.json  what it ran on                ckpt/best.safetensors         weights of the best epoch
+//   metrics.jsonl     one object per epoch          nan_dump.safetensors          after a numeric error
+//   log.txt           dated lines for people        summary.json, DONE            when the run is complete
+// One process at a time may write to it (a lock on the file `lock`).
+// Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
+#pragma once
+#include <string>
+
+#include "spiketrain/core/registry.h"
+
+namespace spiketrain {
+
+class RunDir {
+ public:
+  /// Makes the folder.  UsageError if it holds files and `resume` is false, or if another process uses it;
+  /// DataError if it cannot be written.
+  RunDir(const std::string& path, bool resume);
+  ~RunDir();
+  RunDir(const RunDir&) = delete;
+  RunDir& operator=(const RunDir&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  std::string checkpoints() const { return file("ckpt"); }
+
+  void write_config(const Config& resolved);
+  void write_json(const std::string& name, const Config& json);
+  /// Appends one line of metrics and returns the file's length; on disk when this returns.
+  int64_t append_metrics(const Config& line);
+  /// Cuts metrics.jsonl back to the length a checkpoint has noted.  DataError if it is shorter.
+  void truncate_metrics(int64_t bytes);
+  /// Appends a dated line to log.txt.
+  void log(const std::string& line);
+  void mark_done();
+
+ private:
+  std::string path_;
+  int lock_ = -1;
+};
+
+/// True if the folder holds a complete run.
+bool run_is_done(const std::string& run_dir);
+
+}  // namespace spiketrain

@@ -1,0 +1,73 @@
+// Trainer = the one training loop: epoch -> batch -> window.
+// Everything random depends on (seed, epoch, batch) only, and a checkpoint holds all that a batch leaves behind, so
+// a run that was stopped anywhere and resumed gives the same bits as one that was not.
+// Tests: train/resume_test.cpp, train/trajectory_test.cpp.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "spiketrain/data/loader.h"
+#include "spiketrain/train/evaluate.h"
+#include "spiketrain/train/run_dir.h"
+
+namespace spiketrain {
+
+struct TrainerOptions {
+  RunDir* run_dir = nullptr;                 ///< null: nothing is written
+  Observer* observer = nullptr;              ///< null: nobody watches
+  const std::atomic<bool>* stop = nullptr;   ///< set to true: checkpoint and return after the current batch
+  Config environment = Config::object();     ///< written to checkpoints
+};
+
+class Trainer {
+ public:
+  /// `experiment` and what `options` points to must outlive the trainer.
+  Trainer(Experiment& experiment, TrainerOptions options);
+
+  /// Continues from the newest valid checkpoint of the run directory; from the start if there is none.
+  /// UsageError if the checkpoint belongs to another recipe or network.
+  void resume();
+
+  /// Trains until the recipe's epochs are done (true) or `stop` is set (false).  NumericError if a loss or gradient
+  /// is not finite and train.on_nan is "stop"; DataError if a file cannot be read or written.
+  bool run();
+
+  const Progress& progress() const { return progress_; }
+
+ private:
+  bool train_epoch();
+  void train_batch(const ImageBatch& batch);
+  void update(const ImageBatch& batch, const Tensor& loss);
+  void finish_epoch();
+  void judge(const EpochReport& report);
+  void warn_of_rates(const std::vector<LayerRate>& rates);
+  void checkpoint();
+  bool checkpoint_due();
+  void finish();
+  [[noreturn]] void fail_numerically(const ImageBatch& batch, double loss, double norm);
+  void collect_correct();
+  void say(const std::string& text, bool warning = false);
+  bool stopping() const { return options_.stop && *options_.stop; }
+  RunInfo info() const { return {resolve(e_.recipe), options_.environment}; }
+
+  Experiment& e_;
+  TrainerOptions options_;
+  std::vector<Window> plan_;
+  std::vector<StageInfo> stages_;
+  std::vector<Tensor> synaptic_;  ///< what clamping applies to
+  Optimizer optimizer_;
+  Loader loader_;
+  Progress progress_;
+  Tensor correct_;  ///< right answers not yet in progress_.sums: reading them would wait for the device
+  double batch_loss_ = 0;  ///< of the last batch, summed over its windows
+  std::set<int64_t> warned_;  ///< slots
+  std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
+};
+
+/// UsageError that names the first option in which a resumed run differs in a way that would change its course.
+void check_resumable(const Config& before, const Config& now);
+
+}  // namespace spiketrain
