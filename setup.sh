@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building, testing and using Spiketrain needs.  The one list of them.
+# Usage: ./setup.sh [--check]     --check: say what is missing, install nothing
+set -euo pipefail
+
+packages=(
+  build-essential cmake ninja-build git ca-certificates pkg-config  # compiler and build
+  ccache lld                                                        # faster rebuilds and links
+  libtorch-dev libopenblas0-openmp                                  # LibTorch 1.13, with a fast BLAS
+  libhwy-dev                                                        # SIMD
+  zlib1g-dev libcurl4-openssl-dev libssl-dev                        # .gz, downloads, checksums
+  libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
+  libgtest-dev libgmock-dev libbenchmark-dev                        # tests and benchmarks
+  python3                                                           # tools/
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo "setup: all packages are installed"
+  exit 0
+fi
+if [ "${1:-}" = "--check" ]; then
+  echo "setup: missing: ${missing[*]}"
+  exit 1
+fi
+
+run=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+    echo "setup: these packages are missing; as root, run:" >&2
+    echo "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  run=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${run[@]}" apt-get update -qq
+"${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+echo "setup: done"
