@@ -54,7 +54,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
     input = data.train->sample_shape();
     classes = data.train->classes();
   }
-  const auto network = build_network(recipe, input, classes);
+  const auto network = make_network(recipe, input, classes);
   const auto rule = Registry<Rule>::get().make(recipe.rule);
   std::cout << network->spec() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
   std::vector<std::vector<std::string>> rows = {{"layer", "kind", "output", "parameters", "neurons", "MACs/step"}};

@@ -49,7 +49,7 @@ torch::Device parse_device(const std::string& name) {
   return torch::kCUDA;
 }
 
-std::shared_ptr<Network> build_network(const Recipe& recipe, const Shape& input, int64_t classes) {
+std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, int64_t classes) {
   auto& neurons = Registry<Neuron>::get();
   const auto rule = Registry<Rule>::get().make(recipe.rule);
   for (const Config* neuron : {&recipe.neuron, &recipe.readout}) {
@@ -73,7 +73,7 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   experiment.recipe = recipe;
   experiment.device = device;
   const int64_t classes = data.train->classes();
-  experiment.network = build_network(recipe, data.train->sample_shape(), classes);
+  experiment.network = make_network(recipe, data.train->sample_shape(), classes);
   experiment.network->to(device);
   experiment.data = std::move(data);
   experiment.rule = Registry<Rule>::get().make(recipe.rule);

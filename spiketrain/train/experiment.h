@@ -33,7 +33,7 @@ struct Experiment {
 torch::Device parse_device(const std::string& name);
 
 /// The network alone, with initial weights, for samples of shape `input`.
-std::shared_ptr<Network> build_network(const Recipe& recipe, const Shape& input, int64_t classes);
+std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, int64_t classes);
 
 /// UsageError if parts do not fit: rule and neuron, network and classes, objective and output.
 Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device = torch::kCPU);

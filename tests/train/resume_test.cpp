@@ -1,0 +1,264 @@
+// A run that was stopped anywhere and resumed equals one that was not, bit for bit: weights, optimiser state, metrics.
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "spiketrain/base/file.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny.h"
+
+namespace spiketrain {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Tensors of the newest checkpoint.
+NamedTensors newest(const std::string& run) {
+  const auto paths = list_checkpoints(run + "/ckpt");
+  EXPECT_FALSE(paths.empty());
+  NamedTensors tensors;
+  if (paths.empty()) return tensors;
+  const SafetensorsFile file = SafetensorsFile::open(paths.front());
+  for (const TensorEntry& entry : file.entries()) tensors.emplace_back(entry.name, to_tensor(entry));
+  return tensors;
+}
+
+/// metrics.jsonl without what a clock or the memory tells.
+std::vector<Config> metrics(const std::string& run) {
+  std::vector<Config> lines;
+  std::ifstream file(run + "/metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    Config json = Config::parse(line);
+    for (const char* key : {"seconds", "evaluation_seconds", "samples_per_second", "peak_memory_mib"}) json.erase(key);
+    lines.push_back(json);
+  }
+  return lines;
+}
+
+/// One process's share of a run: a new experiment, resumed if asked, stopped after some batches (0: never).
+bool run_part(const std::string& path, const std::vector<std::string>& sets, bool resume, size_t stop_after) {
+  Experiment experiment = build_experiment(tiny_recipe(sets), tiny_data());
+  RunDir dir(path, resume);
+  StopAfter observer(stop_after == 0 ? SIZE_MAX : stop_after);
+  TrainerOptions options;
+  options.run_dir = &dir;
+  options.observer = &observer;
+  options.stop = &observer.stop;
+  Trainer trainer(experiment, options);
+  if (resume) trainer.resume();
+  return trainer.run();
+}
+
+void expect_same_run(const std::string& a, const std::string& b) {
+  EXPECT_TRUE(same_tensors(newest(a), newest(b)));
+  EXPECT_EQ(metrics(a), metrics(b));
+  EXPECT_EQ(read_file(a + "/ckpt/best.safetensors").size(), read_file(b + "/ckpt/best.safetensors").size());
+}
+
+TEST(Resume, EqualsAnUninterruptedRunForEveryOptimiser) {
+  const std::vector<std::vector<std::string>> optimizers = {
+      {"optimizer={name=\"sgd\", lr=0.01}"},
+      {"optimizer={name=\"sgd\", lr=0.01, momentum=0.9, nesterov=true}"},
+      {"optimizer={name=\"adam\", lr=0.01}"},
+      {"optimizer={name=\"adamw\", lr=0.01, weight_decay=0.01}", "lr.name=cosine", "lr.warmup_epochs=0.5"}};
+  TempDir dir;
+  int number = 0;
+  for (std::vector<std::string> sets : optimizers) {
+    SCOPED_TRACE(sets[0]);
+    sets.push_back("epochs=3");
+    const std::string whole = dir / ("whole" + std::to_string(number)), parts = dir / ("parts" + std::to_string(number));
+    ++number;
+    EXPECT_TRUE(run_part(whole, sets, false, 0));
+    EXPECT_FALSE(run_part(parts, sets, false, 2));  // within the first epoch of five batches
+    EXPECT_FALSE(run_part(parts, sets, true, 6));   // within the second
+    EXPECT_TRUE(run_part(parts, sets, true, 0));
+    expect_same_run(whole, parts);
+    EXPECT_EQ(metrics(whole).size(), 3u);
+    EXPECT_TRUE(run_is_done(parts));
+  }
+}
+
+TEST(Resume, RandomEncodingAndDropoutContinueTheSame) {
+  TempDir dir;
+  const std::vector<std::string> sets = {"encoder.name=poisson", "network.spec=6C3-D0.3-P2-4", "data.validation=1"};
+  EXPECT_TRUE(run_part(dir / "whole", sets, false, 0));
+  EXPECT_FALSE(run_part(dir / "parts", sets, false, 3));
+  EXPECT_TRUE(run_part(dir / "parts", sets, true, 0));
+  expect_same_run(dir / "whole", dir / "parts");
+}
+
+TEST(Resume, BetweenTwoFiles) {
+  TempDir dir;
+  EXPECT_TRUE(run_part(dir / "whole", {"train.keep=9"}, false, 0));
+  fs::copy(dir / "whole", dir / "late", fs::copy_options::recursive);
+  // Metrics and best weights of the second epoch are written, its checkpoint is not.
+  fs::remove(list_checkpoints(dir / "late/ckpt").front());
+  fs::remove(dir / "late/DONE");
+  EXPECT_TRUE(run_part(dir / "late", {"train.keep=9"}, true, 0));
+  expect_same_run(dir / "whole", dir / "late");
+}
+
+TEST(Resume, PassesOverADamagedCheckpoint) {
+  TempDir dir;
+  EXPECT_TRUE(run_part(dir / "whole", {"train.keep=9"}, false, 0));
+  fs::copy(dir / "whole", dir / "damaged", fs::copy_options::recursive);
+  const std::string newest_path = list_checkpoints(dir / "damaged/ckpt").front();
+  fs::resize_file(newest_path, 1000);
+  EXPECT_TRUE(run_part(dir / "damaged", {"train.keep=9"}, true, 0));
+  expect_same_run(dir / "whole", dir / "damaged");
+}
+
+TEST(Resume, RefusesAnotherRecipe) {
+  TempDir dir;
+  EXPECT_FALSE(run_part(dir / "run", {}, false, 2));
+  EXPECT_THROW(run_part(dir / "run", {"seed=7"}, true, 0), UsageError);
+  EXPECT_TRUE(run_part(dir / "run", {"epochs=3"}, true, 0));
+}
+
+TEST(Trainer, SameBitsOnAnyNumberOfThreads) {
+  const int before = torch::get_num_threads();
+  NamedTensors first;
+  for (const int threads : {1, 2, 5}) {
+    torch::set_num_threads(threads);
+    Experiment experiment = build_experiment(tiny_recipe(), tiny_data());
+    StopAfter observer(3);
+    TrainerOptions options;
+    options.observer = &observer;
+    options.stop = &observer.stop;
+    Trainer(experiment, options).run();
+    const NamedTensors now = copy_of(network_tensors(*experiment.network));
+    if (first.empty()) first = now;
+    EXPECT_TRUE(same_tensors(first, now)) << threads << " threads";
+  }
+  torch::set_num_threads(before);
+}
+
+TEST(Trainer, LearnsAndReports) {
+  Experiment experiment = build_experiment(tiny_recipe({"epochs=12"}), tiny_data());
+  Recorder recorder;
+  TrainerOptions options;
+  options.observer = &recorder;
+  Trainer trainer(experiment, options);
+  EXPECT_TRUE(trainer.run());
+  ASSERT_EQ(recorder.epochs.size(), 12u);
+  const EpochReport& last = recorder.epochs.back();
+  EXPECT_LT(last.train_loss, recorder.epochs.front().train_loss);
+  EXPECT_GT(last.train_accuracy, 0.6);
+  EXPECT_GT(last.best_test_accuracy, 0.6);
+  EXPECT_GE(last.validation_accuracy, 0);
+  EXPECT_EQ(last.rates.size(), 2u);
+  EXPECT_EQ(recorder.losses.size(), 60u);
+  EXPECT_EQ(trainer.progress().best_test, last.best_test_accuracy);
+  const Evaluation again = evaluate(experiment, *experiment.data.test, 8);
+  EXPECT_EQ(again.accuracy, last.test_accuracy);
+}
+
+TEST(Trainer, WarnsOfSilentLayers) {
+  Experiment experiment = build_experiment(tiny_recipe({"neuron.threshold=1e6", "epochs=2"}), tiny_data());
+  Recorder recorder;
+  TrainerOptions options;
+  options.observer = &recorder;
+  Trainer(experiment, options).run();
+  EXPECT_EQ(recorder.messages.size(), 2u) << "one warning per layer, not per epoch";
+}
+
+/// NaN in every sample after the first batch's worth.
+class NanDataset : public TinyDataset {
+ public:
+  NanDataset() : TinyDataset(40, 1) {}
+  void get(int64_t index, int64_t epoch, float* out) const override {
+    TinyDataset::get(index, epoch, out);
+    if (index == 5) out[0] = std::numeric_limits<float>::infinity();
+  }
+};
+
+TEST(Trainer, StopsAtNanWithADump) {
+  TempDir dir;
+  Datasets data = tiny_data();
+  data.train = std::make_shared<NanDataset>();
+  const std::vector<std::string> sets = {"optimizer={name=\"sgd\", lr=0.01}"};
+  Experiment experiment = build_experiment(tiny_recipe(sets), data);
+  {
+    RunDir run(dir / "run", false);
+    TrainerOptions options;
+    options.run_dir = &run;
+    EXPECT_THROW(Trainer(experiment, options).run(), NumericError);
+  }
+  const SafetensorsFile dump = SafetensorsFile::open(dir / "run/nan_dump.safetensors");
+  EXPECT_TRUE(std::isinf(to_tensor(dump.at("batch.x")).max().item<float>()));
+  for (const auto& item : network_tensors(*experiment.network)) {
+    EXPECT_TRUE(torch::isfinite(to_tensor(dump.at(item.first))).all().item<bool>()) << item.first;
+  }
+
+  Experiment skipping = build_experiment(tiny_recipe({sets[0], "train.on_nan=skip"}), data);
+  Recorder recorder;
+  TrainerOptions options;
+  options.observer = &recorder;
+  EXPECT_TRUE(Trainer(skipping, options).run());
+  EXPECT_EQ(recorder.epochs[0].skipped, 1);
+  for (const auto& [name, tensor] : network_tensors(*skipping.network)) {
+    EXPECT_TRUE(torch::isfinite(tensor).all().item<bool>()) << name;
+  }
+}
+
+std::string write_recipe(const TempDir& dir) {
+  const std::string path = dir / "recipe.toml";
+  write_file_atomic(path, std::string("epochs = 2\n"
+                                      "[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 600\ntest_size = 100\n"
+                                      "[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
+                                      "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
+                                      "[objective]\nname = \"kernel\"\n"
+                                      "[train]\nclip_norm = 1.0\nclamp = 4.0\ncheckpoint_batches = 4\n"));
+  return path;
+}
+
+TEST(Resume, AfterKillingTheProcess) {
+  TempDir dir;
+  const std::string recipe = write_recipe(dir);
+  const auto train = [&](const std::string& out, bool resume) {
+    std::vector<std::string> arguments = {ST_CLI, "train", recipe, "--out", dir / out, "--threads", "1"};
+    if (resume) arguments.push_back("--resume");
+    return spawn(arguments, dir / (out + ".txt"));
+  };
+  ASSERT_EQ(wait_for(train("whole", false)), 0) << read_file(dir / "whole.txt").data();
+
+  // Killed as soon as a checkpoint from the middle of an epoch exists, then once more later on.
+  for (const bool resume : {false, true}) {
+    const size_t before = list_checkpoints(dir / "killed/ckpt").size();
+    const std::string newest_before = before ? list_checkpoints(dir / "killed/ckpt").front() : "";
+    const pid_t child = train("killed", resume);
+    for (int i = 0; i < 30000; ++i) {
+      const auto now = list_checkpoints(dir / "killed/ckpt");
+      if (!now.empty() && now.front() > newest_before) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    kill(child, SIGKILL);
+    ASSERT_EQ(wait_for(child), 1000 + SIGKILL) << "it ended before it could be killed";
+  }
+  ASSERT_FALSE(run_is_done(dir / "killed"));
+  ASSERT_EQ(wait_for(train("killed", true)), 0) << read_file(dir / "killed.txt").data();
+  expect_same_run(dir / "whole", dir / "killed");
+  EXPECT_EQ(metrics(dir / "whole").size(), 2u);
+}
+
+TEST(Resume, AfterCtrlC) {
+  TempDir dir;
+  const std::string recipe = write_recipe(dir), out = dir / "run";
+  const pid_t child = spawn({ST_CLI, "train", recipe, "--out", out, "--threads", "1"}, dir / "log.txt");
+  for (int i = 0; i < 30000 && list_checkpoints(out + "/ckpt").empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child), 130);
+  EXPECT_FALSE(run_is_done(out));
+  EXPECT_EQ(wait_for(spawn({ST_CLI, "train", "--resume", "--out", out, "--threads", "1"}, dir / "log2.txt")), 0);
+  EXPECT_TRUE(run_is_done(out));
+}
+
+}  // namespace
+}  // namespace spiketrain

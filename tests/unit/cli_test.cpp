@@ -1,0 +1,144 @@
+// The command line as a user meets it: exit codes, one-line errors, and what the commands print.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "spiketrain/base/file.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/train/recipe.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain {
+namespace {
+
+struct Result {
+  int code;
+  std::string text;
+  bool has(const std::string& part) const { return text.find(part) != std::string::npos; }
+  int64_t lines() const { return std::count(text.begin(), text.end(), '\n'); }
+};
+
+class Cli : public ::testing::Test {
+ protected:
+  Result run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), ST_CLI);
+    const int code = wait_for(spawn(arguments, dir_ / "output"));
+    const Bytes bytes = read_file(dir_ / "output");
+    return {code, std::string(bytes.begin(), bytes.end())};
+  }
+  /// Expects failure with one line that holds `part`.
+  void expect_error(const std::vector<std::string>& arguments, int code, const std::string& part) {
+    const Result result = run(arguments);
+    EXPECT_EQ(result.code, code) << result.text;
+    EXPECT_TRUE(result.has(part)) << result.text;
+    EXPECT_EQ(result.lines(), 1) << result.text;
+  }
+  std::string recipe(const std::string& extra = "") {
+    const std::string path = dir_ / "recipe.toml";
+    write_file_atomic(path, "epochs = 1\ntitle = \"small\"\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 60\n"
+                            "test_size = 40\n[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
+                            "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
+                            "[objective]\nname = \"kernel\"\n" + extra);
+    return path;
+  }
+  TempDir dir_;
+};
+
+TEST_F(Cli, UsageErrorsExitWith2) {
+  unsetenv("SPIKETRAIN_DATA");
+  expect_error({}, 2, "subcommand");
+  expect_error({"trane"}, 2, "trane");
+  expect_error({"train"}, 2, "expected a recipe");
+  expect_error({"train", "--no-such-option"}, 2, "--no-such-option");
+  expect_error({"train", recipe(), "--set", "epochs"}, 2, "section.key=value");
+  expect_error({"train", recipe(), "--set", "rule.name=tsl_bp"}, 2, "did you mean 'tssl_bp'");
+  expect_error({"train", recipe(), "--set", "train.clipnorm=1"}, 2, "did you mean 'clip_norm'");
+  expect_error({"train", recipe(), "--threads", "-1"}, 2, "threads");
+  expect_error({"train", recipe(), "--device", "tpu"}, 2, "expected cpu or cuda");
+  expect_error({"train", recipe("[train\n")}, 2, "recipe.toml:18:");
+  expect_error({"list"}, 2, "expected one of");
+  expect_error({"list", "neuron"}, 2, "neuron");
+  expect_error({"eval", dir_ / "missing"}, 3, "config.toml");
+  expect_error({"inspect", "x.png"}, 2, "expected a .safetensors file");
+  expect_error({"help", "tau_mm"}, 2, "did you mean 'tau_m'");
+  expect_error({"data", "check", "mnist"}, 2, "--data-dir");
+  EXPECT_FALSE(run({"train", recipe(), "--set", "epochs"}).has("terminate"));
+}
+
+TEST_F(Cli, DataErrorsExitWith3) {
+  expect_error({"train", dir_ / "missing.toml"}, 3, "missing.toml");
+  expect_error({"train", recipe(), "--set", "data.name=mnist", "--data-dir", dir_.path()}, 3, "mnist");
+  write_file_atomic(dir_ / "bad.safetensors", std::string("not a file of tensors"));
+  expect_error({"inspect", dir_ / "bad.safetensors"}, 3, "bad.safetensors");
+}
+
+TEST_F(Cli, TrainsEvaluatesAndInspects) {
+  const std::string out = dir_ / "run";
+  const Result train = run({"train", recipe(), "--out", out, "--threads", "1"});
+  EXPECT_EQ(train.code, 0) << train.text;
+  for (const char* part : {"small", "4C5-P2-10", "1 thread", "SIMD", "epoch 1/1", "done:"}) {
+    EXPECT_TRUE(train.has(part)) << part << " in " << train.text;
+  }
+  for (const char* name : {"config.toml", "environment.json", "metrics.jsonl", "log.txt", "summary.json", "DONE",
+                           "ckpt/best.safetensors", "ckpt/0000000003.safetensors"}) {
+    EXPECT_TRUE(file_exists(out + "/" + name)) << name;
+  }
+  expect_error({"train", recipe(), "--out", out}, 2, "--resume");
+
+  std::ifstream metrics(out + "/metrics.jsonl");
+  const Config line = Config::parse(metrics);
+  const Result eval = run({"eval", out, "--json", "--threads", "1"});
+  ASSERT_EQ(eval.code, 0) << eval.text;
+  EXPECT_EQ(Config::parse(eval.text).at("accuracy"), line.at("test_accuracy"));
+  EXPECT_EQ(run({"eval", out, "--checkpoint", "last"}).code, 0);
+  expect_error({"eval", out, "--split", "validation"}, 2, "no validation split");
+  expect_error({"eval", out, "--checkpoint", dir_ / "none.safetensors"}, 3, "none.safetensors");
+
+  EXPECT_TRUE(run({"inspect", out}).has("4C5"));
+  EXPECT_TRUE(run({"inspect", out + "/ckpt/best.safetensors"}).has("synapse.weight"));
+  EXPECT_EQ(resolve(load_recipe(out + "/config.toml")), resolve(load_recipe(recipe())));
+}
+
+TEST_F(Cli, NumericErrorsExitWith4) {
+  const Result result = run({"train", recipe(), "--out", dir_ / "run", "--set", "optimizer={name=\"sgd\", lr=1e6}",
+                             "--set", "optimizer.weight_decay=1e3", "--set", "epochs=10"});
+  EXPECT_EQ(result.code, 4) << result.text;
+  EXPECT_TRUE(result.has("nan_dump.safetensors")) << result.text;
+}
+
+TEST_F(Cli, InspectsARecipeWithoutData) {
+  const Result result = run({"inspect", recipe("[paper]\nvalue=1\n"), "--set", "data.name=mnist", "--input", "1,28,28",
+                             "--classes", "10"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_TRUE(result.has("5,860")) << result.text;  // 4*25 + 4*12*12*10
+}
+
+TEST_F(Cli, ListsEverythingRegistered) {
+  const Result neurons = run({"list", "neurons"});
+  EXPECT_EQ(neurons.code, 0);
+  for (const auto* entry : Registry<Neuron>::get().entries()) EXPECT_TRUE(neurons.has(entry->name));
+  EXPECT_TRUE(neurons.has("tau_m"));
+  for (const char* what : {"rules", "synapses", "networks", "objectives", "encoders", "schedules", "data", "recipe"}) {
+    const Result result = run({"list", what});
+    EXPECT_EQ(result.code, 0) << what;
+    EXPECT_GT(result.lines(), 0) << what;
+  }
+  const Result compat = run({"list", "--compat"});
+  EXPECT_EQ(compat.lines(), 1 + static_cast<int64_t>(Registry<Rule>::get().entries().size())) << compat.text;
+}
+
+TEST_F(Cli, Helps) {
+  EXPECT_EQ(run({"--help"}).code, 0);
+  EXPECT_TRUE(run({"--version"}).has("spiketrain 0."));
+  EXPECT_TRUE(run({"help"}).has("train"));
+  EXPECT_TRUE(run({"help", "train"}).has("--resume"));
+  EXPECT_TRUE(run({"help", "tau_m"}).has("psp_lif"));
+  EXPECT_TRUE(run({"help", "train.clip_norm"}).has("[train]"));
+  EXPECT_TRUE(run({"data", "list"}).has("cifar10"));
+  EXPECT_EQ(run({"data", "check", "mnist", "--data-dir", dir_.path()}).code, 3);
+}
+
+}  // namespace
+}  // namespace spiketrain
