@@ -53,8 +53,8 @@ struct SynapseNode : torch::autograd::Function<SynapseNode> {
 
 /// (I, parameters, state) -> (a, state after the window); backward asks the rule.
 struct NeuronNode : torch::autograd::Function<NeuronNode> {
-  static variable_list forward(AutogradContext* ctx, const Tensor& I, const std::vector<Tensor>& params,
-                               const State& state, TapeP tape) {
+  static variable_list forward(AutogradContext* ctx, const Tensor& I, at::TensorList params,
+                               at::TensorList state, TapeP tape) {
     ctx->saved_data["tape"] = c10::IValue::make_capsule(tape);
     ctx->set_materialize_grads(false);
     tape->neuron->run(*tape);
@@ -134,7 +134,8 @@ Signal Layer::fire(const std::vector<Drive>& drives, Pass& pass) {
   tape->I = I.detach();
   for (const Tensor& z : carried.state) tape->in.push_back(z.detach());
 
-  const variable_list out = NeuronNode::apply(I, neuron->parameters(), carried.state, tape);
+  const std::vector<Tensor> params = neuron->parameters();
+  const variable_list out = NeuronNode::apply(I, at::TensorList(params), at::TensorList(carried.state), tape);
   carried.state.assign(out.begin() + 1, out.end());
   for (const Drive& drive : drives) {
     if (drive.tape) finish(*drive.tape, *tape, pass.state.at(static_cast<size_t>(drive.slot)));
