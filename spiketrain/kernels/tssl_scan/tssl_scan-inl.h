@@ -10,10 +10,9 @@
 #define SPIKETRAIN_TSSL_SCAN_INL_H
 #endif
 
-#include <string.h>
-
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
+#include "spiketrain/kernels/rows-inl.h"
 #include "spiketrain/kernels/tssl_scan/coefficients.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -21,95 +20,6 @@ namespace spiketrain::cpu {
 namespace HWY_NAMESPACE {
 namespace {  // the namespaces above are shared with the other kernels
 namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr int64_t kTile = 512;
-
-HWY_INLINE hn::Vec<hn::ScalableTag<float>> LoadSpikes(hn::ScalableTag<float> d, const uint8_t* p) {
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const hn::Rebind<int32_t, decltype(d)> d32;
-  return hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, p)));
-}
-HWY_INLINE hn::Vec<hn::ScalableTag<double>> LoadSpikes(hn::ScalableTag<double> d, const uint8_t* p) {
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const hn::Rebind<int32_t, decltype(d)> d32;
-  return hn::PromoteTo(d, hn::PromoteTo(d32, hn::LoadU(d8, p)));
-}
-HWY_INLINE void StoreSpikes(hn::ScalableTag<float> d, hn::Vec<hn::ScalableTag<float>> s, uint8_t* p) {
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const hn::Rebind<int32_t, decltype(d)> d32;
-  hn::StoreU(hn::DemoteTo(d8, hn::ConvertTo(d32, s)), d8, p);
-}
-HWY_INLINE void StoreSpikes(hn::ScalableTag<double> d, hn::Vec<hn::ScalableTag<double>> s, uint8_t* p) {
-  const hn::Rebind<uint8_t, decltype(d)> d8;
-  const hn::Rebind<int32_t, decltype(d)> d32;
-  hn::StoreU(hn::DemoteTo(d8, hn::DemoteTo(d32, s)), d8, p);
-}
-
-// Memory access of a whole vector.
-template <class R>
-struct Whole {
-  using D = hn::ScalableTag<R>;
-  using V = hn::Vec<D>;
-  V load(const R* p) const { return hn::LoadU(D(), p); }
-  void store(V v, R* p) const { hn::StoreU(v, D(), p); }
-  V load_spikes(const uint8_t* p) const { return LoadSpikes(D(), p); }
-  void store_spikes(V v, uint8_t* p) const { StoreSpikes(D(), v, p); }
-  int64_t count(hn::Mask<D> m) const { return static_cast<int64_t>(hn::CountTrue(D(), m)); }
-};
-
-// Memory access of the first n lanes; the others read as zero and are not written or counted.
-template <class R>
-struct Part {
-  using D = hn::ScalableTag<R>;
-  using V = hn::Vec<D>;
-  size_t n;
-  V load(const R* p) const {
-    HWY_ALIGN R buffer[HWY_MAX_BYTES / sizeof(R)] = {};
-    memcpy(buffer, p, n * sizeof(R));
-    return hn::Load(D(), buffer);
-  }
-  void store(V v, R* p) const {
-    HWY_ALIGN R buffer[HWY_MAX_BYTES / sizeof(R)];
-    hn::Store(v, D(), buffer);
-    memcpy(p, buffer, n * sizeof(R));
-  }
-  V load_spikes(const uint8_t* p) const {
-    uint8_t buffer[HWY_MAX_BYTES / sizeof(R)] = {};
-    memcpy(buffer, p, n);
-    return LoadSpikes(D(), buffer);
-  }
-  void store_spikes(V v, uint8_t* p) const {
-    uint8_t buffer[HWY_MAX_BYTES / sizeof(R)];
-    StoreSpikes(D(), v, buffer);
-    memcpy(p, buffer, n);
-  }
-  int64_t count(hn::Mask<D> m) const {
-    return static_cast<int64_t>(hn::CountTrue(D(), hn::And(m, hn::FirstN(D(), n))));
-  }
-};
-
-// Calls body(access, i) for the vectors of a row of w neurons.
-template <class R, class Body>
-HWY_INLINE void for_row(int64_t w, const Body& body) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<R>()));
-  int64_t i = 0;
-  for (; i + lanes <= w; i += lanes) body(Whole<R>(), i);
-  if (i < w) body(Part<R>{static_cast<size_t>(w - i)}, i);
-}
-
-// Tile buffers are a whole number of vectors long, but a row's tail in them goes through Part as well.
-template <class R>
-HWY_INLINE void load_state(const R* from, int64_t begin, int64_t w, R* state) {
-  if (from) {
-    memcpy(state, from + begin, static_cast<size_t>(w) * sizeof(R));
-  } else {
-    memset(state, 0, static_cast<size_t>(w) * sizeof(R));
-  }
-}
-template <class R>
-HWY_INLINE void save_state(const R* state, int64_t begin, int64_t w, R* to) {
-  if (to) memcpy(to + begin, state, static_cast<size_t>(w) * sizeof(R));
-}
 
 template <class R>
 int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, int64_t begin, int64_t w) {
@@ -326,12 +236,6 @@ void credit_tile(TsslVariant variant, const TsslCoefficients<R>& c, const TsslCr
     surrogate ? credit_2020_tile<false, true>(c, x, begin, w)
               : credit_2020_tile<false, false>(c, x, begin, w);
   }
-}
-
-// Calls tile(first neuron, width) over [begin, end).
-template <class Tile>
-HWY_INLINE void for_tiles(int64_t begin, int64_t end, const Tile& tile) {
-  for (int64_t i = begin; i < end; i += kTile) tile(i, end - i < kTile ? end - i : kTile);
 }
 
 // What is exported: neurons [begin, end), once per type; only plain functions can be in a dispatch table.

@@ -1,0 +1,82 @@
+// Surrogate derivatives of a row of neurons, compiled once per instruction set; the curves are in
+// surrogate.h.
+#if defined(SPIKETRAIN_SURROGATE_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef SPIKETRAIN_SURROGATE_INL_H
+#undef SPIKETRAIN_SURROGATE_INL_H
+#else
+#define SPIKETRAIN_SURROGATE_INL_H
+#endif
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "spiketrain/kernels/rows-inl.h"
+#include "spiketrain/kernels/surrogate.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace spiketrain::cpu {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// row[i] = curve(row[i]), curve given as a function of x and r|x|.
+template <class R, class Curve>
+HWY_INLINE void map_curve(R rate, R* row, int64_t w, const Curve& curve) {
+  const auto r = hn::Set(hn::ScalableTag<R>(), rate);
+  for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+    const auto x = access.load(row + i);
+    access.store(curve(x, hn::Mul(r, hn::Abs(x))), row + i);
+  });
+}
+
+// row[i] = derivative(row[i]) for w neurons, in place.  One switch per row, none per lane.
+template <class R>
+void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
+  const hn::ScalableTag<R> d;
+  using V = hn::Vec<hn::ScalableTag<R>>;
+  const V height = hn::Set(d, static_cast<R>(c.height)), one = hn::Set(d, R(1)), zero = hn::Zero(d);
+  const R rate = static_cast<R>(c.rate);
+  switch (c.shape) {
+    case SurrogateShape::logistic:
+      return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR {
+        const V e = hn::Exp(d, hn::Neg(rx)), q = hn::Add(one, e);
+        return hn::Mul(height, hn::Div(e, hn::Mul(q, q)));
+      });
+    case SurrogateShape::laplace:
+      return map_curve(rate, row, w,
+                       [&](V, V rx) HWY_ATTR { return hn::Mul(height, hn::Exp(d, hn::Neg(rx))); });
+    case SurrogateShape::gauss:
+      return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR {
+        return hn::Mul(height, hn::Exp(d, hn::Neg(hn::Mul(rx, rx))));
+      });
+    case SurrogateShape::circle:
+      return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR {
+        const V q = hn::Add(one, hn::Mul(rx, rx));
+        return hn::Div(height, hn::Mul(q, hn::Sqrt(q)));
+      });
+    case SurrogateShape::inverse_square:
+      return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR {
+        const V q = hn::Add(rx, one);
+        return hn::Div(height, hn::Mul(q, q));
+      });
+    case SurrogateShape::lorentz:
+      return map_curve(rate, row, w,
+                       [&](V, V rx) HWY_ATTR { return hn::Div(height, hn::Add(one, hn::Mul(rx, rx))); });
+    case SurrogateShape::tent:
+      return map_curve(rate, row, w,
+                       [&](V, V rx) HWY_ATTR { return hn::Mul(height, hn::Max(zero, hn::Sub(one, rx))); });
+    case SurrogateShape::box:
+      return map_curve(rate, row, w,
+                       [&](V, V rx) HWY_ATTR { return hn::IfThenElseZero(hn::Lt(rx, one), height); });
+    case SurrogateShape::sign:
+      return map_curve(rate, row, w, [&](V x, V) HWY_ATTR {
+        return hn::IfThenElse(hn::Ge(x, zero), hn::Neg(height), height);
+      });
+    case SurrogateShape::constant:
+      return map_curve(rate, row, w, [&](V, V) HWY_ATTR { return height; });
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace spiketrain::cpu
+HWY_AFTER_NAMESPACE();
+
+#endif  // toggle

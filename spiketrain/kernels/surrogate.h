@@ -1,0 +1,68 @@
+// Surrogate derivatives of the spike as a closed set of ten curve shapes with a height and a rate; every
+// named surrogate (core/surrogate.h) is one of them.  x = membrane - threshold; H = height, r = rate:
+//   logistic        H * e/(1+e)^2, e = exp(-r|x|)      laplace   H * exp(-r|x|)
+//   gauss           H * exp(-(rx)^2)                   circle    H / (1+(rx)^2)^(3/2)
+//   inverse_square  H / (r|x|+1)^2                     lorentz   H / (1+(rx)^2)
+//   tent            H * max(0, 1-r|x|)                 box       H where r|x| < 1, else 0
+//   sign            -H where x >= 0, else H            constant  H
+// The vector form is in surrogate-inl.h; both have the same order of operations, and the same bits where no
+// exp is involved.
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+namespace spiketrain::cpu {
+
+enum class SurrogateShape {
+  logistic,
+  laplace,
+  gauss,
+  circle,
+  inverse_square,
+  lorentz,
+  tent,
+  box,
+  sign,
+  constant
+};
+
+struct SurrogateCurve {
+  SurrogateShape shape = SurrogateShape::constant;
+  double height = 1.0;  ///< H
+  double rate = 1.0;    ///< r > 0
+};
+
+/// Derivative at x; the constants are rounded to R first.
+template <class R>
+R surrogate_derivative(const SurrogateCurve& c, R x) {
+  const R height = static_cast<R>(c.height), rx = static_cast<R>(c.rate) * std::abs(x), one(1);
+  switch (c.shape) {
+    case SurrogateShape::logistic: {
+      const R e = std::exp(-rx), q = one + e;
+      return height * (e / (q * q));
+    }
+    case SurrogateShape::laplace:
+      return height * std::exp(-rx);
+    case SurrogateShape::gauss:
+      return height * std::exp(-(rx * rx));
+    case SurrogateShape::circle: {
+      const R q = one + rx * rx;
+      return height / (q * std::sqrt(q));
+    }
+    case SurrogateShape::inverse_square:
+      return height / ((rx + one) * (rx + one));
+    case SurrogateShape::lorentz:
+      return height / (one + rx * rx);
+    case SurrogateShape::tent:
+      return height * std::max(R(0), one - rx);
+    case SurrogateShape::box:
+      return rx < one ? height : R(0);
+    case SurrogateShape::sign:
+      return x >= R(0) ? -height : height;
+    case SurrogateShape::constant:
+      return height;
+  }
+  return height;
+}
+
+}  // namespace spiketrain::cpu

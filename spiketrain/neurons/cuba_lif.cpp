@@ -1,0 +1,36 @@
+// Current-based LIF: the input is low-pass filtered before the membrane.
+//   i[t] = leak_syn*i[t-1] + gain_syn*I[t];   then lif (lif_core.h) with i[t] as its current
+// Source: Gerstner & Kistler 2002, "Spiking Neuron Models", in the discrete form that snnTorch's
+// Synaptic, Norse's LIF and NIR's CubaLIF share.  Deviation: none.  State: {i, v}.  By steps, not fused.
+// Tests: golden/neurons, grad/neuron, property/neuron.
+#include "spiketrain/neurons/lif_core.h"
+
+namespace spiketrain {
+namespace {
+
+struct CubaLif final : Neuron {
+  static constexpr const char* kDoc = "leaky integrate-and-fire with a synaptic current";
+  double leak_syn = 0.5, gain_syn = 1;
+  LifCore core;
+  template <class V>
+  void visit(V& v) {
+    v(leak_syn, "leak_syn", "decay of the synaptic current per step", Range{0, 1});
+    v(gain_syn, "gain_syn", "weight of the input in the synaptic current", Range{-1e9, 1e9});
+    core.visit_membrane(v);
+    core.Firing::visit(v, Choices{{"soft_decayed", "soft", "hard", "hard_input", "none"}});
+    core.visit_delay(v);
+  }
+  void check() override { core.check(); }
+  State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
+    return {torch::zeros(shape, options), torch::full(shape, core.v_rest, options)};
+  }
+  Step step(const Tensor& I, const State& state) const override {
+    const Tensor i = state[0] * leak_syn + I * gain_syn;
+    const LifCore::Charged now = core.step(i, state[1]);
+    return {now.s, now.s, {i, now.next}};
+  }
+};
+ST_REGISTER(Neuron, "cuba_lif", CubaLif);
+
+}  // namespace
+}  // namespace spiketrain
