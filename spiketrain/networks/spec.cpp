@@ -1,4 +1,5 @@
 // Networks from the notation of networks/notation.h, e.g. "15C5-P2-40C5-P2-300-10".
+// Tests: unit/network_spec_test.cpp, property/network_test.cpp.
 #include "spiketrain/networks/spec.h"
 
 #include "spiketrain/core/initialise.h"

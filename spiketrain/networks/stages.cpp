@@ -93,7 +93,7 @@ Signal PspFilter::forward(const Signal& x, Pass& pass) {
   return {x.a, filtered.to(x.gain.options()), {}};
 }
 
-void PspFilter::describe(std::vector<StageInfo>& list) const { list.push_back({"", "psp filter", in_}); }
+void PspFilter::describe(std::vector<StageInfo>& list) const { list.push_back({"input", "psp filter", in_}); }
 
 ResidualUnit::ResidualUnit(Join join, std::shared_ptr<Layer> first, std::shared_ptr<Layer> second,
                            std::shared_ptr<Layer> shortcut, std::string notation)

@@ -1,5 +1,6 @@
 // Stages without neurons of their own (pooling, dropout, the PSP of the input) and residual units.
 // All take dense and stationary signals; none but an idle dropout passes events on.
+// Tests: unit/stage_test.cpp, grad/network_residual_test.cpp, property/network_test.cpp.
 #pragma once
 #include <memory>
 #include <string>
