@@ -1,12 +1,15 @@
 // The network notation of the papers: "15C5-P2-40C5-P2-300-10", read into tokens.
-//   15C5        convolution: 15 maps, 5x5 kernel; suffixes p2 (padding) and s2 (stride) in any order:
-//   32C5p2s1 P2          pooling over 2x2 windows of the default kind; SP2 sum, AP2 average, MP2 maximum 300
-//   fully connected, 300 neurons D0.2        dropout with probability 0.2 RB64        basic residual unit
-//   with 64 maps, shortcut added to the current (spiking ResNet); RB64s2: stride 2 SEW64       the same,
-//   shortcut added to the output (SEW-ResNet); SEW64s2: stride 2 GAP         global average pooling
-//   3x(64C3-D0.1)   repetition
-// Upper and lower case mean the same, except that padding and stride are lower-case letters.  Spaces around
-// '-' are ignored.  Knows no torch: a pure function of the string.
+//   15C5           convolution: 15 maps, 5x5 kernel; suffixes p2 (padding), s2 (stride): 32C5p2s1
+//   P2             pooling over 2x2 windows of the default kind; SP2 sum, AP2 average, MP2 maximum
+//   300            fully connected, 300 neurons
+//   D0.2           dropout with probability 0.2
+//   RB64, RB64s2   basic residual unit, 64 maps, stride 1 or 2; shortcut added to the current
+//   SEW64, SEW64s2 the same, shortcut added to the output (SEW-ResNet)
+//   GAP            global average pooling
+//   3x(64C3-D0.1)  repetition
+// Upper and lower case mean the same, except that padding and stride are lower-case letters.
+// Spaces around '-' are ignored.  Knows no torch: a pure function of the string.
+// Tests: unit/spec_notation_test.cpp, fuzz/fuzz_spec.cpp.
 #pragma once
 #include <cstdint>
 #include <string>

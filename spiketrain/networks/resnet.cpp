@@ -1,11 +1,11 @@
-// ResNet-18 for 32x32 images: a 3x3 convolution, four groups of two basic units, global average, output
-// layer.
+// ResNet-18 for 32x32 images: a 3x3 convolution, four groups of two basic units, average, output layer.
 //   spiking_resnet18   the shortcut is added to the input current of a unit's last neuron
-//   sew_resnet18       the shortcut is added to a unit's output: Fang et al. 2021, "Deep residual learning in
-//   spiking
-//                      neural networks", connection ADD
-// Sizes: He et al. 2016, "Deep residual learning for image recognition", with the stem used for small images
-// (stride 1, no pooling). Deviation: with norm = "tdbn" all norms of a unit have the same scale.
+//   sew_resnet18       the shortcut is added to a unit's output (connection ADD)
+// Sources: He et al. 2016, "Deep residual learning for image recognition", sizes; the stem is the one used
+// for small images (stride 1, no pooling).  Fang et al. 2021, "Deep residual learning in spiking neural
+// networks": the second form.
+// Deviation: with norm = "tdbn" all norms of a unit have the same scale.
+// Tests: unit/network_spec_test.cpp.
 #include "spiketrain/networks/spec.h"
 
 namespace spiketrain {

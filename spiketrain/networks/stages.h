@@ -1,5 +1,5 @@
 // Stages without neurons of their own (pooling, dropout, the PSP of the input) and residual units.
-// All take dense and stationary signals; none but an idle dropout passes events on.
+// All take dense and stationary signals.  Events pass through the PSP filter and an idle dropout only.
 // Tests: unit/stage_test.cpp, grad/network_residual_test.cpp, property/network_test.cpp.
 #pragma once
 #include <memory>
@@ -11,8 +11,7 @@
 namespace spiketrain {
 
 /// Pooling over k x k windows with stride k; rows and columns that do not fill a window are ignored.
-///   sum: y = scale * sum;   average: y = sum / k^2;   max: y = maximum (of the value, at every step by
-///   itself)
+///   sum: y = scale * sum;   average: y = sum / k^2;   max: y = maximum, at every step by itself
 class Pool : public Stage {
  public:
   enum class Kind { sum, average, max };
@@ -82,12 +81,11 @@ class PspFilter : public Stage {
 };
 
 /// Basic residual unit: two layers and a shortcut.
-///   current (spiking ResNet): y = neuron(current of `second` + shortcut)
-///   output  (SEW-ResNet, Fang et al. 2021, "Deep residual learning in spiking neural networks", connection
-///   ADD):
-///           y = second(first(x)) + shortcut; counts, not spikes
+///   current (spiking ResNet):  y = neuron(current of `second` + shortcut)
+///   output  (SEW-ResNet, ADD): y = second(first(x)) + shortcut; counts, not spikes
 /// The shortcut is the unit's input, or `shortcut` applied to it: a projection without neuron (current), or a
-/// layer (output).
+/// layer (output).  Source of the second: Fang et al. 2021, "Deep residual learning in spiking neural
+/// networks".
 class ResidualUnit : public Stage {
  public:
   enum class Join { current, output };
