@@ -1,0 +1,154 @@
+// Every neuron against what SpikingJelly, snnTorch and Norse computed (golden/neurons), on the path by steps
+// and on the fused one.  SPIKETRAIN_GOLDEN names a further file, or a folder of .jsonl files, of the same
+// format.
+//
+// Tolerance: both sides compute in float32, in other orders of operations.  Spikes must be equal.  A membrane
+// is a few roundings of numbers <= |u| away: 4 eps*(1+max|v|) of its record.  A gradient: the same, plus what
+// a rounding of u does to the surrogate's derivative, eps*|u|*steepness of psi, relative to its size. Where
+// the peer's gradient is not finite (snnTorch's sigmoid overflows) ours must be finite.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "tests/support/neuron_cases.h"
+#include "tests/support/peer_conventions.h"
+
+namespace spiketrain {
+namespace {
+
+struct Record {
+  std::string peer, where;
+  Config cfg, gp;
+  Tensor x, g, s, v, gx;
+};
+
+/// A list of numbers, in which null or NaN stand for "not finite".
+Tensor numbers(const Config& list, at::IntArrayRef shape) {
+  std::vector<float> values;
+  for (const Config& value : list) {
+    values.push_back(value.is_number() ? value.get<float>() : std::numeric_limits<float>::quiet_NaN());
+  }
+  return torch::tensor(values).reshape(shape);
+}
+
+/// JSON has no NaN; Python writes one all the same.
+std::string without_nan(std::string line) {
+  for (const char* word : {"-Infinity", "Infinity", "NaN"}) {
+    for (size_t at; (at = line.find(word)) != std::string::npos;) {
+      line.replace(at, std::string(word).size(), "null");
+    }
+  }
+  return line;
+}
+
+std::vector<Record> read_records(const std::string& path) {
+  std::ifstream in(path);
+  EXPECT_TRUE(in.good()) << path;
+  std::vector<Record> records;
+  std::string line;
+  while (std::getline(in, line)) {
+    if (line.empty()) continue;
+    const Config json = Config::parse(without_nan(line));
+    const std::vector<int64_t> shape = json["shape"];
+    Record r;
+    r.peer = json["peer"];
+    r.cfg = json["cfg"];
+    r.gp = json.contains("gp") ? json["gp"] : Config();
+    r.where = str(path, ":", records.size() + 1, " ", r.peer, " ", r.cfg.dump());
+    r.x = numbers(json["x"], shape);
+    r.g = numbers(json["g"], shape);
+    r.s = numbers(json["s"], shape);
+    r.v = numbers(json["v"], shape);
+    r.gx = numbers(json["gx"], shape);
+    records.push_back(r);
+  }
+  EXPECT_FALSE(records.empty()) << path;
+  return records;
+}
+
+std::vector<Record> all_records() {
+  std::vector<Record> records = read_records(ST_SOURCE_DIR "/golden/neurons/neurons.jsonl");
+  const char* more = std::getenv("SPIKETRAIN_GOLDEN");
+  if (more == nullptr || *more == '\0') return records;
+  std::vector<std::string> files;
+  if (std::filesystem::is_directory(more)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(more)) {
+      if (entry.path().extension() == ".jsonl") files.push_back(entry.path());
+    }
+  } else {
+    files.push_back(more);
+  }
+  for (const std::string& file : files) {
+    for (Record& record : read_records(file)) records.push_back(record);
+  }
+  return records;
+}
+
+void expect_close(const Tensor& got, const Tensor& want, double tolerance, const char* what) {
+  EXPECT_TRUE(torch::isfinite(got).all().item<bool>()) << what << " is not finite";
+  const Tensor d = ((got - want).abs() / (1 + want.abs()));
+  const Tensor known = d.masked_select(torch::isfinite(want));
+  if (known.numel() == 0) return;
+  EXPECT_LE(known.max().item<double>(), tolerance) << what;
+}
+
+/// fused: Neuron's own run and vjp; otherwise the definitions by steps.
+void check(const Record& r, bool fused) {
+  SCOPED_TRACE(r.where + (fused ? " [run]" : " [step]"));
+  const PeerNeuron peer = peer_neuron(r.peer, r.cfg);
+  const std::shared_ptr<Neuron> neuron = Registry<Neuron>::get().make(peer.config);
+  const auto run = [&](Tape& tape) { fused ? neuron->run(tape) : neuron->Neuron::run(tape); };
+  const int64_t T = r.x.size(0);
+  State state = neuron->initial(r.x.sizes().slice(1), r.x.options());
+  const auto tape = make_tape(r.x, state, 0, T);
+  run(*tape);
+  std::vector<Tensor> v;
+  for (int64_t t = 0; t < T; ++t) {
+    const auto one = make_tape(r.x, state, t, t + 1);
+    run(*one);
+    state = one->out;
+    v.push_back(state[peer.v_state]);
+  }
+  const double eps = std::numeric_limits<float>::epsilon();
+  const double size = 1 + r.v.abs().max().item<double>();
+  if (tape->s.defined()) {
+    EXPECT_TRUE(torch::equal(tape->s.dense(torch::kFloat), r.s)) << "spikes";
+    EXPECT_TRUE(torch::equal(tape->a, r.s)) << "output";
+  } else {
+    expect_close(tape->a, r.s, 4 * eps, "output");
+  }
+  expect_close(torch::stack(v), r.v, 4 * eps * size, "membrane");
+  const double tolerance = eps * size * (8 + peer.steepness);
+  const Neuron::Adjoint adjoint = fused ? neuron->vjp(*tape, r.g, {}) : neuron->Neuron::vjp(*tape, r.g, {});
+  expect_close(adjoint.g, r.gx, tolerance, "gradient of the input");
+  const auto named = neuron->named_parameters();
+  ASSERT_EQ(adjoint.g_params.size(), named.size());
+  ASSERT_EQ(named.size(), r.gp.is_object() ? r.gp.size() : 0U) << "learned parameters";
+  for (size_t k = 0; k < named.size(); ++k) {
+    const double want = r.gp.at(named[k].key());
+    expect_close(adjoint.g_params[k], torch::full({}, want), 2 * tolerance, named[k].key().c_str());
+  }
+}
+
+TEST(GoldenNeurons, BySteps) {
+  for (const Record& r : all_records()) check(r, false);
+}
+
+TEST(GoldenNeurons, Fused) {
+  for (const Record& r : all_records()) check(r, true);
+}
+
+TEST(PeerConventions, UnknownIsAnError) {
+  EXPECT_THROW(peer_neuron("nengo", {{"cls", "LIF"}}), UsageError);
+  EXPECT_THROW(peer_neuron("snntorch", {{"cls", "Alpha"}}), UsageError);
+  EXPECT_THROW(peer_neuron("spikingjelly", {{"cls", "EIFNode"}}), UsageError);
+  EXPECT_THROW(peer_neuron("snntorch", {{"cls", "Leaky"}, {"beta", 0.5}, {"inhibition", true}}), UsageError);
+  EXPECT_THROW(peer_neuron("norse", {{"cls", "LIFBoxCell"}, {"method", "logistic"}}), UsageError);
+}
+
+}  // namespace
+}  // namespace spiketrain
