@@ -59,9 +59,11 @@ int run_data(DataCommand command) {
     list_sets();
     return kOk;
   }
-  ST_CHECK(!command.dir.empty(), "data ", command.action, ": expected --data-dir or the variable SPIKETRAIN_DATA");
+  ST_CHECK(!command.dir.empty(), "data ", command.action,
+           ": expected --data-dir or the variable SPIKETRAIN_DATA");
   if (command.names.empty()) {
-    ST_CHECK(command.action == "check", "data fetch: expected the names of data sets; see `spiketrain data list`");
+    ST_CHECK(command.action == "check",
+             "data fetch: expected the names of data sets; see `spiketrain data list`");
     for (const CatalogueEntry& entry : catalogue()) command.names.push_back(entry.name);
   }
   bool good = true;
@@ -93,7 +95,8 @@ void add_data(CLI::App& app, int& exit_code) {
       sub->add_option("names", command->names, "data sets");
       add_data_dir(*sub, command->dir);
     }
-    if (command->action == "fetch") sub->add_option("--base-url", command->base_url, "fetch from this mirror");
+    if (command->action == "fetch")
+      sub->add_option("--base-url", command->base_url, "fetch from this mirror");
     sub->callback([command, &exit_code] { exit_code = run_data(*command); });
   };
   add("list", "show the data sets");

@@ -45,17 +45,14 @@ int run_eval(const EvalCommand& command) {
                      : command.split == "validation" ? experiment.data.validation
                                                      : experiment.data.test;
   ST_CHECK(data, "eval: the recipe has no validation split (data.validation = 0)");
-  const Evaluation result = evaluate(experiment, *data, command.batch > 0 ? command.batch : recipe.data.batch);
+  const Evaluation result =
+      evaluate(experiment, *data, command.batch > 0 ? command.batch : recipe.data.batch);
   if (command.json) {
-    Config json = {{"checkpoint", path},
-                   {"data", recipe.data.name},
-                   {"split", command.split},
-                   {"samples", result.samples},
-                   {"loss", result.loss},
-                   {"accuracy", result.accuracy},
-                   {"seconds", result.seconds},
-                   {"rates", Config::array()}};
-    for (const LayerRate& layer : result.rates) json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+    Config json = {{"checkpoint", path},        {"data", recipe.data.name}, {"split", command.split},
+                   {"samples", result.samples}, {"loss", result.loss},      {"accuracy", result.accuracy},
+                   {"seconds", result.seconds}, {"rates", Config::array()}};
+    for (const LayerRate& layer : result.rates)
+      json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
     std::cout << json.dump() << '\n';
     return kOk;
   }
@@ -74,13 +71,15 @@ void add_eval(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<EvalCommand>();
   CLI::App* sub = app.add_subcommand("eval", "measure a run's weights on a data set");
   sub->add_option("run", command->run, "run directory")->required();
-  sub->add_option("--checkpoint", command->checkpoint, "best, last, or a .safetensors file")->capture_default_str();
+  sub->add_option("--checkpoint", command->checkpoint, "best, last, or a .safetensors file")
+      ->capture_default_str();
   sub->add_option("--data", command->data, "another data set of the same shape");
   add_data_dir(*sub, command->data_dir);
   sub->add_option("--split", command->split, "which samples")
       ->check(CLI::IsMember({"train", "validation", "test"}))
       ->capture_default_str();
-  sub->add_option("--batch", command->batch, "samples per batch; 0: as in training")->check(CLI::NonNegativeNumber);
+  sub->add_option("--batch", command->batch, "samples per batch; 0: as in training")
+      ->check(CLI::NonNegativeNumber);
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
   sub->add_flag("--json", command->json, "one JSON object instead of text");

@@ -1,4 +1,5 @@
-// spiketrain help [COMMAND | OPTION]: a command's help, or every place where a recipe option of that name exists.
+// spiketrain help [COMMAND | OPTION]: a command's help, or every place where a recipe option of that name
+// exists.
 #include <iostream>
 #include <set>
 
@@ -21,7 +22,8 @@ template <class Base>
 void collect(std::vector<Place>& places) {
   for (const auto* entry : Registry<Base>::get().entries()) {
     for (const OptionDoc& option : entry->options()) {
-      places.push_back({"[" + std::string(Registry<Base>::kind()) + "] name = \"" + entry->name + "\"", option});
+      places.push_back(
+          {"[" + std::string(Registry<Base>::kind()) + "] name = \"" + entry->name + "\"", option});
     }
   }
 }
@@ -51,8 +53,8 @@ void help_on_option(CLI::App& app, const std::string& word) {
   for (const Place& place : places) {
     known.push_back(place.option.name);
     if (place.option.name != name) continue;
-    rows.push_back({place.owner, place.option.type, "= " + place.option.default_value.dump(), place.option.allowed,
-                    place.option.help});
+    rows.push_back(
+        {place.owner, place.option.type, "= " + place.option.default_value.dump(), explain(place.option)});
   }
   if (rows.empty()) {
     for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());

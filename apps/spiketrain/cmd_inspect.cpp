@@ -16,6 +16,9 @@ struct InspectCommand {
   std::vector<std::string> sets;
 };
 
+/// Characters of a metadata value that are printed.
+constexpr size_t kShown = 400;
+
 std::string shape_text(const std::vector<int64_t>& shape) {
   std::vector<std::string> parts;
   for (const int64_t n : shape) parts.push_back(std::to_string(n));
@@ -24,11 +27,14 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 
 void inspect_tensors(const std::string& path) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  for (const auto& [key, value] : file.metadata()) std::cout << key << ": " << value << '\n';
+  for (const auto& [key, value] : file.metadata()) {
+    std::cout << key << ": " << (value.size() > kShown ? value.substr(0, kShown) + " ..." : value) << '\n';
+  }
   std::vector<std::vector<std::string>> rows = {{"tensor", "type", "shape", "bytes"}};
   int64_t bytes = 0;
   for (const TensorEntry& entry : file.entries()) {
-    rows.push_back({entry.name, entry.dtype, shape_text(entry.shape), thousands(static_cast<int64_t>(entry.bytes))});
+    rows.push_back(
+        {entry.name, entry.dtype, shape_text(entry.shape), thousands(static_cast<int64_t>(entry.bytes))});
     bytes += static_cast<int64_t>(entry.bytes);
   }
   rows.push_back({"total", "", "", thousands(bytes)});
@@ -57,7 +63,8 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   const auto network = make_network(recipe, input, classes);
   const auto rule = Registry<Rule>::get().make(recipe.rule);
   std::cout << network->spec() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
-  std::vector<std::vector<std::string>> rows = {{"layer", "kind", "output", "parameters", "neurons", "MACs/step"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "kind", "output", "parameters", "neurons", "MACs/step"}};
   int64_t parameters = 0, neurons = 0, macs = 0;
   for (const StageInfo& stage : network->describe()) {
     rows.push_back({stage.spec, stage.kind, shape_text(stage.out), thousands(stage.parameters),
@@ -79,7 +86,8 @@ void run_inspect(const InspectCommand& command) {
   if (std::filesystem::is_directory(path)) return inspect_network(command, (path / "config.toml").string());
   if (path.extension() == ".toml") return inspect_network(command, command.what);
   if (path.extension() == ".safetensors") return inspect_tensors(command.what);
-  throw UsageError(str("inspect ", command.what, ": expected a .safetensors file, a .toml recipe or a run directory"));
+  throw UsageError(
+      str("inspect ", command.what, ": expected a .safetensors file, a .toml recipe or a run directory"));
 }
 
 }  // namespace
@@ -89,7 +97,8 @@ void add_inspect(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("inspect", "show a file's tensors or a network's layers");
   sub->add_option("what", command->what, "FILE.safetensors, RECIPE.toml or a run directory")->required();
   sub->add_option("--set", command->sets, "override a recipe option, as in train")->allow_extra_args(false);
-  sub->add_option("--input", command->input, "shape of a sample, e.g. 3,32,32, instead of opening the data set")
+  sub->add_option("--input", command->input,
+                  "shape of a sample, e.g. 3,32,32, instead of opening the data set")
       ->delimiter(',');
   sub->add_option("--classes", command->classes, "number of classes, together with --input");
   add_data_dir(*sub, command->data_dir);

@@ -1,4 +1,5 @@
-// spiketrain list: what is built in, with every option; generated from the registries, so it cannot be out of date.
+// spiketrain list: what is built in, with every option; generated from the registries, so it cannot be out of
+// date.
 #include <functional>
 #include <iostream>
 #include <map>
@@ -17,7 +18,7 @@ namespace {
 void print_options(const std::vector<OptionDoc>& options) {
   std::vector<std::vector<std::string>> rows;
   for (const OptionDoc& option : options) {
-    rows.push_back({option.name, option.type, "= " + option.default_value.dump(), option.allowed, option.help});
+    rows.push_back({option.name, option.type, "= " + option.default_value.dump(), explain(option)});
   }
   print_table(rows, 4);
 }
@@ -67,10 +68,14 @@ void list_compat() {
 
 const std::map<std::string, std::function<void()>>& lists() {
   static const std::map<std::string, std::function<void()>> table = {
-      {"neurons", list_registry<Neuron>},       {"rules", list_registry<Rule>},
-      {"synapses", list_registry<Synapse>},     {"networks", list_registry<NetworkBuilder>},
-      {"objectives", list_registry<Objective>}, {"encoders", list_registry<Encoder>},
-      {"schedules", list_registry<Schedule>},   {"data", list_data},
+      {"neurons", list_registry<Neuron>},
+      {"rules", list_registry<Rule>},
+      {"synapses", list_registry<Synapse>},
+      {"networks", list_registry<NetworkBuilder>},
+      {"objectives", list_registry<Objective>},
+      {"encoders", list_registry<Encoder>},
+      {"schedules", list_registry<Schedule>},
+      {"data", list_data},
       {"recipe", list_recipe}};
   return table;
 }
@@ -87,7 +92,7 @@ void add_list(CLI::App& app, int& exit_code) {
   sub->add_flag("--compat", *compat, "which rule works with which neuron");
   sub->callback([what, compat, names, &exit_code] {
     ST_CHECK(*compat || !what->empty(), "list: expected one of ", join(names), ", or --compat");
-    if (!what->empty()) lists().at(*what)();
+    if (!what->empty()) lists().at (*what)();
     if (*compat) list_compat();
     exit_code = kOk;
   });

@@ -41,7 +41,8 @@ void catch_signals() {
 Recipe read_recipe(const TrainCommand& command) {
   ST_CHECK(!command.recipe.empty() || command.resume, "train: expected a recipe; see the folder recipes/");
   const bool from_run = command.recipe.empty();
-  ST_CHECK(!from_run || !command.out.empty(), "train --resume: expected a recipe, or the run directory as --out");
+  ST_CHECK(!from_run || !command.out.empty(),
+           "train --resume: expected a recipe, or the run directory as --out");
   Config config = load_config(from_run ? command.out + "/config.toml" : command.recipe);
   for (const std::string& assignment : command.sets) apply_set(config, assignment);
   return make_recipe(config);
@@ -52,12 +53,13 @@ void introduce(ConsoleObserver& console, const Experiment& e, int threads, const
   const auto name = [](const Config& part) { return part.at("name").get<std::string>(); };
   const Recipe& r = e.recipe;
   if (!r.title.empty()) console.line(r.title);
-  console.line("network   " + e.network->spec() + "  (" + thousands(e.network->parameter_count()) + " parameters)");
-  console.line("method    rule " + name(r.rule) + ", neuron " + name(r.neuron) + ", objective " + name(r.objective) +
-               ", T = " + std::to_string(r.steps) + ", seed " + std::to_string(r.seed));
+  console.line("network   " + e.network->spec() + "  (" + thousands(e.network->parameter_count()) +
+               " parameters)");
+  console.line("method    rule " + name(r.rule) + ", neuron " + name(r.neuron) + ", objective " +
+               name(r.objective) + ", T = " + std::to_string(r.steps) + ", seed " + std::to_string(r.seed));
   console.line("data      " + e.data.train->describe());
-  console.line("machine   " + device + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads") +
-               ", SIMD " + active_isa());
+  console.line("machine   " + device + ", " + std::to_string(threads) +
+               (threads == 1 ? " thread" : " threads") + ", SIMD " + active_isa());
   console.line("writes    " + out);
 }
 

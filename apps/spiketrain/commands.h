@@ -1,10 +1,12 @@
-// The commands, one file each.  Every add_* declares a command and its options; running it throws the library's
-// errors, which main.cpp turns into exit codes, and otherwise sets `exit_code`.
+// The commands, one file each.  Every add_* declares a command and its options; running it throws the
+// library's errors, which main.cpp turns into exit codes, and otherwise sets `exit_code`.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "spiketrain/core/registry.h"
 
 namespace spiketrain::cli {
 
@@ -23,6 +25,8 @@ void add_data_dir(CLI::App& command, std::string& dir);
 
 /// Prints rows with columns of equal width, indented.
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
+/// Help and allowed values of an option.
+std::string explain(const OptionDoc& option);
 /// 0.98123 -> "98.12 %"
 std::string percent(double fraction);
 /// A number with `digits` significant digits.

@@ -9,7 +9,8 @@
 namespace spiketrain::cli {
 
 void add_data_dir(CLI::App& command, std::string& dir) {
-  command.add_option("--data-dir", dir, "folder that holds mnist/, cifar10/, ...")->envname("SPIKETRAIN_DATA");
+  command.add_option("--data-dir", dir, "folder that holds mnist/, cifar10/, ...")
+      ->envname("SPIKETRAIN_DATA");
 }
 
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent) {
@@ -27,6 +28,10 @@ void print_table(const std::vector<std::vector<std::string>>& rows, int indent) 
     while (!line.empty() && line.back() == ' ') line.pop_back();
     std::cout << line << '\n';
   }
+}
+
+std::string explain(const OptionDoc& option) {
+  return option.allowed.empty() ? option.help : option.help + "; " + option.allowed;
 }
 
 std::string percent(double fraction) {

@@ -2,21 +2,24 @@
 //   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
 #include "revision.h"
-#include "spiketrain/base/check.h"
+#include "spiketrain/core/registry.h"
 
 namespace {
 
 using namespace spiketrain::cli;
 
-/// libgomp reads its environment when it is loaded, before main.  Its default, threads that spin while they wait,
-/// takes the cores away from whoever shares the machine and made training slower here; so set it and start again.
-void restart_with_passive_waiting(char** argv) {
-  if (std::getenv("OMP_WAIT_POLICY")) return;
+/// libgomp reads its environment when it is loaded, before main.  By its default, threads spin while they
+/// wait, which takes the cores away from whoever shares the machine and made training slower in our
+/// measurements; so set it and start again.  Commands that compute nothing are left alone.
+void restart_with_passive_waiting(int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  if ((command != "train" && command != "eval") || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("OMP_WAIT_POLICY", "passive", 1);
   setenv("GOMP_SPINCOUNT", "0", 0);
   execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
@@ -25,6 +28,18 @@ void restart_with_passive_waiting(char** argv) {
 int fail(const std::string& kind, const std::string& what, int code) {
   std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
   return code;
+}
+
+/// CLI11 would only say that a command is missing.
+void check_command(const CLI::App& app, const std::string& word) {
+  if (word.empty() || word[0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end()) return;
+  const std::string guess = spiketrain::nearest(word, names);
+  throw spiketrain::UsageError("unknown command '" + word + "'" +
+                               (guess.empty() ? "" : "; did you mean '" + guess + "'?") +
+                               " Commands: " + spiketrain::join(names));
 }
 
 int run(int argc, char** argv) {
@@ -40,6 +55,7 @@ int run(int argc, char** argv) {
   add_inspect(app, exit_code);
   add_data(app, exit_code);
   add_help(app, exit_code);
+  check_command(app, argc > 1 ? argv[1] : "");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -52,7 +68,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  restart_with_passive_waiting(argv);
+  restart_with_passive_waiting(argc, argv);
   try {
     return run(argc, argv);
   } catch (const spiketrain::UsageError& error) {

@@ -82,14 +82,16 @@ void ConsoleObserver::on_epoch(const EpochReport& r) {
                      number(r.train_loss) + "  train " + percent(r.train_accuracy);
   if (r.validation_accuracy >= 0) text += "  validation " + percent(r.validation_accuracy);
   text += "  test " + percent(r.test_accuracy) + " (best " + percent(r.best_test_accuracy) + ", epoch " +
-          std::to_string(r.best_test_epoch) + ")  grad " + number(r.grad_norm, 3) + "  rates" + rates_text(r.rates) +
-          "  " + duration(r.seconds) + " + " + duration(r.evaluation_seconds) + "  " +
+          std::to_string(r.best_test_epoch) + ")  grad " + number(r.grad_norm, 3) + "  rates" +
+          rates_text(r.rates) + "  " + duration(r.seconds) + " + " + duration(r.evaluation_seconds) + "  " +
           number(r.samples_per_second) + "/s  " + number(r.peak_memory_mib) + " MiB";
   if (r.skipped > 0) text += "  skipped " + std::to_string(r.skipped);
   line(text);
   shown_ = Clock::now();
 }
 
-void ConsoleObserver::on_message(const std::string& text, bool warning) { line((warning ? "warning: " : "") + text); }
+void ConsoleObserver::on_message(const std::string& text, bool warning) {
+  line((warning ? "warning: " : "") + text);
+}
 
 }  // namespace spiketrain::cli

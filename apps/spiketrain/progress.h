@@ -1,5 +1,5 @@
-// What the user sees of a run: a live line on a terminal, otherwise one line per epoch and a sign of life each
-// minute.  Epochs and messages also go to the run's log.txt.
+// What the user sees of a run: a live line on a terminal, otherwise one line per epoch and a sign of life
+// each minute.  Epochs and messages also go to the run's log.txt.
 #pragma once
 #include <chrono>
 #include <string>

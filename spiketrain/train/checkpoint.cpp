@@ -16,9 +16,9 @@ struct TypeName {
   torch::ScalarType type;
   const char* name;
 };
-constexpr TypeName kTypes[] = {{torch::kFloat, "F32"}, {torch::kDouble, "F64"}, {torch::kHalf, "F16"},
-                               {torch::kBFloat16, "BF16"}, {torch::kInt64, "I64"}, {torch::kInt32, "I32"},
-                               {torch::kInt16, "I16"}, {torch::kInt8, "I8"}, {torch::kUInt8, "U8"},
+constexpr TypeName kTypes[] = {{torch::kFloat, "F32"},     {torch::kDouble, "F64"}, {torch::kHalf, "F16"},
+                               {torch::kBFloat16, "BF16"}, {torch::kInt64, "I64"},  {torch::kInt32, "I32"},
+                               {torch::kInt16, "I16"},     {torch::kInt8, "I8"},    {torch::kUInt8, "U8"},
                                {torch::kBool, "BOOL"}};
 
 std::string type_name(torch::ScalarType type) {
@@ -103,8 +103,9 @@ Progress progress_from_json(const Config& json) {
   } catch (const nlohmann::json::exception& error) {
     throw UsageError(str("progress of a checkpoint: ", error.what()));
   }
-  ST_CHECK(progress.epoch >= 0 && progress.batch >= 0 && progress.iteration >= 0 && progress.metrics_bytes >= 0,
-           "progress of a checkpoint: negative counter");
+  ST_CHECK(
+      progress.epoch >= 0 && progress.batch >= 0 && progress.iteration >= 0 && progress.metrics_bytes >= 0,
+      "progress of a checkpoint: negative counter");
   return progress;
 }
 
@@ -145,7 +146,8 @@ void save_checkpoint(const std::string& path, const Network& network, const Opti
   save_tensors(path, all, metadata("checkpoint", info, progress));
 }
 
-void save_weights(const std::string& path, const Network& network, const RunInfo& info, const Progress& progress) {
+void save_weights(const std::string& path, const Network& network, const RunInfo& info,
+                  const Progress& progress) {
   save_tensors(path, network_tensors(network), metadata("weights", info, progress));
 }
 
@@ -185,9 +187,8 @@ std::vector<std::string> list_checkpoints(const std::string& dir) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
     const std::string stem = entry.path().stem().string();
-    const bool digits = !stem.empty() && std::all_of(stem.begin(), stem.end(), [](unsigned char c) {
-      return std::isdigit(c) != 0;
-    });
+    const bool digits = !stem.empty() && std::all_of(stem.begin(), stem.end(),
+                                                     [](unsigned char c) { return std::isdigit(c) != 0; });
     if (digits && entry.path().extension() == ".safetensors") paths.push_back(entry.path().string());
   }
   std::sort(paths.rbegin(), paths.rend());

@@ -55,8 +55,8 @@ void save_checkpoint(const std::string& path, const Network& network, const Opti
 void save_weights(const std::string& path, const Network& network, const RunInfo& info,
                   const Progress& progress);
 
-/// Copies weights and buffers into the network.  UsageError names the tensor that is missing, left over, or of
-/// another shape or type; then nothing has been changed.
+/// Copies weights and buffers into the network.  UsageError names the tensor that is missing, left over, or
+/// of another shape or type; then nothing has been changed.
 void load_weights(const SafetensorsFile& file, Network& network);
 /// Also the optimiser's state; returns where the run stood.
 Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer);

@@ -33,9 +33,12 @@ void add_activity(const std::vector<Activity>& activity, EpochSums& sums) {
 }
 
 Config to_json(const EpochReport& report) {
-  Config json = {{"epoch", report.epoch},         {"iteration", report.iteration},
-                 {"lr", report.lr},               {"train_loss", report.train_loss},
-                 {"train_accuracy", report.train_accuracy}, {"grad_norm", report.grad_norm},
+  Config json = {{"epoch", report.epoch},
+                 {"iteration", report.iteration},
+                 {"lr", report.lr},
+                 {"train_loss", report.train_loss},
+                 {"train_accuracy", report.train_accuracy},
+                 {"grad_norm", report.grad_norm},
                  {"skipped", report.skipped}};
   if (report.validation_accuracy >= 0) {
     json["validation_loss"] = report.validation_loss;
@@ -44,7 +47,8 @@ Config to_json(const EpochReport& report) {
   json["test_loss"] = report.test_loss;
   json["test_accuracy"] = report.test_accuracy;
   json["rates"] = Config::array();
-  for (const LayerRate& layer : report.rates) json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+  for (const LayerRate& layer : report.rates)
+    json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
   json["seconds"] = report.seconds;
   json["evaluation_seconds"] = report.evaluation_seconds;
   json["samples_per_second"] = report.samples_per_second;
@@ -52,7 +56,8 @@ Config to_json(const EpochReport& report) {
   return json;
 }
 
-Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size, const std::atomic<bool>* stop) {
+Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size,
+                    const std::atomic<bool>* stop) {
   torch::NoGradGuard no_grad;
   const auto begin = std::chrono::steady_clock::now();
   const bool was_training = e.network->is_training();
@@ -72,7 +77,8 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
   while (!(stop && *stop) && loader.next(batch)) {
     const Tensor x = batch.x.to(e.device), y = batch.y.to(e.device);
     Pass pass = e.network->start(e.rule, /*train=*/false, seed);
-    const Signal input = e.encoder->encode(x, e.recipe.steps, {seed, kEvaluationEpoch, static_cast<uint64_t>(batch.first)});
+    const Signal input =
+        e.encoder->encode(x, e.recipe.steps, {seed, kEvaluationEpoch, static_cast<uint64_t>(batch.first)});
     Tensor scores, loss;
     for (const Window& window : plan) {
       const Tensor a = e.network->forward(input.slice(window.t0, window.t1), pass).dense();

@@ -15,8 +15,8 @@ struct Evaluation {
   std::vector<LayerRate> rates;
 };
 
-/// Samples in order; random encoders and dropout masks do not depend on the epoch.  `stop` (may be null) ends it
-/// early, with `samples` smaller than the data set.
+/// Samples in order; random encoders and dropout masks do not depend on the epoch.  `stop` (may be null) ends
+/// it early, with `samples` smaller than the data set.
 Evaluation evaluate(const Experiment& experiment, const Dataset& data, int64_t batch,
                     const std::atomic<bool>* stop = nullptr);
 

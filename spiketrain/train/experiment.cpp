@@ -45,7 +45,8 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
 torch::Device parse_device(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
   ST_CHECK(name == "cuda", "device: expected cpu or cuda, got '", name, "'");
-  ST_CHECK(torch::cuda::is_available(), "device cuda: this LibTorch or this machine has no CUDA; use --device cpu");
+  ST_CHECK(torch::cuda::is_available(),
+           "device cuda: this LibTorch or this machine has no CUDA; use --device cpu");
   return torch::kCUDA;
 }
 

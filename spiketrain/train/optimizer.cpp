@@ -24,7 +24,8 @@ typename Map::key_type state_key(const Tensor& parameter) {
   }
 }
 
-std::unique_ptr<torch::optim::Optimizer> make_torch(const OptimizerOptions& o, const std::vector<Tensor>& parameters) {
+std::unique_ptr<torch::optim::Optimizer> make_torch(const OptimizerOptions& o,
+                                                    const std::vector<Tensor>& parameters) {
   namespace optim = torch::optim;
   const auto betas = std::make_tuple(o.beta1, o.beta2);
   if (o.name == "sgd") {
@@ -84,11 +85,12 @@ void check_fields(const std::string& name, const Tensor& parameter, const Fields
 
 void OptimizerOptions::check() const {
   ST_CHECK(!nesterov || momentum > 0, "optimizer.nesterov: needs momentum > 0");
-  ST_CHECK(name == "sgd" || (momentum == 0 && !nesterov), "optimizer.momentum, optimizer.nesterov: only sgd has them, not ",
-           name);
+  ST_CHECK(name == "sgd" || (momentum == 0 && !nesterov),
+           "optimizer.momentum, optimizer.nesterov: only sgd has them, not ", name);
 }
 
-double learning_rate(const LrOptions& options, double base, int64_t iteration, int64_t per_epoch, int64_t epochs) {
+double learning_rate(const LrOptions& options, double base, int64_t iteration, int64_t per_epoch,
+                     int64_t epochs) {
   const double warmup = options.warmup_epochs * static_cast<double>(per_epoch);
   const auto i = static_cast<double>(iteration);
   if (i + 1 < warmup) return base * (i + 1) / warmup;
@@ -187,8 +189,8 @@ Tensor grad_norm(const NamedTensors& parameters) {
       continue;
     }
     const Tensor flat = grad.contiguous();
-    ST_CHECK(flat.scalar_type() == torch::kFloat || flat.scalar_type() == torch::kDouble,
-             "gradient of ", name, ": expected float32 or float64, got ", flat.scalar_type());
+    ST_CHECK(flat.scalar_type() == torch::kFloat || flat.scalar_type() == torch::kDouble, "gradient of ",
+             name, ": expected float32 or float64, got ", flat.scalar_type());
     sum += flat.scalar_type() == torch::kFloat ? cpu::sum_squares(flat.data_ptr<float>(), flat.numel())
                                                : cpu::sum_squares(flat.data_ptr<double>(), flat.numel());
   }

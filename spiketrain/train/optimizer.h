@@ -32,7 +32,8 @@ struct OptimizerOptions {
     v(beta1, "beta1", "adam, adamw: decay of the mean of the gradient", Range{0, 0.9999999});
     v(beta2, "beta2", "adam, adamw: decay of the mean of its square", Range{0, 0.9999999});
     v(eps, "eps", "adam, adamw: added to the root of the mean square", Range{0, 1});
-    v(weight_decay, "weight_decay", "adamw: decoupled decay per unit of lr; others: L2 penalty", Range{0, 1e3});
+    v(weight_decay, "weight_decay", "adamw: decoupled decay per unit of lr; others: L2 penalty",
+      Range{0, 1e3});
     v(momentum, "momentum", "sgd: momentum", Range{0, 1});
     v(nesterov, "nesterov", "sgd: Nesterov momentum");
   }
@@ -57,7 +58,8 @@ struct LrOptions {
 };
 
 /// Learning rate of iteration i of `epochs * per_epoch`.
-double learning_rate(const LrOptions& options, double base, int64_t iteration, int64_t per_epoch, int64_t epochs);
+double learning_rate(const LrOptions& options, double base, int64_t iteration, int64_t per_epoch,
+                     int64_t epochs);
 
 class Optimizer {
  public:

@@ -25,8 +25,9 @@ Config section(const Config& config, const char* name, Config fallback = Config:
 }
 
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names = {"data",     "encoder",   "network",   "neuron", "readout", "rule",
-                                                 "schedule", "objective", "optimizer", "lr",     "train",   "paper"};
+  static const std::vector<std::string> names = {"data",      "encoder", "network",  "neuron",
+                                                 "readout",   "rule",    "schedule", "objective",
+                                                 "optimizer", "lr",      "train",    "paper"};
   return names;
 }
 
@@ -91,7 +92,8 @@ void apply_set(Config& config, const std::string& assignment) {
     last = dot == std::string::npos;
     const std::string key = rest.substr(0, dot);
     ST_CHECK(!key.empty(), "--set ", assignment, ": expected section.key=value");
-    ST_CHECK(at->is_object(), "--set ", assignment, ": what comes before '.", key, "' is a value, not a section");
+    ST_CHECK(at->is_object(), "--set ", assignment, ": what comes before '.", key,
+             "' is a value, not a section");
     at = &(*at)[key];
     if (!last && at->is_null()) *at = Config::object();
     rest = last ? "" : rest.substr(dot + 1);

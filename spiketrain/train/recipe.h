@@ -1,9 +1,11 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs
-//   [data] [encoder] [network] [neuron] [readout] [rule] [schedule] [objective] [optimizer] [lr] [train] [paper]
+//   [data] [encoder] [network] [neuron] [readout] [rule] [schedule] [objective] [optimizer] [lr] [train]
+//   [paper]
 // Sections that name a registered part (encoder ... objective) hold that part's options; [readout] is the
 // output layer's neuron and defaults to [neuron]; [paper] is free text that no code reads.
-// A Recipe is always resolved: every option has its value, so writing it out and reading it again changes nothing.
+// A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
+// nothing.
 // Tests: unit/config_test.cpp.
 #pragma once
 #include <string>

@@ -49,7 +49,8 @@ RunDir::RunDir(const std::string& path, bool resume) : path_(path) {
   ST_CHECK(!path.empty(), "run directory: expected a path");
   std::error_code error;
   const bool used = fs::exists(path, error) && !fs::is_empty(path, error);
-  ST_CHECK(resume || !used, "run directory ", path, " is not empty; give another --out, or --resume to continue it");
+  ST_CHECK(resume || !used, "run directory ", path,
+           " is not empty; give another --out, or --resume to continue it");
   fs::create_directories(path + "/ckpt", error);
   if (error) throw DataError(path, 0, "cannot make the run directory: " + error.message());
   lock_ = open(file("lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -64,7 +65,9 @@ RunDir::~RunDir() {
   if (lock_ >= 0) close(lock_);
 }
 
-void RunDir::write_config(const Config& resolved) { write_file_atomic(file("config.toml"), write_toml(resolved)); }
+void RunDir::write_config(const Config& resolved) {
+  write_file_atomic(file("config.toml"), write_toml(resolved));
+}
 
 void RunDir::write_json(const std::string& name, const Config& json) {
   write_file_atomic(file(name), json.dump(2) + "\n");

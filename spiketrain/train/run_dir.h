@@ -1,8 +1,13 @@
 // The folder of one run:
-//   config.toml       the resolved recipe           ckpt/NNNNNNNNNN.safetensors   newest checkpoints, by iteration
-//   environment.json  what it ran on                ckpt/best.safetensors         weights of the best epoch
-//   metrics.jsonl     one object per epoch          nan_dump.safetensors          after a numeric error
-//   log.txt           dated lines for people        summary.json, DONE            when the run is complete
+//   config.toml            the resolved recipe
+//   environment.json       what it ran on
+//   metrics.jsonl          one object per epoch
+//   log.txt                dated lines for people
+//   ckpt/NNNNNNNNNN.safetensors, ckpt/best.safetensors
+//                          newest checkpoints, named by iteration; weights of the best epoch
+//   nan_dump.safetensors   batch, weights and gradients at a numeric error
+//   summary.json, DONE     when the run is complete
+//
 // One process at a time may write to it (a lock on the file `lock`).
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
 #pragma once

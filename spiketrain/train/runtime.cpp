@@ -42,12 +42,9 @@ double peak_memory_mib() {
 }
 
 Config environment(const std::string& revision) {
-  return {{"revision", revision},
-          {"compiler", __VERSION__},
-          {"simd", active_isa()},
-          {"threads", at::get_num_threads()},
-          {"libtorch", TORCH_VERSION},
-          {"libtorch_config", torch::show_config()}};
+  return {{"revision", revision},      {"compiler", __VERSION__},
+          {"simd", active_isa()},      {"threads", at::get_num_threads()},
+          {"libtorch", TORCH_VERSION}, {"libtorch_config", torch::show_config()}};
 }
 
 }  // namespace spiketrain

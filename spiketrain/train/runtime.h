@@ -11,8 +11,8 @@ int allowed_cores();
 /// Threads for LibTorch, BLAS and the kernels; 0: all allowed cores.  Returns the number set.  UsageError if
 /// negative.
 int set_threads(int n);
-/// Keeps freed blocks in the process: a training step frees and takes the same large blocks again and again, and
-/// handing them back to the system costs a page fault per 4 KiB.
+/// Keeps freed blocks in the process: a training step frees and takes the same large blocks again and again,
+/// and handing them back to the system costs a page fault per 4 KiB.
 void keep_memory();
 /// Largest resident size of this process so far, MiB.
 double peak_memory_mib();

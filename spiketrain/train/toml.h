@@ -13,7 +13,8 @@ namespace spiketrain {
 Config parse_toml(const std::string& text, const std::string& origin);
 
 /// The TOML text of an object; parse_toml gives the same object back, except that keys which hold tables come
-/// last.  null is left out (TOML has none).  UsageError if `config` is no object or holds text that is not UTF-8.
+/// last.  null is left out (TOML has none).  UsageError if `config` is no object or holds text that is not
+/// UTF-8.
 std::string write_toml(const Config& config);
 
 /// The value of `text` as TOML would read it after "key = ", or, if that is no TOML value, `text` itself.

@@ -10,7 +10,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
 
 NamedTensors named_parameters(const Network& network) {
   NamedTensors list;
@@ -46,8 +48,8 @@ Trainer::Trainer(Experiment& experiment, TrainerOptions options)
       synaptic_(synaptic_weights(*e_.network)),
       optimizer_(e_.recipe.optimizer, named_parameters(*e_.network)),
       loader_(*e_.data.train, loader_options(e_.recipe)) {
-  ST_CHECK(loader_.batches() > 0, "data: ", e_.data.train->size(), " training samples do not fill one batch of ",
-           e_.recipe.data.batch, " (data.drop_last)");
+  ST_CHECK(loader_.batches() > 0, "data: ", e_.data.train->size(),
+           " training samples do not fill one batch of ", e_.recipe.data.batch, " (data.drop_last)");
 }
 
 bool Trainer::run() {
@@ -119,7 +121,8 @@ void Trainer::update(const ImageBatch& batch, const Tensor& loss_tensor) {
   const TrainSection& options = e_.recipe.train;
   const NamedTensors& parameters = optimizer_.parameters();
   const Tensor norm_tensor = grad_norm(parameters);
-  const Tensor both = torch::stack({loss_tensor.to(torch::kDouble), norm_tensor.to(loss_tensor.device())}).cpu();
+  const Tensor both =
+      torch::stack({loss_tensor.to(torch::kDouble), norm_tensor.to(loss_tensor.device())}).cpu();
   const double loss = both[0].item<double>(), norm = both[1].item<double>();
   batch_loss_ += loss;
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
@@ -146,7 +149,8 @@ void Trainer::collect_correct() {
 void Trainer::finish_epoch() {
   collect_correct();
   const EpochSums& sums = progress_.sums;
-  const auto updates_per_batch = std::count_if(plan_.begin(), plan_.end(), [](const Window& w) { return w.update; });
+  const auto updates_per_batch =
+      std::count_if(plan_.begin(), plan_.end(), [](const Window& w) { return w.update; });
   const double updates = static_cast<double>(std::max<int64_t>(1, sums.updates));
   const auto samples = static_cast<double>(std::max<int64_t>(1, sums.samples));
   EpochReport report;
@@ -163,7 +167,8 @@ void Trainer::finish_epoch() {
   report.seconds = sums.seconds;
   report.samples_per_second = sums.seconds > 0 ? samples / sums.seconds : 0;
 
-  const int64_t eval_batch = e_.recipe.train.eval_batch > 0 ? e_.recipe.train.eval_batch : e_.recipe.data.batch;
+  const int64_t eval_batch =
+      e_.recipe.train.eval_batch > 0 ? e_.recipe.train.eval_batch : e_.recipe.data.batch;
   if (e_.data.validation) {
     const Evaluation validation = evaluate(e_, *e_.data.validation, eval_batch);
     report.validation_loss = validation.loss;
@@ -186,7 +191,8 @@ void Trainer::finish_epoch() {
   if (options_.run_dir) progress_.metrics_bytes = options_.run_dir->append_metrics(to_json(report));
   if (options_.observer) options_.observer->on_epoch(report);
   warn_of_rates(report.rates);
-  if (progress_.epoch % e_.recipe.train.checkpoint_every == 0 || progress_.epoch == e_.recipe.epochs) checkpoint();
+  if (progress_.epoch % e_.recipe.train.checkpoint_every == 0 || progress_.epoch == e_.recipe.epochs)
+    checkpoint();
 }
 
 /// Keeps the best results: by test accuracy, as papers report, and by validation accuracy, as one should.
@@ -214,7 +220,8 @@ void Trainer::warn_of_rates(const std::vector<LayerRate>& rates) {
     const bool dead = layer.rate < e_.recipe.train.dead_below;
     if (!dead && layer.rate <= e_.recipe.train.saturated_above) continue;
     if (!warned_.insert(layer.slot).second) continue;
-    say(str("layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always", ": rate ", layer.rate), true);
+    say(str("layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always", ": rate ", layer.rate),
+        true);
   }
 }
 
@@ -283,11 +290,13 @@ void Trainer::fail_numerically(const ImageBatch& batch, double loss, double norm
       if (parameter.grad().defined()) dump.emplace_back("grad." + name, parameter.grad());
     }
     where = options_.run_dir->file("nan_dump.safetensors");
-    save_tensors(where, dump, {{"progress", to_json(progress_).dump()}, {"config", resolve(e_.recipe).dump()}});
+    save_tensors(where, dump,
+                 {{"progress", to_json(progress_).dump()}, {"config", resolve(e_.recipe).dump()}});
     where = "; batch, weights and gradients are in " + where;
   }
   throw NumericError(str("epoch ", progress_.epoch + 1, ", batch ", progress_.batch + 1, ": loss ", loss,
-                         ", gradient norm ", norm, where, "; train.on_nan = \"skip\" leaves such updates out"));
+                         ", gradient norm ", norm, where,
+                         "; train.on_nan = \"skip\" leaves such updates out"));
 }
 
 void Trainer::say(const std::string& text, bool warning) {
@@ -297,14 +306,15 @@ void Trainer::say(const std::string& text, bool warning) {
 void check_resumable(const Config& before, const Config& now) {
   Config a = before.flatten(), b = now.flatten();
   for (const auto& [key, value] : b.items()) {
-    const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 || key.rfind("/train/checkpoint", 0) == 0 ||
-                          key == "/train/keep" || key == "/train/dead_below" || key == "/train/saturated_above" ||
+    const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 ||
+                          key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" ||
+                          key == "/train/dead_below" || key == "/train/saturated_above" ||
                           (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
     if (harmless || (a.contains(key) && a[key] == value)) continue;
     std::string name = key.substr(1);
     std::replace(name.begin(), name.end(), '/', '.');
-    throw UsageError(str("resume: ", name, " was ", a.contains(key) ? a[key].dump() : "absent", " and is now ",
-                         value.dump(), "; a resumed run keeps its recipe"));
+    throw UsageError(str("resume: ", name, " was ", a.contains(key) ? a[key].dump() : "absent",
+                         " and is now ", value.dump(), "; a resumed run keeps its recipe"));
   }
 }
 

@@ -1,7 +1,7 @@
 // Trainer = the one training loop: epoch -> batch -> window.
-// Everything random depends on (seed, epoch, batch) only, and a checkpoint holds all that a batch leaves behind, so
-// a run that was stopped anywhere and resumed gives the same bits as one that was not.
-// Tests: train/resume_test.cpp, train/trajectory_test.cpp.
+// Everything random depends on (seed, epoch, batch) only, and a checkpoint holds all that a batch leaves
+// behind, so a run that was stopped anywhere and resumed gives the same bits as one that was not. Tests:
+// train/resume_test.cpp, train/trajectory_test.cpp.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -16,10 +16,10 @@
 namespace spiketrain {
 
 struct TrainerOptions {
-  RunDir* run_dir = nullptr;                 ///< null: nothing is written
-  Observer* observer = nullptr;              ///< null: nobody watches
-  const std::atomic<bool>* stop = nullptr;   ///< set to true: checkpoint and return after the current batch
-  Config environment = Config::object();     ///< written to checkpoints
+  RunDir* run_dir = nullptr;                ///< null: nothing is written
+  Observer* observer = nullptr;             ///< null: nobody watches
+  const std::atomic<bool>* stop = nullptr;  ///< set to true: checkpoint and return after the current batch
+  Config environment = Config::object();    ///< written to checkpoints
 };
 
 class Trainer {
@@ -31,8 +31,8 @@ class Trainer {
   /// UsageError if the checkpoint belongs to another recipe or network.
   void resume();
 
-  /// Trains until the recipe's epochs are done (true) or `stop` is set (false).  NumericError if a loss or gradient
-  /// is not finite and train.on_nan is "stop"; DataError if a file cannot be read or written.
+  /// Trains until the recipe's epochs are done (true) or `stop` is set (false).  NumericError if a loss or
+  /// gradient is not finite and train.on_nan is "stop"; DataError if a file cannot be read or written.
   bool run();
 
   const Progress& progress() const { return progress_; }
@@ -62,12 +62,13 @@ class Trainer {
   Loader loader_;
   Progress progress_;
   Tensor correct_;  ///< right answers not yet in progress_.sums: reading them would wait for the device
-  double batch_loss_ = 0;  ///< of the last batch, summed over its windows
+  double batch_loss_ = 0;     ///< of the last batch, summed over its windows
   std::set<int64_t> warned_;  ///< slots
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
 };
 
-/// UsageError that names the first option in which a resumed run differs in a way that would change its course.
+/// UsageError that names the first option in which a resumed run differs in a way that would change its
+/// course.
 void check_resumable(const Config& before, const Config& now);
 
 }  // namespace spiketrain

@@ -89,7 +89,8 @@ std::string message_of(F&& f) {
 }
 
 inline ::testing::AssertionResult same_tensors(const NamedTensors& a, const NamedTensors& b) {
-  if (a.size() != b.size()) return ::testing::AssertionFailure() << a.size() << " and " << b.size() << " tensors";
+  if (a.size() != b.size())
+    return ::testing::AssertionFailure() << a.size() << " and " << b.size() << " tensors";
   for (size_t i = 0; i < a.size(); ++i) {
     if (a[i].first != b[i].first || !torch::equal(a[i].second, b[i].second)) {
       return ::testing::AssertionFailure() << a[i].first << " differs from " << b[i].first;

@@ -1,7 +1,7 @@
 // The first ten losses of every rule on the tiny task, against numbers stored in trajectory.json.
-// Tolerance: relative 1e-3.  One machine repeats them bit for bit on any number of threads; another may sum in
-// another order inside BLAS and convolution, which changes the last bits of a current and, rarely, one spike.
-// Rewrite the numbers with SPIKETRAIN_UPDATE=1 and give the reason in RESULT_CHANGES.md.
+// Tolerance: relative 1e-3.  One machine repeats them bit for bit on any number of threads; another may sum
+// in another order inside BLAS and convolution, which changes the last bits of a current and, rarely, one
+// spike. Rewrite the numbers with SPIKETRAIN_UPDATE=1 and give the reason in RESULT_CHANGES.md.
 #include <gtest/gtest.h>
 
 #include <fstream>

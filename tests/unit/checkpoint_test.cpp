@@ -12,7 +12,9 @@
 namespace spiketrain {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 struct Parts {
   explicit Parts(const std::vector<std::string>& sets = {})
@@ -164,10 +166,12 @@ TEST(RunDir, MetricsAreCutBack) {
 TEST(Resume, OnlyHarmlessOptionsMayChange) {
   const Config before = resolve(tiny_recipe());
   EXPECT_NO_THROW(check_resumable(before, before));
-  for (const char* set : {"epochs=9", "title=x", "train.keep=1", "train.checkpoint_batches=5", "paper.value=1"}) {
+  for (const char* set :
+       {"epochs=9", "title=x", "train.keep=1", "train.checkpoint_batches=5", "paper.value=1"}) {
     EXPECT_NO_THROW(check_resumable(before, resolve(tiny_recipe({set})))) << set;
   }
-  for (const char* set : {"seed=9", "optimizer.lr=1", "neuron.tau_m=4", "data.batch=4", "network.spec=6C3-4"}) {
+  for (const char* set :
+       {"seed=9", "optimizer.lr=1", "neuron.tau_m=4", "data.batch=4", "network.spec=6C3-4"}) {
     EXPECT_THROW(check_resumable(before, resolve(tiny_recipe({set}))), UsageError) << set;
   }
   const Config cosine = resolve(tiny_recipe({"lr.name=cosine"}));

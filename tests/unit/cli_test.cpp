@@ -37,10 +37,13 @@ class Cli : public ::testing::Test {
   }
   std::string recipe(const std::string& extra = "") {
     const std::string path = dir_ / "recipe.toml";
-    write_file_atomic(path, "epochs = 1\ntitle = \"small\"\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 60\n"
-                            "test_size = 40\n[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
-                            "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
-                            "[objective]\nname = \"kernel\"\n" + extra);
+    write_file_atomic(
+        path,
+        "epochs = 1\ntitle = \"small\"\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 60\n"
+        "test_size = 40\n[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
+        "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
+        "[objective]\nname = \"kernel\"\n" +
+            extra);
     return path;
   }
   TempDir dir_;
@@ -49,7 +52,7 @@ class Cli : public ::testing::Test {
 TEST_F(Cli, UsageErrorsExitWith2) {
   unsetenv("SPIKETRAIN_DATA");
   expect_error({}, 2, "subcommand");
-  expect_error({"trane"}, 2, "trane");
+  expect_error({"trane"}, 2, "did you mean 'train'");
   expect_error({"train"}, 2, "expected a recipe");
   expect_error({"train", "--no-such-option"}, 2, "--no-such-option");
   expect_error({"train", recipe(), "--set", "epochs"}, 2, "section.key=value");
@@ -57,7 +60,7 @@ TEST_F(Cli, UsageErrorsExitWith2) {
   expect_error({"train", recipe(), "--set", "train.clipnorm=1"}, 2, "did you mean 'clip_norm'");
   expect_error({"train", recipe(), "--threads", "-1"}, 2, "threads");
   expect_error({"train", recipe(), "--device", "tpu"}, 2, "expected cpu or cuda");
-  expect_error({"train", recipe("[train\n")}, 2, "recipe.toml:18:");
+  expect_error({"train", recipe("[train\n")}, 2, "recipe.toml:17:");
   expect_error({"list"}, 2, "expected one of");
   expect_error({"list", "neuron"}, 2, "neuron");
   expect_error({"eval", dir_ / "missing"}, 3, "config.toml");
@@ -81,8 +84,8 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
   for (const char* part : {"small", "4C5-P2-10", "1 thread", "SIMD", "epoch 1/1", "done:"}) {
     EXPECT_TRUE(train.has(part)) << part << " in " << train.text;
   }
-  for (const char* name : {"config.toml", "environment.json", "metrics.jsonl", "log.txt", "summary.json", "DONE",
-                           "ckpt/best.safetensors", "ckpt/0000000003.safetensors"}) {
+  for (const char* name : {"config.toml", "environment.json", "metrics.jsonl", "log.txt", "summary.json",
+                           "DONE", "ckpt/best.safetensors", "ckpt/0000000003.safetensors"}) {
     EXPECT_TRUE(file_exists(out + "/" + name)) << name;
   }
   expect_error({"train", recipe(), "--out", out}, 2, "--resume");
@@ -102,15 +105,16 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
 }
 
 TEST_F(Cli, NumericErrorsExitWith4) {
-  const Result result = run({"train", recipe(), "--out", dir_ / "run", "--set", "optimizer={name=\"sgd\", lr=1e6}",
-                             "--set", "optimizer.weight_decay=1e3", "--set", "epochs=10"});
+  const Result result =
+      run({"train", recipe(), "--out", dir_ / "run", "--set", "optimizer={name=\"sgd\", lr=1e6}", "--set",
+           "optimizer.weight_decay=1e3", "--set", "epochs=10"});
   EXPECT_EQ(result.code, 4) << result.text;
   EXPECT_TRUE(result.has("nan_dump.safetensors")) << result.text;
 }
 
 TEST_F(Cli, InspectsARecipeWithoutData) {
-  const Result result = run({"inspect", recipe("[paper]\nvalue=1\n"), "--set", "data.name=mnist", "--input", "1,28,28",
-                             "--classes", "10"});
+  const Result result = run({"inspect", recipe("[paper]\nvalue=1\n"), "--set", "data.name=mnist", "--input",
+                             "1,28,28", "--classes", "10"});
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_TRUE(result.has("5,860")) << result.text;  // 4*25 + 4*12*12*10
 }
@@ -120,7 +124,8 @@ TEST_F(Cli, ListsEverythingRegistered) {
   EXPECT_EQ(neurons.code, 0);
   for (const auto* entry : Registry<Neuron>::get().entries()) EXPECT_TRUE(neurons.has(entry->name));
   EXPECT_TRUE(neurons.has("tau_m"));
-  for (const char* what : {"rules", "synapses", "networks", "objectives", "encoders", "schedules", "data", "recipe"}) {
+  for (const char* what :
+       {"rules", "synapses", "networks", "objectives", "encoders", "schedules", "data", "recipe"}) {
     const Result result = run({"list", what});
     EXPECT_EQ(result.code, 0) << what;
     EXPECT_GT(result.lines(), 0) << what;

@@ -10,7 +10,8 @@ namespace {
 
 NamedTensors make_parameters() {
   torch::manual_seed(1);
-  NamedTensors list = {{"0.weight", torch::randn({3, 4})}, {"1.weight", torch::randn({2, 3})},
+  NamedTensors list = {{"0.weight", torch::randn({3, 4})},
+                       {"1.weight", torch::randn({2, 3})},
                        {"never_used", torch::randn({5})}};
   for (auto& item : list) item.second.set_requires_grad(true);
   return list;
@@ -92,8 +93,8 @@ TEST(Optimizer, LoadSaysWhatDoesNotFit) {
   bad.erase(bad.begin());
   expect_error(bad, "0.weight.step is missing");
   bad = good;
-  bad[0].first = "other.step";
-  expect_error(bad, "other");
+  bad.emplace_back("other.step", bad[0].second);
+  expect_error(bad, "no parameter is called 'other'");
   bad = good;
   bad[0].first = "0.weight.momentum_buffer";
   expect_error(bad, "momentum_buffer");
