@@ -243,7 +243,7 @@ void check_network(const Case& c) {
                    s + "gradW" + std::to_string(i));
     }
     const double norm = grad_norm(parameters).item<double>();
-    expect_close(torch::tensor({norm}), c.raw(s + "gradnorm"), s + "gradnorm");
+    expect_close(torch::tensor({norm}, torch::kDouble), c.raw(s + "gradnorm"), s + "gradnorm");
     clip_grads(parameters, norm, 1.0);
     optimizer.step(options.lr);
     clamp_weights(weights, 4.0);
