@@ -10,7 +10,7 @@ namespace spiketrain::cli {
 namespace {
 
 struct InspectCommand {
-  std::string what, data_dir;
+  std::string what;
   std::vector<int64_t> input;
   int64_t classes = 0;
   std::vector<std::string> sets;
@@ -56,9 +56,9 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   int64_t classes = command.classes;
   ST_CHECK(input.empty() == (classes == 0), "inspect: --input and --classes go together");
   if (input.empty()) {
-    const Datasets data = open_datasets(recipe, command.data_dir);
-    input = data.train->sample_shape();
-    classes = data.train->classes();
+    const DatasetInfo& data = dataset_info(recipe.data.name);
+    input = data.shape;
+    classes = data.classes;
   }
   const auto network = make_network(recipe, input, classes);
   const auto rule = Registry<Rule>::get().make(recipe.rule);
@@ -98,10 +98,9 @@ void add_inspect(CLI::App& app, int& exit_code) {
   sub->add_option("what", command->what, "FILE.safetensors, RECIPE.toml or a run directory")->required();
   sub->add_option("--set", command->sets, "override a recipe option, as in train")->allow_extra_args(false);
   sub->add_option("--input", command->input,
-                  "shape of a sample, e.g. 3,32,32, instead of opening the data set")
+                  "shape of a sample, e.g. 3,32,32, instead of that of the recipe's data set")
       ->delimiter(',');
   sub->add_option("--classes", command->classes, "number of classes, together with --input");
-  add_data_dir(*sub, command->data_dir);
   sub->callback([command, &exit_code] {
     run_inspect(*command);
     exit_code = kOk;

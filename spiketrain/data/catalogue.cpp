@@ -1,5 +1,6 @@
 // The table of official files, and checking what is on disk against it.
-// Checksums: MD5 as published by the data sets' authors and mirrors; SHA-256 of files that have that MD5.
+// Checksums: MD5 as published by the data sets' authors and mirrors.  SHA-256: of files with that MD5 for
+// MNIST and Fashion-MNIST; for CIFAR-10 as published by others, not checked against the files.
 #include "spiketrain/data/catalogue.h"
 
 #include "spiketrain/base/check.h"

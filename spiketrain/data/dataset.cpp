@@ -110,13 +110,20 @@ const std::vector<Source>& sources() {
                          train ? o.train_size : o.test_size);
     };
     return std::vector<Source>{
-        {{"glyphs", "drawn digits, 1 x 28 x 28, 10 classes; built in, needs no files", false},
+        {{"glyphs",
+          "drawn digits, 1 x 28 x 28, 10 classes; built in, needs no files",
+          false,
+          {1, 28, 28},
+          10},
          glyphs,
          glyphs,
          draw},
-        {{"mnist", "handwritten digits, 1 x 28 x 28, 10 classes", true}, idx, idx, read_idx},
-        {{"fashion-mnist", "articles of clothing, 1 x 28 x 28, 10 classes", true}, idx, idx, read_idx},
-        {{"cifar10", "small photographs, 3 x 32 x 32, 10 classes", true},
+        {{"mnist", "handwritten digits, 1 x 28 x 28, 10 classes", true, {1, 28, 28}, 10}, idx, idx, read_idx},
+        {{"fashion-mnist", "articles of clothing, 1 x 28 x 28, 10 classes", true, {1, 28, 28}, 10},
+         idx,
+         idx,
+         read_idx},
+        {{"cifar10", "small photographs, 3 x 32 x 32, 10 classes", true, {3, 32, 32}, 10},
          cifar,
          cifar_augmented,
          read_cifar}};
@@ -183,6 +190,8 @@ const std::vector<DatasetInfo>& dataset_infos() {
   }();
   return infos;
 }
+
+const DatasetInfo& dataset_info(const std::string& name) { return find_source(name).info; }
 
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options) {
   const Source& source = find_source(options.name);

@@ -49,9 +49,13 @@ std::unique_ptr<Dataset> open_dataset(const DataOptions& options);
 /// What `list` prints.
 struct DatasetInfo {
   std::string name, doc;
-  bool files;  ///< reads files below DataOptions::dir
+  bool files;                  ///< reads files below DataOptions::dir
+  std::vector<int64_t> shape;  ///< {C, H, W} of a sample
+  int64_t classes;
 };
 const std::vector<DatasetInfo>& dataset_infos();
+/// UsageError that lists the names if there is no such data set.
+const DatasetInfo& dataset_info(const std::string& name);
 
 /// Raw images as the parsers return them: all samples of one official part.
 struct RawImages {
