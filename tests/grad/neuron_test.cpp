@@ -1,0 +1,221 @@
+// The adjoint of every neuron, fused and by steps, against autograd through step() in float64: 1e-12 relative
+// to 1 + the largest gradient.
+#include <gtest/gtest.h>
+
+#include "spiketrain/core/surrogate.h"
+#include "tests/support/neuron_cases.h"
+
+namespace spiketrain {
+namespace {
+
+const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
+
+struct Problem {
+  Tensor I, delta;
+  State in, g_out;
+};
+
+/// Random input, learning signal, states before and their gradients after.
+Problem make_problem(const Neuron& neuron) {
+  torch::manual_seed(7);
+  Problem p;
+  p.I = torch::randn({9, 3, 5}, kDouble) * 1.2 + 0.3;
+  p.delta = torch::randn({9, 3, 5}, kDouble);
+  for (const Tensor& z : neuron.initial({3, 5}, kDouble)) {
+    p.in.push_back(z + torch::randn({3, 5}, kDouble) * 0.8);
+    p.g_out.push_back(torch::randn({3, 5}, kDouble));
+  }
+  return p;
+}
+
+/// Autograd through the loop of step().
+Neuron::Adjoint reference(const Neuron& neuron, const Problem& p) {
+  Tensor I = p.I.clone().requires_grad_();
+  std::vector<Tensor> leaves = {I};
+  State state;
+  for (const Tensor& z : p.in) {
+    state.push_back(z.clone().requires_grad_());
+    leaves.push_back(state.back());
+  }
+  for (const Tensor& w : neuron.parameters()) leaves.push_back(w);
+  Tensor loss = torch::zeros({}, kDouble);
+  for (int64_t t = 0; t < I.size(0); ++t) {
+    Neuron::Step now = neuron.step(I[t], state);
+    loss = loss + (now.a * p.delta[t]).sum();
+    state = now.next;
+  }
+  for (size_t k = 0; k < state.size(); ++k) loss = loss + (state[k] * p.g_out[k]).sum();
+  auto g = torch::autograd::grad({loss}, leaves, {}, false, false, /*allow_unused=*/true);
+  for (size_t k = 0; k < g.size(); ++k) {
+    if (!g[k].defined()) g[k] = torch::zeros_like(leaves[k]);
+  }
+  const auto params = g.begin() + 1 + static_cast<int64_t>(p.in.size());
+  return {g[0], State(g.begin() + 1, params), std::vector<Tensor>(params, g.end())};
+}
+
+void expect_near(const Tensor& got, const Tensor& want, const char* what) {
+  ASSERT_EQ(got.sizes(), want.sizes()) << what;
+  const double scale = 1 + want.abs().max().item<double>();
+  EXPECT_LE((got - want).abs().max().item<double>(), 1e-12 * scale) << what;
+}
+
+void expect_same(const Neuron::Adjoint& got, const Neuron::Adjoint& want) {
+  expect_near(got.g, want.g, "g");
+  ASSERT_EQ(got.g_in.size(), want.g_in.size());
+  for (size_t k = 0; k < got.g_in.size(); ++k) expect_near(got.g_in[k], want.g_in[k], "g_in");
+  ASSERT_EQ(got.g_params.size(), want.g_params.size());
+  for (size_t k = 0; k < got.g_params.size(); ++k) expect_near(got.g_params[k], want.g_params[k], "g_params");
+}
+
+void check(const Config& config) {
+  SCOPED_TRACE(config.dump());
+  const auto neuron = make_neuron(config);
+  neuron->to(torch::kDouble);
+  const Problem p = make_problem(*neuron);
+  const Neuron::Adjoint want = reference(*neuron, p);
+
+  const auto fused = make_tape(p.I, p.in, 0, p.I.size(0));
+  neuron->run(*fused);
+  expect_same(neuron->vjp(*fused, p.delta, p.g_out), want);
+  const auto steps = make_tape(p.I, p.in, 0, p.I.size(0));
+  neuron->Neuron::run(*steps);
+  expect_same(neuron->Neuron::vjp(*steps, p.delta, p.g_out), want);
+
+  const auto with_psi = make_tape(p.I, p.in, 0, p.I.size(0), kPsi);
+  const auto psi_steps = make_tape(p.I, p.in, 0, p.I.size(0), kPsi);
+  neuron->run(*with_psi);
+  neuron->Neuron::run(*psi_steps);
+  expect_near(with_psi->psi, psi_steps->psi, "psi");
+}
+
+TEST(NeuronGrad, EveryNeuronAtItsDefaults) {
+  for (const Config& config : default_neurons()) check(config);
+}
+
+TEST(NeuronGrad, LifEveryResetAndSurrogate) {
+  for (Config config : lif_resets()) {
+    for (const std::string& surrogate : surrogate_names()) {
+      config["surrogate"] = surrogate;
+      config["leak"] = 0.8;
+      check(config);
+    }
+  }
+}
+
+TEST(NeuronGrad, LifLearnsItsLeak) {
+  for (Config config : lif_resets()) {
+    for (const bool decay_input : {false, true}) {
+      config["learn_leak"] = true;
+      config["decay_input"] = decay_input;
+      config["leak"] = 0.7;
+      config["gain"] = 1.5;
+      config["v_rest"] = 0.125;
+      check(config);
+    }
+  }
+}
+
+TEST(NeuronGrad, IfEveryReset) {
+  for (Config config : lif_resets()) {
+    if (config["reset"] == "soft" || config["raise_after_overshoot"] == true) continue;
+    config["name"] = "if";
+    config.erase("raise_after_overshoot");
+    check(config);
+  }
+}
+
+TEST(NeuronGrad, OtherNeuronsEveryReset) {
+  for (const char* reset : {"soft_decayed", "soft", "hard", "hard_input", "none"}) {
+    for (int bits = 0; bits < 4; ++bits) {
+      Config config = {{"name", "cuba_lif"}, {"reset", reset}, {"detach_reset", bool(bits & 1)}};
+      config["reset_delay"] = bool(bits & 2);
+      config["gain_syn"] = 0.75;
+      check(config);
+      if (std::string(reset) == "hard_input") continue;
+      config.erase("gain_syn");
+      config["name"] = "liaf";
+      for (const char* act : {"relu", "tanh", "identity"}) {
+        config["act"] = act;
+        config["threshold_related"] = bool(bits & 2);
+        check(config);
+      }
+    }
+  }
+  for (const char* reset : {"soft_decayed", "hard", "none"}) {
+    check({{"name", "klif"}, {"reset", reset}, {"scale_reset", true}, {"v_rest", 0.25}});
+    check({{"name", "qif"}, {"reset", reset}, {"v_reset", 0.0}, {"detach_reset", true}});
+  }
+  check({{"name", "leaky_readout"}, {"leak", 0.9}, {"decay_input", true}, {"v_rest", 0.5}});
+}
+
+TEST(NeuronGrad, UndefinedGradientOfTheStateIsZero) {
+  const auto neuron = make_neuron({{"name", "lif"}});
+  const Problem p = make_problem(*neuron);
+  const auto tape = make_tape(p.I, p.in, 0, p.I.size(0));
+  neuron->run(*tape);
+  const Neuron::Adjoint want = neuron->vjp(*tape, p.delta, {torch::zeros({3, 5}, kDouble)});
+  EXPECT_TRUE(torch::equal(neuron->vjp(*tape, p.delta, {}).g, want.g));
+  EXPECT_TRUE(torch::equal(neuron->vjp(*tape, p.delta, {Tensor()}).g, want.g));
+}
+
+TEST(Surrogate, CurveMatchesItsFormula) {
+  // One value per name, at x = 0.3 and x = -0.3, from the formulas written out (pi/2*2*0.3 etc.).
+  const double pi = 3.14159265358979323846, x = 0.3, sig = 1 / (1 + std::exp(-4 * x));
+  const std::vector<std::pair<std::string, double>> at = {
+      {"sigmoid", 4 * sig * (1 - sig)},
+      {"atan", 1 / (1 + pi * pi * x * x)},
+      {"fast_sigmoid", 1 / std::pow(25 * x + 1, 2)},
+      {"super_spike", 1 / std::pow(x + 1, 2)},
+      {"soft_sign", 1 / (4 * std::pow(0.5 + x, 2))},
+      {"piecewise_quadratic", 1 - x},
+      {"triangle", 0.3 * (1 - x)},
+      {"rect", 1},
+      {"piecewise_exp", 0.5 * std::exp(-x)},
+      {"erf", 2 / std::sqrt(pi) * std::exp(-4 * x * x)},
+      {"heavi_erfc", 2 / std::sqrt(pi) * std::exp(-1e4 * x * x)},
+      {"tanh", 1 - std::pow(std::tanh(100 * x), 2)},
+      {"circ", 1e6 / std::pow(1e4 + x * x, 1.5)},
+      {"single_exponential", 2 * std::exp(-x / 0.5)},
+      {"slayer", 0.05 / 100 * std::exp(-x / 100)},
+      {"triangular", -1},
+      {"straight_through", 1}};
+  ASSERT_EQ(at.size(), surrogate_names().size());
+  for (const auto& [name, value] : at) {
+    const SurrogateCurve curve = surrogate_curve(name, 0, 1);
+    const Tensor points = torch::tensor({x, -x}, kDouble);
+    const Tensor got = surrogate_derivative(curve, points);
+    const double mirrored = name == "triangular" ? -value : value;
+    EXPECT_NEAR(got[0].item<double>(), value, 1e-14) << name;
+    EXPECT_NEAR(got[1].item<double>(), mirrored, 1e-14) << name;
+    EXPECT_NEAR(cpu::surrogate_derivative(curve, x), value, 1e-14) << name;
+    EXPECT_NEAR(cpu::surrogate_derivative(curve, -x), mirrored, 1e-14) << name;
+  }
+  EXPECT_THROW(surrogate_curve("sigmoida", 0, 1), UsageError);
+  EXPECT_THROW(surrogate_curve("sigmoid", -1, 1), UsageError);
+}
+
+TEST(Surrogate, WidthsInUnitsOfTheThreshold) {
+  EXPECT_NEAR(surrogate_curve("single_exponential", 0.5, 2).rate, 1.0, 1e-15);
+  EXPECT_NEAR(surrogate_curve("slayer", 1, 2).rate, 1 / 200.0, 1e-15);
+}
+
+TEST(Surrogate, FarBelowTheThresholdIsFinite) {
+  for (const std::string& name : surrogate_names()) {
+    const Tensor x = torch::tensor({-1e4, 1e4, -200.0, 0.0}, torch::kFloat).requires_grad_();
+    spike(x, surrogate_curve(name, 0, 1), true).sum().backward();
+    EXPECT_TRUE(torch::isfinite(x.grad()).all().item<bool>()) << name;
+  }
+}
+
+TEST(NeuronOptions, ContradictionsAreErrors) {
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"v_reset", -1.0}}), UsageError);
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"reset", "hard"}, {"v_reset", 1.5}}), UsageError);
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"learn_leak", true}, {"leak", 1.0}}), UsageError);
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"raise_after_overshoot", true}, {"reset", "hard"}}),
+               UsageError);
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"v_rest", 2.0}}), UsageError);
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"surrogate", "atna"}}), UsageError);
+}
+
+}  // namespace
+}  // namespace spiketrain
