@@ -40,16 +40,14 @@ def cell(text):
 
 
 def table(rows):
-    """Markdown table of option lines: name  type  = default  [allowed]  help."""
-    out = ["| option | type | default | allowed | meaning |", "|---|---|---|---|---|"]
+    """Markdown table of option lines: name  type  = default  meaning."""
+    out = ["| option | type | default | meaning; allowed values |", "|---|---|---|---|"]
     for row in rows:
-        parts = re.split(r"\s{2,}", row.strip())
-        if len(parts) == 4:
-            parts.insert(3, "")
-        if len(parts) != 5 or not parts[2].startswith("= "):
+        parts = re.split(r"\s{2,}", row.strip(), maxsplit=3)
+        if len(parts) != 4 or not parts[2].startswith("= "):
             raise RuntimeError(f"cannot read the option line: {row!r}")
-        name, kind, default, allowed, help_text = parts
-        out.append(f"| `{name}` | {kind} | `{default[2:]}` | {cell(allowed)} | {cell(help_text)} |")
+        name, kind, default, meaning = parts
+        out.append(f"| `{name}` | {kind} | `{default[2:]}` | {cell(meaning)} |")
     return out
 
 
