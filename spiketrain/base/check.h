@@ -9,7 +9,8 @@
 
 namespace spiketrain {
 
-/// The caller's mistake (shape, option, incompatible parts).  Says what was expected, what came, what to do.  Exit 2.
+/// The caller's mistake (shape, option, incompatible parts).  Says what was expected, what came, what to do.
+/// Exit 2.
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -40,16 +41,16 @@ std::string str(const Args&... args) {
 
 }  // namespace spiketrain
 
-#define ST_CHECK(cond, ...)                                                                 \
-  do {                                                                                      \
-    if (!(cond)) throw ::spiketrain::UsageError(::spiketrain::str(__VA_ARGS__));            \
+#define ST_CHECK(cond, ...)                                                      \
+  do {                                                                           \
+    if (!(cond)) throw ::spiketrain::UsageError(::spiketrain::str(__VA_ARGS__)); \
   } while (false)
 
 /// Our own bug: stop at once, with the place.
-#define ST_ASSERT(cond)                                                                       \
-  do {                                                                                        \
-    if (!(cond)) {                                                                            \
-      std::cerr << __FILE__ << ':' << __LINE__ << ": internal error: " #cond " is false\n";   \
-      std::abort();                                                                           \
-    }                                                                                         \
+#define ST_ASSERT(cond)                                                                     \
+  do {                                                                                      \
+    if (!(cond)) {                                                                          \
+      std::cerr << __FILE__ << ':' << __LINE__ << ": internal error: " #cond " is false\n"; \
+      std::abort();                                                                         \
+    }                                                                                       \
   } while (false)
