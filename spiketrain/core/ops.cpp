@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/kernels/pool2d/pool2d.h"
@@ -43,8 +44,16 @@ void for_chunks(int64_t n, const std::function<void(int64_t, int64_t)>& f, int64
   });
 }
 
+namespace {
+std::atomic<int> generic_only{0};
+}  // namespace
+
+GenericOnly::GenericOnly() { ++generic_only; }
+GenericOnly::~GenericOnly() { --generic_only; }
+
 bool has_kernel(const Tensor& x) {
-  return x.is_cpu() && (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kDouble);
+  return generic_only == 0 && x.is_cpu() &&
+         (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kDouble);
 }
 
 namespace {
@@ -149,7 +158,7 @@ Tensor window_sum(const Tensor& x, int64_t k, double scale) {
   ST_CHECK(k >= 1 && x.dim() >= 3 && x.size(-1) >= k && x.size(-2) >= k,
            "pooling: expected maps of at least ", k, "x", k, ", got ", x.sizes());
   if (has_kernel(x)) return WindowSum::apply(x.contiguous(), k, scale);
-  const auto flat = x.flatten(0, -4);
+  const Tensor flat = x.reshape({-1, 1, x.size(-2), x.size(-1)});
   const Tensor y = torch::avg_pool2d(flat, {k, k}) * (scale * static_cast<double>(k * k));
   std::vector<int64_t> shape = x.sizes().vec();
   shape.end()[-2] /= k;
@@ -162,13 +171,6 @@ double sum_squares(const Tensor& x) {
   const Tensor flat = x.contiguous();
   return AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "sum_squares",
                                     [&] { return cpu::sum_squares(in<scalar_t>(flat), flat.numel()); });
-}
-
-bool all_finite(const Tensor& x) {
-  if (!has_kernel(x)) return torch::isfinite(x).all().item<bool>();
-  const Tensor flat = x.contiguous();
-  return AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "all_finite",
-                                    [&] { return cpu::all_finite(in<scalar_t>(flat), flat.numel()); });
 }
 
 }  // namespace spiketrain::ops

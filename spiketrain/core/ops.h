@@ -1,5 +1,5 @@
 // Tensor -> kernel: host wrappers that check, allocate and make contiguous, and the fixed-chunk parallel
-// loop. The only callers of spiketrain/kernels.  Off the CPU, or for other types than float and double, the
+// loop.  Off the CPU, or for other types than float and double, the
 // same result comes from plain ATen.
 #pragma once
 #include <torch/torch.h>
@@ -11,6 +11,15 @@ using torch::Tensor;
 
 /// True if the kernels can take this tensor: on the CPU, float or double.
 bool has_kernel(const Tensor& x);
+
+/// While one of these lives, has_kernel() is false: tests run the definitions that other devices use.
+class GenericOnly {
+ public:
+  GenericOnly();
+  ~GenericOnly();
+  GenericOnly(const GenericOnly&) = delete;
+  GenericOnly& operator=(const GenericOnly&) = delete;
+};
 
 /// Calls f(begin, end) on [0, n) cut into chunks whose borders depend on n alone, in parallel.  Inside f,
 /// LibTorch, BLAS and oneDNN run on one thread, so the result has the same bits on any number of threads.
@@ -28,6 +37,5 @@ Tensor window_sum(const Tensor& x, int64_t k, double scale);
 
 /// Sum of squares of all elements; the same bits on any number of threads.
 double sum_squares(const Tensor& x);
-bool all_finite(const Tensor& x);
 
 }  // namespace spiketrain::ops

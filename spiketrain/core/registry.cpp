@@ -33,6 +33,11 @@ ST_DEFINE_REGISTRY(Encoder, "encoder")
 ST_DEFINE_REGISTRY(NetworkBuilder, "network")
 #undef ST_DEFINE_REGISTRY
 
+namespace {
+/// Shortest text that reads back as the same number.
+std::string digits(double value) { return Config(value).dump(); }
+}  // namespace
+
 std::string join(const std::vector<std::string>& parts, const std::string& separator) {
   std::string result;
   for (const std::string& part : parts) result += (result.empty() ? "" : separator) + part;
@@ -119,8 +124,8 @@ void OptionReader::read(std::vector<double>& field, const char* name, const Conf
 }
 
 void OptionReader::check_range(double value, const char* name, Range range) const {
-  ST_CHECK(value >= range.low && value <= range.high, owner_, ".", name, ": expected a value in [", range.low,
-           ", ", range.high, "], got ", value);
+  ST_CHECK(value >= range.low && value <= range.high, owner_, ".", name, ": expected a value in [",
+           digits(range.low), ", ", digits(range.high), "], got ", digits(value));
 }
 
 void OptionReader::finish(const std::vector<std::string>& extra) const {
@@ -137,9 +142,9 @@ void OptionReader::finish(const std::vector<std::string>& extra) const {
 
 std::string OptionLister::describe(Range range) {
   if (std::isinf(range.low) && std::isinf(range.high)) return "";
-  if (std::isinf(range.high)) return str(">= ", range.low);
-  if (std::isinf(range.low)) return str("<= ", range.high);
-  return str("[", range.low, ", ", range.high, "]");
+  if (std::isinf(range.high)) return str(">= ", digits(range.low));
+  if (std::isinf(range.low)) return str("<= ", digits(range.high));
+  return str("[", digits(range.low), ", ", digits(range.high), "]");
 }
 
 }  // namespace spiketrain

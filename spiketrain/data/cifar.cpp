@@ -17,7 +17,7 @@ std::string find_folder(const std::string& dir, const std::string& file) {
     if (file_exists(dir + inner + "/" + file)) return dir + inner;
   }
   throw DataError(dir + "/cifar10/cifar-10-batches-bin/" + file, 0,
-                  "no such file; run: spiketrain data fetch cifar10");
+                  "no such file; run: spiketrain data fetch cifar10 --data-dir " + dir);
 }
 
 }  // namespace

@@ -150,8 +150,9 @@ void check_options(const DataOptions& o, const Source& source) {
   ST_CHECK(o.train_size > 0 && o.test_size > 0, "data: expected train_size > 0 and test_size > 0, got ",
            o.train_size, " and ", o.test_size);
   ST_CHECK(!source.info.files || !o.dir.empty(), "data: ", o.name,
-           " is read from files; set dir to the folder that holds them, or run: spiketrain data fetch ",
-           o.name);
+           " is read from files; give the folder that holds ", o.name,
+           "/ with --data-dir (or SPIKETRAIN_DATA); to download: spiketrain data fetch ", o.name,
+           " --data-dir DIR");
   ST_CHECK(!o.augment || source.augmented.crop_border > 0, "data: ", o.name,
            " has no augmentation; set augment = false");
 }

@@ -112,7 +112,8 @@ Outcome attempt(const std::string& url, const std::string& part, const Catalogue
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
   if (transfer.thrown) std::rethrow_exception(transfer.thrown);
-  const bool flushed = transfer.file && std::fflush(transfer.file.get()) == 0;
+  const bool flushed =
+      transfer.file && std::fflush(transfer.file.get()) == 0 && fsync(fileno(transfer.file.get())) == 0;
   transfer.file.reset();
   if (transfer.too_large) {
     fs::remove(part);

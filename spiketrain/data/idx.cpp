@@ -18,7 +18,8 @@ std::string find_file(const std::string& name, const std::string& dir, const std
   for (const std::string& candidate : {path, path + ".gz"}) {
     if (file_exists(candidate)) return candidate;
   }
-  throw DataError(path, 0, str("no such file, nor with .gz; run: spiketrain data fetch ", name));
+  throw DataError(path, 0,
+                  str("no such file, nor with .gz; run: spiketrain data fetch ", name, " --data-dir ", dir));
 }
 
 }  // namespace

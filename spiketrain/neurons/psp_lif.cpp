@@ -4,7 +4,7 @@
 // Source: Zhang & Li 2020 (TSSL-BP) and the authors' released code, whose order of operations is kept bit for
 // bit. Deviation: none.  Time in steps.  State: {m, a}, both [B,*].  Under rules other than TSSL-BP the
 // spike's derivative is TSSL-BP's warm-up surrogate, sigma'(u) = f/(w(1+f)^2), f = exp(clamp((threshold-u)/w,
-// -8, 8)), w = surrogate_width. Tests: golden/tssl, grad/neurons, equiv/tssl_scan.
+// -8, 8)), w = surrogate_width. Tests: golden/tssl, grad/neuron, equiv/tssl_scan.
 #include "spiketrain/core/neuron.h"
 #include "spiketrain/core/ops.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"

@@ -1,7 +1,7 @@
 // Backpropagation through time with a surrogate derivative of the spike: the exact adjoint of the neuron.
 // Source: Neftci, Mostafa, Zenke 2019, "Surrogate gradient learning in spiking neural networks".  Deviation:
 // none. Memory: what the neuron's vjp saves, for all T steps of the window; time: one forward and one
-// backward scan. Tests: grad/rules, train/trajectory.
+// backward scan. Tests: equiv/generic, grad/neuron, train/trajectory.
 #include "spiketrain/core/rule.h"
 
 namespace spiketrain {

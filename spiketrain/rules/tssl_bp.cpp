@@ -11,7 +11,7 @@
 // Deviation from the paper: as in the code, +epsilon/du with all k >= m instead of the literal derivative;
 // clipping of 1/du; the warm-up surrogate stays on for neurons (head) or layers (2020) that hardly fire.
 // Memory: u and s for all T steps of the window; time: one scan.  Unsupported: neurons that emit no PSP.
-// Tests: golden/tssl, grad/rules, equiv/tssl_scan.
+// Tests: golden/tssl, equiv/generic, equiv/tssl_scan.
 #include "spiketrain/core/ops.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"

@@ -79,8 +79,8 @@ struct Conv2d final : Synapse {
  private:
   std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& g, const Tensor& x, const Tensor& W,
                                               std::array<bool, 3> mask) const {
-    return at::convolution_backward(g, x, W, c10::nullopt, {stride, stride}, {padding, padding}, {1, 1},
-                                    false, {0, 0}, 1, mask);
+    return at::convolution_backward(g, x, W, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},
+                                    {1, 1}, false, {0, 0}, 1, mask);
   }
   /// f on chunks of the T*B samples of x [T,B,...]; the results are put together as [T,B,*shape].
   template <class F>

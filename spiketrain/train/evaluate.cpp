@@ -56,8 +56,7 @@ Config to_json(const EpochReport& report) {
   return json;
 }
 
-Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size,
-                    const std::atomic<bool>* stop) {
+Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size) {
   torch::NoGradGuard no_grad;
   const auto begin = std::chrono::steady_clock::now();
   const bool was_training = e.network->is_training();
@@ -74,7 +73,7 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
   EpochSums sums;
   int64_t batches = 0;
   ImageBatch batch;
-  while (!(stop && *stop) && loader.next(batch)) {
+  while (loader.next(batch)) {
     const Tensor x = batch.x.to(e.device), y = batch.y.to(e.device);
     Pass pass = e.network->start(e.rule, /*train=*/false, seed);
     const Signal input =

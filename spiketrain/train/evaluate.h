@@ -1,6 +1,5 @@
 // Loss and accuracy of a network on a data set, without learning.
 #pragma once
-#include <atomic>
 
 #include "spiketrain/train/experiment.h"
 #include "spiketrain/train/observer.h"
@@ -15,10 +14,8 @@ struct Evaluation {
   std::vector<LayerRate> rates;
 };
 
-/// Samples in order; random encoders and dropout masks do not depend on the epoch.  `stop` (may be null) ends
-/// it early, with `samples` smaller than the data set.
-Evaluation evaluate(const Experiment& experiment, const Dataset& data, int64_t batch,
-                    const std::atomic<bool>* stop = nullptr);
+/// Samples in order; random encoders do not depend on the epoch.
+Evaluation evaluate(const Experiment& experiment, const Dataset& data, int64_t batch);
 
 /// Adds one pass's spike counts to the sums.
 void add_activity(const std::vector<Activity>& activity, EpochSums& sums);

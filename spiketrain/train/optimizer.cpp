@@ -4,7 +4,7 @@
 #include <map>
 #include <type_traits>
 
-#include "spiketrain/kernels/reduce/reduce.h"
+#include "spiketrain/core/ops.h"
 
 namespace spiketrain {
 namespace {
@@ -50,12 +50,17 @@ void export_adam(const State& state, const std::string& name, NamedTensors& list
 
 using Fields = std::map<std::string, Tensor>;
 
+/// A copy of `value` where `parameter` lives.
+Tensor copy_to(const Tensor& parameter, const Tensor& value) {
+  return value.to(parameter.device(), /*non_blocking=*/false, /*copy=*/true);
+}
+
 template <class State>
-std::unique_ptr<State> import_adam(const Fields& fields) {
+std::unique_ptr<State> import_adam(const Fields& fields, const Tensor& parameter) {
   auto state = std::make_unique<State>();
   state->step(fields.at("step").template item<int64_t>());
-  state->exp_avg(fields.at("exp_avg").clone());
-  state->exp_avg_sq(fields.at("exp_avg_sq").clone());
+  state->exp_avg(copy_to(parameter, fields.at("exp_avg")));
+  state->exp_avg_sq(copy_to(parameter, fields.at("exp_avg_sq")));
   return state;
 }
 
@@ -165,11 +170,11 @@ void Optimizer::load(const NamedTensors& state) {
     if (it == loaded.end()) continue;
     check_fields(name, parameter, it->second, name_ == "sgd" ? sgd_fields : adam_fields);
     auto& slot = fresh[state_key<Map>(parameter)];
-    if (name_ == "adam") slot = import_adam<AdamParamState>(it->second);
-    if (name_ == "adamw") slot = import_adam<AdamWParamState>(it->second);
+    if (name_ == "adam") slot = import_adam<AdamParamState>(it->second, parameter);
+    if (name_ == "adamw") slot = import_adam<AdamWParamState>(it->second, parameter);
     if (name_ == "sgd") {
       auto sgd = std::make_unique<SGDParamState>();
-      sgd->momentum_buffer(it->second.at("momentum_buffer").clone());
+      sgd->momentum_buffer(copy_to(parameter, it->second.at("momentum_buffer")));
       slot = std::move(sgd);
     }
     loaded.erase(it);
@@ -188,11 +193,7 @@ Tensor grad_norm(const NamedTensors& parameters) {
       on_device.push_back(grad.to(torch::kDouble).square().sum());
       continue;
     }
-    const Tensor flat = grad.contiguous();
-    ST_CHECK(flat.scalar_type() == torch::kFloat || flat.scalar_type() == torch::kDouble, "gradient of ",
-             name, ": expected float32 or float64, got ", flat.scalar_type());
-    sum += flat.scalar_type() == torch::kFloat ? cpu::sum_squares(flat.data_ptr<float>(), flat.numel())
-                                               : cpu::sum_squares(flat.data_ptr<double>(), flat.numel());
+    sum += ops::sum_squares(grad);
   }
   if (!on_device.empty()) return (torch::stack(on_device).sum() + sum).sqrt();
   return torch::tensor(std::sqrt(sum), torch::kDouble);

@@ -43,12 +43,34 @@ int64_t append(const std::string& path, const std::string& text, bool sync) {
   return length;
 }
 
+/// True if the folder holds more than what opening it makes: the lock and an empty ckpt/.
+bool holds_a_run(const std::string& path) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name == "lock" || (name == "ckpt" && fs::is_empty(entry.path(), error))) continue;
+    return true;
+  }
+  return false;
+}
+
+/// Removes what a killed process left of files that are written under another name first.
+void remove_leftovers(const std::string& folder) {
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().filename().string().find(".tmp.") != std::string::npos)
+      leftovers.push_back(entry.path());
+  }
+  for (const fs::path& leftover : leftovers) fs::remove(leftover, error);
+}
+
 }  // namespace
 
 RunDir::RunDir(const std::string& path, bool resume) : path_(path) {
   ST_CHECK(!path.empty(), "run directory: expected a path");
   std::error_code error;
-  const bool used = fs::exists(path, error) && !fs::is_empty(path, error);
+  const bool used = holds_a_run(path);
   ST_CHECK(resume || !used, "run directory ", path,
            " is not empty; give another --out, or --resume to continue it");
   fs::create_directories(path + "/ckpt", error);
@@ -59,6 +81,8 @@ RunDir::RunDir(const std::string& path, bool resume) : path_(path) {
     close(lock_);
     throw UsageError(str("run directory ", path, " is in use by another process"));
   }
+  remove_leftovers(path);
+  remove_leftovers(checkpoints());
 }
 
 RunDir::~RunDir() {
@@ -97,6 +121,14 @@ void RunDir::log(const std::string& line) {
 }
 
 void RunDir::mark_done() { write_file_atomic(file("DONE"), std::string("complete\n")); }
+
+void RunDir::mark_open() {
+  std::error_code error;
+  for (const char* name : {"DONE", "summary.json"}) {
+    fs::remove(file(name), error);
+    if (error) throw DataError(file(name), 0, "cannot remove: " + error.message());
+  }
+}
 
 bool run_is_done(const std::string& run_dir) { return file_exists(run_dir + "/DONE"); }
 

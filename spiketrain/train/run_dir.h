@@ -39,6 +39,8 @@ class RunDir {
   /// Appends a dated line to log.txt.
   void log(const std::string& line);
   void mark_done();
+  /// The run goes on: takes DONE and the summary away, should an earlier end have left them.
+  void mark_open();
 
  private:
   std::string path_;

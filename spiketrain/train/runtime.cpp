@@ -22,7 +22,7 @@ int allowed_cores() {
 }
 
 int set_threads(int n) {
-  ST_CHECK(n >= 0, "threads: expected 0 (all cores) or more, got ", n);
+  ST_CHECK(n >= 0 && n <= 1024, "threads: expected 0 (all cores) to 1024, got ", n);
   const int count = n == 0 ? allowed_cores() : n;
   at::set_num_threads(count);
   return count;

@@ -1,7 +1,10 @@
 #include "spiketrain/train/trainer.h"
 
 #include <cmath>
+#include <filesystem>
 #include <iomanip>
+#include <map>
+#include <set>
 
 #include "spiketrain/train/runtime.h"
 
@@ -38,6 +41,20 @@ LoaderOptions loader_options(const Recipe& recipe) {
   return options;
 }
 
+/// "/section/key" -> value; a list is one value.
+std::map<std::string, Config> leaves(const Config& config, const std::string& prefix = "") {
+  std::map<std::string, Config> result;
+  for (const auto& item : config.items()) {
+    const std::string key = prefix + "/" + item.key();
+    if (item.value().is_object()) {
+      result.merge(leaves(item.value(), key));
+    } else {
+      result[key] = item.value();
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 Trainer::Trainer(Experiment& experiment, TrainerOptions options)
@@ -54,6 +71,7 @@ Trainer::Trainer(Experiment& experiment, TrainerOptions options)
 
 bool Trainer::run() {
   e_.network->train();
+  if (options_.run_dir && progress_.epoch < e_.recipe.epochs) options_.run_dir->mark_open();
   while (progress_.epoch < e_.recipe.epochs) {
     if (!train_epoch()) {
       checkpoint();
@@ -116,7 +134,7 @@ void Trainer::train_batch(const ImageBatch& batch) {
   add_activity(pass.activity, progress_.sums);
 }
 
-/// One optimiser step from the gradients gathered; the only place of a batch that waits for the device.
+/// One optimiser step from the gradients gathered.
 void Trainer::update(const ImageBatch& batch, const Tensor& loss_tensor) {
   const TrainSection& options = e_.recipe.train;
   const NamedTensors& parameters = optimizer_.parameters();
@@ -244,21 +262,31 @@ void Trainer::checkpoint() {
 
 void Trainer::resume() {
   ST_CHECK(options_.run_dir, "resume: needs a run directory");
-  for (const std::string& path : list_checkpoints(options_.run_dir->checkpoints())) {
+  const std::vector<std::string> paths = list_checkpoints(options_.run_dir->checkpoints());
+  std::vector<std::string> damaged;
+  for (const std::string& path : paths) {
     try {
       const SafetensorsFile file = SafetensorsFile::open(path);
       check_resumable(checkpoint_config(file), resolve(e_.recipe));
       progress_ = load_checkpoint(file, *e_.network, optimizer_);
     } catch (const DataError& error) {
       say(str("checkpoint cannot be read, trying the one before: ", error.what()), true);
+      damaged.push_back(path);
       continue;
     }
+    // Out of the list, or pruning would keep them for being newest and delete the good ones.
+    for (const std::string& bad : damaged) std::filesystem::rename(bad, bad + ".damaged");
     options_.run_dir->truncate_metrics(progress_.metrics_bytes);
     say(str("resumed from ", path, ": epoch ", progress_.epoch + 1, ", batch ", progress_.batch));
     return;
   }
+  if (!paths.empty()) {
+    throw DataError(
+        paths.front(), 0,
+        str("none of ", paths.size(), " checkpoints can be read; to start over, give a new --out"));
+  }
   options_.run_dir->truncate_metrics(0);
-  say("no checkpoint to resume from: starting at the first epoch");
+  say(str("no checkpoint in ", options_.run_dir->checkpoints(), ": starting at the first epoch"), true);
 }
 
 void Trainer::finish() {
@@ -304,17 +332,23 @@ void Trainer::say(const std::string& text, bool warning) {
 }
 
 void check_resumable(const Config& before, const Config& now) {
-  Config a = before.flatten(), b = now.flatten();
-  for (const auto& [key, value] : b.items()) {
+  const std::map<std::string, Config> a = leaves(before), b = leaves(now);
+  std::set<std::string> keys;
+  for (const auto& item : a) keys.insert(item.first);
+  for (const auto& item : b) keys.insert(item.first);
+  for (const std::string& key : keys) {
     const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 ||
                           key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" ||
-                          key == "/train/dead_below" || key == "/train/saturated_above" ||
+                          key == "/train/on_nan" || key == "/train/dead_below" ||
+                          key == "/train/saturated_above" ||
                           (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
-    if (harmless || (a.contains(key) && a[key] == value)) continue;
+    const auto was = a.find(key), is = b.find(key);
+    if (harmless || (was != a.end() && is != b.end() && was->second == is->second)) continue;
     std::string name = key.substr(1);
     std::replace(name.begin(), name.end(), '/', '.');
-    throw UsageError(str("resume: ", name, " was ", a.contains(key) ? a[key].dump() : "absent",
-                         " and is now ", value.dump(), "; a resumed run keeps its recipe"));
+    throw UsageError(str("resume: ", name, " was ", was != a.end() ? was->second.dump() : "absent",
+                         " and is now ", is != b.end() ? is->second.dump() : "absent",
+                         "; a resumed run keeps its recipe"));
   }
 }
 

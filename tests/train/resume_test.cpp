@@ -131,6 +131,34 @@ TEST(Resume, PassesOverADamagedCheckpoint) {
   expect_same_run(dir / "whole", dir / "damaged");
 }
 
+TEST(Resume, DamagedCheckpointsDoNotPushOutGoodOnes) {
+  TempDir dir;
+  EXPECT_TRUE(run_part(dir / "whole", {"train.keep=1"}, false, 0));
+  EXPECT_FALSE(run_part(dir / "run", {"train.keep=9"}, false, 5));
+  const std::string newest = list_checkpoints(dir / "run/ckpt").front();
+  fs::copy(newest, checkpoint_path(dir / "run/ckpt", 99999));
+  fs::resize_file(checkpoint_path(dir / "run/ckpt", 99999), 1000);
+  EXPECT_FALSE(run_part(dir / "run", {"train.keep=1"}, true, 2));
+  ASSERT_EQ(list_checkpoints(dir / "run/ckpt").size(), 1u);
+  EXPECT_TRUE(run_part(dir / "run", {"train.keep=1"}, true, 0));
+  expect_same_run(dir / "whole", dir / "run");
+}
+
+TEST(Resume, RefusesToStartOverWhenEveryCheckpointIsDamaged) {
+  TempDir dir;
+  EXPECT_FALSE(run_part(dir / "run", {}, false, 3));
+  for (const std::string& path : list_checkpoints(dir / "run/ckpt")) fs::resize_file(path, 100);
+  EXPECT_THROW(run_part(dir / "run", {}, true, 0), DataError);
+}
+
+TEST(Resume, AnEndedRunThatGoesOnIsNotDone) {
+  TempDir dir;
+  EXPECT_TRUE(run_part(dir / "run", {}, false, 0));
+  EXPECT_TRUE(run_is_done(dir / "run"));
+  EXPECT_FALSE(run_part(dir / "run", {"epochs=9"}, true, 1));
+  EXPECT_FALSE(run_is_done(dir / "run"));
+}
+
 TEST(Resume, RefusesAnotherRecipe) {
   TempDir dir;
   EXPECT_FALSE(run_part(dir / "run", {}, false, 2));
@@ -236,6 +264,11 @@ std::string write_recipe(const TempDir& dir) {
   return path;
 }
 
+std::string text_of(const std::string& path) {
+  const Bytes bytes = read_file(path);
+  return {bytes.begin(), bytes.end()};
+}
+
 TEST(Resume, AfterKillingTheProcess) {
   TempDir dir;
   const std::string recipe = write_recipe(dir);
@@ -244,7 +277,7 @@ TEST(Resume, AfterKillingTheProcess) {
     if (resume) arguments.push_back("--resume");
     return spawn(arguments, dir / (out + ".txt"));
   };
-  ASSERT_EQ(wait_for(train("whole", false)), 0) << read_file(dir / "whole.txt").data();
+  ASSERT_EQ(wait_for(train("whole", false)), 0) << text_of(dir / "whole.txt");
 
   // Killed as soon as a checkpoint from the middle of an epoch exists, then once more later on.
   for (const bool resume : {false, true}) {
@@ -260,7 +293,7 @@ TEST(Resume, AfterKillingTheProcess) {
     ASSERT_EQ(wait_for(child), 1000 + SIGKILL) << "it ended before it could be killed";
   }
   ASSERT_FALSE(run_is_done(dir / "killed"));
-  ASSERT_EQ(wait_for(train("killed", true)), 0) << read_file(dir / "killed.txt").data();
+  ASSERT_EQ(wait_for(train("killed", true)), 0) << text_of(dir / "killed.txt");
   expect_same_run(dir / "whole", dir / "killed");
   EXPECT_EQ(metrics(dir / "whole").size(), 2u);
 }
