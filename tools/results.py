@@ -38,15 +38,17 @@ def main():
     if unfinished:
         sys.exit(f"not finished: {', '.join(unfinished)}")
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
-    summaries = []
+    by_recipe = {}
     for run in runs:
         summary, cells = row(run)
-        summaries.append(summary)
+        by_recipe.setdefault(cells[0], []).append(summary)
         print("| " + " | ".join(str(cell) for cell in cells) + " |")
-    for key in ["best_test_accuracy", "last_test_accuracy", "test_accuracy_at_best_validation"]:
-        values = [100 * summary[key] for summary in summaries if key in summary]
-        if len(values) > 1:
-            print(f"{key}: mean {statistics.mean(values):.2f}, standard deviation {statistics.stdev(values):.2f}")
+    for title, summaries in by_recipe.items():
+        for key in ["best_test_accuracy", "last_test_accuracy", "test_accuracy_at_best_validation"]:
+            values = [100 * summary[key] for summary in summaries if key in summary]
+            if len(values) > 1:
+                print(f"{title}: {key}: mean {statistics.mean(values):.2f}, "
+                      f"standard deviation {statistics.stdev(values):.2f}")
 
 
 if __name__ == "__main__":
