@@ -25,8 +25,8 @@ struct Case {
     neuron->run(tape);
   }
   void report(benchmark::State& state, const char* label) const {
-    state.counters["ns_per_neuron_step"] =
-        benchmark::Counter(static_cast<double>(tape.I.numel()) * 1e-9,
+    state.counters["per_neuron_step"] =
+        benchmark::Counter(static_cast<double>(tape.I.numel()),
                            benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
     state.SetLabel(label);
   }
