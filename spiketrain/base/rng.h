@@ -24,6 +24,9 @@ enum class Purpose : uint32_t {
   schedule = 8,
   feedback = 9,
   test = 10,
+  event_camera = 11,
+  event_motion = 12,
+  event_augment = 13,
 };
 
 /// One Philox4x32-10 block.
