@@ -66,7 +66,7 @@ void step(benchmark::State& state) {
   const Tensor x = images(s.batch), y = torch::randint(10, {s.batch}, torch::kLong);
   for (auto _ : state) {
     Pass pass = network->start(rule, true);
-    const Tensor a = network->forward(encoder->encode(x, kSteps, {}), pass).dense();
+    const Tensor a = network->forward(encoder->encode(x, {0, kSteps, kSteps}, {}), pass).dense();
     objective->loss(a, y, {0, kSteps, true}).backward();
     finish(optimizer, network->parameters());
   }

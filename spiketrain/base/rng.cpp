@@ -38,6 +38,16 @@ void Rng::refill() {
   used_ = 0;
 }
 
+void Rng::skip(uint64_t n) {
+  const uint64_t at = block_ * 4 - static_cast<uint64_t>(4 - used_) + n;  // of the next word, from the start
+  block_ = at / 4;
+  used_ = 4;
+  if (at % 4 != 0) {
+    refill();
+    used_ = static_cast<int>(at % 4);
+  }
+}
+
 double Rng::normal() {
   constexpr double kTwoPi = 6.283185307179586;
   const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));  // 1 - uniform() is never 0

@@ -43,6 +43,8 @@ class Rng {
     if (used_ == 4) refill();
     return words_[used_++];
   }
+  /// Passes over the next n words.
+  void skip(uint64_t n);
   /// 64 random bits.
   uint64_t next64() {
     uint64_t low = next();

@@ -10,6 +10,8 @@ namespace spiketrain {
 struct Window {
   int64_t t0 = 0, t1 = 0;
   bool update = true;  ///< the optimiser steps after this window
+  bool loss = true;    ///< error enters in this window
+  double lr_factor = 1;  ///< on the learning rate of that update
 };
 
 struct Schedule {

@@ -44,6 +44,8 @@ struct Signal {
   Tensor dense() const;
   /// Steps [t0, t1), sharing storage.
   Signal slice(int64_t t0, int64_t t1) const;
+  /// The same values and events, cut from the graph: no credit reaches what made them.
+  Signal detached() const { return {a.detach(), gain, s}; }
   /// The same signal with `f` applied to `a`; only for f linear and the same at every step.  Drops the
   /// events.
   template <class F>

@@ -41,6 +41,8 @@ struct StageInfo {
   int64_t parameters = 0;
   int64_t macs = 0;  ///< dense multiply-accumulates per sample and step, forward
   int64_t neurons = 0;
+  int64_t block = 0;  ///< the block it belongs to
+  bool head = false;  ///< part of that block's head
 };
 
 class Stage : public torch::nn::Module {

@@ -19,7 +19,7 @@ struct MseCount final : Objective {
     const double K = static_cast<double>(window.t1 - window.t0);
     const Tensor one_hot = torch::one_hot(label, context_.classes).to(a.scalar_type());
     const Tensor wanted = K * (incorrect_rate + (correct_rate - incorrect_rate) * one_hot);
-    return (a.sum(0) - wanted).square().mean() / K;
+    return share((a.sum(0) - wanted).square().mean() / K, window);
   }
 };
 ST_REGISTER(Objective, "mse_count", MseCount);

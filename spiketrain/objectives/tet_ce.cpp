@@ -19,8 +19,8 @@ struct TetCe final : Objective {
   Tensor loss(const Tensor& a, const Tensor& label, const Window& window) const override {
     const Tensor ce =
         torch::cross_entropy_loss(a.flatten(0, 1) * scale, label.repeat({window.t1 - window.t0}));
-    if (mse_weight == 0) return ce;
-    return (1 - mse_weight) * ce + mse_weight * (a - mse_target).square().mean();
+    if (mse_weight == 0) return share(ce, window);
+    return share((1 - mse_weight) * ce + mse_weight * (a - mse_target).square().mean(), window);
   }
 };
 ST_REGISTER(Objective, "tet_ce", TetCe);

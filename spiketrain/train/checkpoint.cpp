@@ -79,6 +79,7 @@ Config parse_metadata(const SafetensorsFile& file, const std::string& key) {
 template <class P, class F>
 void fields(P& p, F&& f) {
   f("epoch", p.epoch), f("batch", p.batch), f("iteration", p.iteration);
+  f("optimizer_steps", p.optimizer_steps), f("head_losses", p.sums.head_losses);
   f("loss", p.sums.loss), f("grad_norm", p.sums.grad_norm), f("epoch_seconds", p.sums.seconds);
   f("samples", p.sums.samples), f("correct", p.sums.correct), f("updates", p.sums.updates);
   f("skipped", p.sums.skipped), f("spikes", p.sums.spikes), f("places", p.sums.places);

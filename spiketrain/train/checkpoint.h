@@ -19,12 +19,13 @@ namespace spiketrain {
 struct EpochSums {
   double loss = 0, grad_norm = 0, seconds = 0;
   int64_t samples = 0, correct = 0, updates = 0, skipped = 0;
+  std::vector<double> head_losses;      ///< [block], without the output layer's
   std::vector<int64_t> spikes, places;  ///< [slot]
 };
 
 /// Where a run stands: `batch` batches of epoch `epoch` (counted from 0) are done.
 struct Progress {
-  int64_t epoch = 0, batch = 0, iteration = 0;
+  int64_t epoch = 0, batch = 0, iteration = 0, optimizer_steps = 0;
   EpochSums sums;
   double best_test = -1, best_validation = -1, test_at_best_validation = -1, last_test = -1;
   int64_t best_test_epoch = 0, best_validation_epoch = 0;  ///< counted from 1; 0: none yet

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "spiketrain/data/loader.h"
+#include "spiketrain/train/pass.h"
 
 namespace spiketrain {
 namespace {
@@ -39,7 +40,9 @@ Config to_json(const EpochReport& report) {
                  {"train_loss", report.train_loss},
                  {"train_accuracy", report.train_accuracy},
                  {"grad_norm", report.grad_norm},
-                 {"skipped", report.skipped}};
+                 {"skipped", report.skipped},
+                 {"optimizer_steps", report.optimizer_steps}};
+  if (!report.head_losses.empty()) json["head_losses"] = report.head_losses;
   if (report.validation_accuracy >= 0) {
     json["validation_loss"] = report.validation_loss;
     json["validation_accuracy"] = report.validation_accuracy;
@@ -49,6 +52,8 @@ Config to_json(const EpochReport& report) {
   json["rates"] = Config::array();
   for (const LayerRate& layer : report.rates)
     json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+  for (const LayerCosine& layer : report.cosines)
+    json["gradient_cosine"].push_back({{"layer", layer.spec}, {"cosine", layer.cosine}});
   json["seconds"] = report.seconds;
   json["evaluation_seconds"] = report.evaluation_seconds;
   json["samples_per_second"] = report.samples_per_second;
@@ -62,7 +67,6 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
   const bool was_training = e.network->is_training();
   e.network->eval();
   const auto seed = static_cast<uint64_t>(e.recipe.seed);
-  const std::vector<Window> plan = e.schedule->plan(e.recipe.steps);
   LoaderOptions options;
   options.batch_size = batch_size;
   options.shuffle = false;
@@ -74,13 +78,14 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
   int64_t batches = 0;
   ImageBatch batch;
   while (loader.next(batch)) {
-    const Tensor x = batch.x.to(e.device), y = batch.y.to(e.device);
+    const PassInput input = {batch.x.to(e.device),
+                             batch.y.to(e.device),
+                             {seed, kEvaluationEpoch, static_cast<uint64_t>(batch.first)}};
+    const Tensor& y = input.y;
     Pass pass = e.network->start(e.rule, /*train=*/false, seed);
-    const Signal input =
-        e.encoder->encode(x, e.recipe.steps, {seed, kEvaluationEpoch, static_cast<uint64_t>(batch.first)});
     Tensor scores, loss;
-    for (const Window& window : plan) {
-      const Tensor a = e.network->forward(input.slice(window.t0, window.t1), pass).dense();
+    for (const Window& window : e.plan.windows) {
+      const Tensor a = e.network->forward(input_window(e, input, window), pass).dense();
       const Tensor window_loss = e.objective->loss(a, y, window), evidence = e.objective->scores(a);
       loss = loss.defined() ? loss + window_loss : window_loss;
       scores = scores.defined() ? scores + evidence : evidence;

@@ -1,5 +1,7 @@
 #include "spiketrain/train/experiment.h"
 
+#include <algorithm>
+
 namespace spiketrain {
 namespace {
 
@@ -10,9 +12,22 @@ void check_data(const Datasets& data) {
   ST_CHECK(data.train->size() > 0, "data: the training split is empty");
   for (const auto& other : {data.validation, data.test}) {
     if (!other) continue;
-    ST_CHECK(other->sample_shape() == data.train->sample_shape() && other->classes() == data.train->classes(),
-             "data: the splits differ in shape or classes");
+    ST_CHECK(other->sample_shape() == data.train->sample_shape() && other->classes() == data.train->classes() &&
+                 other->steps() == data.train->steps(),
+             "data: the splits differ in shape, steps or classes");
   }
+}
+
+/// Refuses what would train nothing.
+PassPlan make_plan(const Recipe& recipe, const Schedule& schedule, const Network& network) {
+  PassPlan plan;
+  plan.windows = schedule.plan(recipe.steps);
+  plan.block_major = recipe.blocks.order != "time";
+  const bool silent = std::any_of(plan.windows.begin(), plan.windows.end(), [](const Window& w) { return !w.loss; });
+  ST_CHECK(!silent || network.blocks() == 1, "schedule: a loss in the last window only leaves the blocks of a ",
+           "network cut in ", network.blocks(), " blocks without a gradient in all others; use schedule.loss = ",
+           "\"every\"");
+  return plan;
 }
 
 }  // namespace
@@ -64,6 +79,10 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
   auto network = Registry<NetworkBuilder>::get().make(recipe.network)->build(context);
   ST_CHECK(network->out_shape() == Shape{classes}, "network ", network->spec(), ": expected ", classes,
            " outputs, one per class");
+  network->partition(recipe.blocks.sizes(network->hidden_units()));
+  for (size_t b = 0; b + 1 < network->blocks(); ++b) {
+    network->attach_head(b, make_head(network->block_shape(b), classes, recipe.head, context.readout()));
+  }
   network->initialise(static_cast<uint64_t>(recipe.seed));
   return network;
 }
@@ -76,9 +95,11 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   const int64_t classes = data.train->classes();
   experiment.network = make_network(recipe, data.train->sample_shape(), classes);
   experiment.network->to(device);
+  const int64_t frames = data.train->steps();
+  ST_CHECK(frames == 0 || frames == recipe.steps, "data: ", frames, " frames a sample, but steps = ", recipe.steps);
   experiment.data = std::move(data);
   experiment.rule = Registry<Rule>::get().make(recipe.rule);
-  experiment.schedule = Registry<Schedule>::get().make(recipe.schedule);
+  experiment.plan = make_plan(recipe, *Registry<Schedule>::get().make(recipe.schedule), *experiment.network);
   experiment.encoder = Registry<Encoder>::get().make(recipe.encoder);
 
   const auto readout = Registry<Neuron>::get().make(recipe.readout);

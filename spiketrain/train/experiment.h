@@ -18,13 +18,19 @@ struct Datasets {
 /// Opens the splits a recipe names.  Errors as open_dataset.
 Datasets open_datasets(const Recipe& recipe, const std::string& data_dir);
 
+/// What happens in one pass over a batch, and in which order.
+struct PassPlan {
+  std::vector<Window> windows;  ///< cover [0, T) in order
+  bool block_major = true;      ///< a block finishes a window, backward included, before the next block begins
+};
+
 struct Experiment {
   Recipe recipe;
   torch::Device device = torch::kCPU;
   Datasets data;
   std::shared_ptr<Network> network;
   RuleP rule;
-  std::shared_ptr<const Schedule> schedule;
+  PassPlan plan;
   std::shared_ptr<const Objective> objective;
   std::shared_ptr<const Encoder> encoder;
 };

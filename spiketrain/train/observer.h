@@ -5,6 +5,7 @@
 
 #include "spiketrain/core/stage.h"
 #include "spiketrain/train/checkpoint.h"
+#include "spiketrain/train/probe.h"
 
 namespace spiketrain {
 
@@ -30,7 +31,10 @@ struct EpochReport {
   int64_t epoch = 0, epochs = 0, iteration = 0;  ///< epoch counts from 1
   double lr = 0;
   double train_loss = 0, train_accuracy = 0, grad_norm = 0;  ///< means over the epoch's batches and samples
+  std::vector<double> head_losses;                           ///< of the blocks' heads, lowest first
   int64_t skipped = 0;                                       ///< updates left out because of NaN
+  int64_t optimizer_steps = 0;                               ///< updates made since the run began
+  std::vector<LayerCosine> cosines;                          ///< with the exact gradient; empty: not measured
   std::vector<LayerRate> rates;                              ///< while training
   double validation_loss = -1, validation_accuracy = -1, test_loss = -1, test_accuracy = -1;
   double best_test_accuracy = -1;  ///< so far, this epoch included

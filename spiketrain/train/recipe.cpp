@@ -26,14 +26,22 @@ Config section(const Config& config, const char* name, Config fallback = Config:
 
 const std::vector<std::string>& section_names() {
   static const std::vector<std::string> names = {"data",      "encoder", "network",  "neuron",
-                                                 "readout",   "rule",    "schedule", "objective",
-                                                 "optimizer", "lr",      "train",    "paper"};
+                                                 "readout",   "rule",    "schedule", "blocks",
+                                                 "head",      "objective", "optimizer", "lr",
+                                                 "train",     "paper"};
   return names;
 }
 
 /// A key called "name" is let through by every reader of options; refuse it where it means nothing.
 void refuse_name(const Config& config, const std::string& owner) {
   ST_CHECK(!config.contains("name"), owner, ": unknown option 'name'");
+}
+
+/// blocks.size = "all" is the same as 0.
+Config block_section(const Config& config) {
+  Config blocks = section(config, "blocks");
+  if (blocks.contains("size") && blocks["size"] == "all") blocks["size"] = 0;
+  return blocks;
 }
 
 template <class Base>
@@ -43,6 +51,14 @@ Config part(const Config& config, const char* name, const char* default_name = n
 }
 
 }  // namespace
+
+std::vector<int64_t> BlockSection::sizes(int64_t layers) const {
+  if (!partition.empty()) return partition;
+  if (size == 0) return {layers};
+  std::vector<int64_t> sizes(static_cast<size_t>(layers / size), size);
+  if (layers % size != 0) sizes.push_back(layers % size);
+  return sizes;
+}
 
 Recipe make_recipe(const Config& config) {
   ST_CHECK(config.is_object(), "recipe: expected a table");
@@ -61,6 +77,11 @@ Recipe make_recipe(const Config& config) {
   recipe.readout = config.contains("readout") ? part<Neuron>(config, "readout") : recipe.neuron;
   recipe.rule = part<Rule>(config, "rule");
   recipe.schedule = part<Schedule>(config, "schedule", "whole");
+  read_options(recipe.blocks, block_section(config), "blocks");
+  ST_CHECK(recipe.blocks.partition.empty() || recipe.blocks.size == 0,
+           "blocks: expected either size or partition, got both");
+  read_options(recipe.head, section(config, "head"), "head");
+  for (const char* name : {"blocks", "head"}) refuse_name(section(config, name), name);
   recipe.objective = part<Objective>(config, "objective");
   read_options(recipe.optimizer, section(config, "optimizer"), "optimizer");
   recipe.optimizer.check();
@@ -111,6 +132,8 @@ Config resolve(const Recipe& recipe) {
   config["readout"] = recipe.readout;
   config["rule"] = recipe.rule;
   config["schedule"] = recipe.schedule;
+  config["blocks"] = write_options(copy.blocks);
+  config["head"] = write_options(copy.head);
   config["objective"] = recipe.objective;
   config["optimizer"] = write_options(copy.optimizer);
   config["lr"] = write_options(copy.lr);
@@ -122,6 +145,8 @@ Config resolve(const Recipe& recipe) {
 std::vector<std::pair<std::string, std::vector<OptionDoc>>> recipe_options() {
   return {{"", list_options<Recipe>()},
           {"data", list_options<DataSection>()},
+          {"blocks", list_options<BlockSection>()},
+          {"head", list_options<HeadOptions>()},
           {"optimizer", list_options<OptimizerOptions>()},
           {"lr", list_options<LrOptions>()},
           {"train", list_options<TrainSection>()}};

@@ -1,7 +1,7 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs
-//   [data] [encoder] [network] [neuron] [readout] [rule] [schedule] [objective] [optimizer] [lr] [train]
-//   [paper]
+//   [data] [encoder] [network] [neuron] [readout] [rule] [schedule] [blocks] [head] [objective] [optimizer]
+//   [lr] [train] [paper]
 // Sections that name a registered part (encoder ... objective) hold that part's options; [readout] is the
 // output layer's neuron and defaults to [neuron]; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "spiketrain/core/registry.h"
+#include "spiketrain/networks/head.h"
 #include "spiketrain/train/optimizer.h"
 
 namespace spiketrain {
@@ -42,6 +43,27 @@ struct DataSection {
   }
 };
 
+/// How the network is cut in space.  Each block but the last has a head, section [head]; the last block's head
+/// is the output layer.
+struct BlockSection {
+  int64_t size = 0;
+  std::vector<int64_t> partition;
+  std::string order = "auto";
+
+  template <class V>
+  void visit(V& v) {
+    v(size, "size", "hidden layers per block, the last may have fewer; 0 or \"all\": one block, end to end",
+      Range{0, 1e6});
+    v(partition, "partition", "hidden layers of each block, instead of size");
+    v(order, "order",
+      "block: a block finishes a window, backward included, before the next begins (least memory); time: all "
+      "blocks go forward first, the same bits; auto: block",
+      Choices{{"auto", "block", "time"}});
+  }
+  /// Sizes of the blocks of a network of `layers` hidden layers.
+  std::vector<int64_t> sizes(int64_t layers) const;
+};
+
 struct TrainSection {
   double clip_norm = 0;
   double clamp = 0;
@@ -50,6 +72,7 @@ struct TrainSection {
   int64_t eval_batch = 0;
   std::string on_nan = "stop";
   double dead_below = 1e-3, saturated_above = 0.9;
+  int64_t gradient_cosine = 0;
 
   template <class V>
   void visit(V& v) {
@@ -60,6 +83,10 @@ struct TrainSection {
     v(checkpoint_seconds, "checkpoint_seconds", "also after so many seconds; 0: no", Range{0, 1e9});
     v(keep, "keep", "number of checkpoints kept", Range{1, 1e6});
     v(eval_batch, "eval_batch", "samples per batch in evaluation; 0: as in training", Range{0, 1e6});
+    v(gradient_cosine, "gradient_cosine",
+      "after each epoch, compare the gradient of so many training samples with that of the whole sequence and "
+      "one block, layer by layer; 0: no",
+      Range{0, 1e6});
     v(on_nan, "on_nan", "a loss or gradient that is not finite: stop with exit code 4, or skip the update",
       Choices{{"stop", "skip"}});
     v(dead_below, "dead_below", "warn of layers that fire less often than this", Range{0, 1});
@@ -72,6 +99,8 @@ struct Recipe {
   int64_t seed = 1, steps = 5, epochs = 1;
   DataSection data;
   Config encoder, network, neuron, readout, rule, schedule, objective;  ///< name and every option
+  BlockSection blocks;
+  HeadOptions head;
   OptimizerOptions optimizer;
   LrOptions lr;
   TrainSection train;

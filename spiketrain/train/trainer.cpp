@@ -4,8 +4,11 @@
 #include <filesystem>
 #include <iomanip>
 #include <map>
+#include <numeric>
 #include <set>
 
+#include "spiketrain/core/norm.h"
+#include "spiketrain/train/probe.h"
 #include "spiketrain/train/runtime.h"
 
 namespace spiketrain {
@@ -31,6 +34,20 @@ std::vector<Tensor> synaptic_weights(const Network& network) {
     for (const Tensor& weight : module->parameters(/*recurse=*/false)) weights.push_back(weight);
   }
   return weights;
+}
+
+/// The network's parameters by the block they belong to, each in the order of the network.
+std::vector<NamedTensors> parameters_by_block(const Network& network) {
+  const NamedTensors all = named_parameters(network);
+  std::vector<NamedTensors> blocks(network.blocks());
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    std::set<const void*> own;
+    for (const Tensor& p : network.block_parameters(b)) own.insert(p.unsafeGetTensorImpl());
+    for (const auto& item : all) {
+      if (own.count(item.second.unsafeGetTensorImpl()) != 0) blocks[b].push_back(item);
+    }
+  }
+  return blocks;
 }
 
 LoaderOptions loader_options(const Recipe& recipe) {
@@ -60,17 +77,35 @@ std::map<std::string, Config> leaves(const Config& config, const std::string& pr
 Trainer::Trainer(Experiment& experiment, TrainerOptions options)
     : e_(experiment),
       options_(std::move(options)),
-      plan_(e_.schedule->plan(e_.recipe.steps)),
       stages_(e_.network->describe()),
       synaptic_(synaptic_weights(*e_.network)),
       optimizer_(e_.recipe.optimizer, named_parameters(*e_.network)),
+      blocks_(parameters_by_block(*e_.network)),
       loader_(*e_.data.train, loader_options(e_.recipe)) {
   ST_CHECK(loader_.batches() > 0, "data: ", e_.data.train->size(),
            " training samples do not fill one batch of ", e_.recipe.data.batch, " (data.drop_last)");
 }
 
+/// What a user should know before comparing this run with another.
+void Trainer::caution() {
+  const auto& windows = e_.plan.windows;
+  const auto updates = std::count_if(windows.begin(), windows.end(), [](const Window& w) { return w.update; });
+  if (updates > 1) {
+    say(str("the optimiser steps ", updates, " times per batch; compare with other windows at equal numbers of ",
+            "steps, see optimizer_steps in metrics.jsonl"));
+  }
+  const auto modules = e_.network->modules();
+  const bool norm = std::any_of(modules.begin(), modules.end(),
+                                [](const auto& m) { return std::dynamic_pointer_cast<Norm>(m) != nullptr; });
+  if (norm && windows.size() > 1) {
+    say(str("normalisation takes its statistics over each window of ", windows[0].t1 - windows[0].t0,
+            " steps, not over all ", e_.recipe.steps));
+  }
+}
+
 bool Trainer::run() {
   e_.network->train();
+  caution();
   if (options_.run_dir && progress_.epoch < e_.recipe.epochs) options_.run_dir->mark_open();
   while (progress_.epoch < e_.recipe.epochs) {
     if (!train_epoch()) {
@@ -101,62 +136,67 @@ bool Trainer::train_epoch() {
 }
 
 void Trainer::train_batch(const ImageBatch& batch) {
-  const Tensor x = batch.x.to(e_.device), y = batch.y.to(e_.device);
   const auto seed = static_cast<uint64_t>(e_.recipe.seed);
+  const PassInput input = {
+      batch.x.to(e_.device),
+      batch.y.to(e_.device),
+      {seed, static_cast<uint64_t>(progress_.epoch), static_cast<uint64_t>(batch.first)}};
   Pass pass = e_.network->start(e_.rule, /*train=*/true, seed, static_cast<uint64_t>(progress_.iteration));
-  const Signal input = e_.encoder->encode(
-      x, e_.recipe.steps, {seed, static_cast<uint64_t>(progress_.epoch), static_cast<uint64_t>(batch.first)});
-
-  Tensor scores, loss_since_update;
   batch_loss_ = 0;
-  for (const Window& window : plan_) {
-    Network::detach(pass.state);
-    const Tensor a = e_.network->forward(input.slice(window.t0, window.t1), pass).dense();
-    const Tensor loss = e_.objective->loss(a, y, window);
-    loss.backward();
-    {
-      torch::NoGradGuard no_grad;
-      const Tensor evidence = e_.objective->scores(a);
-      scores = scores.defined() ? scores + evidence : evidence;
-      loss_since_update = loss_since_update.defined() ? loss_since_update + loss.detach() : loss.detach();
+  losses_.clear();
+  const Tensor scores = run_pass(e_, e_.plan, input, pass, [&](const Window& window, const BlockLosses& losses) {
+    if (losses_.empty()) {
+      losses_ = losses;
+    } else {
+      for (size_t b = 0; b < losses.size(); ++b) losses_[b] = losses_[b] + losses[b];
     }
-    if (window.update) {
-      update(batch, loss_since_update);
-      loss_since_update.reset();
-    }
-  }
+    if (window.update) update(batch, window);
+  });
 
   torch::NoGradGuard no_grad;
-  const Tensor correct = (scores.argmax(1) == y).sum();
+  const Tensor correct = (scores.argmax(1) == input.y).sum();
   correct_ = correct_.defined() ? correct_ + correct : correct;
   if (e_.device.is_cpu()) collect_correct();
-  progress_.sums.samples += y.numel();
+  progress_.sums.samples += input.y.numel();
   add_activity(pass.activity, progress_.sums);
 }
 
-/// One optimiser step from the gradients gathered.
-void Trainer::update(const ImageBatch& batch, const Tensor& loss_tensor) {
+/// One optimiser step from the gradients gathered since the last one.
+void Trainer::update(const ImageBatch& batch, const Window& window) {
   const TrainSection& options = e_.recipe.train;
-  const NamedTensors& parameters = optimizer_.parameters();
-  const Tensor norm_tensor = grad_norm(parameters);
-  const Tensor both =
-      torch::stack({loss_tensor.to(torch::kDouble), norm_tensor.to(loss_tensor.device())}).cpu();
-  const double loss = both[0].item<double>(), norm = both[1].item<double>();
+  std::vector<Tensor> values = losses_;  // then the norms: one transfer for all of them
+  for (const NamedTensors& block : blocks_) values.push_back(grad_norm(block).to(e_.device));
+  for (Tensor& value : values) value = value.to(torch::kDouble);
+  const Tensor gathered = torch::stack(values).cpu();
+  const std::vector<double> losses(gathered.data_ptr<double>(), gathered.data_ptr<double>() + losses_.size());
+  const std::vector<double> norms(gathered.data_ptr<double>() + losses_.size(),
+                                  gathered.data_ptr<double>() + gathered.numel());
+  double squares = 0;
+  for (const double norm : norms) squares += norm * norm;
+  const double norm = norms.size() == 1 ? norms[0] : std::sqrt(squares);
+  const double loss = losses.back(), sum = std::accumulate(losses.begin(), losses.end(), 0.0);
+  losses_.clear();
   batch_loss_ += loss;
-  if (!std::isfinite(loss) || !std::isfinite(norm)) {
-    if (options.on_nan == "stop") fail_numerically(batch, loss, norm);
+  if (!std::isfinite(sum) || !std::isfinite(norm)) {
+    if (options.on_nan == "stop") fail_numerically(batch, sum, norm);
     ++progress_.sums.skipped;
     optimizer_.zero_grad();
     return;
   }
-  if (options.clip_norm > 0) clip_grads(parameters, norm, options.clip_norm);
-  optimizer_.step(learning_rate(e_.recipe.lr, e_.recipe.optimizer.lr, progress_.iteration, loader_.batches(),
-                                e_.recipe.epochs));
+  if (options.clip_norm > 0) {
+    for (size_t b = 0; b < blocks_.size(); ++b) clip_grads(blocks_[b], norms[b], options.clip_norm);
+  }
+  optimizer_.step(window.lr_factor * learning_rate(e_.recipe.lr, e_.recipe.optimizer.lr, progress_.iteration,
+                                                   loader_.batches(), e_.recipe.epochs));
   if (options.clamp > 0) clamp_weights(synaptic_, options.clamp);
   optimizer_.zero_grad();
-  progress_.sums.loss += loss;
-  progress_.sums.grad_norm += norm;
-  ++progress_.sums.updates;
+  EpochSums& sums = progress_.sums;
+  sums.loss += loss;
+  sums.head_losses.resize(losses.size() - 1);
+  for (size_t b = 0; b + 1 < losses.size(); ++b) sums.head_losses[b] += losses[b];
+  sums.grad_norm += norm;
+  ++sums.updates;
+  ++progress_.optimizer_steps;
 }
 
 void Trainer::collect_correct() {
@@ -168,7 +208,7 @@ void Trainer::finish_epoch() {
   collect_correct();
   const EpochSums& sums = progress_.sums;
   const auto updates_per_batch =
-      std::count_if(plan_.begin(), plan_.end(), [](const Window& w) { return w.update; });
+      std::count_if(e_.plan.windows.begin(), e_.plan.windows.end(), [](const Window& w) { return w.update; });
   const double updates = static_cast<double>(std::max<int64_t>(1, sums.updates));
   const auto samples = static_cast<double>(std::max<int64_t>(1, sums.samples));
   EpochReport report;
@@ -178,9 +218,13 @@ void Trainer::finish_epoch() {
   report.lr = learning_rate(e_.recipe.lr, e_.recipe.optimizer.lr, progress_.iteration - 1, loader_.batches(),
                             e_.recipe.epochs);
   report.train_loss = sums.loss / updates * static_cast<double>(updates_per_batch);
+  for (const double loss : sums.head_losses) {
+    report.head_losses.push_back(loss / updates * static_cast<double>(updates_per_batch));
+  }
   report.train_accuracy = static_cast<double>(sums.correct) / samples;
   report.grad_norm = sums.grad_norm / updates;
   report.skipped = sums.skipped;
+  report.optimizer_steps = progress_.optimizer_steps;
   report.rates = layer_rates(stages_, sums);
   report.seconds = sums.seconds;
   report.samples_per_second = sums.seconds > 0 ? samples / sums.seconds : 0;
@@ -197,6 +241,7 @@ void Trainer::finish_epoch() {
   report.test_loss = test.loss;
   report.test_accuracy = test.accuracy;
   report.evaluation_seconds += test.seconds;
+  if (e_.recipe.train.gradient_cosine > 0) report.cosines = gradient_cosines(e_, e_.recipe.train.gradient_cosine);
   report.peak_memory_mib = peak_memory_mib();
 
   progress_.seconds += report.seconds + report.evaluation_seconds;
@@ -267,7 +312,7 @@ void Trainer::resume() {
   for (const std::string& path : paths) {
     try {
       const SafetensorsFile file = SafetensorsFile::open(path);
-      check_resumable(checkpoint_config(file), resolve(e_.recipe));
+      check_resumable(resolve(make_recipe(checkpoint_config(file))), resolve(e_.recipe));
       progress_ = load_checkpoint(file, *e_.network, optimizer_);
     } catch (const DataError& error) {
       say(str("checkpoint cannot be read, trying the one before: ", error.what()), true);
@@ -340,7 +385,8 @@ void check_resumable(const Config& before, const Config& now) {
     const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 ||
                           key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" ||
                           key == "/train/on_nan" || key == "/train/dead_below" ||
-                          key == "/train/saturated_above" ||
+                          key == "/train/saturated_above" || key == "/train/gradient_cosine" ||
+                          key == "/blocks/order" ||
                           (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
     const auto was = a.find(key), is = b.find(key);
     if (harmless || (was != a.end() && is != b.end() && was->second == is->second)) continue;

@@ -1,4 +1,4 @@
-// Trainer = the one training loop: epoch -> batch -> window.
+// Trainer = the one training loop: epoch -> batch -> (train/pass.h: window -> block).
 // Everything random depends on (seed, epoch, batch) only, and a checkpoint holds all that a batch leaves
 // behind, so a run that was stopped anywhere and resumed gives the same bits as one that was not. Tests:
 // train/resume_test.cpp, train/trajectory_test.cpp.
@@ -11,6 +11,7 @@
 
 #include "spiketrain/data/loader.h"
 #include "spiketrain/train/evaluate.h"
+#include "spiketrain/train/pass.h"
 #include "spiketrain/train/run_dir.h"
 
 namespace spiketrain {
@@ -40,7 +41,8 @@ class Trainer {
  private:
   bool train_epoch();
   void train_batch(const ImageBatch& batch);
-  void update(const ImageBatch& batch, const Tensor& loss);
+  void update(const ImageBatch& batch, const Window& window);
+  void caution();
   void finish_epoch();
   void judge(const EpochReport& report);
   void warn_of_rates(const std::vector<LayerRate>& rates);
@@ -55,14 +57,15 @@ class Trainer {
 
   Experiment& e_;
   TrainerOptions options_;
-  std::vector<Window> plan_;
   std::vector<StageInfo> stages_;
   std::vector<Tensor> synaptic_;  ///< what clamping applies to
   Optimizer optimizer_;
+  std::vector<NamedTensors> blocks_;  ///< parameters of each block: clipped together
   Loader loader_;
   Progress progress_;
   Tensor correct_;  ///< right answers not yet in progress_.sums: reading them would wait for the device
-  double batch_loss_ = 0;     ///< of the last batch, summed over its windows
+  BlockLosses losses_;        ///< since the last update
+  double batch_loss_ = 0;     ///< of the output layer and the last batch, summed over its windows
   std::set<int64_t> warned_;  ///< slots
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
 };

@@ -38,7 +38,7 @@ std::vector<Tensor> weight_gradients(const std::string& rule, int64_t steps, int
   loader.start(0);
   ImageBatch batch;
   EXPECT_TRUE(loader.next(batch));
-  const Signal x = e.encoder->encode(batch.x * 4, steps, {});
+  const Signal x = e.encoder->encode(batch.x * 4, {0, steps, steps}, {});
   Pass pass = e.network->start(e.rule, true);
   for (int64_t t = 0; t < steps; t += window) {
     Network::detach(pass.state);

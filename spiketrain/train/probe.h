@@ -1,0 +1,21 @@
+// Measures on the network itself, not assumed: how well the gradient of the recipe's windows and blocks agrees
+// with that of exact credit (the whole sequence, one block, the same rule).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "spiketrain/train/experiment.h"
+
+namespace spiketrain {
+
+/// Cosine between two gradients of one layer's weights.
+struct LayerCosine {
+  std::string spec;
+  double cosine;  ///< NaN if one of the gradients is zero
+};
+
+/// On the first `samples` training samples, in one batch, with the present weights.  Leaves no trace: gradients
+/// are dropped and running statistics restored.  Rows in the order of the layers, heads excluded.
+std::vector<LayerCosine> gradient_cosines(const Experiment& e, int64_t samples);
+
+}  // namespace spiketrain
