@@ -72,7 +72,7 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
   Evaluation result;
   EpochSums sums;
   int64_t batches = 0;
-  ImageBatch batch;
+  Batch batch;
   while (loader.next(batch)) {
     const Tensor x = batch.x.to(e.device), y = batch.y.to(e.device);
     Pass pass = e.network->start(e.rule, /*train=*/false, seed);

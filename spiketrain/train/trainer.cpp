@@ -86,7 +86,7 @@ bool Trainer::run() {
 /// False if it was told to stop before the last batch.
 bool Trainer::train_epoch() {
   loader_.start(progress_.epoch, progress_.batch);
-  ImageBatch batch;
+  Batch batch;
   for (auto begin = Clock::now(); !stopping() && loader_.next(batch); begin = Clock::now()) {
     train_batch(batch);
     ++progress_.batch;
@@ -100,7 +100,7 @@ bool Trainer::train_epoch() {
   return progress_.batch == loader_.batches();
 }
 
-void Trainer::train_batch(const ImageBatch& batch) {
+void Trainer::train_batch(const Batch& batch) {
   const Tensor x = batch.x.to(e_.device), y = batch.y.to(e_.device);
   const auto seed = static_cast<uint64_t>(e_.recipe.seed);
   Pass pass = e_.network->start(e_.rule, /*train=*/true, seed, static_cast<uint64_t>(progress_.iteration));
@@ -135,7 +135,7 @@ void Trainer::train_batch(const ImageBatch& batch) {
 }
 
 /// One optimiser step from the gradients gathered.
-void Trainer::update(const ImageBatch& batch, const Tensor& loss_tensor) {
+void Trainer::update(const Batch& batch, const Tensor& loss_tensor) {
   const TrainSection& options = e_.recipe.train;
   const NamedTensors& parameters = optimizer_.parameters();
   const Tensor norm_tensor = grad_norm(parameters);
@@ -309,7 +309,7 @@ void Trainer::finish() {
   options_.run_dir->mark_done();
 }
 
-void Trainer::fail_numerically(const ImageBatch& batch, double loss, double norm) {
+void Trainer::fail_numerically(const Batch& batch, double loss, double norm) {
   std::string where;
   if (options_.run_dir) {
     NamedTensors dump = {{"batch.x", batch.x}, {"batch.y", batch.y}, {"batch.index", batch.index}};

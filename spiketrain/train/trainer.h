@@ -39,15 +39,15 @@ class Trainer {
 
  private:
   bool train_epoch();
-  void train_batch(const ImageBatch& batch);
-  void update(const ImageBatch& batch, const Tensor& loss);
+  void train_batch(const Batch& batch);
+  void update(const Batch& batch, const Tensor& loss);
   void finish_epoch();
   void judge(const EpochReport& report);
   void warn_of_rates(const std::vector<LayerRate>& rates);
   void checkpoint();
   bool checkpoint_due();
   void finish();
-  [[noreturn]] void fail_numerically(const ImageBatch& batch, double loss, double norm);
+  [[noreturn]] void fail_numerically(const Batch& batch, double loss, double norm);
   void collect_correct();
   void say(const std::string& text, bool warning = false);
   bool stopping() const { return options_.stop && *options_.stop; }
