@@ -177,6 +177,14 @@ std::vector<int64_t> split_indices(const DataOptions& o, int64_t total) {
 
 }  // namespace
 
+void Dataset::get(int64_t, int64_t, float*) const {
+  throw UsageError(str(describe(), ": the samples are sequences; read them with get_frames()"));
+}
+
+void Dataset::get_frames(int64_t, int64_t, uint8_t*) const {
+  throw UsageError(str(describe(), ": the samples are still images; read them with get()"));
+}
+
 std::unique_ptr<Dataset> make_image_dataset(std::string description, std::shared_ptr<const RawImages> raw,
                                             std::vector<int64_t> indices, ImageTransform transform) {
   return std::make_unique<ImageDataset>(std::move(description), std::move(raw), std::move(indices),

@@ -1,7 +1,8 @@
-// Data sets of still images: the interface, the options and the table of names.
-// A sample is float32, normalised, C*H*W values in row-major order.  What a sample looks like depends on
-// (options, index, epoch) only, never on threads or order, so a run can be resumed anywhere.
-// Tests: unit/dataset_test.cpp and one file per data set.
+// Data sets: the interface, the options and the table of names.
+// A sample is either a still image, float32, normalised, [C, H, W], or a sequence of T frames of events,
+// uint8 counts, [T, C, H, W]; both row-major.  What a sample looks like depends on (options, index, epoch)
+// only, never on threads or order, so a run can be resumed anywhere. Tests: unit/dataset_test.cpp and one
+// file per data set.
 #pragma once
 #include <cstdint>
 #include <limits>
@@ -31,13 +32,19 @@ class Dataset {
  public:
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
-  /// {C, H, W}.
+  /// T for sequences of T frames, read with get_frames(); 0 for still images, read with get().
+  virtual int64_t steps() const { return 0; }
+  /// {C, H, W} of an image, or of one frame.
   virtual std::vector<int64_t> sample_shape() const = 0;
   virtual int64_t classes() const = 0;
   /// Class of sample `index`, in [0, classes()).  UsageError if index is out of range.
   virtual int64_t label(int64_t index) const = 0;
-  /// Writes sample `index` of `epoch` to out[C*H*W].  Callable from many threads.  UsageError as for label().
-  virtual void get(int64_t index, int64_t epoch, float* out) const = 0;
+  /// Writes image `index` of `epoch` to out[C*H*W].  Callable from many threads.  UsageError as for label(),
+  /// and if the samples are sequences.
+  virtual void get(int64_t index, int64_t epoch, float* out) const;
+  /// Writes sequence `index` of `epoch` to out[T*C*H*W].  Callable from many threads.  UsageError as for
+  /// label(), and if the samples are images.
+  virtual void get_frames(int64_t index, int64_t epoch, uint8_t* out) const;
   /// One line: name, split, size, shape, normalisation.
   virtual std::string describe() const = 0;
 };

@@ -2,6 +2,7 @@
 #include "spiketrain/data/loader.h"
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -43,7 +44,7 @@ void Loader::start(int64_t epoch, int64_t first_batch) {
   for (int64_t i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
 }
 
-bool Loader::next(ImageBatch& out) {
+bool Loader::next(Batch& out) {
   ST_CHECK(epoch_ >= 0, "loader: call start() before next()");
   Result result;
   {
@@ -85,23 +86,45 @@ void Loader::work() {
   room_.notify_all();
 }
 
-ImageBatch Loader::make(int64_t batch) const {
-  ImageBatch result;
+torch::Tensor Loader::images(const int64_t* samples, int64_t count) const {
+  std::vector<int64_t> shape = data_.sample_shape();
+  shape.insert(shape.begin(), count);
+  torch::Tensor x = torch::empty(shape, torch::kFloat32);
+  const int64_t numel = count > 0 ? x.numel() / count : 0;
+  for (int64_t i = 0; i < count; ++i) data_.get(samples[i], epoch_, x.data_ptr<float>() + i * numel);
+  return x;
+}
+
+/// A sample is written in one piece and then dealt out to its T places.
+torch::Tensor Loader::sequences(const int64_t* samples, int64_t count) const {
+  const int64_t steps = data_.steps();
+  std::vector<int64_t> shape = data_.sample_shape();
+  shape.insert(shape.begin(), {steps, count});
+  torch::Tensor x = torch::empty(shape, torch::kUInt8);
+  const auto frame = static_cast<size_t>(count > 0 ? x.numel() / (steps * count) : 0);
+  std::vector<uint8_t> sample(frame * static_cast<size_t>(steps));
+  uint8_t* out = x.data_ptr<uint8_t>();
+  for (int64_t i = 0; i < count; ++i) {
+    data_.get_frames(samples[i], epoch_, sample.data());
+    for (int64_t t = 0; t < steps; ++t)
+      std::memcpy(out + static_cast<size_t>(t * count + i) * frame,
+                  sample.data() + static_cast<size_t>(t) * frame, frame);
+  }
+  return x;
+}
+
+Batch Loader::make(int64_t batch) const {
+  Batch result;
   result.batch = batch;
   result.first = batch * options_.batch_size;
   const int64_t count = std::min(options_.batch_size, data_.size() - result.first);
-  std::vector<int64_t> shape = data_.sample_shape();
-  const int64_t numel = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-  shape.insert(shape.begin(), count);
-  result.x = torch::empty(shape, torch::kFloat32);
+  const int64_t* samples = order_.data() + result.first;
+  result.x = data_.steps() > 0 ? sequences(samples, count) : images(samples, count);
   result.y = torch::empty({count}, torch::kInt64);
   result.index = torch::empty({count}, torch::kInt64);
-  float* x = result.x.data_ptr<float>();
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t sample = order_[static_cast<size_t>(result.first + i)];
-    data_.get(sample, epoch_, x + i * numel);
-    result.y.data_ptr<int64_t>()[i] = data_.label(sample);
-    result.index.data_ptr<int64_t>()[i] = sample;
+    result.y.data_ptr<int64_t>()[i] = data_.label(samples[i]);
+    result.index.data_ptr<int64_t>()[i] = samples[i];
   }
   return result;
 }

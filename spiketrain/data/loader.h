@@ -18,8 +18,8 @@
 
 namespace spiketrain {
 
-struct ImageBatch {
-  torch::Tensor x;      ///< [B, C, H, W] float32, contiguous
+struct Batch {
+  torch::Tensor x;      ///< images [B, C, H, W] float32, or sequences [T, B, C, H, W] uint8; contiguous
   torch::Tensor y;      ///< [B] int64
   torch::Tensor index;  ///< [B] int64, each sample's index in the data set
   int64_t batch = 0;    ///< position of this batch in the epoch
@@ -52,15 +52,17 @@ class Loader {
   void start(int64_t epoch, int64_t first_batch = 0);
   /// The next batch in order; false at the end of the epoch.  Rethrows what a worker threw for this batch,
   /// after which the epoch is over.  UsageError before the first start().
-  bool next(ImageBatch& out);
+  bool next(Batch& out);
 
  private:
   struct Result {
-    ImageBatch batch;
+    Batch batch;
     std::exception_ptr error;
   };
   void work();
-  ImageBatch make(int64_t batch) const;
+  Batch make(int64_t batch) const;
+  torch::Tensor images(const int64_t* samples, int64_t count) const;
+  torch::Tensor sequences(const int64_t* samples, int64_t count) const;
   void stop();
 
   const Dataset& data_;

@@ -76,7 +76,7 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
   Evaluation result;
   EpochSums sums;
   int64_t batches = 0;
-  ImageBatch batch;
+  Batch batch;
   while (loader.next(batch)) {
     const PassInput input = {batch.x.to(e.device),
                              batch.y.to(e.device),

@@ -51,7 +51,7 @@ std::vector<LayerCosine> gradient_cosines(const Experiment& e, int64_t samples) 
   options.shuffle = false;
   Loader loader(*e.data.train, options);
   loader.start(0);
-  ImageBatch batch;
+  Batch batch;
   ST_ASSERT(loader.next(batch));
 
   Network& network = *e.network;

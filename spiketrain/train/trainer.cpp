@@ -121,7 +121,7 @@ bool Trainer::run() {
 /// False if it was told to stop before the last batch.
 bool Trainer::train_epoch() {
   loader_.start(progress_.epoch, progress_.batch);
-  ImageBatch batch;
+  Batch batch;
   for (auto begin = Clock::now(); !stopping() && loader_.next(batch); begin = Clock::now()) {
     train_batch(batch);
     ++progress_.batch;
@@ -135,7 +135,7 @@ bool Trainer::train_epoch() {
   return progress_.batch == loader_.batches();
 }
 
-void Trainer::train_batch(const ImageBatch& batch) {
+void Trainer::train_batch(const Batch& batch) {
   const auto seed = static_cast<uint64_t>(e_.recipe.seed);
   const PassInput input = {
       batch.x.to(e_.device),
@@ -162,7 +162,7 @@ void Trainer::train_batch(const ImageBatch& batch) {
 }
 
 /// One optimiser step from the gradients gathered since the last one.
-void Trainer::update(const ImageBatch& batch, const Window& window) {
+void Trainer::update(const Batch& batch, const Window& window) {
   const TrainSection& options = e_.recipe.train;
   std::vector<Tensor> values = losses_;  // then the norms: one transfer for all of them
   for (const NamedTensors& block : blocks_) values.push_back(grad_norm(block).to(e_.device));
@@ -354,7 +354,7 @@ void Trainer::finish() {
   options_.run_dir->mark_done();
 }
 
-void Trainer::fail_numerically(const ImageBatch& batch, double loss, double norm) {
+void Trainer::fail_numerically(const Batch& batch, double loss, double norm) {
   std::string where;
   if (options_.run_dir) {
     NamedTensors dump = {{"batch.x", batch.x}, {"batch.y", batch.y}, {"batch.index", batch.index}};

@@ -40,8 +40,8 @@ class Trainer {
 
  private:
   bool train_epoch();
-  void train_batch(const ImageBatch& batch);
-  void update(const ImageBatch& batch, const Window& window);
+  void train_batch(const Batch& batch);
+  void update(const Batch& batch, const Window& window);
   void caution();
   void finish_epoch();
   void judge(const EpochReport& report);
@@ -49,7 +49,7 @@ class Trainer {
   void checkpoint();
   bool checkpoint_due();
   void finish();
-  [[noreturn]] void fail_numerically(const ImageBatch& batch, double loss, double norm);
+  [[noreturn]] void fail_numerically(const Batch& batch, double loss, double norm);
   void collect_correct();
   void say(const std::string& text, bool warning = false);
   bool stopping() const { return options_.stop && *options_.stop; }

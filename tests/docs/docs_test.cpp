@@ -36,7 +36,7 @@ std::vector<Tensor> weight_gradients(const std::string& rule, int64_t steps, int
   Experiment e = build_experiment(recipe, tiny_data());
   Loader loader(*e.data.train, {});
   loader.start(0);
-  ImageBatch batch;
+  Batch batch;
   EXPECT_TRUE(loader.next(batch));
   const Signal x = e.encoder->encode(batch.x * 4, {0, steps, steps}, {});
   Pass pass = e.network->start(e.rule, true);

@@ -13,7 +13,7 @@ torch::Tensor gather(const Dataset& data, torch::Tensor* y) {
   options.shuffle = false;
   Loader loader(data, options);
   loader.start(0);
-  ImageBatch batch;
+  Batch batch;
   loader.next(batch);
   *y = batch.y;
   return batch.x.flatten(1);

@@ -32,14 +32,29 @@ class Numbers final : public Dataset {
   int64_t n_, bad_;
 };
 
-std::vector<ImageBatch> collect(Loader& loader, int64_t epoch, int64_t first = 0) {
-  std::vector<ImageBatch> batches;
+/// Frame t of sequence i of epoch e is {i, t, e}.
+class Sequences final : public Dataset {
+ public:
+  int64_t size() const override { return 11; }
+  int64_t steps() const override { return 4; }
+  std::vector<int64_t> sample_shape() const override { return {1, 1, 3}; }
+  int64_t classes() const override { return 5; }
+  int64_t label(int64_t index) const override { return index % 5; }
+  void get_frames(int64_t index, int64_t epoch, uint8_t* out) const override {
+    for (uint8_t t = 0; t < 4; ++t, out += 3)
+      out[0] = static_cast<uint8_t>(index), out[1] = t, out[2] = static_cast<uint8_t>(epoch);
+  }
+  std::string describe() const override { return "sequences"; }
+};
+
+std::vector<Batch> collect(Loader& loader, int64_t epoch, int64_t first = 0) {
+  std::vector<Batch> batches;
   loader.start(epoch, first);
-  for (ImageBatch batch; loader.next(batch);) batches.push_back(batch);
+  for (Batch batch; loader.next(batch);) batches.push_back(batch);
   return batches;
 }
 
-void expect_equal(const ImageBatch& a, const ImageBatch& b) {
+void expect_equal(const Batch& a, const Batch& b) {
   EXPECT_TRUE(torch::equal(a.x, b.x));
   EXPECT_TRUE(torch::equal(a.y, b.y));
   EXPECT_TRUE(torch::equal(a.index, b.index));
@@ -71,6 +86,33 @@ TEST(Loader, BatchesHoldTheirSamples) {
   EXPECT_FALSE(std::is_sorted(seen.begin(), seen.end()));
   std::sort(seen.begin(), seen.end());
   for (int64_t i = 0; i < 23; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
+}
+
+TEST(Loader, SequencesHaveTimeFirst) {
+  Sequences data;
+  LoaderOptions options;
+  options.batch_size = 4;
+  options.threads = 2;
+  Loader loader(data, options);
+  const auto batches = collect(loader, 6);
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[2].x.sizes(), (std::vector<int64_t>{4, 3, 1, 1, 3}));
+  for (const Batch& batch : batches) {
+    EXPECT_EQ(batch.x.scalar_type(), torch::kUInt8);
+    EXPECT_TRUE(batch.x.is_contiguous());
+    for (int64_t t = 0; t < 4; ++t) {
+      for (int64_t i = 0; i < batch.x.size(1); ++i) {
+        const uint8_t* frame = batch.x[t][i].data_ptr<uint8_t>();
+        EXPECT_EQ(frame[0], batch.index[i].item<int64_t>());
+        EXPECT_EQ(frame[1], t);
+        EXPECT_EQ(frame[2], 6);
+      }
+    }
+  }
+  float image[3];
+  EXPECT_THROW(data.get(0, 0, image), UsageError);
+  uint8_t frames[12];
+  EXPECT_THROW(Numbers(3).get_frames(0, 0, frames), UsageError);
 }
 
 TEST(Loader, ThreadsAndPrefetchDoNotMatter) {
@@ -130,7 +172,7 @@ TEST(Loader, DropLast) {
   Loader loader(data, options);
   EXPECT_EQ(loader.batches(), 4);
   EXPECT_EQ(loader.samples(), 20);
-  for (const ImageBatch& batch : collect(loader, 0)) EXPECT_EQ(batch.x.size(0), 5);
+  for (const Batch& batch : collect(loader, 0)) EXPECT_EQ(batch.x.size(0), 5);
   options.batch_size = 24;
   Loader none(data, options);
   EXPECT_TRUE(collect(none, 0).empty());
@@ -145,7 +187,7 @@ TEST(Loader, ErrorsArriveInOrderAndEndTheEpoch) {
     options.threads = threads;
     Loader loader(data, options);
     loader.start(0);
-    ImageBatch batch;
+    Batch batch;
     for (int i = 0; i < 5; ++i) ASSERT_TRUE(loader.next(batch)) << "batches before the bad one are good";
     EXPECT_THROW(loader.next(batch), DataError);
     EXPECT_FALSE(loader.next(batch));
@@ -163,7 +205,7 @@ TEST(Loader, LooksAheadOnlySoFar) {
   options.prefetch = 3;
   Loader loader(data, options);
   loader.start(0);
-  ImageBatch batch;
+  Batch batch;
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(loader.next(batch));
   loader.start(0, 1000);  // joins the workers, so the count below is final
   EXPECT_GE(data.reads, 10);
@@ -175,7 +217,7 @@ TEST(Loader, AbandonedAndMisused) {
   Numbers data(1000);
   LoaderOptions options;
   options.threads = 3;
-  ImageBatch batch;
+  Batch batch;
   {
     Loader loader(data, options);
     EXPECT_THROW(loader.next(batch), UsageError);
