@@ -9,8 +9,8 @@ namespace spiketrain {
 /// Steps [t0, t1).  State is carried into a window, credit is not.
 struct Window {
   int64_t t0 = 0, t1 = 0;
-  bool update = true;  ///< the optimiser steps after this window
-  bool loss = true;    ///< error enters in this window
+  bool update = true;    ///< the optimiser steps after this window
+  bool loss = true;      ///< error enters in this window
   double lr_factor = 1;  ///< on the learning rate of that update
 };
 

@@ -13,7 +13,8 @@ struct Latency final : Encoder {
     v(cutoff, "cutoff", "values at or below it stay silent", Range{0, 1});
   }
   Signal encode(const Tensor& x, const Steps& steps, const Key&) const override {
-    const Tensor time = torch::round((1 - torch::clamp(x, 0, 1)) * static_cast<double>(steps.T - 1)).unsqueeze(0);
+    const Tensor time =
+        torch::round((1 - torch::clamp(x, 0, 1)) * static_cast<double>(steps.T - 1)).unsqueeze(0);
     std::vector<int64_t> shape(time.dim(), 1);
     shape[0] = steps.t1 - steps.t0;
     const Tensor step = torch::arange(steps.t0, steps.t1, x.options()).view(shape);

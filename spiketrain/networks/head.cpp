@@ -15,8 +15,8 @@ class HeadPool : public Stage {
       (high ? h_ : w_) *= 2;
       out_ = {in[0], std::max<int64_t>(1, in[1] / h_), std::max<int64_t>(1, in[2] / w_)};
     }
-    ST_CHECK(numel(out_) <= features, "head.pool_to: a block of ", in[0],
-             " maps cannot be pooled to ", features, " features; the least is ", in[0]);
+    ST_CHECK(numel(out_) <= features, "head.pool_to: a block of ", in[0], " maps cannot be pooled to ",
+             features, " features; the least is ", in[0]);
     h_ = std::min(h_, in[1]);
     w_ = std::min(w_, in[2]);
   }

@@ -1,6 +1,6 @@
 // A local head: the readout of one block.  It is made like the output layer, which is the last block's head:
-// a fully connected synapse and the readout neuron, so leaky, spiking and plain readouts are one option of the
-// recipe, and the recipe's objective is the local loss.  Tests: unit/head_test.cpp.
+// a fully connected synapse and the readout neuron, so leaky, spiking and plain readouts are one option of
+// the recipe, and the recipe's objective is the local loss.  Tests: unit/head_test.cpp.
 #pragma once
 #include "spiketrain/core/network.h"
 
@@ -14,7 +14,8 @@ struct HeadOptions {
 
   template <class V>
   void visit(V& v) {
-    v(weights, "weights", "weights of the heads: trained, or fixed: random uniform, random sign, square waves",
+    v(weights, "weights",
+      "weights of the heads: trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(scale, "scale", "size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave", Range{0, 1e6});
     v(feedback, "feedback", "error returns through the transpose, or through an independent random matrix",

@@ -2,7 +2,8 @@
 //   mse        L = mean (a - y)^2
 //   smooth_l1  L = mean h(a - y), h(d) = d^2/2 if |d| < 1, else |d| - 1/2   (Huber, beta = 1)
 // y = value for the label's output, 0 for the others; mean over steps, batch and classes.
-// Sources: Ma et al. 2022 (mse at every step, on spikes); Kaiser et al. 2020, DECOLLE (smooth_l1 at every step).
+// Sources: Ma et al. 2022 (mse at every step, on spikes); Kaiser et al. 2020, DECOLLE (smooth_l1 at every
+// step).
 #include "spiketrain/core/objective.h"
 
 namespace spiketrain {

@@ -22,7 +22,8 @@ struct Truncated final : Schedule {
       "(needs window = 1)",
       Choices{{"batch", "window", "step"}});
     v(loss, "loss", "error enters in every window, or in the last one only", Choices{{"every", "last"}});
-    v(scale_lr, "scale_lr", "updates per window: divide the learning rate by the number of updates per batch");
+    v(scale_lr, "scale_lr",
+      "updates per window: divide the learning rate by the number of updates per batch");
   }
   void check() override {
     ST_CHECK(update != "step" || window == 1, "schedule truncated: update = \"step\" needs window = 1, got ",

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <filesystem>
 #include <iomanip>
+#include <map>
+#include <set>
 
 namespace spiketrain {
 namespace {
@@ -87,6 +89,20 @@ void fields(P& p, F&& f) {
   f("best_validation", p.best_validation), f("best_validation_epoch", p.best_validation_epoch);
   f("test_at_best_validation", p.test_at_best_validation), f("last_test", p.last_test);
   f("metrics_bytes", p.metrics_bytes), f("seconds", p.seconds);
+}
+
+/// "/section/key" -> value; a list is one value.
+std::map<std::string, Config> leaves(const Config& config, const std::string& prefix = "") {
+  std::map<std::string, Config> result;
+  for (const auto& item : config.items()) {
+    const std::string key = prefix + "/" + item.key();
+    if (item.value().is_object()) {
+      result.merge(leaves(item.value(), key));
+    } else {
+      result[key] = item.value();
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -201,6 +217,27 @@ void prune_checkpoints(const std::string& dir, int64_t keep) {
   for (size_t i = static_cast<size_t>(std::max<int64_t>(keep, 1)); i < paths.size(); ++i) {
     std::error_code ignored;  // a file that cannot be removed does no harm
     std::filesystem::remove(paths[i], ignored);
+  }
+}
+
+void check_resumable(const Config& before, const Config& now) {
+  const std::map<std::string, Config> a = leaves(before), b = leaves(now);
+  std::set<std::string> keys;
+  for (const auto& item : a) keys.insert(item.first);
+  for (const auto& item : b) keys.insert(item.first);
+  for (const std::string& key : keys) {
+    const bool harmless =
+        key == "/title" || key.rfind("/paper", 0) == 0 || key.rfind("/train/checkpoint", 0) == 0 ||
+        key == "/train/keep" || key == "/train/on_nan" || key == "/train/dead_below" ||
+        key == "/train/saturated_above" || key == "/train/gradient_cosine" || key == "/blocks/order" ||
+        (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
+    const auto was = a.find(key), is = b.find(key);
+    if (harmless || (was != a.end() && is != b.end() && was->second == is->second)) continue;
+    std::string name = key.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    throw UsageError(str("resume: ", name, " was ", was != a.end() ? was->second.dump() : "absent",
+                         " and is now ", is != b.end() ? is->second.dump() : "absent",
+                         "; a resumed run keeps its recipe"));
   }
 }
 

@@ -64,6 +64,10 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
 /// The recipe a file was written with.  DataError if it holds none.
 Config checkpoint_config(const SafetensorsFile& file);
 
+/// UsageError that names the first option in which a resumed run differs in a way that would change its
+/// course.
+void check_resumable(const Config& before, const Config& now);
+
 /// "dir/0000001234.safetensors"
 std::string checkpoint_path(const std::string& dir, int64_t iteration);
 /// Checkpoints in a folder, newest first, best.safetensors excluded.

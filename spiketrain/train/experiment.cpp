@@ -12,8 +12,8 @@ void check_data(const Datasets& data) {
   ST_CHECK(data.train->size() > 0, "data: the training split is empty");
   for (const auto& other : {data.validation, data.test}) {
     if (!other) continue;
-    ST_CHECK(other->sample_shape() == data.train->sample_shape() && other->classes() == data.train->classes() &&
-                 other->steps() == data.train->steps(),
+    ST_CHECK(other->sample_shape() == data.train->sample_shape() &&
+                 other->classes() == data.train->classes() && other->steps() == data.train->steps(),
              "data: the splits differ in shape, steps or classes");
   }
 }
@@ -23,10 +23,11 @@ PassPlan make_plan(const Recipe& recipe, const Schedule& schedule, const Network
   PassPlan plan;
   plan.windows = schedule.plan(recipe.steps);
   plan.block_major = recipe.blocks.order != "time";
-  const bool silent = std::any_of(plan.windows.begin(), plan.windows.end(), [](const Window& w) { return !w.loss; });
-  ST_CHECK(!silent || network.blocks() == 1, "schedule: a loss in the last window only leaves the blocks of a ",
-           "network cut in ", network.blocks(), " blocks without a gradient in all others; use schedule.loss = ",
-           "\"every\"");
+  const bool silent =
+      std::any_of(plan.windows.begin(), plan.windows.end(), [](const Window& w) { return !w.loss; });
+  ST_CHECK(!silent || network.blocks() == 1,
+           "schedule: a loss in the last window only leaves the blocks of a ", "network cut in ",
+           network.blocks(), " blocks without a gradient in all others; use schedule.loss = ", "\"every\"");
   return plan;
 }
 
@@ -96,7 +97,8 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   experiment.network = make_network(recipe, data.train->sample_shape(), classes);
   experiment.network->to(device);
   const int64_t frames = data.train->steps();
-  ST_CHECK(frames == 0 || frames == recipe.steps, "data: ", frames, " frames a sample, but steps = ", recipe.steps);
+  ST_CHECK(frames == 0 || frames == recipe.steps, "data: ", frames,
+           " frames a sample, but steps = ", recipe.steps);
   experiment.data = std::move(data);
   experiment.rule = Registry<Rule>::get().make(recipe.rule);
   experiment.plan = make_plan(recipe, *Registry<Schedule>::get().make(recipe.schedule), *experiment.network);

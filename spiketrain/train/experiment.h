@@ -21,7 +21,7 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir);
 /// What happens in one pass over a batch, and in which order.
 struct PassPlan {
   std::vector<Window> windows;  ///< cover [0, T) in order
-  bool block_major = true;      ///< a block finishes a window, backward included, before the next block begins
+  bool block_major = true;  ///< a block finishes a window, backward included, before the next block begins
 };
 
 struct Experiment {

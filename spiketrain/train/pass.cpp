@@ -13,7 +13,8 @@ void add_scores(const Objective& objective, const Tensor& a, Tensor& scores) {
 }  // namespace
 
 Signal input_window(const Experiment& e, const PassInput& input, const Window& window) {
-  if (e.data.train && e.data.train->steps() > 0) return e.encoder->frames(input.x.slice(0, window.t0, window.t1));
+  if (e.data.train && e.data.train->steps() > 0)
+    return e.encoder->frames(input.x.slice(0, window.t0, window.t1));
   return e.encoder->encode(input.x, {window.t0, window.t1, e.recipe.steps}, input.key);
 }
 

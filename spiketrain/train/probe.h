@@ -1,5 +1,5 @@
-// Measures on the network itself, not assumed: how well the gradient of the recipe's windows and blocks agrees
-// with that of exact credit (the whole sequence, one block, the same rule).
+// Measures on the network itself, not assumed: how well the gradient of the recipe's windows and blocks
+// agrees with that of exact credit (the whole sequence, one block, the same rule).
 #pragma once
 #include <string>
 #include <vector>
@@ -14,8 +14,8 @@ struct LayerCosine {
   double cosine;  ///< NaN if one of the gradients is zero
 };
 
-/// On the first `samples` training samples, in one batch, with the present weights.  Leaves no trace: gradients
-/// are dropped and running statistics restored.  Rows in the order of the layers, heads excluded.
+/// On the first `samples` training samples, in one batch, with the present weights.  Leaves no trace:
+/// gradients are dropped and running statistics restored.  Rows in the order of the layers, heads excluded.
 std::vector<LayerCosine> gradient_cosines(const Experiment& e, int64_t samples);
 
 }  // namespace spiketrain

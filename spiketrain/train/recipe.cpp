@@ -25,10 +25,9 @@ Config section(const Config& config, const char* name, Config fallback = Config:
 }
 
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names = {"data",      "encoder", "network",  "neuron",
-                                                 "readout",   "rule",    "schedule", "blocks",
-                                                 "head",      "objective", "optimizer", "lr",
-                                                 "train",     "paper"};
+  static const std::vector<std::string> names = {"data",      "encoder",  "network", "neuron", "readout",
+                                                 "rule",      "schedule", "blocks",  "head",   "objective",
+                                                 "optimizer", "lr",       "train",   "paper"};
   return names;
 }
 

@@ -43,8 +43,8 @@ struct DataSection {
   }
 };
 
-/// How the network is cut in space.  Each block but the last has a head, section [head]; the last block's head
-/// is the output layer.
+/// How the network is cut in space.  Each block but the last has a head, section [head]; the last block's
+/// head is the output layer.
 struct BlockSection {
   int64_t size = 0;
   std::vector<int64_t> partition;
@@ -84,7 +84,8 @@ struct TrainSection {
     v(keep, "keep", "number of checkpoints kept", Range{1, 1e6});
     v(eval_batch, "eval_batch", "samples per batch in evaluation; 0: as in training", Range{0, 1e6});
     v(gradient_cosine, "gradient_cosine",
-      "after each epoch, compare the gradient of so many training samples with that of the whole sequence and "
+      "after each epoch, compare the gradient of so many training samples with that of the whole sequence "
+      "and "
       "one block, layer by layer; 0: no",
       Range{0, 1e6});
     v(on_nan, "on_nan", "a loss or gradient that is not finite: stop with exit code 4, or skip the update",

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <filesystem>
 #include <iomanip>
-#include <map>
 #include <numeric>
 #include <set>
 
@@ -58,20 +57,6 @@ LoaderOptions loader_options(const Recipe& recipe) {
   return options;
 }
 
-/// "/section/key" -> value; a list is one value.
-std::map<std::string, Config> leaves(const Config& config, const std::string& prefix = "") {
-  std::map<std::string, Config> result;
-  for (const auto& item : config.items()) {
-    const std::string key = prefix + "/" + item.key();
-    if (item.value().is_object()) {
-      result.merge(leaves(item.value(), key));
-    } else {
-      result[key] = item.value();
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 Trainer::Trainer(Experiment& experiment, TrainerOptions options)
@@ -89,9 +74,11 @@ Trainer::Trainer(Experiment& experiment, TrainerOptions options)
 /// What a user should know before comparing this run with another.
 void Trainer::caution() {
   const auto& windows = e_.plan.windows;
-  const auto updates = std::count_if(windows.begin(), windows.end(), [](const Window& w) { return w.update; });
+  const auto updates =
+      std::count_if(windows.begin(), windows.end(), [](const Window& w) { return w.update; });
   if (updates > 1) {
-    say(str("the optimiser steps ", updates, " times per batch; compare with other windows at equal numbers of ",
+    say(str("the optimiser steps ", updates,
+            " times per batch; compare with other windows at equal numbers of ",
             "steps, see optimizer_steps in metrics.jsonl"));
   }
   const auto modules = e_.network->modules();
@@ -144,14 +131,15 @@ void Trainer::train_batch(const Batch& batch) {
   Pass pass = e_.network->start(e_.rule, /*train=*/true, seed, static_cast<uint64_t>(progress_.iteration));
   batch_loss_ = 0;
   losses_.clear();
-  const Tensor scores = run_pass(e_, e_.plan, input, pass, [&](const Window& window, const BlockLosses& losses) {
-    if (losses_.empty()) {
-      losses_ = losses;
-    } else {
-      for (size_t b = 0; b < losses.size(); ++b) losses_[b] = losses_[b] + losses[b];
-    }
-    if (window.update) update(batch, window);
-  });
+  const Tensor scores =
+      run_pass(e_, e_.plan, input, pass, [&](const Window& window, const BlockLosses& losses) {
+        if (losses_.empty()) {
+          losses_ = losses;
+        } else {
+          for (size_t b = 0; b < losses.size(); ++b) losses_[b] = losses_[b] + losses[b];
+        }
+        if (window.update) update(batch, window);
+      });
 
   torch::NoGradGuard no_grad;
   const Tensor correct = (scores.argmax(1) == input.y).sum();
@@ -241,7 +229,8 @@ void Trainer::finish_epoch() {
   report.test_loss = test.loss;
   report.test_accuracy = test.accuracy;
   report.evaluation_seconds += test.seconds;
-  if (e_.recipe.train.gradient_cosine > 0) report.cosines = gradient_cosines(e_, e_.recipe.train.gradient_cosine);
+  if (e_.recipe.train.gradient_cosine > 0)
+    report.cosines = gradient_cosines(e_, e_.recipe.train.gradient_cosine);
   report.peak_memory_mib = peak_memory_mib();
 
   progress_.seconds += report.seconds + report.evaluation_seconds;
@@ -374,28 +363,6 @@ void Trainer::fail_numerically(const Batch& batch, double loss, double norm) {
 
 void Trainer::say(const std::string& text, bool warning) {
   if (options_.observer) options_.observer->on_message(text, warning);
-}
-
-void check_resumable(const Config& before, const Config& now) {
-  const std::map<std::string, Config> a = leaves(before), b = leaves(now);
-  std::set<std::string> keys;
-  for (const auto& item : a) keys.insert(item.first);
-  for (const auto& item : b) keys.insert(item.first);
-  for (const std::string& key : keys) {
-    const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 ||
-                          key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" ||
-                          key == "/train/on_nan" || key == "/train/dead_below" ||
-                          key == "/train/saturated_above" || key == "/train/gradient_cosine" ||
-                          key == "/blocks/order" ||
-                          (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
-    const auto was = a.find(key), is = b.find(key);
-    if (harmless || (was != a.end() && is != b.end() && was->second == is->second)) continue;
-    std::string name = key.substr(1);
-    std::replace(name.begin(), name.end(), '/', '.');
-    throw UsageError(str("resume: ", name, " was ", was != a.end() ? was->second.dump() : "absent",
-                         " and is now ", is != b.end() ? is->second.dump() : "absent",
-                         "; a resumed run keeps its recipe"));
-  }
 }
 
 }  // namespace spiketrain

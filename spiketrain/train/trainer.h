@@ -63,15 +63,11 @@ class Trainer {
   std::vector<NamedTensors> blocks_;  ///< parameters of each block: clipped together
   Loader loader_;
   Progress progress_;
-  Tensor correct_;  ///< right answers not yet in progress_.sums: reading them would wait for the device
-  BlockLosses losses_;        ///< since the last update
+  Tensor correct_;      ///< right answers not yet in progress_.sums: reading them would wait for the device
+  BlockLosses losses_;  ///< since the last update
   double batch_loss_ = 0;     ///< of the output layer and the last batch, summed over its windows
   std::set<int64_t> warned_;  ///< slots
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
 };
-
-/// UsageError that names the first option in which a resumed run differs in a way that would change its
-/// course.
-void check_resumable(const Config& before, const Config& now);
 
 }  // namespace spiketrain
