@@ -1,0 +1,205 @@
+// Texture and path of the moving patterns; see motion_events.h.
+#include "spiketrain/data/events/motion_events.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace spiketrain {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+/// Mean square distance from the center of a square of side 1 is 1 / 6: a turn of speed / (kTurn * side)
+/// radians per second moves the pixels as fast, in the mean square, as a shift of `speed`.
+constexpr double kTurn = 0.408248290463863;
+/// Largest distance any pixel may move between two rendered frames, in pixels; most move a third of it.
+constexpr double kMaxShift = 0.6;
+/// The camera watches so long, relative to the recording, before it starts: no pixel has a special reference.
+constexpr double kWarmUp = 0.2;
+
+/// Smooth random log intensity on a torus of size() x size() pixels: white noise, blurred by a Gaussian.
+/// Symmetric under mirroring, turning and inversion of the contrast.
+class Texture {
+ public:
+  Texture(Rng& rng, int64_t view_side, double grain, double contrast) {
+    while (2 * size_ < 3 * view_side) size_ *= 2;  // no pattern is seen twice at a time
+    values_.resize(static_cast<size_t>(size_ * size_));
+    // White noise of variance 1 has, after the blur, the standard deviation 1 / (2 sqrt(pi) grain).
+    const double gain = contrast * 2 * std::sqrt(kPi) * grain;
+    for (float& value : values_) value = static_cast<float>(gain * rng.normal());
+    const std::vector<float> weights = gaussian(grain);
+    blur(weights, 1, size_);
+    blur(weights, size_, 1);
+  }
+  int64_t size() const { return size_; }
+
+  /// The texture seen by a row of pixels: at[i] = texture(x + i * dx, y + i * dy); x, y and their range along
+  /// the row must be positive.
+  void row(float x, float y, float dx, float dy, int64_t count, float* at) const {
+    const auto mask = static_cast<int32_t>(size_ - 1);
+    for (int64_t i = 0; i < count; ++i) {
+      const float u = x + static_cast<float>(i) * dx, v = y + static_cast<float>(i) * dy;
+      const auto left = static_cast<int32_t>(u), top = static_cast<int32_t>(v);
+      const float right_part = u - static_cast<float>(left), bottom_part = v - static_cast<float>(top);
+      const float* upper = values_.data() + (top & mask) * size_;
+      const float* lower = values_.data() + ((top + 1) & mask) * size_;
+      const int32_t a = left & mask, b = (left + 1) & mask;
+      const float high = upper[a] + right_part * (upper[b] - upper[a]);
+      const float low = lower[a] + right_part * (lower[b] - lower[a]);
+      at[i] = high + bottom_part * (low - high);
+    }
+  }
+
+ private:
+  static std::vector<float> gaussian(double sigma) {
+    const int radius = static_cast<int>(std::ceil(3 * sigma));
+    std::vector<float> weights;
+    double sum = 0;
+    for (int i = -radius; i <= radius; ++i) sum += std::exp(-i * i / (2 * sigma * sigma));
+    for (int i = -radius; i <= radius; ++i) {
+      weights.push_back(static_cast<float>(std::exp(-i * i / (2 * sigma * sigma)) / sum));
+    }
+    return weights;
+  }
+
+  /// Blurs along one axis: `along` is the distance in memory of neighbours on it, `across` on the other.
+  void blur(const std::vector<float>& weights, int64_t along, int64_t across) {
+    const auto radius = static_cast<int64_t>(weights.size() / 2);
+    std::vector<float> line(static_cast<size_t>(size_ + 2 * radius));
+    for (int64_t j = 0; j < size_; ++j) {
+      float* start = values_.data() + j * across;
+      for (int64_t i = -radius; i < size_ + radius; ++i) {
+        line[static_cast<size_t>(i + radius)] = start[(i & (size_ - 1)) * along];
+      }
+      for (int64_t i = 0; i < size_; ++i) {
+        float sum = 0;
+        for (size_t k = 0; k < weights.size(); ++k) sum += weights[k] * line[static_cast<size_t>(i) + k];
+        start[i * along] = sum;
+      }
+    }
+  }
+
+  int64_t size_ = 16;
+  std::vector<float> values_;
+};
+
+/// One component of the motion: constant speed, reversed once.
+struct Component {
+  double speed;  ///< per microsecond, signed, before the reversal
+  double reversal_us = std::numeric_limits<double>::infinity();
+  double at(double t_us) const { return speed * (t_us < reversal_us ? t_us : 2 * reversal_us - t_us); }
+};
+
+/// 0.7 to 1.4, log-uniform.
+double spread(Rng& rng) { return std::exp2(rng.uniform(-0.5, 0.5)); }
+
+class MotionEvents final : public EventSource {
+ public:
+  MotionEvents(const MotionEventsOptions& options, bool train)
+      : options_(options), train_(train), sensor_(options, options.seed) {
+    check_options(options, "motion-events");
+  }
+  int64_t size() const override { return train_ ? options_.train_size : options_.test_size; }
+  int64_t width() const override { return options_.width; }
+  int64_t height() const override { return options_.height; }
+  int64_t classes() const override { return static_cast<int64_t>(kMotionNames.size()); }
+  int64_t label(int64_t index) const override {
+    ST_CHECK(index >= 0 && index < size(), "motion-events: expected a sample from 0 to ", size() - 1,
+             ", got ", index);
+    return index % classes();
+  }
+  std::string describe() const override {
+    return str("motion-events ", train_ ? "train" : "test", ": ", size(), " recordings of ", width(), " x ",
+               height(), " pixels, ", options_.duration_us, " us, 6 classes");
+  }
+  EventStream events(int64_t index) const override;
+
+ private:
+  using Motion = std::array<Component, 3>;  // along x, along y (pixels), clockwise (radians)
+  double side() const { return static_cast<double>(std::max(width(), height())); }
+  Motion draw_motion(Rng& rng, int64_t label) const;
+  int frames_per_recording() const;
+  void look(const Texture& texture, double angle, double x, double y, float* image) const;
+
+  MotionEventsOptions options_;
+  bool train_;
+  EventSensor sensor_;
+};
+
+MotionEvents::Motion MotionEvents::draw_motion(Rng& rng, int64_t label) const {
+  Motion motion;
+  for (int64_t c = 0; c < 3; ++c) {
+    Component& component = motion[static_cast<size_t>(c)];
+    component.speed = options_.speed * spread(rng) * 1e-6;
+    // Drawn for every component, so that the class changes nothing else in the sample.
+    const double reversal_us = rng.uniform(0.4, 0.6) * static_cast<double>(options_.duration_us);
+    const bool backwards = rng.below(2) == 1;
+    if (c == label / 2) {
+      // left = -x, right = +x, up = -y, down = +y; y points down, so a positive angle is clockwise.
+      if ((label % 2 == 0) != (c == 2)) component.speed = -component.speed;
+    } else {
+      component.speed *= backwards ? -options_.sway : options_.sway;
+      component.reversal_us = reversal_us;
+    }
+  }
+  motion[2].speed /= kTurn * side();
+  return motion;
+}
+
+int MotionEvents::frames_per_recording() const {
+  // Both shifts and the turn at their fastest, in the corner of the view.
+  const double fastest = options_.speed * std::sqrt(2.0) * (std::sqrt(2.0) + std::sqrt(0.5) / kTurn);
+  const double way = fastest * static_cast<double>(options_.duration_us) * 1e-6;
+  return std::max(10, static_cast<int>(std::ceil(way / kMaxShift)));
+}
+
+void MotionEvents::look(const Texture& texture, double angle, double x, double y, float* image) const {
+  // A pixel at p from the center sees the texture at (x, y) + R(-angle) p.
+  const double c = std::cos(angle), s = std::sin(angle), period = static_cast<double>(texture.size());
+  const double left = -static_cast<double>(width() - 1) / 2, top = -static_cast<double>(height() - 1) / 2;
+  const double far = std::ceil(std::hypot(left, top) / period) * period;  // keeps coordinates positive
+  const double x0 = x - std::floor(x / period) * period + far;
+  const double y0 = y - std::floor(y / period) * period + far;
+  for (int64_t row = 0; row < height(); ++row) {
+    const double down = top + static_cast<double>(row);
+    texture.row(static_cast<float>(x0 + c * left + s * down), static_cast<float>(y0 - s * left + c * down),
+                static_cast<float>(c), static_cast<float>(-s), width(), image + row * width());
+  }
+}
+
+EventStream MotionEvents::events(int64_t index) const {
+  const int64_t kind = label(index);
+  const auto split = static_cast<uint64_t>(train_ ? 0 : 1);
+  Rng rng(options_.seed, Purpose::event_motion, split, static_cast<uint64_t>(index));
+  const Motion motion = draw_motion(rng, kind);
+  const double start_angle = rng.uniform(0, 2 * kPi), grain = rng.uniform(1.2, 2.2);
+  const double contrast = options_.contrast * spread(rng);
+  const Texture texture(rng, std::max(width(), height()), grain, contrast);
+  EventCamera camera(sensor_, Rng(options_.seed, Purpose::event_camera, split, static_cast<uint64_t>(index)));
+  std::vector<float> image(sensor_.pixels());
+  const int steps = frames_per_recording(), warm_up = static_cast<int>(std::ceil(kWarmUp * steps));
+  double x = 0, y = 0, before_us = 0;
+  for (int step = -warm_up; step <= steps; ++step) {
+    const double t_us = static_cast<double>(options_.duration_us) * step / steps;
+    if (step > -warm_up) {
+      // What a shift of the scene does to the point of the texture under the center of the view.
+      const double middle = start_angle + (motion[2].at(t_us) + motion[2].at(before_us)) / 2;
+      const double dx = motion[0].at(t_us) - motion[0].at(before_us);
+      const double dy = motion[1].at(t_us) - motion[1].at(before_us);
+      x -= std::cos(middle) * dx + std::sin(middle) * dy;
+      y -= -std::sin(middle) * dx + std::cos(middle) * dy;
+    }
+    look(texture, start_angle + motion[2].at(t_us), x, y, image.data());
+    camera.frame(t_us, image.data());
+    before_us = t_us;
+  }
+  return camera.finish();
+}
+
+}  // namespace
+
+std::unique_ptr<EventSource> make_motion_events(const MotionEventsOptions& options, bool train) {
+  return std::make_unique<MotionEvents>(options, train);
+}
+
+}  // namespace spiketrain
