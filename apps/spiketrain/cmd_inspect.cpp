@@ -4,6 +4,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/safetensors.h"
+#include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/train/experiment.h"
 
 namespace spiketrain::cli {
@@ -57,7 +58,8 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   ST_CHECK(input.empty() == (classes == 0), "inspect: --input and --classes go together");
   if (input.empty()) {
     const DatasetInfo& data = dataset_info(recipe.data.name);
-    input = data.shape;
+    ST_CHECK(data.classes > 0, "inspect: the files of ", data.name, " decide; give --input and --classes");
+    input = data.events ? event_frame_shape(data, recipe.events) : data.shape;
     classes = data.classes;
   }
   const auto network = make_network(recipe, input, classes);

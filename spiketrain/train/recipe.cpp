@@ -25,9 +25,9 @@ Config section(const Config& config, const char* name, Config fallback = Config:
 }
 
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names = {"data",      "encoder", "network",  "neuron",
-                                                 "readout",   "rule",    "schedule", "objective",
-                                                 "optimizer", "lr",      "train",    "paper"};
+  static const std::vector<std::string> names = {"data",    "events", "encoder",  "network",   "neuron",
+                                                 "readout", "rule",   "schedule", "objective", "optimizer",
+                                                 "lr",      "train",  "paper"};
   return names;
 }
 
@@ -55,6 +55,8 @@ Recipe make_recipe(const Config& config) {
   read_options(recipe.data, section(config, "data"), "data");
   ST_CHECK(recipe.data.mean.size() <= 1 && recipe.data.std.size() <= 1,
            "data.mean, data.std: expected [] or one value");
+  read_options(recipe.events, section(config, "events"), "events");
+  refuse_name(section(config, "events"), "events");
   recipe.encoder = part<Encoder>(config, "encoder", "direct");
   recipe.network = part<NetworkBuilder>(config, "network");
   recipe.neuron = part<Neuron>(config, "neuron");
@@ -105,6 +107,7 @@ Config resolve(const Recipe& recipe) {
   Recipe copy = recipe;  // visit() is not const
   Config config = write_options(copy);
   config["data"] = write_options(copy.data);
+  config["events"] = write_options(copy.events);
   config["encoder"] = recipe.encoder;
   config["network"] = recipe.network;
   config["neuron"] = recipe.neuron;
@@ -122,6 +125,7 @@ Config resolve(const Recipe& recipe) {
 std::vector<std::pair<std::string, std::vector<OptionDoc>>> recipe_options() {
   return {{"", list_options<Recipe>()},
           {"data", list_options<DataSection>()},
+          {"events", list_options<EventOptions>()},
           {"optimizer", list_options<OptimizerOptions>()},
           {"lr", list_options<LrOptions>()},
           {"train", list_options<TrainSection>()}};
