@@ -292,6 +292,18 @@ TEST(MotionEvents, OptionsAreChecked) {
   EXPECT_THROW(make_motion_events(options, true), UsageError);
 }
 
+TEST(MotionEvents, SegmentsJoinForEveryLength) {
+  for (int64_t duration : {1000, 100000, 300001, 999999}) {
+    for (double speed : {0.0, 7.0, 40.0, 333.0}) {
+      MotionEventsOptions options;
+      options.width = options.height = 8;
+      options.duration_us = duration;
+      options.speed = speed;
+      EXPECT_NO_THROW(make_motion_events(options, true)->events(0)) << duration << " us, " << speed;
+    }
+  }
+}
+
 TEST(MotionEvents, WithoutMotionOnlyNoiseIsLeft) {
   MotionEventsOptions options;
   options.speed = 0;

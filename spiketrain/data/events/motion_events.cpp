@@ -193,7 +193,8 @@ void MotionEvents::show(const Texture& texture, const Motion& motion, double ang
     y -= (std::cos(middle) * motion.y - std::sin(middle) * motion.x) * step_us;
     angle += motion.turn * step_us;
     look(texture, angle, x, y, image.data());
-    camera.frame(segment * length_us + step * step_us, image.data());
+    // Ends exactly where the next segment begins.
+    camera.frame((segment + static_cast<double>(step) / steps) * length_us, image.data());
   }
 }
 
