@@ -51,6 +51,19 @@ void EventCamera::frame(double t_us, const float* log_intensity) {
   t_us_ = t_us;
 }
 
+void EventCamera::cut(double t_us, const float* log_intensity) {
+  ST_CHECK(last_.empty() || t_us >= t_us_, "event camera: expected a cut at or after ", t_us_,
+           " us, got one at ", t_us, " us");
+  last_.assign(log_intensity, log_intensity + sensor_.pixels());
+  reference_ = last_;
+  const std::vector<float>&on = sensor_.on(), &off = sensor_.off();
+  for (size_t p = 0; p < reference_.size(); ++p) {
+    const float u = static_cast<float>(rng_.next() >> 8) * 0x1.0p-24f;
+    reference_[p] += u * (on[p] + off[p]) - on[p];
+  }
+  t_us_ = t_us;
+}
+
 void EventCamera::cross(size_t pixel, double t_us, float now) {
   ST_CHECK(std::isfinite(now), "event camera: expected a finite log intensity, got ", now);
   float& reference = reference_[pixel];

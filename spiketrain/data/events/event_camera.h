@@ -59,9 +59,12 @@ class EventCamera {
   EventCamera(const EventSensor& sensor, Rng rng) : sensor_(sensor), rng_(rng) {}
 
   /// The scene at time t_us: natural logarithm of the intensity, [height * width] row-major.  The first
-  /// frame sets L_ref.  Frames before time 0 move L_ref but are not recorded.  UsageError: times that do not
-  /// increase, a change that is not finite.
+  /// frame sets L_ref.  UsageError: times that do not increase, a change that is not finite.
   void frame(double t_us, const float* log_intensity);
+
+  /// Another scene from t_us on, without an event: L_ref becomes uniform between L - C_on and L + C_off, as
+  /// if the camera had been watching that scene for long.  t_us may be the time of the last frame.
+  void cut(double t_us, const float* log_intensity);
 
   /// The events from 0 (included) to the last frame (excluded), sorted by time, then row, column, polarity.
   EventStream finish();

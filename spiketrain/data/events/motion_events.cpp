@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace spiketrain {
 namespace {
@@ -14,8 +13,7 @@ constexpr double kPi = 3.14159265358979323846;
 constexpr double kTurn = 0.408248290463863;
 /// Largest distance any pixel may move between two rendered frames, in pixels; most move a third of it.
 constexpr double kMaxShift = 0.6;
-/// The camera watches so long, relative to the recording, before it starts: no pixel has a special reference.
-constexpr double kWarmUp = 0.2;
+constexpr int kSegments = 4;
 
 /// Smooth random log intensity on a torus of size() x size() pixels: white noise, blurred by a Gaussian.
 /// Symmetric under mirroring, turning and inversion of the contrast.
@@ -25,8 +23,14 @@ class Texture {
     while (2 * size_ < 3 * view_side) size_ *= 2;  // no pattern is seen twice at a time
     values_.resize(static_cast<size_t>(size_ * size_));
     // White noise of variance 1 has, after the blur, the standard deviation 1 / (2 sqrt(pi) grain).
-    const double gain = contrast * 2 * std::sqrt(kPi) * grain;
-    for (float& value : values_) value = static_cast<float>(gain * rng.normal());
+    // The sum of four random bytes is cheap, symmetric and close enough to normal before a blur.
+    constexpr double kByteStd = 147.8;
+    const auto gain = static_cast<float>(contrast * 2 * std::sqrt(kPi) * grain / kByteStd);
+    for (float& value : values_) {
+      const uint32_t word = rng.next();
+      const uint32_t sum = (word & 255) + (word >> 8 & 255) + (word >> 16 & 255) + (word >> 24);
+      value = gain * (static_cast<float>(sum) - 510);
+    }
     const std::vector<float> weights = gaussian(grain);
     blur(weights, 1, size_);
     blur(weights, size_, 1);
@@ -83,11 +87,9 @@ class Texture {
   std::vector<float> values_;
 };
 
-/// One component of the motion: constant speed, reversed once.
-struct Component {
-  double speed;  ///< per microsecond, signed, before the reversal
-  double reversal_us = std::numeric_limits<double>::infinity();
-  double at(double t_us) const { return speed * (t_us < reversal_us ? t_us : 2 * reversal_us - t_us); }
+/// Velocities in one segment, per microsecond: pixels along x and y, radians clockwise (y points down).
+struct Motion {
+  double x, y, turn;
 };
 
 /// 0.7 to 1.4, log-uniform.
@@ -115,10 +117,11 @@ class MotionEvents final : public EventSource {
   EventStream events(int64_t index) const override;
 
  private:
-  using Motion = std::array<Component, 3>;  // along x, along y (pixels), clockwise (radians)
-  double side() const { return static_cast<double>(std::max(width(), height())); }
-  Motion draw_motion(Rng& rng, int64_t label) const;
-  int frames_per_recording() const;
+  int64_t side() const { return std::max(width(), height()); }
+  std::array<Motion, kSegments> draw_motions(Rng& rng, int64_t label) const;
+  int frames_per_segment() const;
+  void show(const Texture& texture, const Motion& motion, double angle, int segment,
+            EventCamera& camera) const;
   void look(const Texture& texture, double angle, double x, double y, float* image) const;
 
   MotionEventsOptions options_;
@@ -126,31 +129,38 @@ class MotionEvents final : public EventSource {
   EventSensor sensor_;
 };
 
-MotionEvents::Motion MotionEvents::draw_motion(Rng& rng, int64_t label) const {
-  Motion motion;
-  for (int64_t c = 0; c < 3; ++c) {
-    Component& component = motion[static_cast<size_t>(c)];
-    component.speed = options_.speed * spread(rng) * 1e-6;
-    // Drawn for every component, so that the class changes nothing else in the sample.
-    const double reversal_us = rng.uniform(0.4, 0.6) * static_cast<double>(options_.duration_us);
-    const bool backwards = rng.below(2) == 1;
-    if (c == label / 2) {
-      // left = -x, right = +x, up = -y, down = +y; y points down, so a positive angle is clockwise.
-      if ((label % 2 == 0) != (c == 2)) component.speed = -component.speed;
-    } else {
-      component.speed *= backwards ? -options_.sway : options_.sway;
-      component.reversal_us = reversal_us;
+std::array<Motion, kSegments> MotionEvents::draw_motions(Rng& rng, int64_t label) const {
+  // Senses in the segments: the class's, and two different balanced patterns for the others.
+  constexpr std::array<std::array<int, kSegments>, 3> kSenses = {
+      {{1, 1, 1, 1}, {1, 1, -1, -1}, {1, -1, 1, -1}}};
+  const std::vector<int64_t> order = permutation(kSegments, Rng(rng.next64(), Purpose::event_motion));
+  const int64_t own = label / 2;
+  // left = -x, right = +x, up = -y, down = +y, clockwise = +, counterclockwise = -
+  const bool positive = own == 2 ? label % 2 == 0 : label % 2 == 1;
+  double velocity[3][kSegments];
+  for (int64_t way = 0; way < 3; ++way) {
+    const double speed = options_.speed * spread(rng) * 1e-6;
+    const bool backwards =
+        rng.below(2) == 1;  // drawn for the class's own as well: nothing else depends on it
+    const double first =
+        way == own ? (positive ? speed : -speed) : options_.sway * (backwards ? -speed : speed);
+    const auto& senses = kSenses[static_cast<size_t>((way - own + 3) % 3)];
+    for (size_t s = 0; s < kSegments; ++s) {
+      velocity[way][s] = first * senses[static_cast<size_t>(order[s])];
     }
   }
-  motion[2].speed /= kTurn * side();
-  return motion;
+  std::array<Motion, kSegments> motions;
+  for (size_t s = 0; s < kSegments; ++s) {
+    motions[s] = {velocity[0][s], velocity[1][s], velocity[2][s] / (kTurn * static_cast<double>(side()))};
+  }
+  return motions;
 }
 
-int MotionEvents::frames_per_recording() const {
+int MotionEvents::frames_per_segment() const {
   // Both shifts and the turn at their fastest, in the corner of the view.
   const double fastest = options_.speed * std::sqrt(2.0) * (std::sqrt(2.0) + std::sqrt(0.5) / kTurn);
-  const double way = fastest * static_cast<double>(options_.duration_us) * 1e-6;
-  return std::max(10, static_cast<int>(std::ceil(way / kMaxShift)));
+  const double way = fastest * static_cast<double>(options_.duration_us) * 1e-6 / kSegments;
+  return std::max(4, static_cast<int>(std::ceil(way / kMaxShift)));
 }
 
 void MotionEvents::look(const Texture& texture, double angle, double x, double y, float* image) const {
@@ -167,31 +177,38 @@ void MotionEvents::look(const Texture& texture, double angle, double x, double y
   }
 }
 
+void MotionEvents::show(const Texture& texture, const Motion& motion, double angle, int segment,
+                        EventCamera& camera) const {
+  std::vector<float> image(sensor_.pixels());
+  const int steps = frames_per_segment();
+  const double length_us = static_cast<double>(options_.duration_us) / kSegments;
+  const double step_us = length_us / steps;
+  double x = 0, y = 0;
+  look(texture, angle, x, y, image.data());
+  camera.cut(segment * length_us, image.data());
+  for (int step = 1; step <= steps; ++step) {
+    // What a shift of the scene does to the point of the texture under the center of the view.
+    const double middle = angle + motion.turn * step_us / 2;
+    x -= (std::cos(middle) * motion.x + std::sin(middle) * motion.y) * step_us;
+    y -= (std::cos(middle) * motion.y - std::sin(middle) * motion.x) * step_us;
+    angle += motion.turn * step_us;
+    look(texture, angle, x, y, image.data());
+    // Ends exactly where the next segment begins.
+    camera.frame((segment + static_cast<double>(step) / steps) * length_us, image.data());
+  }
+}
+
 EventStream MotionEvents::events(int64_t index) const {
   const int64_t kind = label(index);
   const auto split = static_cast<uint64_t>(train_ ? 0 : 1);
   Rng rng(options_.seed, Purpose::event_motion, split, static_cast<uint64_t>(index));
-  const Motion motion = draw_motion(rng, kind);
-  const double start_angle = rng.uniform(0, 2 * kPi), grain = rng.uniform(1.2, 2.2);
-  const double contrast = options_.contrast * spread(rng);
-  const Texture texture(rng, std::max(width(), height()), grain, contrast);
+  const std::array<Motion, kSegments> motions = draw_motions(rng, kind);
+  const double grain = rng.uniform(1.2, 2.2), contrast = options_.contrast * spread(rng);
   EventCamera camera(sensor_, Rng(options_.seed, Purpose::event_camera, split, static_cast<uint64_t>(index)));
-  std::vector<float> image(sensor_.pixels());
-  const int steps = frames_per_recording(), warm_up = static_cast<int>(std::ceil(kWarmUp * steps));
-  double x = 0, y = 0, before_us = 0;
-  for (int step = -warm_up; step <= steps; ++step) {
-    const double t_us = static_cast<double>(options_.duration_us) * step / steps;
-    if (step > -warm_up) {
-      // What a shift of the scene does to the point of the texture under the center of the view.
-      const double middle = start_angle + (motion[2].at(t_us) + motion[2].at(before_us)) / 2;
-      const double dx = motion[0].at(t_us) - motion[0].at(before_us);
-      const double dy = motion[1].at(t_us) - motion[1].at(before_us);
-      x -= std::cos(middle) * dx + std::sin(middle) * dy;
-      y -= -std::sin(middle) * dx + std::cos(middle) * dy;
-    }
-    look(texture, start_angle + motion[2].at(t_us), x, y, image.data());
-    camera.frame(t_us, image.data());
-    before_us = t_us;
+  for (int segment = 0; segment < kSegments; ++segment) {
+    const double angle = rng.uniform(0, 2 * kPi);
+    const Texture texture(rng, side(), grain, contrast);
+    show(texture, motions[static_cast<size_t>(segment)], angle, segment, camera);
   }
   return camera.finish();
 }
