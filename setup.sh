@@ -9,6 +9,7 @@ packages=(
   libtorch-dev libopenblas0-openmp                                  # LibTorch 1.13, with a fast BLAS
   libhwy-dev                                                        # SIMD
   zlib1g-dev libcurl4-openssl-dev libssl-dev                        # .gz, downloads, checksums
+  liblz4-dev libzstd-dev libflatbuffers-dev libhdf5-dev             # event files
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev                        # tests and benchmarks
   python3                                                           # tools/

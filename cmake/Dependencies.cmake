@@ -26,3 +26,10 @@ separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")  # the C++ ABI
 target_compile_options(st_torch INTERFACE ${torch_flags})
 target_link_libraries(st_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
 target_include_directories(st_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+# Event files: packets of AEDAT 4 (LZ4, zstd; FlatBuffers is headers only here) and SHD (HDF5).  Only the files that
+# include HDF5's headers get their folder, so that all others keep their compiler line.
+find_package(PkgConfig REQUIRED)
+foreach(library liblz4 libzstd flatbuffers hdf5)
+  pkg_check_modules(${library} REQUIRED ${library})
+endforeach()
+set(st_event_libraries ${liblz4_LINK_LIBRARIES} ${libzstd_LINK_LIBRARIES} ${hdf5_LINK_LIBRARIES})

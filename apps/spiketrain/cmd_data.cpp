@@ -8,6 +8,7 @@
 #include "spiketrain/core/registry.h"
 #include "spiketrain/data/catalogue.h"
 #include "spiketrain/data/dataset.h"
+#include "spiketrain/data/manual_catalogue.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -35,7 +36,8 @@ bool report(const std::vector<FileStatus>& files) {
 void list_sets() {
   std::vector<std::vector<std::string>> rows;
   for (const DatasetInfo& info : dataset_infos()) {
-    std::string size = "built in";
+    std::string size = info.files ? "own files" : "built in";
+    if (find_manual_entry(info.name)) size = "by hand";
     for (const CatalogueEntry& entry : catalogue()) {
       if (entry.name != info.name) continue;
       uint64_t bytes = 0;
@@ -65,9 +67,18 @@ int run_data(DataCommand command) {
     ST_CHECK(command.action == "check",
              "data fetch: expected the names of data sets; see `spiketrain data list`");
     for (const CatalogueEntry& entry : catalogue()) command.names.push_back(entry.name);
+    for (const ManualEntry& entry : manual_catalogue()) command.names.push_back(entry.name);
   }
   bool good = true;
   for (const std::string& name : command.names) {
+    const ManualEntry* manual = find_manual_entry(name);
+    if (manual && command.action == "check") {
+      std::cout << name << '\n';
+      const bool complete = report(data_check(*manual, command.dir));
+      if (!complete) std::cout << "  " << how_to_get(*manual) << '\n';
+      good = complete && good;
+      continue;
+    }
     const CatalogueEntry& entry = catalogue_entry(name);
     std::cout << name << '\n';
     if (command.action == "check") {

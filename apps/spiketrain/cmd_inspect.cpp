@@ -1,9 +1,15 @@
-// spiketrain inspect: the tensors of a safetensors file, or the network of a recipe or run, layer by layer.
+// spiketrain inspect: the tensors of a safetensors file, the network of a recipe or run, layer by layer, or
+// what an event file holds.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/safetensors.h"
+#include "spiketrain/data/events/event_file.h"
+#include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/train/experiment.h"
 
 namespace spiketrain::cli {
@@ -57,7 +63,8 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   ST_CHECK(input.empty() == (classes == 0), "inspect: --input and --classes go together");
   if (input.empty()) {
     const DatasetInfo& data = dataset_info(recipe.data.name);
-    input = data.shape;
+    ST_CHECK(data.classes > 0, "inspect: the files of ", data.name, " decide; give --input and --classes");
+    input = data.events ? event_frame_shape(data, recipe.events) : data.shape;
     classes = data.classes;
   }
   const auto network = make_network(recipe, input, classes);
@@ -81,21 +88,48 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
             << recipe.data.batch << '\n';
 }
 
+void inspect_events(const std::string& path) {
+  const std::string format = detect_event_format(path);
+  const EventStream stream = read_events(path, format);
+  const auto count = static_cast<int64_t>(stream.events.size());
+  int64_t on = 0, first = INT64_MAX, last = INT64_MIN;
+  for (const Event& event : stream.events) {
+    on += event.polarity;
+    first = std::min(first, event.t_us);
+    last = std::max(last, event.t_us);
+  }
+  std::cout << "format: " << format << "\nsensor: ";
+  if (stream.width > 0) {
+    std::cout << stream.width << " x " << stream.height << '\n';
+  } else {
+    std::cout << "the file does not say\n";
+  }
+  std::cout << "events: " << thousands(count) << '\n';
+  if (count == 0) return;
+  const double seconds = (static_cast<double>(last) - static_cast<double>(first)) * 1e-6;
+  std::cout << "duration: " << number(seconds, 6)
+            << " s\nON: " << percent(static_cast<double>(on) / static_cast<double>(count)) << '\n';
+  if (seconds > 0)
+    std::cout << "rate: " << thousands(std::llround(static_cast<double>(count) / seconds)) << " events/s\n";
+}
+
 void run_inspect(const InspectCommand& command) {
   const std::filesystem::path path = command.what;
   if (std::filesystem::is_directory(path)) return inspect_network(command, (path / "config.toml").string());
   if (path.extension() == ".toml") return inspect_network(command, command.what);
   if (path.extension() == ".safetensors") return inspect_tensors(command.what);
-  throw UsageError(
-      str("inspect ", command.what, ": expected a .safetensors file, a .toml recipe or a run directory"));
+  if (has_event_extension(command.what)) return inspect_events(command.what);
+  throw UsageError(str("inspect ", command.what,
+                       ": expected a .safetensors file, a .toml recipe, an event file or a run directory"));
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<InspectCommand>();
-  CLI::App* sub = app.add_subcommand("inspect", "show a file's tensors or a network's layers");
-  sub->add_option("what", command->what, "FILE.safetensors, RECIPE.toml or a run directory")->required();
+  CLI::App* sub = app.add_subcommand("inspect", "show a file's tensors or events or a network's layers");
+  sub->add_option("what", command->what, "FILE.safetensors, RECIPE.toml, an event file or a run directory")
+      ->required();
   sub->add_option("--set", command->sets, "override a recipe option, as in train")->allow_extra_args(false);
   sub->add_option("--input", command->input,
                   "shape of a sample, e.g. 3,32,32, instead of that of the recipe's data set")

@@ -37,9 +37,10 @@ void list_data() {
     rows.push_back({info.name, info.files ? "files" : "built in", info.doc});
   }
   print_table(rows);
-  std::cout << "[data]\n";
   for (const auto& [section, options] : recipe_options()) {
-    if (section == "data") print_options(options);
+    if (section != "data" && section != "events") continue;
+    std::cout << "[" << section << "]\n";
+    print_options(options);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/sha256.h"
+#include "spiketrain/data/manual_catalogue.h"
 
 namespace spiketrain {
 namespace {
@@ -75,6 +76,7 @@ const std::vector<CatalogueEntry>& catalogue() {
 
 const CatalogueEntry& catalogue_entry(const std::string& name) {
   std::string known;
+  if (const ManualEntry* manual = find_manual_entry(name)) throw UsageError(how_to_get(*manual));
   for (const CatalogueEntry& entry : catalogue()) {
     if (entry.name == name) return entry;
     known += (known.empty() ? "" : ", ") + entry.name;
@@ -91,7 +93,7 @@ FileStatus check_file(const CatalogueFile& file, const std::string& path) {
   }
   try {
     const uint64_t bytes = file_size(path);
-    if (bytes != file.bytes)
+    if (file.bytes != 0 && bytes != file.bytes)
       return {path, FileState::wrong, str("expected ", file.bytes, " bytes, found ", bytes)};
     const FileDigest digest = digest_file(path);
     const bool sha = !file.sha256.empty();

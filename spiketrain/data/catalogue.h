@@ -10,8 +10,8 @@ namespace spiketrain {
 
 /// One file that ends up in <dir>/<data set name>/.
 struct CatalogueFile {
-  std::string name;  ///< path below <dir>/<data set name>
-  uint64_t bytes = 0;
+  std::string name;    ///< path below <dir>/<data set name>
+  uint64_t bytes = 0;  ///< 0: not known, not checked
   std::string md5;     ///< as published; empty if only sha256 is known
   std::string sha256;  ///< empty if only md5 is known
 };
@@ -30,7 +30,8 @@ struct CatalogueEntry {
 
 /// All data sets that consist of files.
 const std::vector<CatalogueEntry>& catalogue();
-/// UsageError for an unknown name, listing the known ones.
+/// UsageError for an unknown name, listing the known ones, or for one whose files must be got by hand, saying
+/// how.
 const CatalogueEntry& catalogue_entry(const std::string& name);
 
 enum class FileState { present, missing, wrong };

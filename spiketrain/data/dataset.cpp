@@ -10,6 +10,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/rng.h"
 #include "spiketrain/data/cifar.h"
+#include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/data/glyphs.h"
 #include "spiketrain/data/idx.h"
 
@@ -132,15 +133,13 @@ const std::vector<Source>& sources() {
 }
 
 const Source& find_source(const std::string& name) {
-  std::string known;
   for (const Source& source : sources()) {
     if (source.info.name == name) return source;
-    known += (known.empty() ? "" : ", ") + source.info.name;
   }
-  throw UsageError(str("unknown data set \"", name, "\"; known: ", known));
+  throw UsageError(str("\"", name, "\" is no data set of images"));
 }
 
-void check_options(const DataOptions& o, const Source& source) {
+void check_options(const DataOptions& o, const DatasetInfo& info) {
   ST_CHECK(o.split == "train" || o.split == "validation" || o.split == "test",
            "data: expected split train, validation or test, got \"", o.split, "\"");
   ST_CHECK(o.validation >= 0 && o.limit >= 0, "data: expected validation >= 0 and limit >= 0, got ",
@@ -149,15 +148,22 @@ void check_options(const DataOptions& o, const Source& source) {
            "data: the validation split is empty; set validation to the number of samples to take from train");
   ST_CHECK(o.train_size > 0 && o.test_size > 0, "data: expected train_size > 0 and test_size > 0, got ",
            o.train_size, " and ", o.test_size);
-  ST_CHECK(!source.info.files || !o.dir.empty(), "data: ", o.name,
+  ST_CHECK(!info.files || !o.dir.empty() || o.name == "event-folder", "data: ", o.name,
            " is read from files; give the folder that holds ", o.name,
-           "/ with --data-dir (or SPIKETRAIN_DATA); to download: spiketrain data fetch ", o.name,
-           " --data-dir DIR");
-  ST_CHECK(!o.augment || source.augmented.crop_border > 0, "data: ", o.name,
-           " has no augmentation; set augment = false");
+           "/ with --data-dir (or SPIKETRAIN_DATA); to get them: spiketrain data ",
+           info.events ? "check " : "fetch ", o.name, " --data-dir DIR");
 }
 
-/// Indices of the split in the official part it comes from.
+void check_image_options(const DataOptions& o, const Source& source) {
+  ST_CHECK(!o.augment || source.augmented.crop_border > 0, "data: ", o.name,
+           " has no augmentation; set augment = false");
+  EventOptions given = o.events, defaults;  // visit() is not const
+  ST_CHECK(write_options(given) == write_options(defaults), "data: ", o.name,
+           " holds images, to which [events] does not apply; leave that section out");
+}
+
+}  // namespace
+
 std::vector<int64_t> split_indices(const DataOptions& o, int64_t total) {
   std::vector<int64_t> indices(static_cast<size_t>(total));
   std::iota(indices.begin(), indices.end(), int64_t{0});
@@ -174,8 +180,6 @@ std::vector<int64_t> split_indices(const DataOptions& o, int64_t total) {
     indices.resize(static_cast<size_t>(o.limit));
   return indices;
 }
-
-}  // namespace
 
 void Dataset::get(int64_t, int64_t, float*) const {
   throw UsageError(str(describe(), ": the samples are sequences; read them with get_frames()"));
@@ -195,16 +199,27 @@ const std::vector<DatasetInfo>& dataset_infos() {
   static const std::vector<DatasetInfo> infos = [] {
     std::vector<DatasetInfo> result;
     for (const Source& source : sources()) result.push_back(source.info);
+    for (const DatasetInfo& info : event_set_infos()) result.push_back(info);
     return result;
   }();
   return infos;
 }
 
-const DatasetInfo& dataset_info(const std::string& name) { return find_source(name).info; }
+const DatasetInfo& dataset_info(const std::string& name) {
+  std::string known;
+  for (const DatasetInfo& info : dataset_infos()) {
+    if (info.name == name) return info;
+    known += (known.empty() ? "" : ", ") + info.name;
+  }
+  throw UsageError(str("unknown data set \"", name, "\"; known: ", known));
+}
 
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options) {
+  const DatasetInfo& info = dataset_info(options.name);
+  check_options(options, info);
+  if (info.events) return open_event_dataset(options);
   const Source& source = find_source(options.name);
-  check_options(options, source);
+  check_image_options(options, source);
   const bool augment = options.augment && options.split == "train";
   ImageTransform transform = augment ? source.augmented : source.plain;
   transform.seed = options.seed;

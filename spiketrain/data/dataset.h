@@ -10,12 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "spiketrain/data/events/event_options.h"
+
 namespace spiketrain {
 
 /// Everything that selects a data set and a split of it.
 struct DataOptions {
   std::string name = "glyphs";  ///< a name of dataset_infos()
-  std::string dir;              ///< folder that holds mnist/, fashion-mnist/, cifar10/; unused by glyphs
+  std::string dir;              ///< folder that holds mnist/, nmnist/, ...; unused by built-in sets
   std::string split = "train";  ///< train | validation | test
   uint64_t seed = 1;       ///< keys the validation split, augmentation and glyphs; not the order of samples
   int64_t validation = 0;  ///< samples moved from train to validation, chosen by seed
@@ -24,8 +26,10 @@ struct DataOptions {
       std::numeric_limits<double>::quiet_NaN();  ///< x = (pixel / 255 - mean) / std; NaN: the data set's own
   double std = std::numeric_limits<double>::quiet_NaN();  ///< given values hold for every channel
   int64_t limit = 0;           ///< keep only the first `limit` samples of the split; 0: all
-  int64_t train_size = 10000;  ///< glyphs: number of training samples, validation included
-  int64_t test_size = 2000;    ///< glyphs: number of test samples
+  int64_t train_size = 10000;  ///< built-in sets: number of training samples, validation included
+  int64_t test_size = 2000;    ///< built-in sets: number of test samples
+  int64_t steps = 0;           ///< sets of events: number of frames T
+  EventOptions events;         ///< sets of events: framing, filters, augmentation; else at their defaults
 };
 
 class Dataset {
@@ -57,12 +61,17 @@ std::unique_ptr<Dataset> open_dataset(const DataOptions& options);
 struct DatasetInfo {
   std::string name, doc;
   bool files;                  ///< reads files below DataOptions::dir
-  std::vector<int64_t> shape;  ///< {C, H, W} of a sample
-  int64_t classes;
+  std::vector<int64_t> shape;  ///< {C, H, W} of a sample; of the sensor for events, 0 if the files decide
+  int64_t classes;             ///< 0 if the files decide
+  bool events = false;         ///< sequences of frames of events
 };
 const std::vector<DatasetInfo>& dataset_infos();
 /// UsageError that lists the names if there is no such data set.
 const DatasetInfo& dataset_info(const std::string& name);
+
+/// Indices of a split (`split`, `validation`, `limit`, `seed`) in the official part of `total` samples.
+/// UsageError: validation takes all there are.
+std::vector<int64_t> split_indices(const DataOptions& options, int64_t total);
 
 /// Raw images as the parsers return them: all samples of one official part.
 struct RawImages {

@@ -45,6 +45,8 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
   if (!section.std.empty()) options.std = section.std[0];
   options.train_size = section.train_size;
   options.test_size = section.test_size;
+  options.steps = recipe.steps;
+  options.events = recipe.events;
 
   const auto open = [&](const char* split, int64_t limit) {
     options.split = split;

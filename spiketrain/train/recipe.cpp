@@ -25,9 +25,9 @@ Config section(const Config& config, const char* name, Config fallback = Config:
 }
 
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names = {"data",      "encoder",  "network", "neuron", "readout",
-                                                 "rule",      "schedule", "blocks",  "head",   "objective",
-                                                 "optimizer", "lr",       "train",   "paper"};
+  static const std::vector<std::string> names = {"data",      "events",    "encoder",  "network", "neuron",
+                                                 "readout",   "rule",      "schedule", "blocks",  "head",
+                                                 "objective", "optimizer", "lr",       "train",   "paper"};
   return names;
 }
 
@@ -70,6 +70,8 @@ Recipe make_recipe(const Config& config) {
   read_options(recipe.data, section(config, "data"), "data");
   ST_CHECK(recipe.data.mean.size() <= 1 && recipe.data.std.size() <= 1,
            "data.mean, data.std: expected [] or one value");
+  read_options(recipe.events, section(config, "events"), "events");
+  refuse_name(section(config, "events"), "events");
   recipe.encoder = part<Encoder>(config, "encoder", "direct");
   recipe.network = part<NetworkBuilder>(config, "network");
   recipe.neuron = part<Neuron>(config, "neuron");
@@ -125,6 +127,7 @@ Config resolve(const Recipe& recipe) {
   Recipe copy = recipe;  // visit() is not const
   Config config = write_options(copy);
   config["data"] = write_options(copy.data);
+  config["events"] = write_options(copy.events);
   config["encoder"] = recipe.encoder;
   config["network"] = recipe.network;
   config["neuron"] = recipe.neuron;
@@ -146,6 +149,7 @@ std::vector<std::pair<std::string, std::vector<OptionDoc>>> recipe_options() {
           {"data", list_options<DataSection>()},
           {"blocks", list_options<BlockSection>()},
           {"head", list_options<HeadOptions>()},
+          {"events", list_options<EventOptions>()},
           {"optimizer", list_options<OptimizerOptions>()},
           {"lr", list_options<LrOptions>()},
           {"train", list_options<TrainSection>()}};

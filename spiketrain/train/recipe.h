@@ -1,7 +1,7 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs
-//   [data] [encoder] [network] [neuron] [readout] [rule] [schedule] [blocks] [head] [objective] [optimizer]
-//   [lr] [train] [paper]
+//   [data] [events] [encoder] [network] [neuron] [readout] [rule] [schedule] [blocks] [head] [objective]
+//   [optimizer] [lr] [train] [paper]
 // Sections that name a registered part (encoder ... objective) hold that part's options; [readout] is the
 // output layer's neuron and defaults to [neuron]; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "spiketrain/core/registry.h"
+#include "spiketrain/data/events/event_options.h"
 #include "spiketrain/networks/head.h"
 #include "spiketrain/train/optimizer.h"
 
@@ -36,8 +37,8 @@ struct DataSection {
     v(test_limit, "test_limit", "use only the first so many test samples; 0: all", Range{0, 1e9});
     v(augment, "augment", "random crop and mirror of training images (cifar10)");
     v(drop_last, "drop_last", "leave out the last training batch if it is smaller");
-    v(train_size, "train_size", "glyphs: number of training samples", Range{1, 1e7});
-    v(test_size, "test_size", "glyphs: number of test samples", Range{1, 1e7});
+    v(train_size, "train_size", "built-in data sets: number of training samples", Range{1, 1e7});
+    v(test_size, "test_size", "built-in data sets: number of test samples", Range{1, 1e7});
     v(mean, "mean", "[m]: x = (pixel / 255 - m) / std; []: the data set's own");
     v(std, "std", "[s]: see mean; []: the data set's own");
   }
@@ -99,6 +100,7 @@ struct Recipe {
   std::string title;
   int64_t seed = 1, steps = 5, epochs = 1;
   DataSection data;
+  EventOptions events;
   Config encoder, network, neuron, readout, rule, schedule, objective;  ///< name and every option
   BlockSection blocks;
   HeadOptions head;

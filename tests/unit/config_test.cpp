@@ -5,6 +5,7 @@
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/rng.h"
+#include "spiketrain/train/experiment.h"
 #include "spiketrain/train/toml.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
@@ -45,6 +46,23 @@ std::string without(const std::string& text, const std::string& part, const std:
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+TEST(Config, EventsSectionReachesTheFrames) {
+  const std::string text = without(kRecipe, "name = \"glyphs\"\nbatch = 32",
+                                   "name = \"glyph-events\"\ntrain_size = 6\ntest_size = 3\n[events]\n"
+                                   "downsample = 2\npolarity = \"merged\"");
+  Recipe recipe = parse_recipe(text);
+  EXPECT_EQ(resolve(recipe)["events"]["downsample"], 2);
+  const Datasets data = open_datasets(recipe, "");
+  EXPECT_EQ(data.train->sample_shape(), (std::vector<int64_t>{1, 17, 17}));
+  EXPECT_EQ(data.train->steps(), recipe.steps);
+  EXPECT_EQ(data.train->size(), 6);
+  EXPECT_EQ(data.test->size(), 3);
+  for (const char* bad : {"name = \"x\"", "by = \"frames\"", "drop = 2", "donwsample = 2"})
+    EXPECT_THROW(parse_recipe(without(text, "downsample = 2", bad)), UsageError) << bad;
+  recipe.data.name = "glyphs";
+  EXPECT_THROW(open_datasets(recipe, ""), UsageError) << "images have no [events]";
 }
 
 TEST(Config, ReadsARecipeAndFillsInDefaults) {

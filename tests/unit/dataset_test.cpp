@@ -122,7 +122,7 @@ TEST_F(Mnist, IndexIsChecked) {
 }
 
 TEST(Dataset, ListNamesEverySet) {
-  ASSERT_EQ(dataset_infos().size(), 4u);
+  ASSERT_EQ(dataset_infos().size(), 12u);
   EXPECT_EQ(dataset_infos()[0].name, "glyphs");
   EXPECT_FALSE(dataset_infos()[0].files);
 }

@@ -35,6 +35,9 @@ class EventSource {
   virtual int64_t classes() const = 0;
   /// Class of sample `index`, in [0, classes()).
   virtual int64_t label(int64_t index) const = 0;
+  /// Samples with equal numbers are cut from one file: who needs one of them soon needs the others too, and
+  /// should take them together.
+  virtual int64_t recording(int64_t index) const { return index; }
   /// The events of sample `index`, sorted by time and inside width x height.  Callable from many threads.
   /// DataError if its file cannot be read.
   virtual EventStream events(int64_t index) const = 0;

@@ -1,0 +1,81 @@
+// Section [events] of a recipe: how recordings become frames, what is filtered and augmented, and where one's
+// own recordings are.  The number of frames T is the recipe's `steps`.
+// Tests: unit/framing_test.cpp, unit/frame_dataset_test.cpp, unit/event_sets_test.cpp.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "spiketrain/core/registry.h"
+
+namespace spiketrain {
+
+struct EventOptions {
+  std::string by = "time", origin = "first";
+  int64_t dt_us = 0, offset_us = 0, duration_us = 0;
+  std::string accumulate = "count";
+  int64_t clip = 1;
+  bool crop = false;
+  int64_t downsample = 1;
+  std::vector<int64_t> size;
+  std::string polarity = "both";
+  bool flip = false;
+  int64_t roll = 0;
+  double drop = 0;
+  int64_t noise_filter_us = 0, refractory_us = 0;
+  int64_t cache_mib = 1024;
+  double train_share = 0.9;
+  std::string folder = "event-folder", train_dir = "train", test_dir = "test", extension;
+  std::vector<int64_t> sensor;
+  int64_t clip_us = 0, stride_us = 0;
+  int64_t recording_us = 300000;
+  double threshold = 0.25, noise_hz = 0.5, speed = 40, sway = 1, contrast = 0.25;
+
+  template <class V>
+  void visit(V& v) {
+    constexpr double kLongest = 1e12;
+    v(by, "by", "frames hold equal times, or equal numbers of events", Choices{{"time", "count"}});
+    v(dt_us, "dt_us", "by time: length of a frame; 0: the window in T equal parts", Range{0, kLongest});
+    v(origin, "origin", "where the window begins: at the first event, or at time zero of the recording",
+      Choices{{"first", "zero"}});
+    v(offset_us, "offset_us", "the window begins so much later", Range{0, kLongest});
+    v(duration_us, "duration_us", "length of the window; 0: to the last event", Range{0, kLongest});
+    v(accumulate, "accumulate",
+      "value of a pixel: 0 or 1, number of events (at most 255), or that up to `clip`",
+      Choices{{"or", "count", "clip"}});
+    v(clip, "clip", "limit of accumulate = \"clip\"", Range{1, 255});
+    v(crop, "crop", "keep the centred square of the sensor");
+    v(downsample, "downsample", "so many pixels of the sensor, each way, become one", Range{1, 1e4});
+    v(size, "size", "[s] or [height, width]: down-sample to this size; []: as downsample says");
+    v(polarity, "polarity", "a channel for OFF and one for ON, or one for both together",
+      Choices{{"both", "merged"}});
+    v(flip, "flip", "training: mirror left-right with probability 1/2");
+    v(roll, "roll", "training: shift by up to so many pixels of a frame, each way", Range{0, 1e4});
+    v(drop, "drop", "training: each event is left out with this probability", Range{0, 1});
+    v(noise_filter_us, "noise_filter_us",
+      "drop events without one at a neighbouring pixel so shortly before; 0: off", Range{0, kLongest});
+    v(refractory_us, "refractory_us", "drop events so shortly after one of the same pixel; 0: off",
+      Range{0, kLongest});
+    v(cache_mib, "cache_mib", "memory for samples kept from the first epoch on, per split", Range{0, 1e7});
+    v(train_share, "train_share", "cifar10-dvs: share of each class that is the training part", Range{0, 1});
+    v(folder, "folder", "event-folder: folder of the recordings, below --data-dir unless it begins with /");
+    v(train_dir, "train_dir", "event-folder: training part; a class is a folder in it, or a file");
+    v(test_dir, "test_dir", "event-folder: test part");
+    v(extension, "extension", "event-folder: only files with this ending; \"\": every known one");
+    v(sensor, "sensor",
+      "[height, width]; []: event-folder: as the first training file says; glyph-, motion-events: 34 x 34");
+    v(clip_us, "clip_us", "event-folder: cut recordings into clips of this length; 0: whole recordings",
+      Range{0, kLongest});
+    v(stride_us, "stride_us", "event-folder: time from one clip to the next; 0: clip_us", Range{0, kLongest});
+    v(recording_us, "recording_us", "glyph-, motion-events: length of a recording", Range{1e3, 1e7});
+    v(threshold, "threshold", "glyph-, motion-events: change of log intensity that fires an event",
+      Range{0.02, 10});
+    v(noise_hz, "noise_hz", "glyph-, motion-events: background events per pixel and second", Range{0, 1e4});
+    v(speed, "speed", "motion-events: pixels per second", Range{0, 1e4});
+    v(sway, "sway", "motion-events: speed of the motions that are not the class, relative to speed",
+      Range{0, 1});
+    v(contrast, "contrast", "motion-events: standard deviation of the log intensity", Range{0, 10});
+  }
+};
+
+}  // namespace spiketrain

@@ -1,0 +1,202 @@
+#include "spiketrain/data/events/frame_dataset.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/base/rng.h"
+#include "spiketrain/data/events/event_filter.h"
+#include "spiketrain/data/events/frame_code.h"
+#include "spiketrain/data/events/framing.h"
+
+namespace spiketrain {
+namespace {
+
+using Code = std::vector<uint8_t>;
+
+class CachedFrames final : public FrameDataset {
+ public:
+  CachedFrames(std::shared_ptr<const EventSource> source, std::vector<int64_t> indices,
+               const FrameDatasetOptions& options)
+      : source_(std::move(source)),
+        indices_(std::move(indices)),
+        options_(options),
+        events_(options_.events),
+        framer_(events_, options_.steps, {source_->width(), source_->height(), source_->polarities()}),
+        codes_(indices_.size()) {
+    ST_CHECK(events_.noise_filter_us >= 0 && events_.refractory_us >= 0 && events_.cache_mib >= 0 &&
+                 events_.roll >= 0,
+             "events: expected noise_filter_us, refractory_us, roll and cache_mib >= 0");
+    ST_CHECK(events_.drop >= 0 && events_.drop <= 1, "events.drop: expected 0 to 1, got ", events_.drop);
+    for (size_t slot = 0; slot < indices_.size(); ++slot) {
+      ST_CHECK(indices_[slot] >= 0 && indices_[slot] < source_->size(), "events: index ", indices_[slot],
+               " of ", source_->size());
+      together_[source_->recording(indices_[slot])].push_back(slot);
+    }
+    drop_ = options_.augment && events_.drop > 0;
+    drop_below_ = static_cast<uint64_t>(std::llround(events_.drop * 0x1.0p32));
+    // With drop the true counts decide how many events may be left; otherwise no more than the limit matters.
+    stored_limit_ = drop_ ? UINT16_MAX : framer_.limit();
+  }
+
+  int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
+  int64_t steps() const override { return framer_.steps(); }
+  std::vector<int64_t> sample_shape() const override { return framer_.shape(); }
+  int64_t classes() const override { return source_->classes(); }
+  int64_t label(int64_t index) const override { return source_->label(indices_[slot_of(index)]); }
+
+  void get_frames(int64_t index, int64_t epoch, uint8_t* out) const override {
+    const size_t slot = slot_of(index);
+    const std::shared_ptr<const Code> code = find_or_make(slot);
+    std::fill_n(out, framer_.numel(), uint8_t{0});
+    const int64_t limit = framer_.limit();
+    if (!options_.augment) {
+      decode_counts(*code, [=](int64_t place, int64_t count) {
+        out[place] = static_cast<uint8_t>(std::min(count, limit));
+      });
+      return;
+    }
+    Rng rng(options_.seed, Purpose::event_augment, static_cast<uint64_t>(epoch),
+            static_cast<uint64_t>(indices_[slot]));
+    augmented(*code, rng, out);
+  }
+
+  std::string describe() const override {
+    const std::vector<int64_t> shape = framer_.shape();
+    return str(options_.name, ": ", size(), " samples of ", steps(), "x", shape[0], "x", shape[1], "x",
+               shape[2], ", ", classes(), " classes", options_.augment ? ", augmented" : "", "; from ",
+               source_->describe());
+  }
+
+  int64_t cache_bytes() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return cache_bytes_;
+  }
+  int64_t cached() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return std::count_if(codes_.begin(), codes_.end(), [](const auto& code) { return code != nullptr; });
+  }
+
+ private:
+  size_t slot_of(int64_t index) const {
+    ST_CHECK(index >= 0 && index < size(), "data set: expected an index below ", size(), ", got ", index);
+    return static_cast<size_t>(index);
+  }
+
+  std::shared_ptr<const Code> make(size_t slot) const {
+    EventStream stream = source_->events(indices_[slot]);
+    filter_noise(stream.events, source_->width(), source_->height(), events_.noise_filter_us);
+    filter_refractory(stream.events, source_->width(), source_->height(), events_.refractory_us);
+    std::vector<uint16_t> counts(static_cast<size_t>(framer_.numel()));
+    framer_.count(stream.events, counts.data());
+    return std::make_shared<const Code>(encode_counts(counts.data(), framer_.numel(), stored_limit_));
+  }
+
+  std::shared_ptr<const Code> find(size_t slot) const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return codes_[slot];
+  }
+
+  /// False if there was no room.
+  bool keep(size_t slot, const std::shared_ptr<const Code>& code) const {
+    const auto bytes = static_cast<int64_t>(code->capacity() + sizeof(Code) + 16);  // 16: reference counts
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (codes_[slot]) return true;
+    if (full_ || cache_bytes_ + bytes > events_.cache_mib * (int64_t{1} << 20)) {
+      full_ = true;
+      return false;
+    }
+    cache_bytes_ += bytes;
+    codes_[slot] = code;
+    return true;
+  }
+
+  /// All samples of a recording are made when the first of them is asked for, so its file is read once.
+  std::shared_ptr<const Code> find_or_make(size_t slot) const {
+    if (auto code = find(slot)) return code;
+    const int64_t recording = source_->recording(indices_[slot]);
+    const std::vector<size_t>& slots = together_.at(recording);
+    if (slots.size() == 1) {
+      auto code = make(slot);
+      keep(slot, code);
+      return code;
+    }
+    std::lock_guard<std::mutex> lock(
+        recording_mutex_[static_cast<size_t>(recording) % recording_mutex_.size()]);
+    if (auto code = find(slot)) return code;
+    const auto wanted = make(slot);
+    bool room = keep(slot, wanted);
+    for (size_t i = 0; room && i < slots.size(); ++i) {
+      if (!find(slots[i])) room = keep(slots[i], make(slots[i]));
+    }
+    return wanted;
+  }
+
+  /// Where each place of one channel of one frame goes; -1: out of the frame.
+  std::vector<int32_t> moves(Rng& rng) const {
+    const int64_t height = framer_.shape()[1], width = framer_.shape()[2];
+    const bool flip = (rng.next() & 1) != 0 && events_.flip;
+    const auto range = static_cast<uint64_t>(2 * events_.roll + 1);
+    const int64_t shift_y = static_cast<int64_t>(rng.below(range)) - events_.roll;
+    const int64_t shift_x = static_cast<int64_t>(rng.below(range)) - events_.roll;
+    std::vector<int32_t> moved(static_cast<size_t>(height * width), -1);
+    for (int64_t y = 0; y < height; ++y) {
+      const int64_t to_y = y + shift_y;
+      if (to_y < 0 || to_y >= height) continue;
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t to_x = (flip ? width - 1 - x : x) + shift_x;
+        if (to_x >= 0 && to_x < width)
+          moved[static_cast<size_t>(y * width + x)] = static_cast<int32_t>(to_y * width + to_x);
+      }
+    }
+    return moved;
+  }
+
+  void augmented(const Code& code, Rng& rng, uint8_t* out) const {
+    const std::vector<int32_t> moved = moves(rng);
+    const auto plane = static_cast<int64_t>(moved.size());
+    const int64_t limit = framer_.limit();
+    int64_t base = 0;  // first place of the channel that `place` is in
+    decode_counts(code, [&](int64_t place, int64_t count) {
+      if (drop_) {
+        int64_t left = 0;
+        for (int64_t i = 0; i < count; ++i) left += rng.next() >= drop_below_;
+        count = left;
+      }
+      while (place - base >= plane) base += plane;
+      const int32_t to = moved[static_cast<size_t>(place - base)];
+      if (to >= 0) out[base + to] = static_cast<uint8_t>(std::min(count, limit));
+    });
+  }
+
+  const std::shared_ptr<const EventSource> source_;
+  const std::vector<int64_t> indices_;
+  const FrameDatasetOptions options_;
+  const EventOptions& events_;
+  const Framer framer_;
+  std::map<int64_t, std::vector<size_t>> together_;  // recording -> slots
+  bool drop_ = false;
+  uint64_t drop_below_ = 0;
+  int64_t stored_limit_ = 1;
+
+  mutable std::array<std::mutex, 16> recording_mutex_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::vector<std::shared_ptr<const Code>> codes_;
+  mutable int64_t cache_bytes_ = 0;
+  mutable bool full_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<FrameDataset> make_frame_dataset(std::shared_ptr<const EventSource> source,
+                                                 std::vector<int64_t> indices,
+                                                 const FrameDatasetOptions& options) {
+  ST_CHECK(source != nullptr, "events: expected a source");
+  return std::make_unique<CachedFrames>(std::move(source), std::move(indices), options);
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,171 @@
+// SHD and SSC through the HDF5 library; see shd.h.
+// One lock for the whole library, which is not thread safe.  Vectors are allocated by us, at most eight times
+// the size of the file (the widest conversion, from bytes to 64 bits), so that a bad length is refused.
+#include "spiketrain/data/events/shd.h"
+
+#include <hdf5.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <mutex>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/base/file.h"
+
+namespace spiketrain {
+namespace {
+
+constexpr double kMaxSeconds = 1e9;
+
+std::mutex& library() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+/// Any HDF5 identifier; the library counts references by kind itself.
+class Id {
+ public:
+  Id() = default;
+  explicit Id(hid_t id) : id_(id) {}
+  ~Id() {
+    if (id_ >= 0) H5Idec_ref(id_);
+  }
+  Id(Id&& other) noexcept : id_(other.id_) { other.id_ = -1; }
+  Id& operator=(Id&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  hid_t get() const { return id_; }
+  bool ok() const { return id_ >= 0; }
+
+ private:
+  hid_t id_ = -1;
+};
+
+/// Without the library's messages on stderr.
+void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+struct Budget {
+  uint64_t left;
+};
+
+void* take(size_t size, void* budget) {
+  auto& left = static_cast<Budget*>(budget)->left;
+  if (size > left) return nullptr;
+  left -= size;
+  return std::malloc(size);
+}
+
+void give(void* memory, void*) { std::free(memory); }
+
+/// A one-dimensional data set of `count` elements; its number if count is -1.
+Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, const std::string& path) {
+  Id data(H5Dopen2(file, name, H5P_DEFAULT));
+  if (!data.ok()) throw DataError(path, 0, str("expected a data set ", name, "; is this SHD or SSC?"));
+  const Id space(H5Dget_space(data.get())), type(H5Dget_type(data.get()));
+  if (!space.ok() || H5Sget_simple_extent_ndims(space.get()) != 1 || H5Tget_class(type.get()) != kind) {
+    throw DataError(path, 0, str("the data set ", name, " has another form than in SHD and SSC"));
+  }
+  const auto found = static_cast<int64_t>(H5Sget_simple_extent_npoints(space.get()));
+  if (count < 0) count = found;
+  if (found != count)
+    throw DataError(path, 0, str("expected ", count, " entries in ", name, ", found ", found));
+  return data;
+}
+
+/// Entry `index` of a list of vectors, converted to `native`, of type T.
+template <class T>
+std::vector<T> read_vector(const Id& data, int64_t index, hid_t native, uint64_t max_bytes,
+                           const std::string& path) {
+  Budget budget{max_bytes};
+  const Id type(H5Tvlen_create(native)), access(H5Pcreate(H5P_DATASET_XFER)), space(H5Dget_space(data.get()));
+  const hsize_t start = static_cast<hsize_t>(index), one = 1;
+  const Id memory(H5Screate_simple(1, &one, nullptr));
+  hvl_t entry{0, nullptr};
+  bool good = H5Pset_vlen_mem_manager(access.get(), take, &budget, give, nullptr) >= 0 &&
+              H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &start, nullptr, &one, nullptr) >= 0 &&
+              H5Dread(data.get(), type.get(), memory.get(), space.get(), access.get(), &entry) >= 0;
+  good = good && (entry.len == 0 || (entry.p && entry.len <= max_bytes / sizeof(T)));
+  std::vector<T> result;
+  if (good) result.assign(static_cast<const T*>(entry.p), static_cast<const T*>(entry.p) + entry.len);
+  std::free(entry.p);
+  if (!good) throw DataError(path, 0, str("recording ", index, " cannot be read"));
+  return result;
+}
+
+}  // namespace
+
+struct ShdFile::Handles {
+  Id file, times, units;
+  uint64_t max_bytes = 0;
+};
+
+ShdFile::ShdFile(const std::string& path) : path_(path) {
+  const uint64_t bytes = file_size(path);  // throws if it is missing
+  const std::lock_guard<std::mutex> lock(library());
+  auto handles = std::make_unique<Handles>();  // in an error, closed while the lock is held
+  silence();
+  handles->max_bytes = bytes * 8;
+  handles->file = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
+  const hid_t file = handles->file.get();
+  if (!handles->file.ok()) throw DataError(path, 0, "expected an HDF5 file");
+  int64_t count = -1;
+  const Id labels = open_list(file, "labels", count, H5T_INTEGER, path);
+  if (static_cast<uint64_t>(count) > bytes) throw DataError(path, 0, "more labels than the file has bytes");
+  handles->times = open_list(file, "spikes/times", count, H5T_VLEN, path);
+  handles->units = open_list(file, "spikes/units", count, H5T_VLEN, path);
+  labels_.resize(static_cast<size_t>(count));
+  if (count > 0 && H5Dread(labels.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, labels_.data()) < 0)
+    throw DataError(path, 0, "the labels cannot be read");
+  for (const int64_t label : labels_) {
+    if (label < 0) throw DataError(path, 0, str("expected labels from 0 on, found ", label));
+  }
+  handles_ = std::move(handles);
+}
+
+ShdFile::~ShdFile() {
+  const std::lock_guard<std::mutex> lock(library());
+  handles_.reset();
+}
+
+ShdFile::ShdFile(ShdFile&&) noexcept = default;
+
+ShdFile& ShdFile::operator=(ShdFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(handles_, other.handles_);
+  std::swap(labels_, other.labels_);
+  return *this;
+}
+
+int64_t ShdFile::label(int64_t index) const {
+  ST_CHECK(index >= 0 && index < size(), "SHD: expected an index below ", size(), ", found ", index);
+  return labels_[static_cast<size_t>(index)];
+}
+
+EventStream ShdFile::events(int64_t index) const {
+  label(index);  // checks the index
+  std::vector<double> times;
+  std::vector<int64_t> units;
+  {
+    const std::lock_guard<std::mutex> lock(library());
+    silence();
+    times = read_vector<double>(handles_->times, index, H5T_NATIVE_DOUBLE, handles_->max_bytes, path_);
+    units = read_vector<int64_t>(handles_->units, index, H5T_NATIVE_INT64, handles_->max_bytes, path_);
+  }
+  if (times.size() != units.size()) {
+    throw DataError(
+        path_, 0, str("recording ", index, " has ", times.size(), " times and ", units.size(), " channels"));
+  }
+  EventStream stream{kChannels, 1, {}};
+  stream.events.reserve(times.size());
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (!(times[i] >= 0 && times[i] <= kMaxSeconds) || units[i] < 0 || units[i] >= kChannels) {
+      throw DataError(
+          path_, 0, str("recording ", index, ", spike ", i, ": channel ", units[i], " at ", times[i], " s"));
+    }
+    stream.events.push_back({std::llround(times[i] * 1e6), static_cast<uint16_t>(units[i]), 0, 1});
+  }
+  return stream;
+}
+
+}  // namespace spiketrain

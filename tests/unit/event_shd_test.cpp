@@ -1,0 +1,134 @@
+// SHD files written here: every width of float, order, labels, threads, damage.
+#include <gtest/gtest.h>
+#include <hdf5.h>
+
+#include <thread>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/base/file.h"
+#include "spiketrain/data/events/shd.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain {
+namespace {
+
+struct Recording {
+  std::vector<double> times;
+  std::vector<int64_t> units;
+  int64_t label;
+};
+
+/// IEEE half precision, as the data sets use it.
+hid_t half() {
+  const hid_t type = H5Tcopy(H5T_IEEE_F32LE);
+  H5Tset_fields(type, 15, 10, 5, 0, 10);
+  H5Tset_size(type, 2);
+  H5Tset_ebias(type, 15);
+  return type;
+}
+
+template <class T>
+void write_lists(hid_t file, const char* name, hid_t stored, hid_t native,
+                 const std::vector<Recording>& recordings, std::vector<T> Recording::*list) {
+  std::vector<hvl_t> rows;
+  for (const Recording& r : recordings) rows.push_back({(r.*list).size(), const_cast<T*>((r.*list).data())});
+  const hsize_t count = rows.size();
+  const hid_t space = H5Screate_simple(1, &count, nullptr);
+  const hid_t type = H5Tvlen_create(stored), memory = H5Tvlen_create(native);
+  const hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  ASSERT_GE(H5Dwrite(data, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows.data()), 0);
+  H5Dclose(data);
+  H5Tclose(memory);
+  H5Tclose(type);
+  H5Sclose(space);
+}
+
+void write_shd(const std::string& path, const std::vector<Recording>& recordings, hid_t time_type) {
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  H5Gclose(H5Gcreate2(file, "spikes", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  write_lists(file, "spikes/times", time_type, H5T_NATIVE_DOUBLE, recordings, &Recording::times);
+  write_lists(file, "spikes/units", H5T_STD_U16LE, H5T_NATIVE_INT64, recordings, &Recording::units);
+  std::vector<int64_t> labels;
+  for (const Recording& r : recordings) labels.push_back(r.label);
+  const hsize_t count = labels.size();
+  const hid_t space = H5Screate_simple(1, &count, nullptr);
+  const hid_t data = H5Dcreate2(file, "labels", H5T_STD_U8LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  ASSERT_GE(H5Dwrite(data, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, labels.data()), 0);
+  H5Dclose(data);
+  H5Sclose(space);
+  H5Fclose(file);
+}
+
+std::vector<Recording> recordings() {
+  return {{{0.0, 0.25, 0.5, 1.0625}, {699, 0, 3, 3}, 19}, {{}, {}, 0}, {{0.125}, {42}, 7}};
+}
+
+TEST(EventShd, EveryFloat) {
+  TempDir dir;
+  const hid_t f16 = half();
+  for (const hid_t type : {f16, H5T_IEEE_F32LE, H5T_IEEE_F64LE}) {
+    write_shd(dir / "f.h5", recordings(), type);
+    const ShdFile file(dir / "f.h5");
+    ASSERT_EQ(file.size(), 3);
+    EXPECT_EQ(file.label(0), 19);
+    EXPECT_EQ(file.label(2), 7);
+    const EventStream stream = file.events(0);
+    EXPECT_EQ(stream.width, 700);
+    EXPECT_EQ(stream.height, 1);
+    const std::vector<Event> wanted = {
+        {0, 699, 0, 1}, {250000, 0, 0, 1}, {500000, 3, 0, 1}, {1062500, 3, 0, 1}};
+    EXPECT_EQ(stream.events, wanted);
+    EXPECT_TRUE(file.events(1).events.empty());
+    EXPECT_EQ(file.events(2).events.size(), 1u);
+    EXPECT_THROW(file.events(3), UsageError);
+    EXPECT_THROW(file.label(-1), UsageError);
+  }
+  H5Tclose(f16);
+}
+
+TEST(EventShd, Threads) {
+  TempDir dir;
+  write_shd(dir / "f.h5", recordings(), H5T_IEEE_F32LE);
+  ShdFile first(dir / "f.h5");
+  const ShdFile file = std::move(first);
+  std::vector<std::thread> threads;
+  std::vector<int64_t> counts(4);
+  for (size_t i = 0; i < counts.size(); ++i) {
+    threads.emplace_back([&file, &count = counts[i]] {
+      for (int64_t k = 0; k < 300; ++k) count += static_cast<int64_t>(file.events(k % 3).events.size());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const int64_t count : counts) EXPECT_EQ(count, 500);
+}
+
+TEST(EventShd, Refuses) {
+  TempDir dir;
+  EXPECT_THROW(ShdFile(dir / "missing.h5"), DataError);
+  write_file_atomic(dir / "text.h5", "no HDF5");
+  EXPECT_THROW(ShdFile(dir / "text.h5"), DataError);
+  const std::vector<Recording> bad = {
+      {{0.5}, {700}, 0}, {{0.5, 1}, {3}, 0}, {{-1}, {3}, 0}, {{0.0 / 0.0}, {3}, 0}};
+  write_shd(dir / "bad.h5", bad, H5T_IEEE_F32LE);
+  const ShdFile file(dir / "bad.h5");
+  for (int64_t i = 0; i < file.size(); ++i) EXPECT_THROW(file.events(i), DataError) << i;
+}
+
+TEST(EventShd, CutOff) {
+  TempDir dir;
+  write_shd(dir / "f.h5", recordings(), H5T_IEEE_F32LE);
+  const Bytes good = read_file(dir / "f.h5");
+  for (size_t size = 0; size < good.size(); size += 37) {
+    write_file_atomic(dir / "cut.h5", {ByteSpan(good.data(), size)});
+    try {
+      const ShdFile file(dir / "cut.h5");
+      for (int64_t i = 0; i < file.size(); ++i) file.events(i);
+    } catch (const DataError&) {
+      continue;
+    }
+    ADD_FAILURE() << "a file cut at byte " << size << " was read";
+  }
+}
+
+}  // namespace
+}  // namespace spiketrain
