@@ -24,7 +24,12 @@ inline std::vector<Event> event_samples() {
   return events;
 }
 
-inline void put_text(Bytes& out, const std::string& text) { out.insert(out.end(), text.begin(), text.end()); }
+// One by one: GCC 12 takes an insertion at the end of an empty vector for an overflow.
+template <class Range>
+void put_all(Bytes& out, const Range& range) {
+  for (const auto byte : range) out.push_back(static_cast<uint8_t>(byte));
+}
+inline void put_text(Bytes& out, const std::string& text) { put_all(out, text); }
 inline void put_le(Bytes& out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
@@ -68,7 +73,7 @@ inline void put_aedat3_packet(Bytes& out, uint64_t type, uint64_t size, uint64_t
   put_le(out, type, 2);
   put_le(out, 1, 2);
   for (const uint64_t value : {size, uint64_t{4}, overflow, number, number, valid}) put_le(out, value, 4);
-  out.insert(out.end(), body.begin(), body.end());
+  put_all(out, body);
 }
 
 inline Bytes aedat3_header() {
@@ -216,14 +221,14 @@ inline Bytes aedat4_header(int compression, const std::string& streams) {
   builder.FinishSizePrefixed(flatbuffers::Offset<flatbuffers::Table>(builder.EndTable(table)), "IOHE");
   Bytes out;
   put_text(out, "#!AER-DAT4.0\r\n");
-  out.insert(out.end(), builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
+  for (size_t i = 0; i < builder.GetSize(); ++i) out.push_back(builder.GetBufferPointer()[i]);
   return out;
 }
 
 inline void put_aedat4_packet(Bytes& out, uint64_t stream, const Bytes& body) {
   put_le(out, stream, 4);
   put_le(out, body.size(), 4);
-  out.insert(out.end(), body.begin(), body.end());
+  put_all(out, body);
 }
 
 /// Two packets of events with one of frames between.

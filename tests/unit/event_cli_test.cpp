@@ -22,7 +22,7 @@ TEST(EventCli, Inspect) {
             "format: es\nsensor: 320 x 240\nevents: 3\nduration: 0.5 s\nON: 33.33 %\nrate: 6 events/s\n");
   write_file_atomic(dir / "b.bin", {make_nmnist(events)});
   EXPECT_NE(run(dir / "b.bin", 0).find("sensor: the file does not say\nevents: 4"), std::string::npos);
-  write_file_atomic(dir / "c.bin", {Bytes()});
+  write_file_atomic(dir / "c.bin", {ByteSpan()});
   EXPECT_NE(run(dir / "c.bin", 0).find("events: 0\n"), std::string::npos);
   write_file_atomic(dir / "d.es", {es_header(0)});
   EXPECT_NE(run(dir / "d.es", 3).find("byte 15: generic events"), std::string::npos);

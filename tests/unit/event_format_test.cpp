@@ -117,8 +117,9 @@ TEST(EventFormat, Aedat3) {
   Bytes bytes = aedat3_header();
   put_aedat3_packet(bytes, 1, 8, 2, 1, 1,
                     aedat3_body({{7, 1, 2, 1}}, 0));  // "valid" clear, but all are valid
-  Bytes mixed = aedat3_body({{8, 3, 4, 0}}, 0), valid = aedat3_body({{9, 5, 6, 1}}, 1);
-  mixed.insert(mixed.end(), valid.begin(), valid.end());
+  Bytes mixed = aedat3_body({{8, 3, 4, 0}}, 0);
+  const Bytes valid = aedat3_body({{9, 5, 6, 1}}, 1);
+  put_all(mixed, valid);
   put_aedat3_packet(bytes, 1, 8, 2, 2, 1, mixed);
   const int64_t base = int64_t{2} << 31;
   expect_events(parse_aedat3(bytes, "mem"), {{base + 7, 1, 2, 1}, {base + 9, 5, 6, 1}});
