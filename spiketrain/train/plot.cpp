@@ -11,7 +11,7 @@ namespace {
 using namespace svg;
 
 constexpr double kWidth = 560, kHeight = 360;
-constexpr double kLetter = 6.3;    ///< width of a letter of 11 px, roughly
+constexpr double kLetter = 6.8;    ///< width of a letter of 11 px, roughly
 constexpr size_t kMaxMarks = 120;  ///< in a plot of lines
 constexpr double kMaxLabel = 220;  ///< room for labels of rows
 
@@ -96,7 +96,7 @@ std::string line_plot(const std::vector<PlotLine>& lines, const std::string& x_t
   const double room = x1 == x2 ? 0.5 : 0.02 * (x2 - x1);
   const Scale x{x1 - room, x2 + room, left, right, false}, y = fit_percent(y1, y2, bottom, top);
   Svg svg(kWidth, kHeight, y_title + " against " + x_title);
-  draw_x_axis(svg, x, top, bottom, x_title, static_cast<int>(std::clamp(std::floor(x2 - x1), 1.0, 8.0)));
+  draw_x_axis(svg, x, top, bottom, x_title, x1 == x2 ? 1 : static_cast<int>(std::min(x2 - x1 + 1, 9.0)));
   draw_y_axis(svg, y, left, right, y_title);
   for (const PlotLine& line : lines) {
     std::string corners;
