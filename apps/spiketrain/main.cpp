@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   int exit_code = kOk;
   add_train(app, exit_code);
   add_eval(app, exit_code);
+  add_sweep(app, exit_code);
   add_list(app, exit_code);
   add_inspect(app, exit_code);
   add_data(app, exit_code);
