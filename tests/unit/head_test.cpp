@@ -68,14 +68,15 @@ TEST(Head, PoolsUntilItFits) {
     options.pool_to = features;
     const auto readout = Registry<Neuron>::get().make({{"name", "leaky_readout"}});
     const Network::Unit unit = make_head(in, 4, options, readout);
-    return unit.size() == 1 ? std::string("none") : unit[0]->spec() + str(unit[0]->out_shape());
+    return unit.size() == 1 ? std::string("none")
+                            : unit[0]->spec() + spiketrain::str(at::IntArrayRef(unit[0]->out_shape()));
   };
   EXPECT_EQ(spec({6, 8, 8}, 384), "none");
   EXPECT_EQ(spec({6, 8, 8}, 383), "AP2x1[6, 4, 8]");
   EXPECT_EQ(spec({6, 8, 8}, 96), "AP2x2[6, 4, 4]");
   EXPECT_EQ(spec({6, 8, 8}, 95), "AP4x2[6, 2, 4]");
   EXPECT_EQ(spec({6, 8, 8}, 6), "AP8x8[6, 1, 1]");
-  EXPECT_EQ(spec({6, 5, 7}, 6), "AP5x7[6, 1, 1]");
+  EXPECT_EQ(spec({6, 5, 7}, 6), "AP4x4[6, 1, 1]");
   EXPECT_EQ(spec({100}, 10), "none");
 }
 

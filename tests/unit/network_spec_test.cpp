@@ -73,7 +73,8 @@ TEST(NetworkSpec, DescribesEveryStage) {
   EXPECT_EQ(rows[1].neurons, 15 * 24 * 24);
   EXPECT_EQ(rows[1].macs, 15 * 24 * 24 * 25);
   EXPECT_EQ(rows[6].parameters, 640 * 300);
-  EXPECT_EQ(network->blocks(), 4u);  // pooling and dropout belong to the block before them
+  EXPECT_EQ(network->hidden_units(), 3);  // pooling and dropout belong to the unit before them
+  EXPECT_EQ(network->blocks(), 1u);
 }
 
 TEST(NetworkSpec, OnlyNeuronsThatEmitAPspHaveTheInputFiltered) {
@@ -186,7 +187,7 @@ TEST(NetworkSpec, ResNet18HasItsSize) {
       norms += 5 * n;
     }
     EXPECT_EQ(sizes(*network).parameters, weights + 2 * norms) << name;
-    EXPECT_EQ(network->blocks(), 10u);
+    EXPECT_EQ(network->hidden_units(), 9);
     EXPECT_EQ(network->out_shape(), Shape{10});
   }
 }
