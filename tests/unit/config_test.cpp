@@ -5,6 +5,7 @@
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/rng.h"
+#include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/train/experiment.h"
 #include "spiketrain/train/toml.h"
 #include "tests/support/temp_dir.h"
@@ -211,8 +212,13 @@ TEST(Config, EveryRecipeBuildsItsNetwork) {
     if (entry.path().extension() != ".toml") continue;
     SCOPED_TRACE(entry.path().string());
     const Recipe recipe = load_recipe(entry.path().string());
-    const Shape input = recipe.data.name == "cifar10" ? Shape{3, 32, 32} : Shape{1, 28, 28};
-    EXPECT_GT(make_network(recipe, input, 10)->parameter_count(), 0);
+    const DatasetInfo& info = dataset_info(recipe.data.name);
+    const bool folder =
+        recipe.data.name == "event-folder";  // its files decide; the recipe's are five objects
+    const Shape input = folder        ? Shape{2, 32, 32}
+                        : info.events ? event_frame_shape(info, recipe.events)
+                                      : info.shape;
+    EXPECT_GT(make_network(recipe, input, folder ? 5 : info.classes)->parameter_count(), 0);
     ++count;
   }
   EXPECT_GT(count, 0);
