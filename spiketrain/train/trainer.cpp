@@ -337,7 +337,7 @@ void check_resumable(const Config& before, const Config& now) {
   for (const auto& item : a) keys.insert(item.first);
   for (const auto& item : b) keys.insert(item.first);
   for (const std::string& key : keys) {
-    const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 ||
+    const bool harmless = key == "/title" || key.rfind("/paper", 0) == 0 || key.rfind("/cost/", 0) == 0 ||
                           key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" ||
                           key == "/train/on_nan" || key == "/train/dead_below" ||
                           key == "/train/saturated_above" ||
