@@ -10,6 +10,7 @@
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/train/cost_options.h"
 #include "spiketrain/train/experiment.h"
 
 namespace spiketrain::cli {
@@ -47,11 +48,65 @@ void inspect_tensors(const std::string& path) {
   print_table(rows);
 }
 
-/// Bytes one spiking layer records per neuron and step: current and output, the events, and the rule's slots.
-int64_t tape_bytes(const Rule& rule) {
-  int64_t bytes = 4 + 4 + 1;
-  for (const uint32_t slot : {kU, kPsi}) bytes += rule.needs() & slot ? 4 : 0;
-  return bytes;
+/// 1234567 -> "1.23M"
+std::string short_number(int64_t value) {
+  const char* units[] = {"", "k", "M", "G", "T", "P"};
+  auto x = static_cast<double>(value);
+  size_t unit = 0;
+  for (; x >= 1000 && unit + 1 < std::size(units); ++unit) x /= 1000;
+  return number(x, 3) + units[unit];
+}
+
+std::vector<std::string> cost_cells(const Operations& n, int64_t bytes) {
+  std::vector<std::string> cells;
+  for (const int64_t value :
+       {n.ac, n.mac_forward, n.mac_error, n.mac_weight, n.vector, n.memory_words, bytes}) {
+    cells.push_back(short_number(value));
+  }
+  return cells;
+}
+
+std::string mebibytes(int64_t bytes) { return number(static_cast<double>(bytes) / (1 << 20), 4) + " MiB"; }
+
+/// Operations of one training pass per sample, layer by layer, and the memory of the possible schedules.
+void print_cost(const std::vector<StageInfo>& stages, CostOptions options) {
+  const CostReport report = measure_cost(stages, options);
+  std::cout << "\ntraining, per sample\n";
+  std::vector<std::vector<std::string>> rows = {
+      {"layer", "AC", "MAC forward", "MAC error", "MAC weight", "vector", "words", "bytes kept"}};
+  const auto add = [&](const std::string& name, const Operations& n, int64_t bytes) {
+    rows.push_back({name});
+    for (std::string& cell : cost_cells(n, bytes)) rows.back().push_back(std::move(cell));
+  };
+  int64_t bytes = 0;
+  for (const CostRow& row : report.rows) {
+    add((row.head ? "head " : "") + row.spec, row.dense, row.activation_bytes);
+    bytes += row.activation_bytes;
+  }
+  add("total", report.total, bytes);
+  print_table(rows);
+  if (report.mac_forward_run != report.total.mac_forward) {
+    std::cout << "the input is the same at every step: " << short_number(report.mac_forward_run)
+              << " forward MACs and " << short_number(report.mac_weight_run)
+              << " of the weight gradient are carried out\n";
+  }
+  std::cout << "energy: about " << number(report.energy_uj) << " uJ, an estimate (recipe section [cost])\n";
+
+  const int64_t T = options.plan.back().t1;
+  const auto predicted = [&](int64_t K, bool block_major) {
+    options.plan.clear();
+    for (int64_t t = 0; t < T; t += K) options.plan.push_back({t, std::min(T, t + K), t + K >= T});
+    options.block_major = block_major;
+    return mebibytes(measure_cost(stages, options).activation_bytes_predicted * options.batch);
+  };
+  std::cout << "activation memory, batch of " << options.batch << ": " << predicted(T, false)
+            << " for all steps at once";
+  for (const int64_t K : {int64_t{1}, std::max<int64_t>(1, T / 4)}) {
+    if (K < T) std::cout << ", " << predicted(K, false) << " in windows of " << K;
+    if (K < T && stages.back().block > 0) std::cout << " (block by block " << predicted(K, true) << ")";
+    if (T / 4 <= 1) break;
+  }
+  std::cout << "; predicted\n";
 }
 
 void inspect_network(const InspectCommand& command, const std::string& recipe_path) {
@@ -68,12 +123,12 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
     classes = data.classes;
   }
   const auto network = make_network(recipe, input, classes);
-  const auto rule = Registry<Rule>::get().make(recipe.rule);
   std::cout << network->spec() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
   std::vector<std::vector<std::string>> rows = {
       {"layer", "kind", "output", "parameters", "neurons", "MACs/step"}};
   int64_t parameters = 0, neurons = 0, macs = 0;
-  for (const StageInfo& stage : network->describe()) {
+  const std::vector<StageInfo> stages = network->describe();
+  for (const StageInfo& stage : stages) {
     rows.push_back({stage.spec, stage.kind, shape_text(stage.out), thousands(stage.parameters),
                     thousands(stage.neurons), thousands(stage.macs)});
     parameters += stage.parameters;
@@ -82,10 +137,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   }
   rows.push_back({"total", "", "", thousands(parameters), thousands(neurons), thousands(macs)});
   print_table(rows);
-  const int64_t bytes = neurons * recipe.steps * tape_bytes(*rule);
-  std::cout << "recorded for the backward pass: about " << thousands(bytes) << " bytes per sample, "
-            << number(static_cast<double>(bytes * recipe.data.batch) / (1 << 20)) << " MiB per batch of "
-            << recipe.data.batch << '\n';
+  print_cost(stages, cost_options(recipe, input));
 }
 
 void inspect_events(const std::string& path) {

@@ -140,6 +140,9 @@ Signal Layer::fire(const std::vector<Drive>& drives, Pass& pass) {
   for (const Drive& drive : drives) {
     if (drive.tape) finish(*drive.tape, *tape, pass.state.at(static_cast<size_t>(drive.slot)));
   }
+  for (const Drive& drive : drives) {
+    if (drive.tape && !(tape->reads_I && tape->rule->uses_vjp())) drive.tape->I.reset();
+  }
   if (tape->s.defined() && !pass.activity.empty()) {
     Activity& activity = pass.activity.at(static_cast<size_t>(slot_));
     activity.spikes += tape->s.count();
@@ -151,8 +154,15 @@ Signal Layer::fire(const std::vector<Drive>& drives, Pass& pass) {
 void Layer::describe(std::vector<StageInfo>& list) const {
   int64_t parameters_count = 0;
   for (const Tensor& p : parameters()) parameters_count += p.numel();
-  list.push_back({spec(), neuron ? "layer" : "projection", out_, neuron ? slot_ : -1, parameters_count,
-                  synapse->macs(), neuron ? numel(out_) : 0});
+  StageInfo row = {
+      spec(),          neuron ? "layer" : "projection", out_, neuron ? slot_ : -1, parameters_count,
+      synapse->macs(), neuron ? numel(out_) : 0};
+  row.keeps_input = true;  // the tape's x
+  row.synapse = synapse;
+  row.norm = norm;
+  row.neuron = neuron;
+  row.values = neuron && neuron->emits_events() && !neuron->emits_psp() ? Values::binary : Values::real;
+  list.push_back(std::move(row));
 }
 
 }  // namespace spiketrain

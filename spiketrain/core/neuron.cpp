@@ -2,7 +2,36 @@
 // them on its first day, on any device, and a fused version is later judged against them.
 #include "spiketrain/core/neuron.h"
 
+#include <algorithm>
+
+#include "spiketrain/core/memory_tracker.h"
+#include "spiketrain/core/rule.h"
+
 namespace spiketrain {
+namespace {
+
+constexpr int64_t kFloat = 4;
+constexpr int64_t kProbe = 1024;  ///< neurons in a probe: scalars beside them hardly count
+constexpr int64_t kLongest = 64;  ///< steps in a probe: bytes per step hardly change with more
+
+torch::TensorOptions probe_options(const Neuron& neuron) {
+  const std::vector<Tensor> params = neuron.parameters();
+  return params.empty() ? torch::TensorOptions(torch::kFloat) : params[0].options().requires_grad(false);
+}
+
+/// Bytes that the default vjp() of T steps holds at the worst moment, its result included.
+int64_t vjp_peak(const Neuron& neuron, int64_t T) {
+  const auto options = probe_options(neuron);
+  Tape tape;
+  tape.I = torch::zeros({T, 1, kProbe}, options);
+  tape.in = neuron.initial({1, kProbe}, options);
+  const Tensor delta = torch::zeros_like(tape.I);
+  MemoryTracker tracker;
+  neuron.Neuron::vjp(tape, delta, {});
+  return tracker.peak();
+}
+
+}  // namespace
 
 void Neuron::run(Tape& tape) const {
   const int64_t T = tape.I.size(0);
@@ -25,6 +54,34 @@ void Neuron::run(Tape& tape) const {
   if (s[0].defined()) tape.s = Events::from_bytes(torch::stack(s));
   if (want_psi) tape.psi = torch::stack(psi);
   tape.out = state;
+}
+
+bool Neuron::emits_events() const {
+  torch::NoGradGuard no_grad;
+  const auto options = probe_options(*this);
+  return step(torch::zeros({1, 1}, options), initial({1, 1}, options)).s.defined();
+}
+
+Neuron::Footprint Neuron::footprint(const Rule& rule, int64_t window) const {
+  const auto options = probe_options(*this);
+  Footprint f;
+  for (const Tensor& z : initial({1, 1}, options)) f.state += z.numel() * kFloat;
+  f.events = emits_events() ? 1 : 0;
+  f.kept = kFloat + f.events;
+  if (rule.needs() & kPsi) f.kept += kFloat;
+  if (rule.uses_vjp()) {
+    f.keeps_current = true;
+    f.kept += kFloat;
+    const int64_t T = std::min(window, kLongest);
+    f.scratch = static_cast<double>(vjp_peak(*this, T)) / static_cast<double>(T * kProbe) - kFloat;
+  }
+  torch::NoGradGuard no_grad;
+  const Tensor I = torch::zeros({1, kProbe}, options);
+  const State z = initial({1, kProbe}, options);
+  MemoryTracker tracker;
+  step(I, z);
+  f.ops = static_cast<double>(tracker.allocated()) / (kFloat * kProbe);
+  return f;
 }
 
 Neuron::Adjoint Neuron::vjp(const Tape& tape, const Tensor& delta, const State& g_out) const {

@@ -35,7 +35,23 @@ struct Neuron : torch::nn::Module {
   virtual void check() {}
   /// True if the output is a PSP: the network's input is then low-pass filtered in the same way.
   bool emits_psp() const { return provides() & kPsp; }
+  /// False if the output is analog: no spikes stand behind it.
+  bool emits_events() const;
   virtual PspConstants psp_constants() const { return {}; }
+
+  /// What one neuron costs, for the cost meter; bytes for floats.
+  struct Footprint {
+    int64_t state = 0;           ///< bytes of state
+    int64_t kept = 0;            ///< bytes per step on the tape between forward and backward, output included
+    int64_t events = 0;          ///< of these, the events
+    bool keeps_current = false;  ///< of these, the input current
+    double scratch = 0;          ///< bytes per step that the rule's credit holds beside delta and g,
+                                 ///< over a window of the length asked for
+    double ops = 0;              ///< elementwise operations per step, forward
+  };
+  /// The default describes the default run() and vjp(), by calling step() and vjp() on a few neurons.  A
+  /// neuron that overrides run() says here what it stores.
+  virtual Footprint footprint(const Rule& rule, int64_t window) const;
 };
 
 }  // namespace spiketrain

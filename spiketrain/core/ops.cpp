@@ -1,6 +1,7 @@
 #include "spiketrain/core/ops.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <omp.h>
 
 #include <algorithm>
@@ -37,9 +38,11 @@ int64_t chunk_size(int64_t n, int64_t min_chunk) {
 void for_chunks(int64_t n, const std::function<void(int64_t, int64_t)>& f, int64_t min_chunk) {
   const int64_t size = chunk_size(n, min_chunk), chunks = (n + size - 1) / size;
   const bool grad = at::GradMode::is_enabled();
+  const auto info = c10::ThreadLocalDebugInfo::current();  // profilers and MemoryTracker
   at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
     OneThread one_thread;
     torch::AutoGradMode mode(grad);
+    c10::DebugInfoGuard report(info);
     for (int64_t k = begin; k < end; ++k) f(k * size, std::min(n, (k + 1) * size));
   });
 }

@@ -19,6 +19,8 @@ struct Rule {
   }
   /// True if credit() calls Neuron::vjp, so that the neuron must save what its adjoint reads.
   virtual bool uses_vjp() const { return true; }
+  /// True if q is a trace of the input: real numbers, stored for every step.  For the cost meter.
+  virtual bool traces() const { return false; }
   virtual void check() {}
 };
 using RuleP = std::shared_ptr<const Rule>;

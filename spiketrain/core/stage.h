@@ -3,9 +3,11 @@
 #pragma once
 #include <torch/torch.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "spiketrain/core/norm.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/synapse.h"
 
@@ -33,7 +35,10 @@ struct Pass {
   std::vector<Activity> activity = {};  ///< [slot], added to
 };
 
-/// One row of `spiketrain inspect`.
+/// What travels on an edge: 0 or one value (spikes, spikes through dropout), or any real number.
+enum class Values { binary, real, as_input };
+
+/// One row of `spiketrain inspect`, and what the cost meter (train/cost.h) knows of a stage.
 struct StageInfo {
   std::string spec, kind;
   Shape out;
@@ -43,6 +48,23 @@ struct StageInfo {
   int64_t neurons = 0;
   int64_t block = 0;  ///< the block it belongs to
   bool head = false;  ///< part of that block's head
+
+  // Its place in the graph.  A row reads the row before it; rows of a head read each other and first the
+  // block's output; rows inside a unit read what enters the unit, or the row `back` rows above.  The unit's
+  // own row comes first and stands for its output.
+  bool inner = false;
+  int64_t back = 0;
+
+  Values values = Values::real;  ///< of its output
+  bool linear = false;           ///< a stationary input stays stationary
+  bool keeps_input = false;      ///< its input stays in memory until backward has run
+  int64_t ops = 0;     ///< elementwise operations per sample and step, forward, without the neurons'
+  int64_t buffer = 0;  ///< bytes per sample and step it stores for backward, without those of a layer
+  int64_t state = 0;   ///< bytes of state per sample, without the neurons'
+  bool copies = true;  ///< its output is memory of its own
+  std::shared_ptr<const Synapse> synapse = {};  ///< of a layer
+  std::shared_ptr<const Norm> norm = {};        ///< may be null
+  std::shared_ptr<const Neuron> neuron = {};    ///< null in a projection
 };
 
 class Stage : public torch::nn::Module {

@@ -29,6 +29,12 @@ struct Synapse : torch::nn::Module {
   virtual int64_t macs() const = 0;
   /// The layer in the network notation, e.g. "15C5".
   virtual std::string spec() const = 0;
+  /// Bytes that apply, pull and outer hold beside their results at the worst moment, for floats, `rows` = T*B
+  /// samples and so many threads: for the cost meter.
+  struct Scratch {
+    int64_t apply = 0, pull = 0, outer = 0;
+  };
+  virtual Scratch scratch(int64_t /*rows*/, int /*threads*/) const { return {}; }
   virtual void check() {}
   /// Factor on the initial weights.
   double weight_scale = 1.0;

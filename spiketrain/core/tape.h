@@ -32,17 +32,19 @@ struct PspConstants {
 
 struct Tape : torch::CustomClassHolder {
   // Written by the layer before the neuron runs.
-  Tensor I;             ///< [T,B,*out] input current
-  State in;             ///< neuron state before the window
+  Tensor I;  ///< [T,B,*out] input current; kept for credit() only if the rule uses vjp() and the neuron's
+             ///< vjp() reads it
+  State in;  ///< neuron state before the window
   uint32_t needs = 0;   ///< slots to record
   bool record = false;  ///< false: no backward will come, keep nothing but `a`, `s` and `out`
   // Written by Neuron::run.
-  Tensor a;          ///< [T,B,*out] output value
-  Events s;          ///< events behind `a`; undefined for an analog neuron
-  Tensor u, psi;     ///< [T,B,*out], the slots
-  State saved;       ///< whatever else the neuron wants to find again in its vjp
-  State out;         ///< neuron state after the window
-  PspConstants psp;  ///< if the neuron provides kPsp
+  Tensor a;             ///< [T,B,*out] output value
+  Events s;             ///< events behind `a`; undefined for an analog neuron
+  Tensor u, psi;        ///< [T,B,*out], the slots
+  State saved;          ///< whatever else the neuron wants to find again in its vjp
+  State out;            ///< neuron state after the window
+  bool reads_I = true;  ///< vjp() will look at I; run() clears it
+  PspConstants psp;     ///< if the neuron provides kPsp
   // The presynaptic side.
   Signal x;     ///< [T,B,*in] what the synapse multiplied, detached
   Signal q;     ///< presynaptic factor of dW; the rule chooses it, usually x

@@ -29,7 +29,10 @@ class HeadPool : public Stage {
   Shape out_shape() const override { return out_; }
   std::string spec() const override { return str("AP", h_, "x", w_); }
   void describe(std::vector<StageInfo>& list) const override {
-    list.push_back({spec(), "average pooling", out_});
+    StageInfo row = {spec(), "average pooling", out_};
+    row.linear = true;
+    row.ops = numel(out_) * h_ * w_;
+    list.push_back(std::move(row));
   }
 
  private:

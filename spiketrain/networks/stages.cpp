@@ -29,7 +29,16 @@ Signal Pool::forward(const Signal& x, Pass&) {
 
 void Pool::describe(std::vector<StageInfo>& list) const {
   const char* names[] = {"sum pooling", "average pooling", "max pooling"};
-  list.push_back({spec(), names[static_cast<int>(kind_)], out_});
+  StageInfo row = {spec(), names[static_cast<int>(kind_)], out_};
+  row.ops = numel(out_) * k_ * k_;
+  if (kind_ == Kind::max) {
+    row.values = Values::as_input;
+    row.keeps_input = true;  // autograd's, and the place of each maximum
+    row.buffer = numel(out_) * 8;
+  } else {
+    row.linear = true;
+  }
+  list.push_back(std::move(row));
 }
 
 GlobalAverage::GlobalAverage(const Shape& in) : in_(in) {
@@ -44,7 +53,10 @@ Signal GlobalAverage::forward(const Signal& x, Pass&) {
 }
 
 void GlobalAverage::describe(std::vector<StageInfo>& list) const {
-  list.push_back({spec(), "global average", out_shape()});
+  StageInfo row = {spec(), "global average", out_shape()};
+  row.linear = true;
+  row.ops = numel(in_);
+  list.push_back(std::move(row));
 }
 
 Dropout::Dropout(double probability, Shared shared, const Shape& in, std::string notation)
@@ -74,7 +86,17 @@ Signal Dropout::forward(const Signal& x, Pass& pass) {
   return x.map_linear([&](const Tensor& a) { return a * mask[0]; });
 }
 
-void Dropout::describe(std::vector<StageInfo>& list) const { list.push_back({spec(), "dropout", in_}); }
+void Dropout::describe(std::vector<StageInfo>& list) const {
+  StageInfo row = {spec(), "dropout", in_};
+  row.values = Values::as_input;
+  row.linear = true;
+  row.copies = probability_ > 0;
+  if (row.copies) {
+    row.ops = numel(in_);
+    row.state = numel(mask_) * 4;
+  }
+  list.push_back(std::move(row));
+}
 
 Signal PspFilter::forward(const Signal& x, Pass& pass) {
   State& carried = state(pass).state;
@@ -93,7 +115,13 @@ Signal PspFilter::forward(const Signal& x, Pass& pass) {
   return {x.a, filtered.to(x.gain.options()), {}};
 }
 
-void PspFilter::describe(std::vector<StageInfo>& list) const { list.push_back({"input", "psp filter", in_}); }
+void PspFilter::describe(std::vector<StageInfo>& list) const {
+  StageInfo row = {"input", "psp filter", in_};
+  row.linear = true;
+  row.ops = numel(in_) * 3;
+  row.state = numel(in_) * 4;
+  list.push_back(std::move(row));
+}
 
 ResidualUnit::ResidualUnit(Join join, std::shared_ptr<Layer> first, std::shared_ptr<Layer> second,
                            std::shared_ptr<Layer> shortcut, std::string notation)
@@ -129,10 +157,18 @@ void ResidualUnit::initialise(uint64_t seed) {
 }
 
 void ResidualUnit::describe(std::vector<StageInfo>& list) const {
+  const size_t at = list.size();
   list.push_back({spec(), join_ == Join::current ? "residual unit" : "SEW residual unit", out_shape()});
   first_->describe(list);
   second_->describe(list);
   if (shortcut_) shortcut_->describe(list);
+  for (size_t i = at + 1; i < list.size(); ++i) list[i].inner = true;
+  list[at + 2].back = 1;
+  list[at].ops = numel(out_shape());  // the sum
+  // Joined at the current, the unit puts out the second layer's spikes; joined at the output, a sum of its
+  // own.
+  list[at].copies = join_ == Join::output;
+  if (join_ == Join::current) list[at].values = list[at + 2].values;
 }
 
 }  // namespace spiketrain

@@ -109,12 +109,14 @@ void LifCore::run(Tape& tape) const {
   tape.psi = psi;
   tape.saved = {u};
   tape.out = {z1};
+  tape.reads_I = w.defined() && decay_input;  // the gain is then tied to the leak
 }
 
 Neuron::Adjoint LifCore::vjp(const Tape& tape, const Tensor& delta_in, const State& g_out) const {
   torch::NoGradGuard no_grad;
   const Tensor& u = tape.saved[0];
-  const Tensor delta = delta_in.contiguous(), I = tape.I.contiguous(), z0 = tape.in[0].contiguous();
+  const Tensor delta = delta_in.contiguous(), z0 = tape.in[0].contiguous();
+  const Tensor I = w.defined() && decay_input ? tape.I.contiguous() : Tensor();
   const Tensor g_last = !g_out.empty() && g_out[0].defined() ? g_out[0].contiguous() : Tensor();
   Tensor g = torch::empty_like(delta), g_in = torch::empty_like(z0);
   const double g_leak = AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "lif_vjp", [&] {
@@ -154,8 +156,18 @@ void LifNeuron::run(Tape& tape) const {
   }
 }
 
+/// On the CPU in float or double: the kernel stores u, and I only if the leak is learnt and tied to the gain.
+Neuron::Footprint LifNeuron::footprint(const Rule& rule, int64_t window) const {
+  Footprint f = Neuron::footprint(rule, window);
+  if (!rule.uses_vjp()) return f;
+  f.scratch = static_cast<double>(f.state) / static_cast<double>(window);  // dL/d(state before the window)
+  f.keeps_current = core.w.defined() && core.decay_input;
+  f.kept += f.keeps_current ? 4 : 0;  // u comes in, I goes
+  return f;
+}
+
 Neuron::Adjoint LifNeuron::vjp(const Tape& tape, const Tensor& delta, const State& g_out) const {
-  const bool by_kernel = ops::has_kernel(tape.I) && !tape.saved.empty() && tape.saved[0].defined();
+  const bool by_kernel = ops::has_kernel(delta) && !tape.saved.empty() && tape.saved[0].defined();
   return by_kernel ? core.vjp(tape, delta, g_out) : Neuron::vjp(tape, delta, g_out);
 }
 

@@ -74,6 +74,7 @@ struct LifNeuron : Neuron {
   Step step(const Tensor& I, const State& state) const override;
   void run(Tape& tape) const override;
   Adjoint vjp(const Tape& tape, const Tensor& delta, const State& g_out) const override;
+  Footprint footprint(const Rule& rule, int64_t window) const override;
 };
 
 }  // namespace spiketrain

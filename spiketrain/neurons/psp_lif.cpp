@@ -7,6 +7,7 @@
 // -8, 8)), w = surrogate_width. Tests: golden/tssl, grad/neuron, equiv/tssl_scan.
 #include "spiketrain/core/neuron.h"
 #include "spiketrain/core/ops.h"
+#include "spiketrain/core/rule.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
 
 namespace spiketrain {
@@ -52,6 +53,12 @@ struct PspLif final : Neuron {
     const Tensor s = PspSpike::apply(u, threshold, surrogate_width);
     const Tensor a = state[1] + (s - state[1]) * (1.0 / tau_s);
     return {a, s, {u * (1 - s), a}};
+  }
+
+  Footprint footprint(const Rule& rule, int64_t window) const override {
+    Footprint f = Neuron::footprint(rule, window);
+    if (rule.needs() & kU) f.kept += 4;
+    return f;
   }
 
   void run(Tape& tape) const override {

@@ -68,6 +68,28 @@ struct Conv2d final : Synapse {
     for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
     return g_W;
   }
+  /// As LibTorch 1.13 does it on the CPU: a single small sample through columns of the input, anything else
+  /// by oneDNN, which reorders what it reads and writes to blocks of 16 channels (few input channels
+  /// excepted).
+  Scratch scratch(int64_t rows, int threads) const override {
+    const int64_t size = ops::chunk_size(rows), chunks = (rows + size - 1) / size;
+    const int64_t at_once = std::min<int64_t>(threads, chunks);
+    const auto blocked = [](int64_t n) { return (n + 15) / 16 * 16; };
+    const int64_t x = 4 * size * numel(in_), y = 4 * size * numel(out_), w = 4 * W_.numel();
+    const int64_t bx = x / in_[0] * blocked(in_[0]), by = y / channels * blocked(channels);
+    const int64_t bw = w / in_[0] / channels * blocked(in_[0]) * blocked(channels);
+    int64_t forward = std::max(by + y, x + w + by), input = std::max(bx + x, by + bw + bx);
+    int64_t weight = in_[0] <= 4 ? by + w : bx + by + bw;
+    if (size == 1 && numel(in_) <= 20480) {
+      const int64_t columns = 4 * in_[0] * kernel * kernel * out_[1] * out_[2];
+      forward = y + columns;
+      input = x;
+      weight = w + columns;
+    }
+    // pull: also a tensor that only gives its shape.  outer: the sums of the chunks before, and such a
+    // tensor.
+    return {at_once * forward, at_once * (input + x), at_once * weight + (chunks - at_once) * w};
+  }
   int64_t macs() const override { return numel(out_) * in_[0] * kernel * kernel; }
   std::string spec() const override {
     std::string token = str(channels, "C", kernel);

@@ -227,10 +227,10 @@ void check_resumable(const Config& before, const Config& now) {
   for (const auto& item : b) keys.insert(item.first);
   for (const std::string& key : keys) {
     const bool harmless =
-        key == "/title" || key.rfind("/paper", 0) == 0 || key.rfind("/train/checkpoint", 0) == 0 ||
-        key == "/train/keep" || key == "/train/on_nan" || key == "/train/dead_below" ||
-        key == "/train/saturated_above" || key == "/train/gradient_cosine" || key == "/blocks/order" ||
-        (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
+        key == "/title" || key.rfind("/paper", 0) == 0 || key.rfind("/cost/", 0) == 0 ||
+        key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" || key == "/train/on_nan" ||
+        key == "/train/dead_below" || key == "/train/saturated_above" || key == "/train/gradient_cosine" ||
+        key == "/blocks/order" || (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
     const auto was = a.find(key), is = b.find(key);
     if (harmless || (was != a.end() && is != b.end() && was->second == is->second)) continue;
     std::string name = key.substr(1);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "spiketrain/core/memory_tracker.h"
 #include "spiketrain/data/loader.h"
 #include "spiketrain/train/pass.h"
 
@@ -43,35 +44,62 @@ double cosine(const Tensor& a, const Tensor& b) {
   return norm > 0 ? a.dot(b).item<double>() / norm : std::numeric_limits<double>::quiet_NaN();
 }
 
+/// The first training samples, and the network as it was when it goes out of scope.
+class Probe {
+ public:
+  Probe(const Experiment& e, int64_t samples)
+      : network_(*e.network), seed_(static_cast<uint64_t>(e.recipe.seed)) {
+    LoaderOptions options;
+    options.batch_size = std::min(samples, e.data.train->size());
+    options.shuffle = false;
+    Loader loader(*e.data.train, options);
+    loader.start(0);
+    Batch batch;
+    ST_ASSERT(loader.next(batch));
+    input = {batch.x.to(e.device), batch.y.to(e.device), {seed_, 0, 0}};
+    for (const Tensor& b : network_.buffers()) buffers_.push_back(b.clone());
+    network_.zero_grad(/*set_to_none=*/true);
+  }
+  ~Probe() {
+    network_.zero_grad(/*set_to_none=*/true);
+    torch::NoGradGuard no_grad;
+    const std::vector<Tensor> now = network_.buffers();
+    for (size_t i = 0; i < now.size(); ++i) now[i].copy_(buffers_[i]);
+  }
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  Pass start(const RuleP& rule) const { return network_.start(rule, /*train=*/true, seed_); }
+  PassInput input;
+
+ private:
+  Network& network_;
+  uint64_t seed_;
+  std::vector<Tensor> buffers_;
+};
+
+void ignore(const Window&, const BlockLosses&) {}
+
 }  // namespace
 
+int64_t measure_activation_bytes(const Experiment& e, int64_t samples) {
+  const Probe probe(e, samples);
+  for (Tensor p : e.network->parameters()) p.mutable_grad() = torch::zeros_like(p);
+  const MemoryTracker tracker;
+  Pass pass = probe.start(e.rule);
+  run_pass(e, e.plan, probe.input, pass, ignore);
+  return tracker.peak();
+}
+
 std::vector<LayerCosine> gradient_cosines(const Experiment& e, int64_t samples) {
-  LoaderOptions options;
-  options.batch_size = std::min(samples, e.data.train->size());
-  options.shuffle = false;
-  Loader loader(*e.data.train, options);
-  loader.start(0);
-  Batch batch;
-  ST_ASSERT(loader.next(batch));
-
-  Network& network = *e.network;
-  std::vector<Tensor> buffers;
-  for (const Tensor& b : network.buffers()) buffers.push_back(b.clone());
-  const std::vector<NamedWeight> weights = layer_weights(network);
-  const auto seed = static_cast<uint64_t>(e.recipe.seed);
-  const PassInput input = {batch.x.to(e.device), batch.y.to(e.device), {seed, 0, 0}};
-
-  network.zero_grad(/*set_to_none=*/true);
-  Pass local = network.start(e.rule, /*train=*/true, seed);
-  run_pass(e, e.plan, input, local, [](const Window&, const BlockLosses&) {});
-  const std::vector<Tensor> ours = take_gradients(weights, network);
-  Pass whole = network.start(e.rule, /*train=*/true, seed);
-  run_exact(e, input, whole);
-  const std::vector<Tensor> exact = take_gradients(weights, network);
-
-  torch::NoGradGuard no_grad;
-  const std::vector<Tensor> now = network.buffers();
-  for (size_t i = 0; i < now.size(); ++i) now[i].copy_(buffers[i]);
+  const Probe probe(e, samples);
+  const std::vector<NamedWeight> weights = layer_weights(*e.network);
+  Pass local = probe.start(e.rule);
+  run_pass(e, e.plan, probe.input, local, ignore);
+  const std::vector<Tensor> ours = take_gradients(weights, *e.network);
+  Pass whole = probe.start(e.rule);
+  run_exact(e, probe.input, whole);
+  const std::vector<Tensor> exact = take_gradients(weights, *e.network);
   std::vector<LayerCosine> result;
   for (size_t i = 0; i < weights.size(); ++i) result.push_back({weights[i].spec, cosine(ours[i], exact[i])});
   return result;

@@ -25,9 +25,9 @@ Config section(const Config& config, const char* name, Config fallback = Config:
 }
 
 const std::vector<std::string>& section_names() {
-  static const std::vector<std::string> names = {"data",      "events",    "encoder",  "network", "neuron",
-                                                 "readout",   "rule",      "schedule", "blocks",  "head",
-                                                 "objective", "optimizer", "lr",       "train",   "paper"};
+  static const std::vector<std::string> names = {
+      "data",   "events", "encoder",   "network",   "neuron", "readout", "rule", "schedule",
+      "blocks", "head",   "objective", "optimizer", "lr",     "train",   "cost", "paper"};
   return names;
 }
 
@@ -89,6 +89,8 @@ Recipe make_recipe(const Config& config) {
   read_options(recipe.lr, section(config, "lr"), "lr");
   read_options(recipe.train, section(config, "train"), "train");
   refuse_name(section(config, "train"), "train");
+  read_options(recipe.cost, section(config, "cost"), "cost");
+  refuse_name(section(config, "cost"), "cost");
   recipe.paper = section(config, "paper");
   return recipe;
 }
@@ -140,6 +142,7 @@ Config resolve(const Recipe& recipe) {
   config["optimizer"] = write_options(copy.optimizer);
   config["lr"] = write_options(copy.lr);
   config["train"] = write_options(copy.train);
+  config["cost"] = write_options(copy.cost);
   if (!recipe.paper.empty()) config["paper"] = recipe.paper;
   return config;
 }
@@ -152,7 +155,8 @@ std::vector<std::pair<std::string, std::vector<OptionDoc>>> recipe_options() {
           {"events", list_options<EventOptions>()},
           {"optimizer", list_options<OptimizerOptions>()},
           {"lr", list_options<LrOptions>()},
-          {"train", list_options<TrainSection>()}};
+          {"train", list_options<TrainSection>()},
+          {"cost", list_options<EnergyTable>()}};
 }
 
 }  // namespace spiketrain

@@ -1,7 +1,7 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs
 //   [data] [events] [encoder] [network] [neuron] [readout] [rule] [schedule] [blocks] [head] [objective]
-//   [optimizer] [lr] [train] [paper]
+//   [optimizer] [lr] [train] [cost] [paper]
 // Sections that name a registered part (encoder ... objective) hold that part's options; [readout] is the
 // output layer's neuron and defaults to [neuron]; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -15,6 +15,7 @@
 #include "spiketrain/core/registry.h"
 #include "spiketrain/data/events/event_options.h"
 #include "spiketrain/networks/head.h"
+#include "spiketrain/train/energy.h"
 #include "spiketrain/train/optimizer.h"
 
 namespace spiketrain {
@@ -107,6 +108,7 @@ struct Recipe {
   OptimizerOptions optimizer;
   LrOptions lr;
   TrainSection train;
+  EnergyTable cost;
   Config paper = Config::object();
 
   /// The values at the top level.

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "spiketrain/core/norm.h"
+#include "spiketrain/train/cost_options.h"
 #include "spiketrain/train/probe.h"
 #include "spiketrain/train/runtime.h"
 
@@ -90,9 +91,26 @@ void Trainer::caution() {
   }
 }
 
+/// cost.json: operations and bytes of activations per sample, predicted, and measured on one batch.
+void Trainer::write_cost() {
+  const int64_t samples = std::min(e_.recipe.data.batch, e_.data.train->size());
+  CostOptions options = cost_options(e_.recipe, e_.data.train->sample_shape());
+  options.batch = samples;
+  options.threads = at::get_num_threads();
+  const CostReport report = measure_cost(stages_, options);
+  const int64_t bytes = measure_activation_bytes(e_, samples);
+  Config json = to_json(report);
+  json["activation_bytes_measured"] = bytes / samples;
+  options_.run_dir->write_json("cost.json", json);
+  const auto mebibytes = [](int64_t n) { return static_cast<double>(n >> 10) / 1024; };
+  say(str("activations of a batch of ", samples, ": ", mebibytes(bytes), " MiB, predicted ",
+          mebibytes(report.activation_bytes_predicted * samples), " MiB; see cost.json"));
+}
+
 bool Trainer::run() {
   e_.network->train();
   caution();
+  if (options_.run_dir && progress_.iteration == 0) write_cost();
   if (options_.run_dir && progress_.epoch < e_.recipe.epochs) options_.run_dir->mark_open();
   while (progress_.epoch < e_.recipe.epochs) {
     if (!train_epoch()) {

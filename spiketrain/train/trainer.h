@@ -43,6 +43,7 @@ class Trainer {
   void train_batch(const Batch& batch);
   void update(const Batch& batch, const Window& window);
   void caution();
+  void write_cost();
   void finish_epoch();
   void judge(const EpochReport& report);
   void warn_of_rates(const std::vector<LayerRate>& rates);

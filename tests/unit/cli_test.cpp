@@ -117,6 +117,9 @@ TEST_F(Cli, InspectsARecipeWithoutData) {
                              "1,28,28", "--classes", "10"});
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_TRUE(result.has("5,860")) << result.text;  // 4*25 + 4*12*12*10
+  for (const char* part : {"MAC error", "energy: about", "activation memory"}) {
+    EXPECT_TRUE(result.has(part)) << part << " in " << result.text;
+  }
 }
 
 TEST_F(Cli, ListsEverythingRegistered) {
