@@ -37,6 +37,8 @@ CostOptions cost_options(const Recipe& recipe, const Shape& input) {
   options.block_major = recipe.blocks.order != "time";
   options.batch = recipe.data.batch;
   options.input = input_of(recipe, input);
+  // An image is there before the pass; what is made of it, or of frames, for each window is not.
+  options.count_input = !options.input.stationary;
   options.rule = Registry<Rule>::get().make(recipe.rule);
   options.optimizer_words = recipe.optimizer.name != "sgd" ? 2 : recipe.optimizer.momentum > 0 ? 1 : 0;
   options.energy = recipe.cost;

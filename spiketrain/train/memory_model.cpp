@@ -39,7 +39,10 @@ class Model {
       estimate.kept.push_back(b.kept);
     }
     if (plan_.count_input) {
-      live_ += kFloat * numel(plan_.input.shape) * plan_.batch * (plan_.input.stationary ? 1 : plan_.window);
+      // As if a block below had handed it on: the first block lets go of it.
+      handed_on_ =
+          kFloat * numel(plan_.input.shape) * plan_.batch * (plan_.input.stationary ? 1 : plan_.window);
+      live_ += handed_on_;
     }
     if (plan_.windows > 1) {
       live_ += estimate.state;
