@@ -45,7 +45,7 @@ Tensor run_pass(const Experiment& e, const PassPlan& plan, const PassInput& inpu
       }
       x = y.detached();
     }
-    for (Tensor& loss : waiting) loss.backward();
+    for (; !waiting.empty(); waiting.pop_back()) waiting.back().backward();  // from the top, as end to end
     after_window(window, losses);
   }
   return scores;
