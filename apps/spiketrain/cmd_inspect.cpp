@@ -129,8 +129,8 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   int64_t parameters = 0, neurons = 0, macs = 0;
   const std::vector<StageInfo> stages = network->describe();
   for (const StageInfo& stage : stages) {
-    rows.push_back({stage.spec, stage.kind, shape_text(stage.out), thousands(stage.parameters),
-                    thousands(stage.neurons), thousands(stage.macs)});
+    rows.push_back({stage.spec, stage.head ? "head: " + stage.kind : stage.kind, shape_text(stage.out),
+                    thousands(stage.parameters), thousands(stage.neurons), thousands(stage.macs)});
     parameters += stage.parameters;
     neurons += stage.neurons;
     macs += stage.macs;
