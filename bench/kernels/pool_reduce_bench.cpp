@@ -2,10 +2,10 @@
 // Reported: GB/s of the arrays read and written, in CPU time of all threads.  Threads: OMP_NUM_THREADS, for
 // both.
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
 #include <cstring>
 
+#include "spiketrain/core/torch.h"
 #include "spiketrain/kernels/pool2d/pool2d.h"
 #include "spiketrain/kernels/reduce/reduce.h"
 

@@ -8,8 +8,8 @@
 // written once); CPU time, because it is not upset by other programs on the machine.
 // Threads: OMP_NUM_THREADS, for both.
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
+#include "spiketrain/core/torch.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
 
 namespace spiketrain {

@@ -2,13 +2,12 @@
 // all T steps kept by autograd.  What anybody would write without this library, and what the benchmarks stand
 // beside.
 #pragma once
-#include <torch/torch.h>
-
 #include <memory>
 #include <vector>
 
 #include "spiketrain/core/neuron.h"
 #include "spiketrain/core/registry.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain::bench {
 

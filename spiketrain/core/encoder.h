@@ -1,9 +1,8 @@
 // Encoder = samples -> the network's input signal.
 #pragma once
-#include <torch/torch.h>
-
 #include "spiketrain/core/registry.h"
 #include "spiketrain/core/signal.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 

@@ -1,10 +1,9 @@
 // Initial weights, drawn from the counter-based generator: the same bits for the same (seed, index).
 #pragma once
-#include <torch/torch.h>
-
 #include <string>
 
 #include "spiketrain/core/registry.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 

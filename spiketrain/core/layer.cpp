@@ -26,6 +26,17 @@ Tensor gather(const Tensor& g, const Tensor& gain) {
   return sum.unsqueeze(0);
 }
 
+/// gain[t] * a forward.
+struct SpreadNode : torch::autograd::Function<SpreadNode> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& a, const Tensor& gain) {
+    ctx->save_for_backward({gain});
+    return spread(a, gain);
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    return {gather(grads[0].contiguous(), ctx->get_saved_variables()[0]), Tensor()};
+  }
+};
+
 /// I = W x forward; dL/dW and dL/dx backward, with the rule's presynaptic factor q in dL/dW.
 struct SynapseNode : torch::autograd::Function<SynapseNode> {
   static Tensor forward(AutogradContext* ctx, const Tensor& a, const Tensor& W, TapeP tape) {
@@ -116,10 +127,26 @@ Layer::Drive Layer::current(const Signal& x, Pass& pass) {
   tape->needs = pass.rule->needs();
   tape->x = {x.a.detach(), x.gain, x.s};
   tape->trace = state(pass).trace;
-  Tensor I = SynapseNode::apply(x.a, synapse->weight(), tape);
+  const bool hold = pass.hold_still && x.stationary() && !x.a.requires_grad() && !pass.rule->traces();
+  Tensor I = hold ? SpreadNode::apply(still_current(x.a, pass), x.gain)
+                  : SynapseNode::apply(x.a, synapse->weight(), tape);
   I = synapse->add_bias(I);
   if (norm) I = norm->forward(I);
   return {I, std::move(tape), slot_};
+}
+
+Tensor Layer::still_current(const Tensor& x, Pass& pass) {
+  StillCurrent& still = pass.still[slot_];
+  const bool grad = at::GradMode::is_enabled();
+  if (still.x.defined() && still.x.data_ptr() == x.data_ptr() && still.leaf.requires_grad() == grad)
+    return still.leaf;
+  still.settle();
+  auto tape = c10::make_intrusive<Tape>();
+  tape->synapse = synapse;
+  tape->x = tape->q = {x, {}, {}};
+  const Tensor I = SynapseNode::apply(x, synapse->weight(), tape);
+  still = {x, I, I.detach().requires_grad_(grad)};
+  return still.leaf;
 }
 
 Signal Layer::fire(const std::vector<Drive>& drives, Pass& pass) {

@@ -40,6 +40,8 @@ class Layer : public Stage {
   std::shared_ptr<Neuron> neuron;
 
  private:
+  /// The current of a still image [1,B,*in], from the pass if it has it.
+  Tensor still_current(const Tensor& x, Pass& pass);
   Shape out_;
   std::string notation_;
 };

@@ -1,5 +1,6 @@
 #include "spiketrain/core/network.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace spiketrain {
@@ -16,7 +17,21 @@ int64_t Network::hidden_units() const {
   return std::max<int64_t>(1, static_cast<int64_t>(units_.size()) - 1);
 }
 
-void Network::partition(const std::vector<int64_t>& sizes) {
+namespace {
+
+/// Moves the stages behind the last one with weights to the front of the unit above.
+void move_tail(Network::Unit& below, Network::Unit& above) {
+  const auto tail = std::find_if(below.rbegin(), below.rend(), [](const auto& stage) {
+                      return !stage->parameters().empty();
+                    }).base();
+  if (tail == below.begin()) return;
+  above.insert(above.begin(), tail, below.end());
+  below.erase(tail, below.end());
+}
+
+}  // namespace
+
+void Network::partition(const std::vector<int64_t>& sizes, bool before_pooling) {
   ST_ASSERT(heads_.empty() && !units_.empty());
   for (const int64_t size : sizes) ST_CHECK(size >= 1, "blocks: expected sizes of at least 1, got ", size);
   const int64_t sum = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
@@ -27,6 +42,8 @@ void Network::partition(const std::vector<int64_t>& sizes) {
   size_t end = 0;
   for (const int64_t size : sizes) ends_.push_back(end += static_cast<size_t>(size));
   ends_.back() = units_.size();
+  if (!before_pooling) return;
+  for (size_t b = 0; b + 1 < blocks(); ++b) move_tail(units_[ends_[b] - 1], units_[ends_[b]]);
 }
 
 void Network::attach_head(size_t b, Unit head) {

@@ -21,8 +21,9 @@ class Network : public torch::nn::Module {
   /// Appends a stage, in a unit of its own or to the last unit.  All units form one block.
   void add(std::shared_ptr<Stage> stage, bool new_unit);
   /// Joins the hidden units to blocks of these sizes, lowest first; the output layer joins the last block.
+  /// `before_pooling`: what follows a block's last layer in its unit moves to the next block.
   /// UsageError if a size is below 1 or the sizes do not add up to hidden_units().
-  void partition(const std::vector<int64_t>& sizes);
+  void partition(const std::vector<int64_t>& sizes, bool before_pooling = false);
   /// Hangs a readout on block b.  Call once for each block, after partition() and before initialise().
   void attach_head(size_t b, Unit head);
   /// Draws the initial weights; the same bits for the same seed.

@@ -1,9 +1,8 @@
 // Neuron = state dynamics and their exact derivative.  Knows nothing of losses, rules, layers or windows.
 #pragma once
-#include <torch/torch.h>
-
 #include "spiketrain/core/registry.h"
 #include "spiketrain/core/tape.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 

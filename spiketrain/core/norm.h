@@ -1,6 +1,6 @@
 // Norm = normalisation of the input current, between synapse and neuron, inside autograd.
 #pragma once
-#include <torch/torch.h>
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 using torch::Tensor;

@@ -1,10 +1,9 @@
 // Objective = where error enters: a loss on the output layer's signal, and the decision read from it.
 #pragma once
-#include <torch/torch.h>
-
 #include "spiketrain/core/registry.h"
 #include "spiketrain/core/schedule.h"
 #include "spiketrain/core/signal.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 

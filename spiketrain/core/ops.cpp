@@ -32,7 +32,8 @@ class OneThread {
 }  // namespace
 
 int64_t chunk_size(int64_t n, int64_t min_chunk) {
-  return std::max<int64_t>({1, min_chunk, (n + kChunks - 1) / kChunks});
+  const int64_t chunks = std::clamp<int64_t>(n / std::max<int64_t>(1, min_chunk), 1, kChunks);
+  return std::max<int64_t>(1, (n + chunks - 1) / chunks);
 }
 
 void for_chunks(int64_t n, const std::function<void(int64_t, int64_t)>& f, int64_t min_chunk) {

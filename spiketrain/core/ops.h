@@ -2,9 +2,9 @@
 // loop.  Off the CPU, or for other types than float and double, the
 // same result comes from plain ATen.
 #pragma once
-#include <torch/torch.h>
-
 #include <functional>
+
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain::ops {
 using torch::Tensor;

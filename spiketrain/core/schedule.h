@@ -1,5 +1,6 @@
 // Schedule = which window of steps is live, and when the optimiser steps.
 #pragma once
+#include <algorithm>
 #include <vector>
 
 #include "spiketrain/core/registry.h"
@@ -13,6 +14,16 @@ struct Window {
   bool loss = true;      ///< error enters in this window
   double lr_factor = 1;  ///< on the learning rate of that update
 };
+
+/// Most windows that see the same weights.
+inline int64_t windows_per_update(const std::vector<Window>& windows) {
+  int64_t most = 0, count = 0;
+  for (const Window& window : windows) {
+    most = std::max(most, ++count);
+    if (window.update) count = 0;
+  }
+  return most;
+}
 
 struct Schedule {
   virtual ~Schedule() = default;

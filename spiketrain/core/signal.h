@@ -1,8 +1,8 @@
 // What travels on an edge of the network over a window of T steps.
 #pragma once
-#include <torch/torch.h>
-
 #include <utility>
+
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 using torch::Tensor;

@@ -1,8 +1,7 @@
 // Stage = one element of a network: it maps a signal over a window to a signal and advances its own state.
 // Layers, pooling, dropout and residual units are stages.
 #pragma once
-#include <torch/torch.h>
-
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "spiketrain/core/norm.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/synapse.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 
@@ -26,6 +26,16 @@ struct Activity {
   double rate() const { return places ? static_cast<double>(spikes) / static_cast<double>(places) : 0.0; }
 };
 
+/// The input current of a still image: the same in every window while the weights are, so that one product
+/// serves all windows between two updates.
+struct StillCurrent {
+  Tensor x;     ///< [1,B,*in] the image
+  Tensor I;     ///< [1,B,*out] its current, in the graph of the weights
+  Tensor leaf;  ///< the same values, cut from it; the credit of the windows gathers in its gradient
+  /// Hands the gathered credit on to the weights.
+  void settle();
+};
+
 /// Everything one forward pass carries besides the signal.
 struct Pass {
   RuleP rule;
@@ -33,6 +43,10 @@ struct Pass {
   uint64_t seed = 0, step = 0;          ///< key of the dropout masks
   NetState state = {};                  ///< empty: every stage starts from its initial state
   std::vector<Activity> activity = {};  ///< [slot], added to
+  bool hold_still = false;  ///< several windows see the same weights: keep the currents of still images
+  std::map<int64_t, StillCurrent> still = {};  ///< [slot] kept since the last settle()
+  /// Before the weights change: hands on the credit of still images and forgets them.
+  void settle();
 };
 
 /// What travels on an edge: 0 or one value (spikes, spikes through dropout), or any real number.
@@ -57,6 +71,7 @@ struct StageInfo {
 
   Values values = Values::real;  ///< of its output
   bool linear = false;           ///< a stationary input stays stationary
+  bool temporal = false;         ///< it filters each element in time: a stationary input keeps its image
   bool keeps_input = false;      ///< its input stays in memory until backward has run
   int64_t ops = 0;     ///< elementwise operations per sample and step, forward, without the neurons'
   int64_t buffer = 0;  ///< bytes per sample and step it stores for backward, without those of a layer

@@ -19,11 +19,10 @@
 //   straight_through    1                              -     snnTorch
 // Deviation: snnTorch's sigmoid overflows to NaN far below the threshold; this one does not.
 #pragma once
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
 
+#include "spiketrain/core/torch.h"
 #include "spiketrain/kernels/surrogate.h"
 
 namespace spiketrain {

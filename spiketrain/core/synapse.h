@@ -1,9 +1,8 @@
 // Synapse = a map linear in its input.  apply, pull and outer are exactly the three event-driven kernels.
 #pragma once
-#include <torch/torch.h>
-
 #include "spiketrain/core/registry.h"
 #include "spiketrain/core/signal.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 

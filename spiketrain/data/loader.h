@@ -3,8 +3,6 @@
 // batches in turn, so the batches are the same bit for bit whatever the number of threads. Memory: at most
 // `prefetch` + 1 batches.  Tests: unit/loader_test.cpp.
 #pragma once
-#include <torch/torch.h>
-
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -14,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "spiketrain/core/torch.h"
 #include "spiketrain/data/dataset.h"
 
 namespace spiketrain {

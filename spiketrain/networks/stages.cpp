@@ -117,7 +117,7 @@ Signal PspFilter::forward(const Signal& x, Pass& pass) {
 
 void PspFilter::describe(std::vector<StageInfo>& list) const {
   StageInfo row = {"input", "psp filter", in_};
-  row.linear = true;
+  row.linear = row.temporal = true;
   row.ops = numel(in_) * 3;
   row.state = numel(in_) * 4;
   list.push_back(std::move(row));

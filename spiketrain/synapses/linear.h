@@ -16,8 +16,8 @@ struct Linear : Synapse {
   int64_t features = 10;
   std::string init = "kaiming_normal";
   bool bias = false;
-  /// Products of fewer rows than this are not worth sharing between threads.
-  static constexpr int64_t kMinRows = 16;
+  /// Least rows or columns of a thread's share of a product: BLAS packs the other factor for each share.
+  static constexpr int64_t kMinShare = 48;
 
   template <class V>
   void visit(V& v) {
@@ -57,24 +57,25 @@ struct Linear : Synapse {
           Tensor rows = g_W.slice(0, i, j);
           at::mm_out(rows, post.slice(1, i, j).t(), pre);
         },
-        kMinRows);
+        kMinShare);
     return g_W;
   }
   int64_t macs() const override { return features * numel(in_); }
   std::string spec() const override { return std::to_string(features); }
 
  protected:
-  /// x [M,K] times y [K,N], by rows of x.
+  /// x [M,K] times y [K,N], shared by rows of x, or by columns of y if there are few rows.
   static Tensor product(const Tensor& x, const Tensor& y) {
     if (!x.is_cpu()) return x.mm(y);
     Tensor out = torch::empty({x.size(0), y.size(1)}, x.options());
+    const bool by_rows = x.size(0) >= 2 * kMinShare || y.size(1) < x.size(0);
     ops::for_chunks(
-        x.size(0),
+        by_rows ? x.size(0) : y.size(1),
         [&](int64_t i, int64_t j) {
-          Tensor rows = out.slice(0, i, j);
-          at::mm_out(rows, x.slice(0, i, j), y);
+          Tensor part = out.slice(by_rows ? 0 : 1, i, j);
+          at::mm_out(part, by_rows ? x.slice(0, i, j) : x, by_rows ? y : y.slice(1, i, j));
         },
-        kMinRows);
+        kMinShare);
     return out;
   }
 

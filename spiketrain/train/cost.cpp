@@ -11,7 +11,7 @@ constexpr int64_t kBackward = 2;
 constexpr int64_t kNormForward = 4;
 
 struct Plan {
-  int64_t steps = 0, windows = 0, updates = 0, longest = 0;
+  int64_t steps = 0, windows = 0, updates = 0, longest = 0, per_update = 0;
 };
 
 Plan summary(const std::vector<Window>& windows) {
@@ -23,6 +23,7 @@ Plan summary(const std::vector<Window>& windows) {
     plan.windows += 1;
     plan.updates += w.update;
   }
+  plan.per_update = windows_per_update(windows);
   return plan;
 }
 
@@ -68,9 +69,11 @@ class Meter {
     const StageInfo& row = rows_[i];
     const CostNode& node = nodes_[i];
     const int64_t all = row.macs * plan_.steps;
-    const int64_t run = row.macs * (node.reads_stationary ? plan_.windows : plan_.steps);
-    const bool trained = row.parameters > 0;
     const bool traced = options_.rule && options_.rule->traces();
+    const bool held = node.reads_image && !traced;  // what is made anew in each window is not
+    const int64_t still = held ? plan_.updates : plan_.windows;
+    const int64_t run = row.macs * (node.reads_stationary ? still : plan_.steps);
+    const bool trained = row.parameters > 0;
     if (node.reads_binary) {
       n.ac += all;
     } else {
@@ -116,6 +119,7 @@ class Meter {
     MemoryPlan plan;
     plan.window = plan_.longest;
     plan.windows = plan_.windows;
+    plan.windows_per_update = plan_.per_update;
     plan.batch = options_.batch;
     plan.block_major = options_.block_major;
     plan.threads = options_.threads;

@@ -49,9 +49,9 @@ struct CostRow {
 struct CostReport {
   std::vector<CostRow> rows;
   Operations total;
-  double effective_ac = -1;     ///< ac scaled by the firing rates; -1: rates unknown
-  int64_t mac_forward_run = 0;  ///< mac_forward that is carried out: a stationary input is multiplied
-  int64_t mac_weight_run = 0;   ///< once per window, not once per step; mac_weight likewise
+  double effective_ac = -1;                ///< ac scaled by the firing rates; -1: rates unknown
+  int64_t mac_forward_run = 0;             ///< mac_forward that is carried out: a still image is multiplied
+  int64_t mac_weight_run = 0;              ///< once per update, not once per step; mac_weight likewise
   int64_t activation_bytes_predicted = 0;  ///< at the worst moment, per sample; rounded up
   double energy_uj = 0;                    ///< estimate, from the dense counts
 };

@@ -56,6 +56,7 @@ std::vector<CostNode> cost_graph(const std::vector<StageInfo>& rows, const CostI
     node.inputs = numel(first ? input.shape : rows[from].out);
     node.reads_binary = (first ? input.values : nodes[from].values) == Values::binary;
     node.reads_stationary = first ? input.stationary : nodes[from].stationary;
+    node.reads_image = node.reads_stationary && (first || (nodes[from].reads_image && rows[from].temporal));
     node.stationary = node.reads_stationary && row.linear && row.macs == 0;
     node.values =
         row.values == Values::as_input ? (node.reads_binary ? Values::binary : Values::real) : row.values;

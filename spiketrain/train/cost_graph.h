@@ -20,6 +20,7 @@ struct CostNode {
   bool last = false;    ///< the block's output
   bool reads_binary = false, reads_stationary = false;
   bool stationary = false;       ///< its output is
+  bool reads_image = false;      ///< it reads the network's still image itself, at most filtered in time
   Values values = Values::real;  ///< of its output
   int64_t inputs = 0;            ///< elements it reads, per sample and step
   double rate = 1;               ///< fraction of its outputs that are not zero; 1 if unknown

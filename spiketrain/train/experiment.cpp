@@ -1,5 +1,7 @@
 #include "spiketrain/train/experiment.h"
 
+#include <torch/cuda.h>
+
 #include <algorithm>
 
 namespace spiketrain {
@@ -82,7 +84,7 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
   auto network = Registry<NetworkBuilder>::get().make(recipe.network)->build(context);
   ST_CHECK(network->out_shape() == Shape{classes}, "network ", network->spec(), ": expected ", classes,
            " outputs, one per class");
-  network->partition(recipe.blocks.sizes(network->hidden_units()));
+  network->partition(recipe.blocks.sizes(network->hidden_units()), recipe.blocks.cut == "before_pooling");
   for (size_t b = 0; b + 1 < network->blocks(); ++b) {
     network->attach_head(b, make_head(network->block_shape(b), classes, recipe.head, context.readout()));
   }

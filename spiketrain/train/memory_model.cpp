@@ -69,6 +69,7 @@ class Model {
     b.weights = kFloat * row.parameters;
     if (row.synapse) b.synapse = row.synapse->scratch(samples, plan_.threads);
     if (row.norm) b.norm = b.output;
+    if (holds_still(i, rule)) b.state += 2 * kFloat * n * plan_.batch;  // the current and its credit
     if (row.macs > 0 && rule.traces()) {
       b.kept += kFloat * node.inputs * samples;
       b.state += kFloat * node.inputs * plan_.batch;
@@ -84,6 +85,10 @@ class Model {
     return b;
   }
 
+  /// One product for all windows between two updates; its weight gradient waits until then.
+  bool holds_still(size_t i, const Rule& rule) const {
+    return rows_[i].macs > 0 && nodes_[i].reads_stationary && plan_.windows_per_update > 1 && !rule.traces();
+  }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
   /// The output of row i outlives the forward pass.  A layer's is on its tape in any case.
   void keep(int64_t i) {

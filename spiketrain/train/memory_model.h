@@ -14,6 +14,7 @@ namespace spiketrain {
 struct MemoryPlan {
   int64_t window = 1;   ///< K, steps
   int64_t windows = 1;  ///< per batch
+  int64_t windows_per_update = 1;
   int64_t batch = 1;
   bool block_major = false;
   int threads = 1;

@@ -1,5 +1,7 @@
 #include "spiketrain/train/optimizer.h"
 
+#include <torch/optim.h>
+
 #include <cmath>
 #include <map>
 #include <type_traits>

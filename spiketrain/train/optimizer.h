@@ -7,14 +7,17 @@
 // torch.nn.utils.clip_grad_norm_ does; here the norm is summed in double in a fixed order.
 // Tests: unit/optimizer_test.cpp.
 #pragma once
-#include <torch/torch.h>
-
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "spiketrain/core/registry.h"
+#include "spiketrain/core/torch.h"
+
+namespace torch::optim {
+class Optimizer;
+}
 
 namespace spiketrain {
 using torch::Tensor;

@@ -22,6 +22,7 @@ Tensor run_pass(const Experiment& e, const PassPlan& plan, const PassInput& inpu
                 const std::function<void(const Window&, const BlockLosses&)>& after_window) {
   Network& network = *e.network;
   Tensor scores;
+  pass.hold_still = windows_per_update(plan.windows) > 1;
   for (const Window& window : plan.windows) {
     const torch::AutoGradMode grad(window.loss);
     Network::detach(pass.state);
@@ -46,6 +47,7 @@ Tensor run_pass(const Experiment& e, const PassPlan& plan, const PassInput& inpu
       x = y.detached();
     }
     for (; !waiting.empty(); waiting.pop_back()) waiting.back().backward();  // from the top, as end to end
+    if (window.update) pass.settle();
     after_window(window, losses);
   }
   return scores;

@@ -50,7 +50,7 @@ struct DataSection {
 struct BlockSection {
   int64_t size = 0;
   std::vector<int64_t> partition;
-  std::string order = "auto";
+  std::string order = "auto", cut = "after_pooling";
 
   template <class V>
   void visit(V& v) {
@@ -61,6 +61,10 @@ struct BlockSection {
       "block: a block finishes a window, backward included, before the next begins (least memory); time: all "
       "blocks go forward first, the same bits; auto: block",
       Choices{{"auto", "block", "time"}});
+    v(cut, "cut",
+      "a block ends after the pooling and dropout that follow its last layer, or before them: its head then "
+      "reads the layer, and they open the next block",
+      Choices{{"after_pooling", "before_pooling"}});
   }
   /// Sizes of the blocks of a network of `layers` hidden layers.
   std::vector<int64_t> sizes(int64_t layers) const;

@@ -4,12 +4,12 @@
 #include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
-#include <torch/torch.h>
 #include <torch/version.h>
 
 #include <algorithm>
 #include <thread>
 
+#include "spiketrain/core/torch.h"
 #include "spiketrain/kernels/isa.h"
 
 namespace spiketrain {

@@ -37,7 +37,8 @@ TEST(Blocks, OneWindowAndOneBlockAreExactCredit) {
 TEST(Blocks, BlockMajorEqualsTimeMajor) {
   for (const auto& sets : methods()) {
     for (const char* window : {"1", "2", "4", "6"}) {
-      for (const char* blocks : {"blocks.size=1", "blocks.size=2", "blocks.partition=[1,2]"}) {
+      for (const char* blocks :
+           {"blocks.size=1", "blocks.size=2", "blocks={partition=[1,2], cut=\"before_pooling\"}"}) {
         const auto run = [&](const char* order) {
           return pass_gradients(
               with(sets, {"schedule.name=truncated", std::string("schedule.window=") + window, blocks,

@@ -14,6 +14,7 @@ const Shape kInput = {2, 16, 16};
 struct Case {
   const char* name;
   std::vector<std::string> sets;
+  bool still = false;
 };
 
 const std::vector<Case>& cases() {
@@ -26,6 +27,9 @@ const std::vector<Case>& cases() {
       {"residual", {"network.spec=12C3p1-RB12-RB16s2-SEW16-64-10"}},
       {"pooled_heads", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "head.pool_to=64"}},
       {"fixed_heads", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "head.weights=sign"}},
+      {"cut_before_pooling",
+       {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "blocks.cut=before_pooling"}},
+      {"images", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10"}, true},
   };
   return list;
 }
@@ -51,7 +55,7 @@ TEST_P(Memory, PredictionIsWithinFivePercent) {
       for (const char* order : {"blocks.order=block", "blocks.order=time"}) {
         std::vector<std::string> sets = c.sets;
         sets.emplace_back(order);
-        const Experiment e = noise_experiment(kInput, kBatch, 8, K, B, sets);
+        const Experiment e = noise_experiment(kInput, kBatch, 8, K, B, sets, c.still);
         const auto measured = static_cast<double>(measure_activation_bytes(e, kBatch));
         const auto predicted = static_cast<double>(predict(e));
         EXPECT_NEAR(predicted / measured, 1, 0.05)
@@ -64,14 +68,14 @@ TEST_P(Memory, PredictionIsWithinFivePercent) {
 
 TEST_P(Memory, DoesNotDependOnTheNumberOfSteps) {
   const auto bytes = [&](int64_t T) {
-    const Experiment e = noise_experiment(kInput, kBatch, T, 2, 1, c.sets);
+    const Experiment e = noise_experiment(kInput, kBatch, T, 2, 1, c.sets, c.still);
     return static_cast<double>(measure_activation_bytes(e, kBatch));
   };
   EXPECT_NEAR(bytes(60) / bytes(6), 1, 0.02) << c.name;
 }
 
 std::string case_name(const ::testing::TestParamInfo<size_t>& info) { return cases()[info.param].name; }
-INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 7), case_name);
+INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 9), case_name);
 
 }  // namespace
 }  // namespace spiketrain

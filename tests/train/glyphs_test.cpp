@@ -1,6 +1,7 @@
 // The drawn digits are not linearly separable: a softmax classifier must stay clearly below what small
 // networks reach (offline: linear 83 %, one hidden layer of 300 units 97 %, two convolutions 99 %).
 #include <gtest/gtest.h>
+#include <torch/optim.h>
 
 #include "spiketrain/data/loader.h"
 
@@ -33,7 +34,7 @@ TEST(GlyphsTrain, LinearClassifierIsNotEnough) {
     const int64_t at = step * 100 % x.size(0);
     optimizer.zero_grad();
     const auto logits = x.slice(0, at, at + 100).matmul(w) + b;
-    torch::nn::functional::cross_entropy(logits, y.slice(0, at, at + 100)).backward();
+    torch::cross_entropy_loss(logits, y.slice(0, at, at + 100)).backward();
     optimizer.step();
   }
   torch::NoGradGuard no_grad;

@@ -1,7 +1,6 @@
 // A run that was stopped anywhere and resumed equals one that was not, bit for bit: weights, optimiser state,
 // metrics.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <chrono>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "spiketrain/base/file.h"
+#include "spiketrain/core/torch.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"

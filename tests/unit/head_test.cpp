@@ -30,6 +30,21 @@ TEST(Blocks, PartitionBySizeAndByList) {
   EXPECT_EQ(heads, 1);
 }
 
+TEST(Blocks, CutBeforePoolingTheHeadReadsTheLayer) {
+  const Experiment e = make({"blocks={partition=[1,2], cut=\"before_pooling\"}"});
+  EXPECT_EQ(e.network->block_shape(0), Shape({6, 4, 4}));
+  EXPECT_EQ(e.network->spec(), make({}).network->spec());
+  const auto rows = e.network->describe();
+  ASSERT_EQ(rows.size(), 6U);
+  EXPECT_TRUE(rows[1].head);
+  EXPECT_EQ(rows[1].parameters, 6 * 4 * 4 * 4);
+  EXPECT_EQ(rows[2].spec, "P2");
+  EXPECT_EQ(rows[2].block, 1);
+  // One block has nothing to cut; where nothing follows the last layer the cut is the same.
+  EXPECT_EQ(make({"blocks.cut=before_pooling"}).network->describe()[1].spec, "P2");
+  EXPECT_EQ(make({"blocks={partition=[2,1], cut=\"before_pooling\"}"}).network->block_shape(0), Shape({12}));
+}
+
 TEST(Blocks, TheNetworkItselfDoesNotChangeWithItsBlocks) {
   const Experiment whole = make({}), cut = make({"blocks.size=1"});
   EXPECT_EQ(whole.network->spec(), cut.network->spec());

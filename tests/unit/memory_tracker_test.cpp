@@ -1,12 +1,12 @@
 #include "spiketrain/core/memory_tracker.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <optional>
 #include <stdexcept>
 
 #include "spiketrain/core/ops.h"
+#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 namespace {
