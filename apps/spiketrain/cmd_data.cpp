@@ -33,6 +33,26 @@ bool report(const std::vector<FileStatus>& files) {
   return good;
 }
 
+/// The official downloads: from where, how large, which checksum.
+void list_files() {
+  for (const CatalogueEntry& entry : catalogue()) {
+    std::cout << '\n' << entry.name << '\n';
+    for (const std::string& url : entry.base_urls) std::cout << "  from " << url << '\n';
+    std::vector<std::vector<std::string>> rows;
+    for (const CatalogueDownload& download : entry.downloads) {
+      const CatalogueFile& file = download.file;
+      rows.push_back({file.name, std::to_string(file.bytes) + " bytes", "sha256 " + file.sha256});
+    }
+    print_table(rows, 2);
+  }
+  for (const ManualEntry& entry : manual_catalogue()) {
+    std::cout << '\n' << entry.name << "\n  " << how_to_get(entry) << '\n';
+    std::vector<std::vector<std::string>> rows;
+    for (const CatalogueFile& file : entry.archives) rows.push_back({file.name, "md5 " + file.md5});
+    print_table(rows, 2);
+  }
+}
+
 void list_sets() {
   std::vector<std::vector<std::string>> rows;
   for (const DatasetInfo& info : dataset_infos()) {
@@ -59,6 +79,7 @@ void show_download(const FetchProgress& progress) {
 int run_data(DataCommand command) {
   if (command.action == "list") {
     list_sets();
+    list_files();
     return kOk;
   }
   ST_CHECK(!command.dir.empty(), "data ", command.action,
@@ -71,6 +92,8 @@ int run_data(DataCommand command) {
   }
   bool good = true;
   for (const std::string& name : command.names) {
+    const DatasetInfo& info = dataset_info(name);
+    ST_CHECK(info.files, "data ", command.action, ": ", name, " is built in, it has no files");
     const ManualEntry* manual = find_manual_entry(name);
     if (manual && command.action == "check") {
       std::cout << name << '\n';
@@ -82,7 +105,11 @@ int run_data(DataCommand command) {
     const CatalogueEntry& entry = catalogue_entry(name);
     std::cout << name << '\n';
     if (command.action == "check") {
-      good = report(data_check(entry, command.dir)) && good;
+      const bool complete = report(data_check(entry, command.dir));
+      if (!complete)
+        std::cout << "  bring them with: spiketrain data fetch " << name << " --data-dir " << command.dir
+                  << "  (from " << entry.base_urls[0] << ")\n";
+      good = complete && good;
       continue;
     }
     FetchOptions options;

@@ -1,4 +1,5 @@
 // spiketrain eval RUN_DIR: loss and accuracy of a run's weights.
+#include <cmath>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
@@ -47,6 +48,9 @@ int run_eval(const EvalCommand& command) {
   ST_CHECK(data, "eval: the recipe has no validation split (data.validation = 0)");
   const Evaluation result =
       evaluate(experiment, *data, command.batch > 0 ? command.batch : recipe.data.batch);
+  if (!std::isfinite(result.loss)) {
+    throw NumericError(str("eval: loss ", result.loss, " with the weights of ", path));
+  }
   if (command.json) {
     Config json = {{"checkpoint", path},        {"data", recipe.data.name}, {"split", command.split},
                    {"samples", result.samples}, {"loss", result.loss},      {"accuracy", result.accuracy},

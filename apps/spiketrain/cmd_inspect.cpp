@@ -68,8 +68,31 @@ std::vector<std::string> cost_cells(const Operations& n, int64_t bytes) {
 
 std::string mebibytes(int64_t bytes) { return number(static_cast<double>(bytes) / (1 << 20), 4) + " MiB"; }
 
-/// Operations of one training pass per sample, layer by layer, and the memory of the possible schedules.
-void print_cost(const std::vector<StageInfo>& stages, CostOptions options) {
+/// Predicted bytes of activations: the recipe's own windows and blocks, end to end, and windows of one step.
+void print_memory(const std::vector<StageInfo>& stages, CostOptions options) {
+  const int64_t T = options.plan.back().t1, whole = predict_end_to_end(stages, options);
+  std::vector<std::vector<std::string>> rows = {
+      {"activation memory, predicted", "batch of " + std::to_string(options.batch), "of end to end"}};
+  const auto add = [&](const std::string& name, int64_t bytes) {
+    rows.push_back({name, mebibytes(bytes * options.batch),
+                    percent(static_cast<double>(bytes) / static_cast<double>(whole))});
+  };
+  const auto bytes = [&] { return measure_cost(stages, options).activation_bytes_predicted; };
+  const int64_t blocks = stages.back().block + 1, K = options.plan.front().t1;
+  add(str("this recipe: windows of ", K, " of ", T, " steps, ", blocks, blocks == 1 ? " block" : " blocks"),
+      bytes());
+  add("end to end: all steps, one block", whole);
+  if (K > 1) {
+    options.plan.clear();
+    for (int64_t t = 0; t < T; ++t) options.plan.push_back({t, t + 1, t + 1 == T});
+    add(str("windows of 1 step, ", blocks, blocks == 1 ? " block" : " blocks"), bytes());
+  }
+  std::cout << '\n';
+  print_table(rows);
+}
+
+/// Operations of one training pass per sample, layer by layer, and the memory.
+void print_cost(const std::vector<StageInfo>& stages, const CostOptions& options) {
   const CostReport report = measure_cost(stages, options);
   std::cout << "\ntraining, per sample\n";
   std::vector<std::vector<std::string>> rows = {
@@ -92,21 +115,7 @@ void print_cost(const std::vector<StageInfo>& stages, CostOptions options) {
   }
   std::cout << "energy: about " << number(report.energy_uj) << " uJ, an estimate (recipe section [cost])\n";
 
-  const int64_t T = options.plan.back().t1;
-  const auto predicted = [&](int64_t K, bool block_major) {
-    options.plan.clear();
-    for (int64_t t = 0; t < T; t += K) options.plan.push_back({t, std::min(T, t + K), t + K >= T});
-    options.block_major = block_major;
-    return mebibytes(measure_cost(stages, options).activation_bytes_predicted * options.batch);
-  };
-  std::cout << "activation memory, batch of " << options.batch << ": " << predicted(T, false)
-            << " for all steps at once";
-  for (const int64_t K : {int64_t{1}, std::max<int64_t>(1, T / 4)}) {
-    if (K < T) std::cout << ", " << predicted(K, false) << " in windows of " << K;
-    if (K < T && stages.back().block > 0) std::cout << " (block by block " << predicted(K, true) << ")";
-    if (T / 4 <= 1) break;
-  }
-  std::cout << "; predicted\n";
+  print_memory(stages, options);
 }
 
 void inspect_network(const InspectCommand& command, const std::string& recipe_path) {

@@ -43,6 +43,8 @@ Recipe read_recipe(const TrainCommand& command) {
   const bool from_run = command.recipe.empty();
   ST_CHECK(!from_run || !command.out.empty(),
            "train --resume: expected a recipe, or the run directory as --out");
+  ST_CHECK(!from_run || file_exists(command.out + "/config.toml"), "train --resume: no run in ", command.out,
+           " yet (no config.toml); give the recipe");
   Config config = load_config(from_run ? command.out + "/config.toml" : command.recipe);
   for (const std::string& assignment : command.sets) apply_set(config, assignment);
   return make_recipe(config);

@@ -29,21 +29,36 @@ std::string bar(double done) {
   constexpr int kWidth = 20;
   const int filled = static_cast<int>(done * kWidth);
   return "[" + std::string(static_cast<size_t>(filled), '#') +
-         std::string(static_cast<size_t>(kWidth - filled), '.') + "]";
+         std::string(static_cast<size_t>(kWidth - filled), '.') + "] ";
 }
 
-std::string batch_text(const BatchReport& report, bool with_bar) {
+enum class Style { with_bar, plain, terse };
+
+std::string batch_text(const BatchReport& report, Style style) {
   const Progress& p = report.progress;
   const EpochSums& sums = p.sums;
   const auto samples = static_cast<double>(std::max<int64_t>(sums.samples, 1));
   const double left = sums.seconds / static_cast<double>(std::max<int64_t>(p.batch, 1)) *
                       static_cast<double>(report.batches - p.batch);
-  std::string text = "epoch " + std::to_string(p.epoch + 1) + "/" + std::to_string(report.epochs) + " ";
-  if (with_bar) text += bar(static_cast<double>(p.batch) / static_cast<double>(report.batches)) + " ";
-  text += std::to_string(p.batch) + "/" + std::to_string(report.batches);
-  text += "  loss " + number(report.loss) + "  acc " + percent(static_cast<double>(sums.correct) / samples);
-  text += "  " + number(samples / std::max(sums.seconds, 1e-9)) + "/s  left " + duration(left);
-  return text + "  rates" + rates_text(layer_rates(report.stages, sums));
+  const double done = static_cast<double>(p.batch) / static_cast<double>(report.batches);
+  const bool terse = style == Style::terse;
+  const std::string gap = terse ? " " : "  ";
+  std::string text = (terse ? "" : "epoch ") + str(p.epoch + 1, "/", report.epochs, " ");
+  if (style == Style::with_bar) text += bar(done);
+  text += str(p.batch, "/", report.batches);
+  text += gap + "loss " + number(report.loss) + gap + "acc " +
+          percent(static_cast<double>(sums.correct) / samples);
+  text += gap + number(samples / std::max(sums.seconds, 1e-9)) + "/s" + gap + "left " + duration(left);
+  return text + gap + "rates" + rates_text(layer_rates(report.stages, sums));
+}
+
+/// The fullest form that fits.
+std::string live_text(const BatchReport& report, size_t width) {
+  for (const Style style : {Style::with_bar, Style::plain}) {
+    const std::string text = batch_text(report, style);
+    if (text.size() <= width) return text;
+  }
+  return batch_text(report, Style::terse).substr(0, width);
 }
 
 }  // namespace
@@ -68,12 +83,11 @@ void ConsoleObserver::on_batch(const BatchReport& report) {
   const Clock::time_point now = Clock::now();
   if (terminal_ ? now - shown_ < kLivePeriod : now - shown_ < kPlainPeriod) return;
   shown_ = now;
-  const std::string text = batch_text(report, terminal_);
   if (!terminal_) {
-    std::cout << text << std::endl;
+    std::cout << batch_text(report, Style::plain) << std::endl;
     return;
   }
-  std::cout << "\r\033[K" << text.substr(0, terminal_width() - 1) << std::flush;
+  std::cout << "\r\033[K" << live_text(report, terminal_width() - 1) << std::flush;
   live_ = true;
 }
 

@@ -19,4 +19,21 @@ Tensor BatchNorm::forward(const Tensor& I) {
       .view(I.sizes());
 }
 
+NormStatistics::NormStatistics(const torch::nn::Module& network, bool active) {
+  if (!active) return;
+  for (const auto& module : network.modules()) {
+    if (!std::dynamic_pointer_cast<Norm>(module)) continue;
+    for (const Tensor& buffer : module->buffers(/*recurse=*/false)) statistics_.push_back(buffer);
+  }
+}
+
+void NormStatistics::remember() {
+  copies_.clear();
+  for (const Tensor& tensor : statistics_) copies_.push_back(tensor.clone());
+}
+
+void NormStatistics::restore() {
+  for (size_t i = 0; i < copies_.size(); ++i) statistics_[i].copy_(copies_[i]);
+}
+
 }  // namespace spiketrain

@@ -21,4 +21,16 @@ struct BatchNorm : Norm {
   double scale, momentum, eps;
 };
 
+/// A copy of the running statistics of a network's norms, to undo what a bad batch did to them.
+class NormStatistics {
+ public:
+  /// Does nothing if `active` is false.
+  NormStatistics(const torch::nn::Module& network, bool active);
+  void remember();
+  void restore();
+
+ private:
+  std::vector<Tensor> statistics_, copies_;
+};
+
 }  // namespace spiketrain

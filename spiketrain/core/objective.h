@@ -15,6 +15,7 @@ struct Objective {
     int64_t classes, steps;
     bool psp = false;  ///< the output is a PSP with time constant tau_s
     double tau_s = 1.0;
+    bool windows = false;  ///< the sequence comes in several windows
   };
   virtual void prepare(const Context& context) { context_ = context; }
   /// a [K,B,classes]: output over the window; label [B] int64 -> scalar.

@@ -81,7 +81,7 @@ const CatalogueEntry& catalogue_entry(const std::string& name) {
     if (entry.name == name) return entry;
     known += (known.empty() ? "" : ", ") + entry.name;
   }
-  throw UsageError(str("no files to fetch for \"", name, "\"; known: ", known));
+  throw UsageError(str("no official files of \"", name, "\" are known; they are of: ", known));
 }
 
 FileStatus check_file(const CatalogueFile& file, const std::string& path) {

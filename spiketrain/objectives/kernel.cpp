@@ -30,6 +30,8 @@ struct Kernel final : Objective {
       ST_CHECK(context.psp, "objective kernel: the output neuron emits no PSP; set objective.tau_s");
       tau_s = context.tau_s;
     }
+    ST_CHECK(context.psp || !context.windows,
+             "objective kernel: an output of spikes is filtered over the whole sequence; use schedule whole");
     std::vector<int64_t> train = target;
     if (train.empty()) {
       ST_CHECK(context.steps == 5 || context.steps % 2 == 0,
@@ -55,9 +57,7 @@ struct Kernel final : Objective {
   Tensor loss(const Tensor& a, const Tensor& label, const Window& window) const override {
     Tensor psp = a;
     if (!context_.psp) {
-      ST_CHECK(
-          window.t0 == 0 && window.t1 == context_.steps,
-          "objective kernel: an output of spikes is filtered over the whole sequence; use schedule whole");
+      ST_ASSERT(window.t0 == 0 && window.t1 == context_.steps);
       Tensor carried;
       psp = ops::psp_scan(a, tau_s, carried);
     }

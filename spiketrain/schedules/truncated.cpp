@@ -32,6 +32,8 @@ struct Truncated final : Schedule {
              "windows without a gradient; use update = \"batch\"");
   }
   std::vector<Window> plan(int64_t T) const override {
+    ST_CHECK(window <= T, "schedule truncated: a window of ", window,
+             " steps is longer than the sequence, T = ", T, "; expected 1 to ", T);
     std::vector<Window> windows;
     for (int64_t t = 0; t < T; t += window) {
       const int64_t end = std::min(T, t + window);

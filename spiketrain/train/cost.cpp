@@ -154,6 +154,14 @@ CostReport measure_cost(const std::vector<StageInfo>& rows, const CostOptions& o
   return Meter(rows, options).run();
 }
 
+int64_t predict_end_to_end(std::vector<StageInfo> rows, CostOptions options) {
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [](const StageInfo& row) { return row.head; }),
+             rows.end());
+  for (StageInfo& row : rows) row.block = 0;
+  options.plan = {{0, options.plan.back().t1, true}};
+  return measure_cost(rows, options).activation_bytes_predicted;
+}
+
 Config to_json(const CostReport& report) {
   const Operations& n = report.total;
   Config json = {{"ac", n.ac},

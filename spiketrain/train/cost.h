@@ -59,6 +59,10 @@ struct CostReport {
 /// UsageError if the rows do not form a network or the plan has no window.
 CostReport measure_cost(const std::vector<StageInfo>& rows, const CostOptions& options);
 
+/// Bytes of activations per sample, predicted, if the same network were trained end to end: one window, one
+/// block, no heads of blocks.
+int64_t predict_end_to_end(std::vector<StageInfo> rows, CostOptions options);
+
 /// {"ac","mac_error","mac_weight","mac_forward","vector","memory_words","activation_bytes_predicted",
 /// "energy_uj"} per sample; "effective_ac" if rates were given, "mac_forward_run" and "mac_weight_run" if
 /// they differ from the dense counts.

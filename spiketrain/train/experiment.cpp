@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "spiketrain/data/events/event_sets.h"
+
 namespace spiketrain {
 namespace {
 
@@ -32,6 +34,17 @@ PassPlan make_plan(const Recipe& recipe, const Schedule& schedule, const Network
            network.blocks(), " blocks without a gradient in all others; use schedule.loss = ", "\"every\"");
   return plan;
 }
+
+std::shared_ptr<const Objective> make_objective(const Recipe& recipe, int64_t classes, const PassPlan& plan) {
+  const auto readout = Registry<Neuron>::get().make(recipe.readout);
+  auto objective = Registry<Objective>::get().make(recipe.objective);
+  objective->prepare(
+      {classes, recipe.steps, readout->emits_psp(), readout->psp_constants().tau_s, plan.windows.size() > 1});
+  return objective;
+}
+
+/// UsageError if the encoder cannot take frames.
+void check_takes_frames(const Encoder& encoder) { encoder.frames(torch::zeros({1, 1, 1}, torch::kUInt8)); }
 
 }  // namespace
 
@@ -92,6 +105,17 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
   return network;
 }
 
+void check_recipe(const Recipe& recipe) {
+  const DatasetInfo& data = dataset_info(recipe.data.name);
+  const bool sized = std::count(data.shape.begin(), data.shape.end(), 0) == 0;
+  if (data.classes == 0 || !(sized || (data.events && !recipe.events.sensor.empty()))) return;
+  const Shape shape = data.events ? event_frame_shape(data, recipe.events) : data.shape;
+  const auto network = make_network(recipe, shape, data.classes);
+  const PassPlan plan = make_plan(recipe, *Registry<Schedule>::get().make(recipe.schedule), *network);
+  if (data.events) check_takes_frames(*Registry<Encoder>::get().make(recipe.encoder));
+  make_objective(recipe, data.classes, plan);
+}
+
 Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device) {
   check_data(data);
   Experiment experiment;
@@ -108,10 +132,8 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   experiment.plan = make_plan(recipe, *Registry<Schedule>::get().make(recipe.schedule), *experiment.network);
   experiment.encoder = Registry<Encoder>::get().make(recipe.encoder);
 
-  const auto readout = Registry<Neuron>::get().make(recipe.readout);
-  const auto objective = Registry<Objective>::get().make(recipe.objective);
-  objective->prepare({classes, recipe.steps, readout->emits_psp(), readout->psp_constants().tau_s});
-  experiment.objective = objective;
+  if (frames > 0) check_takes_frames(*experiment.encoder);
+  experiment.objective = make_objective(recipe, classes, experiment.plan);
   return experiment;
 }
 

@@ -41,6 +41,9 @@ torch::Device parse_device(const std::string& name);
 /// The network alone, with initial weights, for samples of shape `input`.
 std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, int64_t classes);
 
+/// UsageError for what build_experiment would refuse, as far as it shows without the data.
+void check_recipe(const Recipe& recipe);
+
 /// UsageError if parts do not fit: rule and neuron, network and classes, objective and output.
 Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device = torch::kCPU);
 

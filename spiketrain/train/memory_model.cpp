@@ -26,6 +26,7 @@ class Model {
   Model(const std::vector<StageInfo>& rows, const MemoryPlan& plan, const Rule& rule)
       : rows_(rows), plan_(plan), nodes_(cost_graph(rows, plan.input)) {
     for (size_t i = 0; i < rows.size(); ++i) bytes_.push_back(measure(i, rule));
+    kept_output_.resize(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) {
       if (rows[i].keeps_input) keep(nodes_[i].source);
       if (nodes_[i].last) keep(static_cast<int64_t>(i));
@@ -90,19 +91,24 @@ class Model {
     return rows_[i].macs > 0 && nodes_[i].reads_stationary && plan_.windows_per_update > 1 && !rule.traces();
   }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
-  /// The output of row i outlives the forward pass.  A layer's is on its tape in any case.
-  void keep(int64_t i) {
-    if (i < 0) return;
-    const auto at = static_cast<size_t>(i);
-    if (is_layer(at)) return;
-    if (rows_[at].copies) {
-      kept_output_.resize(rows_.size());
-      kept_output_[at] = true;
-    } else if (!nodes_[at].unit) {
-      keep(nodes_[at].source);
+  /// The row whose memory the output of row i is; -1 if it is on a layer's tape or is the network's input.
+  int64_t owner(int64_t i) const {
+    while (i >= 0 && !is_layer(static_cast<size_t>(i)) && !rows_[static_cast<size_t>(i)].copies) {
+      i = nodes_[static_cast<size_t>(i)].unit ? -1 : nodes_[static_cast<size_t>(i)].source;
     }
+    return i >= 0 && is_layer(static_cast<size_t>(i)) ? -1 : i;
   }
-  bool output_kept(size_t i) const { return i < kept_output_.size() && kept_output_[i]; }
+  /// The output of row i outlives the forward pass.
+  void keep(int64_t i) {
+    if (const int64_t row = owner(i); row >= 0) kept_output_[static_cast<size_t>(row)] = true;
+  }
+  bool output_kept(size_t i) const { return kept_output_[i]; }
+  /// Bytes of its input that a stage without a tape lets go of after its backward.
+  int64_t released(size_t i) const {
+    const int64_t row = rows_[i].keeps_input ? owner(nodes_[i].source) : -1;
+    if (row < 0 || nodes_[static_cast<size_t>(row)].last) return 0;
+    return bytes_[static_cast<size_t>(row)].output;
+  }
 
   size_t end_of_block(size_t begin) const {
     size_t end = begin;
@@ -156,7 +162,7 @@ class Model {
     const int64_t g_x = node.pulls ? kFloat * node.inputs * plan_.window * plan_.batch : 0;
     if (!is_layer(i)) {
       see(b.output + g_x);
-      live_ -= b.kept;  // LibTorch's own nodes let go of what they saved
+      live_ -= b.kept + released(i);  // LibTorch's own nodes let go of what they saved
       return;
     }
     if (rows_[i].neuron) see(waiting + 2 * b.output + b.scratch);

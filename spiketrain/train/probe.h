@@ -1,5 +1,5 @@
-// Measures on the network itself, not assumed: how well the gradient of the recipe's windows and blocks
-// agrees with that of exact credit (the whole sequence, one block, the same rule).
+// Measures on the network itself, not assumed: how well the gradient of the recipe's rule, windows and blocks
+// agrees with that of full BPTT (rule bptt, the whole sequence, one block).
 #pragma once
 #include <string>
 #include <vector>

@@ -54,6 +54,8 @@ Config part(const Config& config, const char* name, const char* default_name = n
 std::vector<int64_t> BlockSection::sizes(int64_t layers) const {
   if (!partition.empty()) return partition;
   if (size == 0) return {layers};
+  ST_CHECK(size <= layers, "blocks.size: expected 1 to ", layers,
+           ", the hidden layers of the network, or \"all\"; got ", size);
   std::vector<int64_t> sizes(static_cast<size_t>(layers / size), size);
   if (layers % size != 0) sizes.push_back(layers % size);
   return sizes;

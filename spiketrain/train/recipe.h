@@ -82,7 +82,8 @@ struct TrainSection {
 
   template <class V>
   void visit(V& v) {
-    v(clip_norm, "clip_norm", "largest global norm of the gradient; 0: no clipping", Range{0, 1e9});
+    v(clip_norm, "clip_norm",
+      "largest norm of the gradient, of all parameters of a block together; 0: no clipping", Range{0, 1e9});
     v(clamp, "clamp", "synaptic weights are kept in [-clamp, clamp]; 0: no limit", Range{0, 1e9});
     v(checkpoint_every, "checkpoint_every", "epochs between checkpoints", Range{1, 1e9});
     v(checkpoint_batches, "checkpoint_batches", "also after so many batches; 0: no", Range{0, 1e12});

@@ -33,6 +33,7 @@ constexpr Column kColumns[] = {
     {Metric::ac, "ac", "accumulates", 1, -1, false},
     {Metric::mac_error, "mac_error", "MACs, errors", 1, -1, false},
     {Metric::mac_weight, "mac_weight", "MACs, weight gradients", 1, -1, false},
+    {Metric::mac_forward, "mac_forward", "MACs, forward", 1, -1, false},
     {Metric::mac, "mac", "MACs, together", 1, -1, false},
     {Metric::vector_ops, "vector", "vector operations", 1, -1, false},
     {Metric::memory_words, "memory_words", "memory traffic (words)", 1, -1, false},

@@ -236,7 +236,7 @@ std::string html_report(const SweepResults& results, const std::string& recipe) 
                std::string("activation memory per sample, ") + (measured ? "measured" : "predicted"),
                measured ? Metric::activation_bytes_measured : Metric::activation_bytes_predicted, byte_unit);
   html += tradeoff(results, "Accuracy against multiply-accumulates",
-                   "MACs per sample, errors and weight gradients", Metric::mac, count_unit);
+                   "MACs per sample: forward, errors and weight gradients", Metric::mac, count_unit);
   html += curves(results) + gaps(results) + cosines(results) + "</div>\n";
   html += "<h2>Table</h2>\n" + html_table(results) + "<ul class=\"notes\">\n";
   for (const std::string& note : report_notes(results)) html += "<li>" + escape_html(note) + "</li>\n";

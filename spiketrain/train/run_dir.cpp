@@ -4,11 +4,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/train/toml.h"
@@ -43,24 +45,26 @@ int64_t append(const std::string& path, const std::string& text, bool sync) {
   return length;
 }
 
-/// True if the folder holds more than what opening it makes: the lock and an empty ckpt/.
+/// True if the folder holds more than a run has before its recipe is written: lock, log and an empty ckpt/.
 bool holds_a_run(const std::string& path) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(path, error)) {
     const std::string name = entry.path().filename().string();
-    if (name == "lock" || (name == "ckpt" && fs::is_empty(entry.path(), error))) continue;
+    if (name == "lock" || name == "log.txt" || (name == "ckpt" && fs::is_empty(entry.path(), error)))
+      continue;
     return true;
   }
   return false;
 }
 
-/// Removes what a killed process left of files that are written under another name first.
+/// Removes what a killed process left of files that are written under another name first, NAME.tmp.PID.COUNT
+/// (base/file.cpp).
 void remove_leftovers(const std::string& folder) {
+  static const std::regex temporary("(.+\\.(toml|json|safetensors)|DONE)\\.tmp\\.[0-9]+\\.[0-9]+");
   std::error_code error;
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().filename().string().find(".tmp.") != std::string::npos)
-      leftovers.push_back(entry.path());
+    if (std::regex_match(entry.path().filename().string(), temporary)) leftovers.push_back(entry.path());
   }
   for (const fs::path& leftover : leftovers) fs::remove(leftover, error);
 }
@@ -73,6 +77,8 @@ RunDir::RunDir(const std::string& path, bool resume) : path_(path) {
   const bool used = holds_a_run(path);
   ST_CHECK(resume || !used, "run directory ", path,
            " is not empty; give another --out, or --resume to continue it");
+  ST_CHECK(!used || file_exists(file("lock")), "run directory ", path,
+           " holds files but no run to continue; give another --out");
   fs::create_directories(path + "/ckpt", error);
   if (error) throw DataError(path, 0, "cannot make the run directory: " + error.message());
   lock_ = open(file("lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -109,6 +115,11 @@ void RunDir::truncate_metrics(int64_t bytes) {
                     str("expected at least ", bytes, " bytes, as the checkpoint says"));
   }
   if (length > bytes && truncate(path.c_str(), bytes) != 0) fail(path, "cannot truncate");
+}
+
+int64_t RunDir::metrics_lines() const {
+  std::ifstream in(file("metrics.jsonl"), std::ios::binary);
+  return std::count(std::istreambuf_iterator<char>(in), {}, '\n');
 }
 
 void RunDir::log(const std::string& line) {

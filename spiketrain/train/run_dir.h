@@ -19,7 +19,8 @@ namespace spiketrain {
 
 class RunDir {
  public:
-  /// Makes the folder.  UsageError if it holds files and `resume` is false, or if another process uses it;
+  /// Makes the folder.  UsageError if it holds files and `resume` is false, if it holds files that are no
+  /// run, or if another process uses it;
   /// DataError if it cannot be written.
   RunDir(const std::string& path, bool resume);
   ~RunDir();
@@ -36,6 +37,7 @@ class RunDir {
   int64_t append_metrics(const Config& line);
   /// Cuts metrics.jsonl back to the length a checkpoint has noted.  DataError if it is shorter.
   void truncate_metrics(int64_t bytes);
+  int64_t metrics_lines() const;
   /// Appends a dated line to log.txt.
   void log(const std::string& line);
   void mark_done();

@@ -10,6 +10,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/sha256.h"
 #include "spiketrain/core/schedule.h"
+#include "spiketrain/train/experiment.h"
 #include "spiketrain/train/run_dir.h"
 #include "spiketrain/train/toml.h"
 
@@ -138,6 +139,14 @@ Recipe recipe_of(const SweepGrid& grid, const SweepRun& run) {
     Config config = grid.base;
     for (const std::string& set : run.sets) apply_set(config, set);
     return make_recipe(config);
+  } catch (const UsageError& error) {
+    throw UsageError("sweep, run " + run.name + ": " + error.what());
+  }
+}
+
+void check_run(const Recipe& recipe, const SweepRun& run) {
+  try {
+    check_recipe(recipe);
   } catch (const UsageError& error) {
     throw UsageError("sweep, run " + run.name + ": " + error.what());
   }
@@ -282,6 +291,7 @@ SweepPlan plan_sweep(const SweepGrid& grid) {
       SweepRun run = make_run(grid, plan, s, seed);
       if (updates == 0) {  // the runs of a setting differ in the seed only
         const Recipe recipe = recipe_of(grid, run);
+        check_run(recipe, run);
         const auto [same, added] = by_recipe.emplace(resolve(recipe).dump(), run.name);
         ST_CHECK(added, "sweep: the runs ", same->second, " and ", run.name, " would be the same");
         updates = updates_per_batch(recipe);

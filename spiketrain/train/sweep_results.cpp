@@ -124,14 +124,15 @@ class RunReader {
         {Metric::ac, "ac"},
         {Metric::mac_error, "mac_error"},
         {Metric::mac_weight, "mac_weight"},
+        {Metric::mac_forward, "mac_forward"},
         {Metric::vector_ops, "vector"},
         {Metric::memory_words, "memory_words"},
         {Metric::activation_bytes_predicted, "activation_bytes_predicted"},
         {Metric::activation_bytes_measured, "activation_bytes_measured"},
         {Metric::energy_uj, "energy_uj"}};
     for (const auto& [metric, name] : names) at(metric) = number_at(cost, name, path);
-    if (at(Metric::mac_error) && at(Metric::mac_weight))
-      at(Metric::mac) = *at(Metric::mac_error) + *at(Metric::mac_weight);
+    if (at(Metric::mac_forward) && at(Metric::mac_error) && at(Metric::mac_weight))
+      at(Metric::mac) = *at(Metric::mac_forward) + *at(Metric::mac_error) + *at(Metric::mac_weight);
   }
 
   std::string dir_;

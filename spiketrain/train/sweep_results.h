@@ -26,7 +26,8 @@ enum class Metric {
   ac,
   mac_error,
   mac_weight,
-  mac,  ///< mac_error + mac_weight
+  mac_forward,
+  mac,  ///< mac_forward + mac_error + mac_weight
   vector_ops,
   memory_words,
   activation_bytes_predicted,

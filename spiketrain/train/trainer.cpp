@@ -6,10 +6,10 @@
 #include <numeric>
 #include <set>
 
-#include "spiketrain/core/norm.h"
+#include "spiketrain/base/file.h"
 #include "spiketrain/train/cost_options.h"
 #include "spiketrain/train/probe.h"
-#include "spiketrain/train/runtime.h"
+#include "spiketrain/train/toml.h"
 
 namespace spiketrain {
 namespace {
@@ -67,6 +67,7 @@ Trainer::Trainer(Experiment& experiment, TrainerOptions options)
       synaptic_(synaptic_weights(*e_.network)),
       optimizer_(e_.recipe.optimizer, named_parameters(*e_.network)),
       blocks_(parameters_by_block(*e_.network)),
+      norms_(*e_.network, e_.recipe.train.on_nan == "skip"),
       loader_(*e_.data.train, loader_options(e_.recipe)) {
   ST_CHECK(loader_.batches() > 0, "data: ", e_.data.train->size(),
            " training samples do not fill one batch of ", e_.recipe.data.batch, " (data.drop_last)");
@@ -82,6 +83,14 @@ void Trainer::caution() {
             " times per batch; compare with other windows at equal numbers of ",
             "steps, see optimizer_steps in metrics.jsonl"));
   }
+  const HeadOptions defaults;
+  const HeadOptions& head = e_.recipe.head;
+  if (e_.network->blocks() == 1 && (head.weights != defaults.weights || head.feedback != defaults.feedback ||
+                                    head.pool_to != defaults.pool_to || head.scale != defaults.scale)) {
+    say("the options of [head] have no effect: the network is one block, whose head is the output layer");
+  }
+  if (e_.network->blocks() > 1 && e_.recipe.train.clip_norm > 0)
+    say("gradients are clipped block by block, not all together as end to end");
   const auto modules = e_.network->modules();
   const bool norm = std::any_of(modules.begin(), modules.end(),
                                 [](const auto& m) { return std::dynamic_pointer_cast<Norm>(m) != nullptr; });
@@ -101,10 +110,13 @@ void Trainer::write_cost() {
   const int64_t bytes = measure_activation_bytes(e_, samples);
   Config json = to_json(report);
   json["activation_bytes_measured"] = bytes / samples;
+  const int64_t whole = predict_end_to_end(stages_, options);
+  json["activation_bytes_end_to_end"] = whole;
   options_.run_dir->write_json("cost.json", json);
   const auto mebibytes = [](int64_t n) { return static_cast<double>(n >> 10) / 1024; };
   say(str("activations of a batch of ", samples, ": ", mebibytes(bytes), " MiB, predicted ",
-          mebibytes(report.activation_bytes_predicted * samples), " MiB; see cost.json"));
+          mebibytes(report.activation_bytes_predicted * samples), " MiB; end to end ",
+          mebibytes(whole * samples), " MiB; see cost.json"));
 }
 
 bool Trainer::run() {
@@ -149,6 +161,7 @@ void Trainer::train_batch(const Batch& batch) {
   Pass pass = e_.network->start(e_.rule, /*train=*/true, seed, static_cast<uint64_t>(progress_.iteration));
   batch_loss_ = 0;
   losses_.clear();
+  norms_.remember();
   const Tensor scores =
       run_pass(e_, e_.plan, input, pass, [&](const Window& window, const BlockLosses& losses) {
         if (losses_.empty()) {
@@ -184,9 +197,13 @@ void Trainer::update(const Batch& batch, const Window& window) {
   losses_.clear();
   batch_loss_ += loss;
   if (!std::isfinite(sum) || !std::isfinite(norm)) {
-    if (options.on_nan == "stop") fail_numerically(batch, sum, norm);
+    if (options.on_nan == "stop") {
+      fail_numerically(&batch, str("batch ", progress_.batch + 1, ": loss ", sum, ", gradient norm ", norm),
+                       "; train.on_nan = \"skip\" leaves such updates out");
+    }
     ++progress_.sums.skipped;
     optimizer_.zero_grad();
+    norms_.restore();
     return;
   }
   if (options.clip_norm > 0) {
@@ -210,91 +227,6 @@ void Trainer::collect_correct() {
   correct_.reset();
 }
 
-void Trainer::finish_epoch() {
-  collect_correct();
-  const EpochSums& sums = progress_.sums;
-  const auto updates_per_batch =
-      std::count_if(e_.plan.windows.begin(), e_.plan.windows.end(), [](const Window& w) { return w.update; });
-  const double updates = static_cast<double>(std::max<int64_t>(1, sums.updates));
-  const auto samples = static_cast<double>(std::max<int64_t>(1, sums.samples));
-  EpochReport report;
-  report.epoch = progress_.epoch + 1;
-  report.epochs = e_.recipe.epochs;
-  report.iteration = progress_.iteration;
-  report.lr = learning_rate(e_.recipe.lr, e_.recipe.optimizer.lr, progress_.iteration - 1, loader_.batches(),
-                            e_.recipe.epochs);
-  report.train_loss = sums.loss / updates * static_cast<double>(updates_per_batch);
-  for (const double loss : sums.head_losses) {
-    report.head_losses.push_back(loss / updates * static_cast<double>(updates_per_batch));
-  }
-  report.train_accuracy = static_cast<double>(sums.correct) / samples;
-  report.grad_norm = sums.grad_norm / updates;
-  report.skipped = sums.skipped;
-  report.optimizer_steps = progress_.optimizer_steps;
-  report.rates = layer_rates(stages_, sums);
-  report.seconds = sums.seconds;
-  report.samples_per_second = sums.seconds > 0 ? samples / sums.seconds : 0;
-
-  const int64_t eval_batch =
-      e_.recipe.train.eval_batch > 0 ? e_.recipe.train.eval_batch : e_.recipe.data.batch;
-  if (e_.data.validation) {
-    const Evaluation validation = evaluate(e_, *e_.data.validation, eval_batch);
-    report.validation_loss = validation.loss;
-    report.validation_accuracy = validation.accuracy;
-    report.evaluation_seconds += validation.seconds;
-  }
-  const Evaluation test = evaluate(e_, *e_.data.test, eval_batch);
-  report.test_loss = test.loss;
-  report.test_accuracy = test.accuracy;
-  report.evaluation_seconds += test.seconds;
-  if (e_.recipe.train.gradient_cosine > 0)
-    report.cosines = gradient_cosines(e_, e_.recipe.train.gradient_cosine);
-  report.peak_memory_mib = peak_memory_mib();
-
-  progress_.seconds += report.seconds + report.evaluation_seconds;
-  ++progress_.epoch;
-  progress_.batch = 0;
-  progress_.sums = {};
-  judge(report);
-  report.best_test_accuracy = progress_.best_test;
-  report.best_test_epoch = progress_.best_test_epoch;
-  if (options_.run_dir) progress_.metrics_bytes = options_.run_dir->append_metrics(to_json(report));
-  if (options_.observer) options_.observer->on_epoch(report);
-  warn_of_rates(report.rates);
-  if (progress_.epoch % e_.recipe.train.checkpoint_every == 0 || progress_.epoch == e_.recipe.epochs)
-    checkpoint();
-}
-
-/// Keeps the best results: by test accuracy, as papers report, and by validation accuracy, as one should.
-void Trainer::judge(const EpochReport& report) {
-  progress_.last_test = report.test_accuracy;
-  bool best = false;
-  if (report.test_accuracy > progress_.best_test) {
-    progress_.best_test = report.test_accuracy;
-    progress_.best_test_epoch = report.epoch;
-    best = !e_.data.validation;
-  }
-  if (e_.data.validation && report.validation_accuracy > progress_.best_validation) {
-    progress_.best_validation = report.validation_accuracy;
-    progress_.best_validation_epoch = report.epoch;
-    progress_.test_at_best_validation = report.test_accuracy;
-    best = true;
-  }
-  if (best && options_.run_dir) {
-    save_weights(options_.run_dir->checkpoints() + "/best.safetensors", *e_.network, info(), progress_);
-  }
-}
-
-void Trainer::warn_of_rates(const std::vector<LayerRate>& rates) {
-  for (const LayerRate& layer : rates) {
-    const bool dead = layer.rate < e_.recipe.train.dead_below;
-    if (!dead && layer.rate <= e_.recipe.train.saturated_above) continue;
-    if (!warned_.insert(layer.slot).second) continue;
-    say(str("layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always", ": rate ", layer.rate),
-        true);
-  }
-}
-
 bool Trainer::checkpoint_due() {
   const TrainSection& options = e_.recipe.train;
   if (progress_.batch == loader_.batches()) return false;  // the epoch's own checkpoint follows
@@ -310,6 +242,18 @@ void Trainer::checkpoint() {
   save_checkpoint(checkpoint_path(dir, progress_.iteration), *e_.network, optimizer_, info(), progress_);
   prune_checkpoints(dir, e_.recipe.train.keep);
   last_checkpoint_ = Clock::now();
+}
+
+/// Without a checkpoint the run starts over, which is right only for a run of this recipe that had not come
+/// to its first checkpoint.
+void Trainer::check_nothing_is_lost() const {
+  const RunDir& dir = *options_.run_dir;
+  if (file_exists(dir.file("config.toml")))
+    check_resumable(resolve(make_recipe(load_config(dir.file("config.toml")))), resolve(e_.recipe));
+  const int64_t epochs = dir.metrics_lines();
+  ST_CHECK(!run_is_done(dir.path()) && epochs <= e_.recipe.train.checkpoint_every, "resume: ", dir.path(),
+           " holds the metrics of ", epochs,
+           " epochs but no checkpoint to continue from; to start over, give ", "another --out");
 }
 
 void Trainer::resume() {
@@ -337,6 +281,7 @@ void Trainer::resume() {
         paths.front(), 0,
         str("none of ", paths.size(), " checkpoints can be read; to start over, give a new --out"));
   }
+  check_nothing_is_lost();
   options_.run_dir->truncate_metrics(0);
   say(str("no checkpoint in ", options_.run_dir->checkpoints(), ": starting at the first epoch"), true);
 }
@@ -359,24 +304,6 @@ void Trainer::finish() {
   if (!e_.recipe.paper.empty()) summary["paper"] = e_.recipe.paper;
   options_.run_dir->write_json("summary.json", summary);
   options_.run_dir->mark_done();
-}
-
-void Trainer::fail_numerically(const Batch& batch, double loss, double norm) {
-  std::string where;
-  if (options_.run_dir) {
-    NamedTensors dump = {{"batch.x", batch.x}, {"batch.y", batch.y}, {"batch.index", batch.index}};
-    for (const auto& item : network_tensors(*e_.network)) dump.push_back(item);
-    for (const auto& [name, parameter] : optimizer_.parameters()) {
-      if (parameter.grad().defined()) dump.emplace_back("grad." + name, parameter.grad());
-    }
-    where = options_.run_dir->file("nan_dump.safetensors");
-    save_tensors(where, dump,
-                 {{"progress", to_json(progress_).dump()}, {"config", resolve(e_.recipe).dump()}});
-    where = "; batch, weights and gradients are in " + where;
-  }
-  throw NumericError(str("epoch ", progress_.epoch + 1, ", batch ", progress_.batch + 1, ": loss ", loss,
-                         ", gradient norm ", norm, where,
-                         "; train.on_nan = \"skip\" leaves such updates out"));
 }
 
 void Trainer::say(const std::string& text, bool warning) {

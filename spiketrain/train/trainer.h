@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "spiketrain/core/norm.h"
 #include "spiketrain/data/loader.h"
 #include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/pass.h"
@@ -29,11 +30,13 @@ class Trainer {
   Trainer(Experiment& experiment, TrainerOptions options);
 
   /// Continues from the newest valid checkpoint of the run directory; from the start if there is none.
-  /// UsageError if the checkpoint belongs to another recipe or network.
+  /// UsageError if the checkpoint belongs to another recipe or network, or if there is none where one must
+  /// have been.
   void resume();
 
   /// Trains until the recipe's epochs are done (true) or `stop` is set (false).  NumericError if a loss or
-  /// gradient is not finite and train.on_nan is "stop"; DataError if a file cannot be read or written.
+  /// gradient is not finite and train.on_nan is "stop", or if the loss of an evaluation is not; DataError if
+  /// a file cannot be read or written.
   bool run();
 
   const Progress& progress() const { return progress_; }
@@ -50,7 +53,9 @@ class Trainer {
   void checkpoint();
   bool checkpoint_due();
   void finish();
-  [[noreturn]] void fail_numerically(const Batch& batch, double loss, double norm);
+  Evaluation evaluate_split(const Dataset& data, const char* name);
+  [[noreturn]] void fail_numerically(const Batch* batch, const std::string& what, const std::string& advice);
+  void check_nothing_is_lost() const;
   void collect_correct();
   void say(const std::string& text, bool warning = false);
   bool stopping() const { return options_.stop && *options_.stop; }
@@ -62,6 +67,7 @@ class Trainer {
   std::vector<Tensor> synaptic_;  ///< what clamping applies to
   Optimizer optimizer_;
   std::vector<NamedTensors> blocks_;  ///< parameters of each block: clipped together
+  NormStatistics norms_;              ///< as they were before the batch, should its update be skipped
   Loader loader_;
   Progress progress_;
   Tensor correct_;      ///< right answers not yet in progress_.sums: reading them would wait for the device

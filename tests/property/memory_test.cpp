@@ -29,6 +29,7 @@ const std::vector<Case>& cases() {
       {"fixed_heads", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "head.weights=sign"}},
       {"cut_before_pooling",
        {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "blocks.cut=before_pooling"}},
+      {"unit_before_max_pooling", {"network.spec=4C3p1-SEW4-MP2-12-10"}},
       {"images", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10"}, true},
   };
   return list;
@@ -75,7 +76,7 @@ TEST_P(Memory, DoesNotDependOnTheNumberOfSteps) {
 }
 
 std::string case_name(const ::testing::TestParamInfo<size_t>& info) { return cases()[info.param].name; }
-INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 9), case_name);
+INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 10), case_name);
 
 }  // namespace
 }  // namespace spiketrain

@@ -1,6 +1,7 @@
 // Child processes for tests of the command line.
 #pragma once
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,17 @@ inline pid_t spawn(const std::vector<std::string>& arguments, const std::string&
   const int output = open(output_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
+  execv(argv[0], argv.data());
+  _exit(127);
+}
+
+/// Starts a program on a new pseudo-terminal; its other end is `*terminal`.
+inline pid_t spawn_on_terminal(const std::vector<std::string>& arguments, int* terminal) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const pid_t child = forkpty(terminal, nullptr, nullptr, nullptr);
+  if (child != 0) return child;
   execv(argv[0], argv.data());
   _exit(127);
 }

@@ -13,7 +13,7 @@ namespace spiketrain {
 inline Config sweep_base() {
   return {{"title", "by hand"},
           {"steps", 10},
-          {"network", {{"name", "spec"}, {"spec", "6C3-P2-4"}}},
+          {"network", {{"name", "spec"}, {"spec", "6C3-P2-10"}}},
           {"neuron", {{"name", "psp_lif"}}},
           {"rule", {{"name", "tssl_bp"}}},
           {"schedule", {{"name", "truncated"}}},

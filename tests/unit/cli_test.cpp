@@ -28,6 +28,19 @@ class Cli : public ::testing::Test {
     const Bytes bytes = read_file(dir_ / "output");
     return {code, std::string(bytes.begin(), bytes.end())};
   }
+  /// What the program writes on a terminal of unknown width, which counts as 80 columns.
+  std::string run_on_terminal(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), ST_CLI);
+    int terminal = -1;
+    const pid_t child = spawn_on_terminal(arguments, &terminal);
+    std::string shown;
+    char buffer[4096];
+    for (ssize_t n; (n = read(terminal, buffer, sizeof(buffer))) > 0;)
+      shown.append(buffer, static_cast<size_t>(n));
+    close(terminal);
+    EXPECT_EQ(wait_for(child), 0) << shown;
+    return shown;
+  }
   /// Expects failure with one line that holds `part`.
   void expect_error(const std::vector<std::string>& arguments, int code, const std::string& part) {
     const Result result = run(arguments);
@@ -112,12 +125,36 @@ TEST_F(Cli, NumericErrorsExitWith4) {
   EXPECT_TRUE(result.has("nan_dump.safetensors")) << result.text;
 }
 
+TEST_F(Cli, TheLiveLineFitsATerminalOfEightyColumns) {
+  const std::string shown = run_on_terminal(
+      {"train", recipe(), "--out", dir_ / "run", "--set", "data.train_size=6000", "--set", "data.batch=10"});
+  std::vector<std::string> lines;
+  for (size_t at = shown.find("\r\033[K"); at != std::string::npos; at = shown.find("\r\033[K", at + 1))
+    lines.push_back(shown.substr(at + 4, shown.find_first_of("\r\n", at + 1) - at - 4));
+  size_t full = 0;
+  for (const std::string& line : lines) {
+    if (line.find("train ") != std::string::npos) continue;  // the line that ends an epoch stays and may wrap
+    EXPECT_LT(line.size(), 80U) << line;
+    full += line.find("left ") != std::string::npos && line.find("rates ") != std::string::npos;
+  }
+  EXPECT_GT(full, 0U) << shown;
+}
+
+TEST_F(Cli, SaysWhereFilesComeFrom) {
+  const Result list = run({"data", "list"});
+  for (const char* part : {"https://www.cs.toronto.edu/~kriz/", "sha256", "170052171 bytes", "by hand"})
+    EXPECT_TRUE(list.has(part)) << part;
+  EXPECT_TRUE(run({"data", "check", "mnist", "--data-dir", dir_ / "none"}).has("data fetch mnist"));
+  expect_error({"data", "check", "glyphs", "--data-dir", dir_ / "none"}, 2, "built in");
+  expect_error({"data", "check", "bogus", "--data-dir", dir_ / "none"}, 2, "unknown data set");
+}
+
 TEST_F(Cli, InspectsARecipeWithoutData) {
   const Result result = run({"inspect", recipe("[paper]\nvalue=1\n"), "--set", "data.name=mnist", "--input",
                              "1,28,28", "--classes", "10"});
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_TRUE(result.has("5,860")) << result.text;  // 4*25 + 4*12*12*10
-  for (const char* part : {"MAC error", "energy: about", "activation memory"}) {
+  for (const char* part : {"MAC error", "energy: about", "activation memory", "end to end", "this recipe"}) {
     EXPECT_TRUE(result.has(part)) << part << " in " << result.text;
   }
 }

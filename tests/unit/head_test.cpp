@@ -16,7 +16,7 @@ Experiment make(const std::vector<std::string>& more) {
 TEST(Blocks, PartitionBySizeAndByList) {
   EXPECT_EQ(make({}).network->blocks(), 1U);
   EXPECT_EQ(make({"blocks.size=all"}).network->blocks(), 1U);
-  EXPECT_EQ(make({"blocks.size=9"}).network->blocks(), 1U);
+  EXPECT_EQ(make({"blocks.size=3"}).network->blocks(), 1U);
   EXPECT_EQ(make({"blocks.size=1"}).network->blocks(), 3U);
   const Experiment two = make({"blocks.size=2"});
   ASSERT_EQ(two.network->blocks(), 2U);

@@ -51,7 +51,8 @@ class Report : public ::testing::Test {
  protected:
   void SetUp() override {
     HandRun run;
-    run.cost = R"({"ac": 3, "mac_error": 1000, "mac_weight": 3000, "activation_bytes_measured": 2048})";
+    run.cost =
+        R"({"ac": 3, "mac_error": 1000, "mac_weight": 3000, "mac_forward": 500, "activation_bytes_measured": 2048})";
     run.more["gradient_cosine"] = {{{"layer", "4C5"}, {"cosine", 0.5}},
                                    {{"layer", "a<b>&\"c\""}, {"cosine", -0.25}}};
     run.write(dir_ / "window=1_seed=1");
@@ -92,7 +93,7 @@ TEST_F(Report, CsvHasEveryColumnAndNoInventedZero) {
   EXPECT_EQ(at(first, "seeds"), "2");
   EXPECT_EQ(at(first, "test_last_mean"), "0.625");
   EXPECT_EQ(at(first, "test_last_sd"), "0.176776695");
-  EXPECT_EQ(at(first, "mac_mean"), "4000");
+  EXPECT_EQ(at(first, "mac_mean"), "4500");
   EXPECT_EQ(at(first, "gradient_cosine_mean"), "0.125");
   EXPECT_EQ(at(first, "gradient_cosine[4C5]_mean"), "0.5");
   EXPECT_EQ(at(first, "energy_uj_mean"), "-");
@@ -141,7 +142,7 @@ TEST_F(Report, HtmlIsWellFormedAndComplete) {
   EXPECT_EQ(count_of(html, "<figure"), 5);
   for (const char* text :
        {"by &lt;hand&gt; &amp; &quot;quoted&quot;", "activation memory per sample, measured (KiB)",
-        "MACs per sample, errors and weight gradients (thousands)", "test accuracy, last epoch (%)",
+        "MACs per sample: forward, errors and weight gradients (thousands)", "test accuracy, last epoch (%)",
         ">epoch<", "train - test accuracy, last epoch (percentage points)",
         "1 settings without these numbers", "prefers-color-scheme",
         "<title>window=1: 62.50 \u00b1 17.68 % (2 seeds), 2.000 \u00b1 0.000 KiB (2 seeds)</title>",

@@ -89,13 +89,14 @@ TEST_F(SweepCli, RunsResumesAndRefusesAnotherGrid) {
 }
 
 TEST_F(SweepCli, AFailingRunDoesNotStopTheOthers) {
-  // The data's ten classes are known only when the run has started.
-  EXPECT_EQ(run({"--over", "network.spec=2C5-P2-7,2C5-P2-10", "--seed-list", "3"}), 1) << text_;
-  EXPECT_TRUE(says("spec=2C5-P2-7_seed=3  failed (exit code 2): spiketrain: ")) << text_;
+  // That the samples do not fill one batch shows only when the run has started.
+  EXPECT_EQ(run({"--over", "data.batch=4000,20", "--set", "data.drop_last=true", "--seed-list", "3"}), 1)
+      << text_;
+  EXPECT_TRUE(says("batch=4000_seed=3  failed (exit code 2): spiketrain: ")) << text_;
   EXPECT_TRUE(says("1 run failed")) << text_;
-  EXPECT_TRUE(exists("out/runs/spec=2C5-P2-10_seed=3/DONE")) << text_;
+  EXPECT_TRUE(exists("out/runs/batch=20_seed=3/DONE")) << text_;
   EXPECT_NE(read("out/table.md").find("failed (exit code 2)"), std::string::npos);
-  EXPECT_NE(read("out/table.md").find("| 2C5-P2-7 | 0 of 1 | - | - |"), std::string::npos);
+  EXPECT_NE(read("out/table.md").find("| 4000 | 0 of 1 | - | - |"), std::string::npos);
   EXPECT_NE(read("out/report.html").find("failed (exit code 2)"), std::string::npos);
 }
 

@@ -19,7 +19,7 @@ TEST(SweepResults, ReadsARun) {
   TempDir dir;
   HandRun run;
   run.cost =
-      R"({"ac": 10, "mac_error": 20, "mac_weight": 30, "vector": 40, "memory_words": 50, "energy_uj": 0.5})";
+      R"({"ac": 10, "mac_error": 20, "mac_weight": 30, "mac_forward": 5, "vector": 40, "memory_words": 50, "energy_uj": 0.5})";
   run.more["gradient_cosine"] = {{{"layer", "4C5"}, {"cosine", 0.5}},
                                  {{"layer", "10"}, {"cosine", 1.0}},
                                  {{"layer", "10"}, {"cosine", nullptr}}};
@@ -34,7 +34,7 @@ TEST(SweepResults, ReadsARun) {
   EXPECT_EQ(number(result[Metric::epoch_seconds]), 2.0);
   EXPECT_EQ(number(result[Metric::peak_memory_mib]), 80.0);
   EXPECT_EQ(number(result[Metric::optimizer_steps]), 60.0 * 3 - 1);
-  EXPECT_EQ(number(result[Metric::mac]), 50.0);
+  EXPECT_EQ(number(result[Metric::mac]), 55.0);
   EXPECT_EQ(number(result[Metric::energy_uj]), 0.5);
   EXPECT_FALSE(result[Metric::activation_bytes_measured]);
   EXPECT_EQ(number(result[Metric::cosine]), 0.75);

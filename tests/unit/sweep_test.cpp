@@ -79,6 +79,11 @@ TEST(Sweep, CatchesBadRunsBeforeAnyStarts) {
   EXPECT_TRUE(contains(error({"schedule.window=1,0"}), "run window=0_seed=1"));
   EXPECT_TRUE(contains(error({"rule.name=bptt,bppt"}), "did you mean 'bptt'"));
   EXPECT_TRUE(contains(error({"schedule.window=2,1", "schedule={name=\"whole\"}"}), "would be the same"));
+  EXPECT_TRUE(contains(error({"schedule.window=1,500"}), "longer than the sequence"));
+  EXPECT_TRUE(contains(error({"blocks.size=1,50"}), "hidden layers of the network"));
+  EXPECT_TRUE(contains(error({"schedule.window=1", "objective={name=\"kernel\", tau_s=2, target=[1]}",
+                              "neuron={name=\"lif\"}", "readout={name=\"lif\"}", "rule={name=\"bptt\"}"}),
+                       "use schedule whole"));
   std::string many = "=1";
   for (int i = 2; i < 200; ++i) many += "," + std::to_string(i);
   EXPECT_TRUE(contains(error({"epochs" + many, "data.batch" + many}), "more than 10000 runs"));
