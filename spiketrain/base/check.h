@@ -9,10 +9,19 @@
 
 namespace spiketrain {
 
+/// `text` with '?' for control characters: what a user or a file names may hold line breaks, a message is one
+/// line.
+inline std::string one_line(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < ' ' || c == 127) c = c == '\n' || c == '\t' ? ' ' : '?';
+  }
+  return text;
+}
+
 /// The caller's mistake (shape, option, incompatible parts).  Says what was expected, what came, what to do.
 /// Exit 2.
 struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
+  explicit UsageError(const std::string& what) : std::runtime_error(one_line(what)) {}
 };
 
 /// A bad file or record.  Exit 3.
@@ -21,7 +30,7 @@ struct DataError : std::runtime_error {
   uint64_t byte_offset;
   /// `what` is one line: what was expected and what was found.
   DataError(std::string path, uint64_t byte_offset, const std::string& what)
-      : std::runtime_error(path + ": byte " + std::to_string(byte_offset) + ": " + what),
+      : std::runtime_error(one_line(path + ": byte " + std::to_string(byte_offset) + ": " + what)),
         path(std::move(path)),
         byte_offset(byte_offset) {}
 };

@@ -58,12 +58,15 @@ struct Conv2d final : Synapse {
     const Tensor post = g.flatten(0, 1), pre = q.a.flatten(0, 1);
     const Tensor like = torch::empty({channels, in_[0], kernel, kernel}, g.options());
     if (!g.is_cpu()) return std::get<1>(backward(post, pre, like, {false, true, false}));
-    const int64_t M = post.size(0), size = ops::chunk_size(M);
+    const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
     std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
-    ops::for_chunks(M, [&](int64_t i, int64_t j) {
-      parts[static_cast<size_t>(i / size)] =
-          std::get<1>(backward(post.slice(0, i, j), pre.slice(0, i, j), like, {false, true, false}));
-    });
+    ops::for_chunks(
+        M,
+        [&](int64_t i, int64_t j) {
+          parts[static_cast<size_t>(i / size)] =
+              std::get<1>(backward(post.slice(0, i, j), pre.slice(0, i, j), like, {false, true, false}));
+        },
+        min_samples());
     Tensor g_W = parts[0];
     for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
     return g_W;
@@ -72,7 +75,7 @@ struct Conv2d final : Synapse {
   /// by oneDNN, which reorders what it reads and writes to blocks of 16 channels (few input channels
   /// excepted).
   Scratch scratch(int64_t rows, int threads) const override {
-    const int64_t size = ops::chunk_size(rows), chunks = (rows + size - 1) / size;
+    const int64_t size = ops::chunk_size(rows, min_samples()), chunks = (rows + size - 1) / size;
     const int64_t at_once = std::min<int64_t>(threads, chunks);
     const auto blocked = [](int64_t n) { return (n + 15) / 16 * 16; };
     const int64_t x = 4 * size * numel(in_), y = 4 * size * numel(out_), w = 4 * W_.numel();
@@ -99,6 +102,8 @@ struct Conv2d final : Synapse {
   }
 
  private:
+  /// Samples of a chunk: a call of LibTorch costs as much as a million multiply-accumulates.
+  int64_t min_samples() const { return std::max<int64_t>(1, 2000000 / macs()); }
   std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& g, const Tensor& x, const Tensor& W,
                                               std::array<bool, 3> mask) const {
     return at::convolution_backward(g, x, W, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},
@@ -106,15 +111,16 @@ struct Conv2d final : Synapse {
   }
   /// f on chunks of the T*B samples of x [T,B,...]; the results are put together as [T,B,*shape].
   template <class F>
-  static Tensor map(const Tensor& x, const Shape& shape, F&& f) {
+  Tensor map(const Tensor& x, const Shape& shape, F&& f) const {
     const Tensor flat = x.flatten(0, 1);
     std::vector<int64_t> sizes = {x.size(0), x.size(1)};
     sizes.insert(sizes.end(), shape.begin(), shape.end());
     if (!x.is_cpu()) return f(flat).view(sizes);
     Tensor out = torch::empty(sizes, x.options());
     Tensor rows = out.flatten(0, 1);
-    ops::for_chunks(flat.size(0),
-                    [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(flat.slice(0, i, j))); });
+    ops::for_chunks(
+        flat.size(0), [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(flat.slice(0, i, j))); },
+        min_samples());
     return out;
   }
 

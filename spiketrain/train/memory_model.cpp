@@ -24,7 +24,7 @@ struct RowBytes {
 class Model {
  public:
   Model(const std::vector<StageInfo>& rows, const MemoryPlan& plan, const Rule& rule)
-      : rows_(rows), plan_(plan), nodes_(cost_graph(rows, plan.input)) {
+      : rows_(rows), plan_(plan), nodes_(cost_graph(rows, plan.input)), traces_(rule.traces()) {
     for (size_t i = 0; i < rows.size(); ++i) bytes_.push_back(measure(i, rule));
     kept_output_.resize(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -54,6 +54,10 @@ class Model {
       end = plan_.block_major ? end_of_block(begin) : rows_.size();
       pass(begin, end);
     }
+    for (size_t i = 0; i < rows_.size(); ++i) {  // a held image's weight gradient, when the windows are done
+      if (rows_[i].synapse && holds_still(i))
+        see(bytes_[i].weights + rows_[i].synapse->scratch(plan_.batch, plan_.threads).outer);
+    }
     estimate.peak = peak_;
     return estimate;
   }
@@ -70,7 +74,7 @@ class Model {
     b.weights = kFloat * row.parameters;
     if (row.synapse) b.synapse = row.synapse->scratch(samples, plan_.threads);
     if (row.norm) b.norm = b.output;
-    if (holds_still(i, rule)) b.state += 2 * kFloat * n * plan_.batch;  // the current and its credit
+    if (holds_still(i)) b.state += 2 * kFloat * n * plan_.batch;  // the current and its credit
     if (row.macs > 0 && rule.traces()) {
       b.kept += kFloat * node.inputs * samples;
       b.state += kFloat * node.inputs * plan_.batch;
@@ -87,8 +91,8 @@ class Model {
   }
 
   /// One product for all windows between two updates; its weight gradient waits until then.
-  bool holds_still(size_t i, const Rule& rule) const {
-    return rows_[i].macs > 0 && nodes_[i].reads_stationary && plan_.windows_per_update > 1 && !rule.traces();
+  bool holds_still(size_t i) const {
+    return rows_[i].macs > 0 && nodes_[i].reads_stationary && plan_.windows_per_update > 1 && !traces_;
   }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
   /// The row whose memory the output of row i is; -1 if it is on a layer's tape or is the network's input.
@@ -168,6 +172,7 @@ class Model {
     if (rows_[i].neuron) see(waiting + 2 * b.output + b.scratch);
     if (rows_[i].norm) see(waiting + 3 * b.output);  // both gradients and one temporary
     live_ -= b.norm;
+    if (holds_still(i)) return;
     if (b.weights > 0) see(waiting + b.output + b.weights + b.synapse.outer);
     if (plan_.count_gradients && plan_.windows == 1) {
       grads_ += b.weights;
@@ -181,6 +186,7 @@ class Model {
   const std::vector<StageInfo>& rows_;
   const MemoryPlan& plan_;
   std::vector<CostNode> nodes_;
+  bool traces_;
   std::vector<RowBytes> bytes_;
   std::vector<bool> kept_output_;
   int64_t live_ = 0, peak_ = 0, grads_ = 0, handed_on_ = 0;

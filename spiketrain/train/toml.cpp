@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <sstream>
@@ -11,6 +12,7 @@ namespace {
 
 /// Nesting that a recipe may have; a deeper one could exhaust the stack of whoever walks the result.
 constexpr int kMaxDepth = 32;
+constexpr std::ptrdiff_t kMaxDots = 20000;
 
 class Converter {
  public:
@@ -99,13 +101,14 @@ void write_table(const Config& table, const std::string& path, std::string& text
 }  // namespace
 
 Config parse_toml(const std::string& text, const std::string& origin) {
+  // The parser limits nested values, but follows a dotted key of any length by recursion.
+  ST_CHECK(std::count(text.begin(), text.end(), '.') <= kMaxDots, origin, ": more than ", kMaxDots,
+           " dots: keys nested too deeply");
   try {
     return Converter(origin).convert(toml::parse(text, origin));
   } catch (const toml::parse_error& error) {
     const auto& at = error.source().begin;
-    std::string what(error.description());
-    for (char& c : what) c = c == '\n' ? ' ' : c;
-    throw UsageError(str(origin, ":", at.line, ":", at.column, ": ", what));
+    throw UsageError(str(origin, ":", at.line, ":", at.column, ": ", error.description()));
   }
 }
 

@@ -30,6 +30,7 @@ const std::vector<Case>& cases() {
       {"cut_before_pooling",
        {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "blocks.cut=before_pooling"}},
       {"unit_before_max_pooling", {"network.spec=4C3p1-SEW4-MP2-12-10"}},
+      {"images_fully_connected", {"network.spec=64-48-32-10"}, true},
       {"images", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10"}, true},
   };
   return list;
@@ -76,7 +77,7 @@ TEST_P(Memory, DoesNotDependOnTheNumberOfSteps) {
 }
 
 std::string case_name(const ::testing::TestParamInfo<size_t>& info) { return cases()[info.param].name; }
-INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 10), case_name);
+INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 11), case_name);
 
 }  // namespace
 }  // namespace spiketrain

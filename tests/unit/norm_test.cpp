@@ -1,0 +1,139 @@
+// Batch norm and tdBN against the formula written out, in float64:
+//   y = scale * weight * (I - mean) / sqrt(var + eps) + bias
+// mean and biased var per channel over time, batch and space; scale = 1, or alpha * threshold for tdBN.
+#include "spiketrain/core/norm.h"
+
+#include <gtest/gtest.h>
+
+namespace spiketrain {
+namespace {
+
+constexpr double kTolerance = 1e-12;
+const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
+
+struct Case {
+  std::vector<int64_t> shape;  ///< [T,B,C,...]
+  double scale, momentum, eps;
+};
+
+/// An eps that is seen, so that its place counts.
+std::vector<Case> cases() {
+  std::vector<Case> list;
+  for (const double scale : {1.0, 0.5, 1.75}) {
+    list.push_back({{4, 3, 5, 3, 2}, scale, 0.1, 0.25});
+    list.push_back({{4, 3, 5}, scale, 0.3, 0.25});
+    list.push_back({{1, 2, 3, 2, 2}, scale, 0.1, 1e-5});
+  }
+  return list;
+}
+
+/// A norm whose weight and bias differ from channel to channel.
+BatchNorm make(const Case& c) {
+  BatchNorm norm(c.shape[2], c.scale, c.momentum, c.eps);
+  norm.to(torch::kDouble);
+  torch::NoGradGuard no_grad;
+  norm.weight.copy_(torch::rand({c.shape[2]}, kDouble) + 0.5);
+  norm.bias.copy_(torch::randn({c.shape[2]}, kDouble));
+  return norm;
+}
+
+/// Currents whose channels differ in mean and size.
+Tensor currents(const Case& c) {
+  std::vector<int64_t> per_channel(c.shape.size(), 1);
+  per_channel[2] = c.shape[2];
+  const Tensor channel = torch::arange(c.shape[2], kDouble).view(per_channel);
+  return torch::randn(c.shape, kDouble) * (0.5 + channel) + 2 * channel - 1;
+}
+
+/// [C, values of that channel]
+Tensor by_channel(const Tensor& I) { return I.transpose(0, 2).flatten(1); }
+
+Tensor formula(const Tensor& I, const Tensor& mean, const Tensor& var, const Tensor& weight,
+               const Tensor& bias, const Case& c) {
+  std::vector<int64_t> per_channel(static_cast<size_t>(I.dim()), 1);
+  per_channel[2] = I.size(2);
+  const auto wide = [&](const Tensor& x) { return x.view(per_channel); };
+  return c.scale * wide(weight) * (I - wide(mean)) / torch::sqrt(wide(var) + c.eps) + wide(bias);
+}
+
+Tensor mean_of(const Tensor& I) { return by_channel(I).mean(1); }
+/// Mean squared distance from the mean, over n or n - 1 values.
+Tensor variance_of(const Tensor& I, bool unbiased) {
+  const Tensor values = by_channel(I);
+  const auto n = static_cast<double>(values.size(1));
+  return (values - values.mean(1, true)).square().sum(1) / (unbiased ? n - 1 : n);
+}
+
+void expect_near(const Tensor& got, const Tensor& want, const char* what) {
+  ASSERT_EQ(got.sizes(), want.sizes()) << what;
+  EXPECT_LE((got - want).norm().item<double>(), kTolerance * want.norm().item<double>()) << what;
+}
+
+void check_training(const Case& c) {
+  BatchNorm norm = make(c);
+  const Tensor I = currents(c).requires_grad_(), g = torch::randn(c.shape, kDouble);
+  const Tensor y = norm.forward(I);
+  const Tensor want = formula(I, mean_of(I), variance_of(I, false), norm.weight, norm.bias, c);
+  expect_near(y, want, "forward");
+  const std::vector<Tensor> leaves = {I, norm.weight, norm.bias};
+  const auto got = torch::autograd::grad({y}, leaves, {g});
+  const auto expected = torch::autograd::grad({want}, leaves, {g});
+  for (size_t k = 0; k < leaves.size(); ++k) expect_near(got[k], expected[k], "gradient");
+}
+
+void check_evaluation(const Case& c) {
+  BatchNorm norm = make(c);
+  Tensor mean = torch::zeros({c.shape[2]}, kDouble), var = torch::ones({c.shape[2]}, kDouble);
+  for (int pass = 0; pass < 2; ++pass) {
+    const Tensor I = currents(c);
+    norm.forward(I);
+    mean = (1 - c.momentum) * mean + c.momentum * mean_of(I);
+    var = (1 - c.momentum) * var + c.momentum * variance_of(I, true);
+    expect_near(norm.running_mean, mean, "running mean");
+    expect_near(norm.running_var, var, "running variance");
+  }
+  norm.eval();
+  const Tensor I = currents(c).requires_grad_(), g = torch::randn(c.shape, kDouble);
+  const Tensor y = norm.forward(I), want = formula(I, mean, var, norm.weight, norm.bias, c);
+  expect_near(y, want, "forward");
+  expect_near(torch::autograd::grad({y}, {I}, {g})[0], torch::autograd::grad({want}, {I}, {g})[0],
+              "gradient");
+  expect_near(norm.running_mean, mean, "running mean after evaluation");
+  expect_near(norm.running_var, var, "running variance after evaluation");
+}
+
+void for_every_case(void (*check)(const Case&)) {
+  torch::manual_seed(21);
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(::testing::Message() << at::IntArrayRef(c.shape) << ", scale " << c.scale);
+    check(c);
+  }
+}
+
+TEST(Norm, TrainingEqualsTheFormulaAndItsGradient) { for_every_case(check_training); }
+TEST(Norm, RunningStatisticsAreUsedInEvaluation) { for_every_case(check_evaluation); }
+
+TEST(Norm, TdbnGivesCurrentsOfTheSizeOfTheThreshold) {
+  torch::manual_seed(22);
+  const double alpha = 0.5, threshold = 1.25;
+  BatchNorm norm(4, alpha * threshold);
+  norm.to(torch::kDouble);
+  const Tensor y = norm.forward(currents({{5, 6, 4, 7, 7}, 0, 0, 0}));
+  EXPECT_LE(mean_of(y).abs().max().item<double>(), 1e-12);
+  const Tensor deviation = variance_of(y, false).sqrt();
+  EXPECT_LE((deviation - alpha * threshold).abs().max().item<double>(), 1e-4);  // not exact: eps
+}
+
+TEST(Norm, BeginsWithoutGainAndWithTheUsualConstants) {
+  const BatchNorm norm(3);
+  EXPECT_TRUE(torch::equal(norm.weight, torch::ones({3})));
+  EXPECT_TRUE(torch::equal(norm.bias, torch::zeros({3})));
+  EXPECT_TRUE(torch::equal(norm.running_mean, torch::zeros({3})));
+  EXPECT_TRUE(torch::equal(norm.running_var, torch::ones({3})));
+  EXPECT_EQ(norm.scale, 1.0);
+  EXPECT_EQ(norm.momentum, 0.1);
+  EXPECT_EQ(norm.eps, 1e-5);
+}
+
+}  // namespace
+}  // namespace spiketrain
