@@ -205,17 +205,100 @@ TEST(FrameDataset, FlipAndRollMoveEveryFrameAlike) {
   EXPECT_GT(std::count_if(seen.begin(), seen.end(), [](int n) { return n > 0; }), 40) << "all moves occur";
 }
 
+/// One recording of `width` x `height` with an event in every pixel.
+class Full final : public EventSource {
+ public:
+  Full(int64_t width, int64_t height, int64_t size = 1) : width_(width), height_(height), size_(size) {}
+  int64_t size() const override { return size_; }
+  int64_t width() const override { return width_; }
+  int64_t height() const override { return height_; }
+  int64_t polarities() const override { return 1; }
+  int64_t classes() const override { return 1; }
+  int64_t label(int64_t) const override { return 0; }
+  int64_t recording(int64_t) const override { return 0; }
+  EventStream events(int64_t) const override {
+    ++reads;
+    EventStream stream{width_, height_, {}};
+    for (int64_t i = 0; i < width_ * height_; ++i)
+      stream.events.push_back({i, static_cast<uint16_t>(i % width_), static_cast<uint16_t>(i / width_), 1});
+    return stream;
+  }
+  std::string describe() const override { return "full"; }
+  mutable std::atomic<int> reads{0};
+
+ private:
+  int64_t width_, height_, size_;
+};
+
+TEST(FrameDataset, RollLeavesARowOfChannelsItsRow) {
+  FrameDatasetOptions options;
+  options.steps = 1;
+  options.augment = true;
+  options.events.roll = 4;
+  for (const bool row : {true, false}) {
+    const auto data =
+        make_frame_dataset(std::make_shared<Full>(row ? 20 : 1, row ? 1 : 20), first(1), options);
+    std::vector<int> seen(9);
+    for (int64_t epoch = 0; epoch < 200; ++epoch) {
+      const auto frames = frames_of(*data, 0, epoch);
+      // A shift by n leaves 20 - |n| pixels, at one end or the other.
+      const int64_t lost = 20 - total(frames);
+      ASSERT_LE(lost, 4) << epoch;
+      ++seen[static_cast<size_t>(frames[0] == 0 ? 4 + lost : 4 - lost)];
+    }
+    for (const int n : seen) EXPECT_GT(n, 5) << "every shift occurs";
+  }
+}
+
+TEST(FrameDataset, AugmentationThatLeavesNothingIsRefused) {
+  const auto refused = [](int64_t width, int64_t height, auto edit) {
+    FrameDatasetOptions options;
+    edit(options.events);
+    try {
+      make_frame_dataset(std::make_shared<Full>(width, height), first(1), options);
+    } catch (const UsageError&) {
+      return true;
+    }
+    return false;
+  };
+  const auto roll = [](int64_t by) { return [by](EventOptions& e) { e.roll = by; }; };
+  EXPECT_FALSE(refused(20, 1, roll(19)));
+  EXPECT_TRUE(refused(20, 1, roll(20)));
+  EXPECT_FALSE(refused(1, 20, roll(19)));
+  EXPECT_TRUE(refused(1, 20, roll(20)));
+  EXPECT_FALSE(refused(20, 8, roll(7)));
+  EXPECT_TRUE(refused(20, 8, roll(8)));
+  EXPECT_TRUE(refused(1, 1, roll(1)));
+  EXPECT_TRUE(refused(20, 8, [](EventOptions& e) { e.roll = 4, e.downsample = 2; })) << "of the frame";
+  EXPECT_TRUE(refused(20, 8, [](EventOptions& e) { e.drop = 1; }));
+  EXPECT_FALSE(refused(20, 8, [](EventOptions& e) { e.drop = 0.99; }));
+  EXPECT_FALSE(refused(20, 8, [](EventOptions& e) { e.flip = true; }));
+  EXPECT_TRUE(refused(20, 1, [](EventOptions& e) { e.flip = true; })) << "a row of channels";
+  EXPECT_TRUE(refused(20, 8, [](EventOptions& e) { e.accumulate = "or", e.clip = 3; })) << "without effect";
+  EXPECT_FALSE(refused(20, 8, [](EventOptions& e) { e.accumulate = "or", e.clip = 1; }));
+  EXPECT_FALSE(refused(20, 8, [](EventOptions& e) { e.accumulate = "clip", e.clip = 3; }));
+}
+
+TEST(FrameDataset, OneSampleIsNotTheReasonToMakeThousands) {
+  const auto source = std::make_shared<Full>(4, 4, 5000);
+  const auto data = make_frame_dataset(source, first(5000), four_frames());
+  frames_of(*data, 4000, 0);
+  EXPECT_LE(source->reads, 100) << "whoever stops a loader waits for this";
+  for (int64_t i = 0; i < 5000; ++i) frames_of(*data, i, 0);
+  EXPECT_EQ(source->reads, 5000) << "each once";
+}
+
 TEST(FrameDataset, DropThinsEvents) {
   auto options = four_frames();
   options.augment = true;
   const auto toy = std::make_shared<Toy>(4000);
-  for (const double p : {0.0, 0.25, 1.0}) {
+  for (const double p : {0.0, 0.25, 0.75}) {
     options.events.drop = p;
     const auto data = make_frame_dataset(toy, first(3), options);
     double left = 0;
     for (int64_t epoch = 0; epoch < 20; ++epoch)
       left += static_cast<double>(total(frames_of(*data, 0, epoch)));
-    EXPECT_NEAR(left / (20 * 4000), 1 - p, p == 0.25 ? 0.01 : 0) << p;
+    EXPECT_NEAR(left / (20 * 4000), 1 - p, p > 0 ? 0.01 : 0) << p;
   }
   // With 0/1 frames a place goes dark only if all its events are left out.
   options.events.drop = 0.5;

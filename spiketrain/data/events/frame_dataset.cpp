@@ -18,6 +18,9 @@ namespace {
 
 using Code = std::vector<uint8_t>;
 
+/// Samples of a recording that are made with one of them.
+constexpr size_t kTogether = 16;
+
 class CachedFrames final : public FrameDataset {
  public:
   CachedFrames(std::shared_ptr<const EventSource> source, std::vector<int64_t> indices,
@@ -31,7 +34,16 @@ class CachedFrames final : public FrameDataset {
     ST_CHECK(events_.noise_filter_us >= 0 && events_.refractory_us >= 0 && events_.cache_mib >= 0 &&
                  events_.roll >= 0,
              "events: expected noise_filter_us, refractory_us, roll and cache_mib >= 0");
-    ST_CHECK(events_.drop >= 0 && events_.drop <= 1, "events.drop: expected 0 to 1, got ", events_.drop);
+    ST_CHECK(events_.drop >= 0 && events_.drop < 1, "events.drop: expected 0 to less than 1, got ",
+             events_.drop, "; 1 leaves no event");
+    ST_CHECK(!events_.flip || source_->height() > 1,
+             "events.flip: this set has one row of channels; mirrored, a channel is another one; set flip = "
+             "false");
+    ST_CHECK(
+        events_.accumulate != "or" || events_.clip == EventOptions{}.clip, "events.clip = ", events_.clip,
+        " has no effect with accumulate = \"or\", whose values are 0 and 1; set accumulate = \"clip\" or "
+        "leave clip out");
+    check_roll();
     for (size_t slot = 0; slot < indices_.size(); ++slot) {
       ST_CHECK(indices_[slot] >= 0 && indices_[slot] < source_->size(), "events: index ", indices_[slot],
                " of ", source_->size());
@@ -82,6 +94,15 @@ class CachedFrames final : public FrameDataset {
   }
 
  private:
+  void check_roll() const {
+    const int64_t height = framer_.shape()[1], width = framer_.shape()[2];
+    const int64_t across = height > 1 && width > 1 ? std::min(height, width) : std::max(height, width);
+    ST_CHECK(events_.roll<across, "events.roll: expected less than ", across, ", the ", height> 1 && width > 1
+                 ? "smaller side"
+                 : "length",
+             " of the frame of ", height, "x", width, ", got ", events_.roll);
+  }
+
   size_t slot_of(int64_t index) const {
     ST_CHECK(index >= 0 && index < size(), "data set: expected an index below ", size(), ", got ", index);
     return static_cast<size_t>(index);
@@ -115,7 +136,18 @@ class CachedFrames final : public FrameDataset {
     return true;
   }
 
-  /// All samples of a recording are made when the first of them is asked for, so its file is read once.
+  /// The first kTogether samples of a recording that are not yet there.
+  std::vector<size_t> missing(const std::vector<size_t>& slots) const {
+    std::vector<size_t> result;
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (size_t i = 0; i < slots.size() && result.size() < kTogether; ++i) {
+      if (!codes_[slots[i]]) result.push_back(slots[i]);
+    }
+    return result;
+  }
+
+  /// With a sample, others of its recording are made, so its file is not read for each of them; not all of
+  /// them, since there may be very many, and whoever stops a loader waits for the batches it has begun.
   std::shared_ptr<const Code> find_or_make(size_t slot) const {
     if (auto code = find(slot)) return code;
     const int64_t recording = source_->recording(indices_[slot]);
@@ -129,9 +161,9 @@ class CachedFrames final : public FrameDataset {
         recording_mutex_[static_cast<size_t>(recording) % recording_mutex_.size()]);
     if (auto code = find(slot)) return code;
     const auto wanted = make(slot);
-    bool room = keep(slot, wanted);
-    for (size_t i = 0; room && i < slots.size(); ++i) {
-      if (!find(slots[i])) room = keep(slots[i], make(slots[i]));
+    if (!keep(slot, wanted)) return wanted;
+    for (const size_t other : missing(slots)) {
+      if (!keep(other, make(other))) break;
     }
     return wanted;
   }
@@ -141,8 +173,10 @@ class CachedFrames final : public FrameDataset {
     const int64_t height = framer_.shape()[1], width = framer_.shape()[2];
     const bool flip = (rng.next() & 1) != 0 && events_.flip;
     const auto range = static_cast<uint64_t>(2 * events_.roll + 1);
-    const int64_t shift_y = static_cast<int64_t>(rng.below(range)) - events_.roll;
-    const int64_t shift_x = static_cast<int64_t>(rng.below(range)) - events_.roll;
+    // Always two draws, so that what a seed gives does not depend on the shape.
+    const int64_t drawn_y = static_cast<int64_t>(rng.below(range)) - events_.roll;
+    const int64_t drawn_x = static_cast<int64_t>(rng.below(range)) - events_.roll;
+    const int64_t shift_y = height > 1 ? drawn_y : 0, shift_x = width > 1 ? drawn_x : 0;
     std::vector<int32_t> moved(static_cast<size_t>(height * width), -1);
     for (int64_t y = 0; y < height; ++y) {
       const int64_t to_y = y + shift_y;

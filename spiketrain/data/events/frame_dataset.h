@@ -2,7 +2,8 @@
 //   events -> noise filter -> refractory filter -> frames (all splits, no chance involved: this is cached)
 //          -> drop, flip, roll (training split only; keyed by seed, epoch and the sample's index in its part)
 // drop leaves out each event, after it was given to its frame, with probability p; flip mirrors left-right;
-// roll shifts by up to n pixels of the frame each way, what leaves the frame is lost and zeros enter.
+// roll shifts by up to n pixels of the frame each way, along a row of channels only if the frame is one; what
+// leaves the frame is lost and zeros enter.
 // Cache: a sample is kept as its non-zero places, one to a few bytes each (frame_code.h), from the first time
 // it is read until the limit is reached; what finds no room is made again each time, with the same result.
 // Tests: unit/frame_dataset_test.cpp.
@@ -32,7 +33,8 @@ class FrameDataset : public Dataset {
   virtual int64_t cached() const = 0;
 };
 
-/// `indices` selects and orders the samples of `source`.  UsageError: bad options (see Framer), index out of
+/// `indices` selects and orders the samples of `source`.  UsageError: bad options (see Framer), a roll that
+/// can empty the frame, drop = 1, flip of a sensor with one row, clip beside accumulate = "or", index out of
 /// range.  Reading a sample: DataError as EventSource::events().
 std::unique_ptr<FrameDataset> make_frame_dataset(std::shared_ptr<const EventSource> source,
                                                  std::vector<int64_t> indices,
