@@ -1,6 +1,8 @@
 // Event files written in memory, every format: events, skipped records, clocks that wrap, refusals.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/events/event_parsers.h"
 #include "tests/support/event_files.h"
@@ -254,6 +256,39 @@ TEST(EventFormat, Aedat4) {
     EXPECT_EQ(stream.width, 346);
     EXPECT_EQ(stream.height, 260);
     expect_events(stream, events);
+  }
+}
+
+/// make_aedat4 and a data table with `size` bytes; its position is in `at`.
+Bytes aedat4_with_table(int compression, size_t size, size_t& at) {
+  Bytes bytes = make_aedat4(event_samples(), compression);
+  const Bytes none(8, 0xff);  // position -1
+  const auto place = std::search(bytes.begin(), bytes.end(), none.begin(), none.end());
+  at = bytes.size();
+  Bytes position;
+  put_le(position, at, 8);
+  std::copy(position.begin(), position.end(), place);
+  Bytes table;
+  put_le(table, size, 4);
+  for (size_t i = 0; i < size; ++i) table.push_back(static_cast<uint8_t>(i * i));
+  put_all(bytes, pack(table, compression));
+  return bytes;
+}
+
+TEST(EventFormat, Aedat4WithADataTableIsWhole) {
+  for (const int compression : {0, 1, 3}) {
+    size_t at = 0;
+    const Bytes whole = aedat4_with_table(compression, 200, at);
+    expect_events(parse_aedat4(whole, "mem"), event_samples());
+    for (size_t size = at; size < whole.size(); ++size) {
+      const Bytes cut(whole.begin(), whole.begin() + static_cast<int64_t>(size));
+      expect_refused(parse_aedat4, cut, at, "data table");
+    }
+    expect_refused(parse_aedat4, Bytes(whole.begin(), whole.begin() + static_cast<int64_t>(at) - 1), 14,
+                   "outside the packets");
+    Bytes longer = whole;
+    longer.push_back(0);
+    expect_refused(parse_aedat4, longer, at, "data table");
   }
 }
 

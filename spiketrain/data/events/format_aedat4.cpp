@@ -2,6 +2,7 @@
 //   header "IOHE":  compression i32 (0 none, 1, 2 LZ4, 3, 4 zstd) | position of the data table i64, -1 none
 //                   | streams as XML
 //   packets:        stream i32 | bytes i32 | the bytes, one compressed frame; up to the table or the end
+//   data table:     as the bytes of a packet, with nothing behind it
 //   packet "EVTS":  vector of {time i64 in us, x i16, y i16, polarity u8, padding}
 // Source: iniVation's description of AEDAT 4.0 and its FlatBuffers schemas.  The tables are declared here by
 // hand: three fields and one need no generated code.
@@ -103,6 +104,7 @@ struct Container {
   int32_t compression = 0;
   int64_t events_id = -1;
   size_t begin = 0, end = 0;  ///< of the packets
+  bool table = false;         ///< a data table follows them
   SensorSize size;
 };
 
@@ -145,23 +147,40 @@ Container read_header(ByteSpan bytes, const std::string& path) {
       throw DataError(path, kMagicSize, str("the data table's position ", table, " is outside the packets"));
     }
     container.end = static_cast<size_t>(table);
+    container.table = true;
   }
   const auto* info = header->GetPointer<const flatbuffers::String*>(IoHeader::kInfo);
   choose_stream(container, read_streams(info ? info->str() : ""), path);
   return container;
 }
 
+Bytes unpack(const Container& container, ByteSpan body, size_t at, const std::string& path) {
+  const uint64_t limit = body.size * kMaxRatio + kMaxExtra;
+  if (container.compression == 0) return Bytes(body.data, body.data + body.size);
+  return container.compression <= 2 ? unpack_lz4(body, limit, at, path) : unpack_zstd(body, limit, at, path);
+}
+
+/// The data table is the last thing in a file: if it ends where the file ends, nothing is cut off.
+void check_table(const Container& container, ByteSpan bytes, const std::string& path) {
+  const size_t at = container.end;
+  const auto refuse = [&](const std::string& why) {
+    throw DataError(path, at, "expected a data table up to the end of the file: " + why);
+  };
+  if (at == bytes.size) refuse("the file ends before it");
+  Bytes table;
+  try {
+    table = unpack(container, {bytes.data + at, bytes.size - at}, at, path);
+  } catch (const DataError&) {
+    refuse("it is cut off or damaged");
+  }
+  if (table.size() < 4) refuse("its length is cut off");
+  const uint64_t length = uint64_t{le32(table.data())} + 4;
+  if (length != table.size()) refuse(str("it has ", length, " bytes, found ", table.size()));
+}
+
 void add_packet(EventStream& stream, const Container& container, ByteSpan body, size_t at,
                 const std::string& path) {
-  const uint64_t limit = body.size * kMaxRatio + kMaxExtra;
-  Bytes buffer;
-  if (container.compression == 0) {
-    buffer.assign(body.data, body.data + body.size);
-  } else if (container.compression <= 2) {
-    buffer = unpack_lz4(body, limit, at, path);
-  } else {
-    buffer = unpack_zstd(body, limit, at, path);
-  }
+  const Bytes buffer = unpack(container, body, at, path);
   const auto* packet = root<EventPacket>(buffer, "EVTS");
   if (!packet) throw DataError(path, at, "the packet is not a valid FlatBuffer EVTS");
   if (!packet->events()) return;
@@ -179,6 +198,7 @@ void add_packet(EventStream& stream, const Container& container, ByteSpan body, 
 
 EventStream parse_aedat4(ByteSpan bytes, const std::string& path) {
   const Container container = read_header(bytes, path);
+  if (container.table) check_table(container, bytes, path);
   EventStream stream{container.size.width, container.size.height, {}};
   for (size_t at = container.begin; at < container.end;) {
     const size_t left = container.end - at;
