@@ -104,12 +104,39 @@ TEST_F(Folder, Errors) {
   EXPECT_NE(change([](EventOptions& e) { e.extension = ".dat"; }).find("extension"), std::string::npos);
   EXPECT_NE(change([](EventOptions& e) { e.sensor = {}; }).find("how large the sensor"), std::string::npos);
   EXPECT_NE(change([](EventOptions& e) { e.sensor = {40}; }).find("[height, width]"), std::string::npos);
-  EXPECT_NE(change([](EventOptions& e) { e.sensor = {40, 3}; }).find("sensor of 3x40"), std::string::npos);
+  EXPECT_NE(change([](EventOptions& e) { e.sensor = {40, 3}; }).find("inside 3 x 40"), std::string::npos);
   std::filesystem::create_directories(dir / "mine/train/empty");
   EXPECT_NE(change([](EventOptions&) {}).find("train/empty: byte 0: class without"), std::string::npos);
   std::filesystem::remove_all(dir / "mine/train/empty");
   for (const char* name : {"cup", "box"}) std::filesystem::remove(dir / str("mine/test/", name, ".bs2"));
   EXPECT_NE(change([](EventOptions&) {}).find("no class is in both"), std::string::npos);
+}
+
+TEST_F(Folder, AnEventOutsideIsNamedByItsNumberInTheFile) {
+  auto events = marked(3, 10);
+  events[6] = {500, 49, 40, 1};  // the earliest of all, so the first once they are sorted
+  put_file(dir / "mine/train/box.bs2", make_nmnist(events));
+  const std::string wanted =
+      dir / "mine/train/box.bs2: event 6: expected a pixel inside 50 x 40, found (49, 40)";
+  const auto whole = open_event_source(options, true);
+  EXPECT_EQ(message([&] { whole->events(0); }), wanted);
+  EXPECT_THROW(whole->events(0), DataError);
+  options.events.clip_us = 2000;
+  EXPECT_EQ(message([&] { open_event_source(options, true); }), wanted);
+}
+
+TEST_F(Folder, TinyClipsAreRefused) {
+  options.events.clip_us = 5;  // as many as there are frames
+  EXPECT_NO_THROW(open_event_source(options, true));
+  options.events.clip_us = 4;
+  EXPECT_NE(message([&] { open_event_source(options, true); }).find("clip_us = 4 is too short for steps = 5"),
+            std::string::npos);
+  EXPECT_THROW(open_event_source(options, true), UsageError);
+  options.events.clip_us = 5;
+  options.events.stride_us = 1;
+  put_file(dir / "mine/train/box.bs2", make_nmnist(marked(3, 5000)));
+  EXPECT_NE(message([&] { open_event_source(options, true); }).find("more than 4000000 clips"),
+            std::string::npos);
 }
 
 TEST(RealEvents, ObjectsInTwoSessions) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "spiketrain/data/events/event_parsers.h"
+#include "spiketrain/data/events/layout_files.h"
 #include "tests/support/event_files.h"
 #include "tests/support/mutation.h"
 
@@ -72,6 +73,17 @@ TEST(EventMutation, Damaged) {
         },
         one.least);
   }
+}
+
+TEST(EventMutation, GestureLabels) {
+  const std::string text =
+      "class,startTime_usec,endTime_usec\n11,100000,110000\r\n1,110000,120001\n4,120000,130000\n";
+  attack(Bytes(text.begin(), text.end()), 40, [](const Bytes& bytes) {
+    for (const GestureLabel& one : parse_gesture_labels(bytes, "mem")) {
+      ASSERT_TRUE(one.label >= 0 && one.label < 11);
+      ASSERT_TRUE(one.begin_us >= 0 && one.begin_us < one.end_us);
+    }
+  });
 }
 
 }  // namespace

@@ -120,6 +120,13 @@ TEST_F(Layout, GestureTrials) {
   EXPECT_THROW(train->label(3), UsageError);
   put_file(root + "user1_labels.csv", "class,start,end\n12,0,5\n");
   EXPECT_THROW(open_event_source(named("dvs-gesture"), true), DataError);
+  for (const char* bad : {"1,0,18446744073709551621", "1,99999999999999999999,99999999999999999999", "1,7,7",
+                          "1,8,7", "1,-5,7", "1,0x3,7", "1,3", "1,3,7,9", "a,3,7"}) {
+    put_file(root + "user1_labels.csv", str("class,start,end\n2,0,5\n", bad, "\n3,9,12\n"));
+    EXPECT_NE(message([&] { open_event_source(named("dvs-gesture"), true); }).find("labels.csv: byte 22: "),
+              std::string::npos)
+        << bad;
+  }
   put_file(root + "trials_to_train.txt", "user3.aedat\n");
   EXPECT_NE(message([&] { open_event_source(named("dvs-gesture"), true); }).find("user3.aedat"),
             std::string::npos);

@@ -1,7 +1,6 @@
 #include "spiketrain/data/events/clip_source.h"
 
 #include <algorithm>
-#include <map>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/events/event_file.h"
@@ -11,6 +10,17 @@ namespace {
 
 bool earlier(const Event& a, const Event& b) { return a.t_us < b.t_us; }
 
+/// A DataError that names an event where others name a byte.
+class EventError final : public DataError {
+ public:
+  EventError(const std::string& path, size_t event, const std::string& reason)
+      : DataError(path, 0, reason), text_(str(path, ": event ", event, ": ", reason)) {}
+  const char* what() const noexcept override { return text_.c_str(); }
+
+ private:
+  std::string text_;
+};
+
 int64_t bytes_of(const EventStream& stream) {
   return static_cast<int64_t>(stream.events.capacity() * sizeof(Event));
 }
@@ -19,11 +29,11 @@ class ClipSource final : public EventSource {
  public:
   explicit ClipSource(ClipSet set) : set_(std::move(set)) {
     if (!set_.cache) set_.cache = std::make_shared<RecordingCache>();
-    std::map<std::string, int64_t> numbers;
     for (const Clip& clip : set_.clips) {
-      ST_CHECK(clip.label >= 0 && clip.label < set_.classes, "clips: ", clip.path, " has class ", clip.label,
+      ST_CHECK(clip.recording >= 0 && clip.recording < static_cast<int64_t>(set_.paths.size()),
+               "clips: recording ", clip.recording, " of ", set_.paths.size());
+      ST_CHECK(clip.label >= 0 && clip.label < set_.classes, "clips: ", path(clip), " has class ", clip.label,
                " of ", set_.classes);
-      recording_.push_back(numbers.emplace(clip.path, static_cast<int64_t>(numbers.size())).first->second);
     }
   }
 
@@ -32,19 +42,16 @@ class ClipSource final : public EventSource {
   int64_t height() const override { return set_.height; }
   int64_t classes() const override { return set_.classes; }
   int64_t label(int64_t index) const override { return clip(index).label; }
-  int64_t recording(int64_t index) const override {
-    clip(index);
-    return recording_[static_cast<size_t>(index)];
-  }
+  int64_t recording(int64_t index) const override { return clip(index).recording; }
   std::string describe() const override { return set_.description; }
 
   EventStream events(int64_t index) const override {
     const Clip& c = clip(index);
     EventStream result;
     if (c.whole) {
-      result = read_recording(c.path, set_.format);
+      result = read_recording(path(c), set_.format, set_.width, set_.height);
     } else {
-      const auto whole = set_.cache->get(c.path, set_.format);
+      const auto whole = set_.cache->get(path(c), set_.format, set_.width, set_.height);
       const auto at = [&](int64_t t) {
         Event key{};
         key.t_us = t;
@@ -56,12 +63,6 @@ class ClipSource final : public EventSource {
     }
     result.width = set_.width;
     result.height = set_.height;
-    for (const Event& event : result.events) {
-      if (event.x >= set_.width || event.y >= set_.height)
-        throw DataError(c.path, 0,
-                        str("event at (", event.x, ", ", event.y, "), expected a sensor of ", set_.width, "x",
-                            set_.height));
-    }
     return result;
   }
 
@@ -71,21 +72,31 @@ class ClipSource final : public EventSource {
     return set_.clips[static_cast<size_t>(index)];
   }
 
+  const std::string& path(const Clip& clip) const { return set_.paths[static_cast<size_t>(clip.recording)]; }
+
   ClipSet set_;
-  std::vector<int64_t> recording_;
 };
 
 }  // namespace
 
-EventStream read_recording(const std::string& path, const std::string& format) {
+EventStream read_recording(const std::string& path, const std::string& format, int64_t width,
+                           int64_t height) {
   EventStream stream = read_events(path, format);
+  for (size_t i = 0; width > 0 && i < stream.events.size(); ++i) {
+    const Event& event = stream.events[i];
+    if (event.x >= width || event.y >= height)
+      throw EventError(
+          path, i,
+          str("expected a pixel inside ", width, " x ", height, ", found (", event.x, ", ", event.y, ")"));
+  }
   if (stream.events.empty()) throw DataError(path, 0, "expected events, found none");
   if (!std::is_sorted(stream.events.begin(), stream.events.end(), earlier))
     std::stable_sort(stream.events.begin(), stream.events.end(), earlier);
   return stream;
 }
 
-std::shared_ptr<const EventStream> RecordingCache::get(const std::string& path, const std::string& format) {
+std::shared_ptr<const EventStream> RecordingCache::get(const std::string& path, const std::string& format,
+                                                       int64_t width, int64_t height) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const auto found =
@@ -96,7 +107,7 @@ std::shared_ptr<const EventStream> RecordingCache::get(const std::string& path, 
     }
     ++reads_;
   }
-  auto stream = std::make_shared<const EventStream>(read_recording(path, format));
+  auto stream = std::make_shared<const EventStream>(read_recording(path, format, width, height));
   std::lock_guard<std::mutex> lock(mutex_);
   kept_.emplace_front(path, stream);
   bytes_ += bytes_of(*stream);

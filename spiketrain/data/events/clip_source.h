@@ -20,9 +20,9 @@ class RecordingCache {
  public:
   /// Keeps up to `bytes` of events, and always the last recording.
   explicit RecordingCache(int64_t bytes = int64_t{256} << 20) : limit_(bytes) {}
-  /// The recording in `path`, events sorted by time (equal times: as in the file).  DataError if it cannot be
-  /// read or has no events.
-  std::shared_ptr<const EventStream> get(const std::string& path, const std::string& format);
+  /// The recording in `path`, see read_recording().
+  std::shared_ptr<const EventStream> get(const std::string& path, const std::string& format,
+                                         int64_t width = 0, int64_t height = 0);
   /// Files read so far.
   int64_t reads() const;
 
@@ -33,7 +33,7 @@ class RecordingCache {
 };
 
 struct Clip {
-  std::string path;
+  int64_t recording = 0;  ///< index in ClipSet::paths; a recording can have very many clips
   int64_t label = 0;
   bool whole = true;
   int64_t begin_us = 0, end_us = 0;  ///< of a part: [begin, end) in the recording's times
@@ -43,12 +43,22 @@ struct ClipSet {
   std::string description;  ///< name, split, and whatever the user should know
   std::string format = "auto";
   int64_t width = 0, height = 0, classes = 0;
+  std::vector<std::string> paths;
   std::vector<Clip> clips;
   std::shared_ptr<RecordingCache> cache;  ///< used for parts; one is made if null
+
+  /// Appends a whole recording.
+  void add(std::string path, int64_t label) {
+    clips.push_back({static_cast<int64_t>(paths.size()), label});
+    paths.push_back(std::move(path));
+  }
 };
 
-/// Reads one recording: sorted, not empty.  DataError.
-EventStream read_recording(const std::string& path, const std::string& format);
+/// Reads one recording, sorted by time (equal times: as in the file).  DataError: cannot be read, has no
+/// events, or, with width > 0, has one outside width x height; instead of an offset, which only the parsers
+/// know, the text then has the number of the event in the file, from 0.
+EventStream read_recording(const std::string& path, const std::string& format, int64_t width = 0,
+                           int64_t height = 0);
 
 std::unique_ptr<EventSource> make_clip_source(ClipSet set);
 

@@ -125,6 +125,9 @@ const std::vector<EventSet>& event_sets() {
       {info("event-folder", "one's own event recordings, a folder or a file per class; see [events]", true,
             {0, 0, 0}, 0),
        [](const DataOptions& o, bool train) -> SourcePtr {
+         ST_CHECK(o.events.clip_us == 0 || o.events.clip_us >= o.steps,
+                  "event-folder: clip_us = ", o.events.clip_us, " is too short for steps = ", o.steps,
+                  " frames: times are in whole microseconds, so a frame needs at least one");
          return make_clip_source(folder_clips(o.events, o.dir, train));
        }},
   };

@@ -11,6 +11,9 @@
 namespace spiketrain {
 namespace {
 
+/// About 300 MB with what a data set keeps for each sample.
+constexpr int64_t kMostClips = 4000000;
+
 bool is_recording(const std::string& path, const std::string& extension) {
   if (is_folder(path)) return false;
   return extension.empty() ? has_event_extension(path) : ends_with(path, extension);
@@ -59,20 +62,23 @@ std::string leave_out(ClassFiles& classes, const ClassFiles& others, const std::
   return rest.empty() ? "" : ", not used as only in " + where + ": " + class_names(rest);
 }
 
-std::vector<Clip> cut(const std::vector<Clip>& recordings, const EventOptions& options,
-                      RecordingCache& cache) {
+/// The whole recordings of `set` become clips of them.
+void cut(const EventOptions& options, ClipSet& set) {
   const int64_t stride = options.stride_us > 0 ? options.stride_us : options.clip_us;
   std::vector<Clip> clips;
-  for (const Clip& recording : recordings) {
-    const auto stream = cache.get(recording.path, "auto");
+  for (const Clip& recording : set.clips) {
+    const std::string& path = set.paths[static_cast<size_t>(recording.recording)];
+    const auto stream = set.cache->get(path, "auto", set.width, set.height);
     const int64_t first = stream->events.front().t_us, end = stream->events.back().t_us + 1;
-    int64_t begin = first;
-    do {
-      clips.push_back({recording.path, recording.label, false, begin, begin + options.clip_us});
-      begin += stride;
-    } while (begin + options.clip_us <= end);
+    const int64_t after = end - first < options.clip_us ? 0 : (end - first - options.clip_us) / stride;
+    ST_CHECK(after < kMostClips - static_cast<int64_t>(clips.size()), "event-folder: more than ", kMostClips,
+             " clips; set a longer events.clip_us or events.stride_us");
+    for (int64_t k = 0; k <= after; ++k) {
+      const int64_t begin = first + k * stride;
+      clips.push_back({recording.recording, recording.label, false, begin, begin + options.clip_us});
+    }
   }
-  return clips;
+  set.clips = std::move(clips);
 }
 
 void set_sensor(const EventOptions& options, const ClassFiles& train, ClipSet& set) {
@@ -111,9 +117,9 @@ ClipSet folder_clips(const EventOptions& options, const std::string& dir, bool t
   set.cache = std::make_shared<RecordingCache>();
   set.classes = static_cast<int64_t>(train_classes.size());
   set_sensor(options, train_classes, set);
-  take_turns(train ? train_classes : test_classes, set.clips);
+  take_turns(train ? train_classes : test_classes, set);
   const size_t recordings = set.clips.size();
-  if (options.clip_us > 0) set.clips = cut(set.clips, options, *set.cache);
+  if (options.clip_us > 0) cut(options, set);
   set.description =
       str("event-folder ", options.folder, "/", train ? options.train_dir : options.test_dir, ", ",
           recordings, " recordings", options.clip_us > 0 ? str(", ", set.clips.size(), " clips") : "",

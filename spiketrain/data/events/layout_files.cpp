@@ -75,16 +75,13 @@ ClassFiles class_folders(const std::string& folder, const std::string& extension
   return classes;
 }
 
-void take_turns(const ClassFiles& classes, std::vector<Clip>& clips) {
+void take_turns(const ClassFiles& classes, ClipSet& set) {
   size_t longest = 0;
   for (const auto& [name, files] : classes) longest = std::max(longest, files.size());
   for (size_t i = 0; i < longest; ++i) {
     for (size_t label = 0; label < classes.size(); ++label) {
       if (i >= classes[label].second.size()) continue;
-      Clip clip;
-      clip.path = classes[label].second[i];
-      clip.label = static_cast<int64_t>(label);
-      clips.push_back(std::move(clip));
+      set.add(classes[label].second[i], static_cast<int64_t>(label));
     }
   }
 }
