@@ -1,12 +1,15 @@
 // SHD files written here: every width of float, order, labels, threads, damage.
 #include <gtest/gtest.h>
 #include <hdf5.h>
+#include <sys/resource.h>
 
+#include <fstream>
 #include <thread>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/data/events/shd.h"
+#include "tests/support/mutation.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain {
@@ -128,6 +131,40 @@ TEST(EventShd, CutOff) {
     }
     ADD_FAILURE() << "a file cut at byte " << size << " was read";
   }
+}
+
+/// Most memory this process has used so far, bytes.
+int64_t peak_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+TEST(EventShd, Damaged) {
+  TempDir dir;
+  write_shd(dir / "f.h5", recordings(), H5T_IEEE_F32LE);
+  const Bytes good = read_file(dir / "f.h5");
+  const int64_t before = peak_bytes();
+  int refused = 0;
+  const uint64_t cases = 600;
+  for (uint64_t i = 0; i < cases; ++i) {
+    Rng rng(50, Purpose::test, 1, i);
+    Bytes bytes = good;
+    for (uint64_t edits = 1 + rng.below(4); edits > 0; --edits) mutate(bytes, rng);
+    std::ofstream(dir / "bad.h5", std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    try {
+      const ShdFile file(dir / "bad.h5");
+      ASSERT_LE(file.size(), static_cast<int64_t>(bytes.size()));
+      for (int64_t k = 0; k < file.size(); ++k) file.events(k);
+    } catch (const DataError&) {
+      ++refused;
+    } catch (const std::exception& error) {
+      FAIL() << "case " << i << ": " << error.what();
+    }
+  }
+  EXPECT_GT(refused, 150) << "the edits do not reach the checks";
+  EXPECT_LT(peak_bytes() - before, int64_t{64} << 20);
 }
 
 }  // namespace
