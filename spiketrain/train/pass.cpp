@@ -47,6 +47,8 @@ Tensor run_pass(const Experiment& e, const PassPlan& plan, const PassInput& inpu
       x = y.detached();
     }
     for (; !waiting.empty(); waiting.pop_back()) waiting.back().backward();  // from the top, as end to end
+    x = {};
+    Network::detach(pass.state);  // nothing of the window is left
     if (window.update) pass.settle();
     after_window(window, losses);
   }

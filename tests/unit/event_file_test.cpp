@@ -86,10 +86,18 @@ TEST(EventBytes, TimeUnwrap) {
   EXPECT_EQ(unwrap(10), 266);
 }
 
-TEST(EventBytes, SensorSize) {
-  EXPECT_EQ(sensor_size("DAVIS346red").width, 346);
-  EXPECT_EQ(sensor_size("dvxplorerlite_1").width, 320);
-  EXPECT_EQ(sensor_size("retina").width, 0);
+TEST(EventBytes, RefusesTimesThatWouldOverflow) {
+  EventStream stream;
+  add_event(stream, kMaxTime, 0, 0, true, 0, "file");
+  EXPECT_THROW(add_event(stream, kMaxTime + 1, 0, 0, true, 0, "file"), DataError);
+  EXPECT_THROW(add_event(stream, INT64_MIN, 0, 0, true, 0, "file"), DataError);
+  EXPECT_EQ(stream.events.size(), 1U);
+}
+
+TEST(EventBytes, ChipSize) {
+  EXPECT_EQ(chip_size("DAVIS346red").width, 346);
+  EXPECT_EQ(chip_size("dvxplorerlite_1").width, 320);
+  EXPECT_EQ(chip_size("retina").width, 0);
 }
 
 }  // namespace

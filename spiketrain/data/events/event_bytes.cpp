@@ -9,7 +9,7 @@ namespace {
 
 struct KnownSensor {
   const char* prefix;
-  SensorSize size;
+  ChipSize size;
 };
 
 /// Sizes as their makers state them.  A longer prefix comes before a shorter one.
@@ -65,7 +65,7 @@ TextHeader read_text_header(ByteSpan bytes, char mark, const std::string& last, 
   return header;
 }
 
-SensorSize sensor_size(const std::string& name) {
+ChipSize chip_size(const std::string& name) {
   const std::string wanted = lower(name);
   for (const KnownSensor& sensor : kSensors) {
     if (wanted.rfind(sensor.prefix, 0) == 0) return sensor.size;

@@ -1,5 +1,5 @@
 // What the readers of event files share: bytes, text headers, wrapping clocks, sensor sizes, bounds checks.
-// Tests: unit/event_bytes_test.cpp.
+// Tests: unit/event_format_test.cpp, unit/event_file_test.cpp.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -53,13 +53,13 @@ class TimeUnwrap {
   int64_t range_, base_ = 0, last_ = 0;
 };
 
-struct SensorSize {
+struct ChipSize {
   int64_t width = 0, height = 0;
 };
 
 /// Size of a camera or chip by the start of its name, in any case: dvs128, davis240c, ...; 0 x 0 if not
 /// known.
-SensorSize sensor_size(const std::string& name);
+ChipSize chip_size(const std::string& name);
 
 /// DataError unless the rest of the file behind `begin` is whole records.
 void check_records(ByteSpan bytes, size_t begin, size_t record, const std::string& path);
@@ -67,13 +67,19 @@ void check_records(ByteSpan bytes, size_t begin, size_t record, const std::strin
 [[noreturn]] void throw_outside(const EventStream& stream, int64_t x, int64_t y, size_t offset,
                                 const std::string& path);
 
-/// Appends an event; DataError if the sensor's size is known and the pixel is outside.
+/// Largest time of an event, microseconds (285 years): sums and differences of times stay within int64.
+constexpr int64_t kMaxTime = int64_t{1} << 53;
+
+/// Appends an event; DataError if its time is beyond kMaxTime, or if the sensor's size is known and the pixel
+/// is outside.
 inline void add_event(EventStream& stream, int64_t t_us, int64_t x, int64_t y, bool on, size_t offset,
                       const std::string& path) {
   if (stream.width > 0 && (static_cast<uint64_t>(x) >= static_cast<uint64_t>(stream.width) ||
                            static_cast<uint64_t>(y) >= static_cast<uint64_t>(stream.height))) {
     throw_outside(stream, x, y, offset, path);
   }
+  if (t_us > kMaxTime || t_us < -kMaxTime)
+    throw DataError(path, offset, str("expected a time of at most ", kMaxTime, " us, found ", t_us));
   stream.events.push_back(
       {t_us, static_cast<uint16_t>(x), static_cast<uint16_t>(y), static_cast<uint8_t>(on ? 1 : 0)});
 }

@@ -14,7 +14,7 @@ constexpr size_t kRecord = 8;
 
 struct Layout {
   bool davis = false;
-  SensorSize size;
+  ChipSize size;
 };
 
 /// The chip's name: the last part of the class in the line AEChip, else the interface it was read through.
@@ -28,15 +28,15 @@ Layout choose_layout(ByteSpan bytes, const TextHeader& header, const std::string
   const std::string chip = chip_name(header);
   if (chip.empty()) {
     for (size_t at = header.end; at < bytes.size; at += kRecord) {
-      if (be32(bytes.data + at) >> 16) return {true, sensor_size("davis240")};
+      if (be32(bytes.data + at) >> 16) return {true, chip_size("davis240")};
     }
-    return {false, sensor_size("dvs128")};
+    return {false, chip_size("dvs128")};
   }
   const auto begins = [&chip](const char* upper, const char* mixed) {
     return chip.rfind(upper, 0) == 0 || chip.rfind(mixed, 0) == 0;
   };
-  Layout layout{begins("DAVIS", "Davis"), sensor_size(chip)};
-  if (layout.size.width == 0 && begins("DAVIS ", "Davis ")) layout.size = sensor_size("davis240");
+  Layout layout{begins("DAVIS", "Davis"), chip_size(chip)};
+  if (layout.size.width == 0 && begins("DAVIS ", "Davis ")) layout.size = chip_size("davis240");
   if (layout.size.width == 0 || (!layout.davis && !begins("DVS128", "Dvs128"))) {
     throw DataError(path, 0, str("expected a DVS128 or a DAVIS, found the chip ", chip));
   }

@@ -59,8 +59,8 @@ void add_packet(EventStream& stream, ByteSpan bytes, size_t at, const Packet& pa
 }
 
 /// The camera in the line "#Source N: NAME".
-SensorSize source_size(const TextHeader& header, uint32_t source) {
-  return sensor_size(header.value(str("Source ", source, ":")));
+ChipSize source_size(const TextHeader& header, uint32_t source) {
+  return chip_size(header.value(str("Source ", source, ":")));
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ EventStream parse_aedat3(ByteSpan bytes, const std::string& path) {
       }
       if (source < 0) {
         source = packet.source;
-        const SensorSize size = source_size(header, packet.source);
+        const ChipSize size = source_size(header, packet.source);
         stream.width = size.width;
         stream.height = size.height;
       }

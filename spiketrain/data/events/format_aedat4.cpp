@@ -60,7 +60,7 @@ const T* root(const Bytes& buffer, const char* identifier) {
 /// What the XML says about one stream.
 struct StreamInfo {
   std::string type;
-  SensorSize size;
+  ChipSize size;
 };
 
 std::string quoted(const std::string& tag, const std::string& key) {
@@ -105,7 +105,7 @@ struct Container {
   int64_t events_id = -1;
   size_t begin = 0, end = 0;  ///< of the packets
   bool table = false;         ///< a data table follows them
-  SensorSize size;
+  ChipSize size;
 };
 
 /// The one stream of events.

@@ -25,19 +25,19 @@ int64_t size_number(const std::string& text) {
 }
 
 /// Width and Height (DAT), geometry WxH or format ...;width=W;height=H (EVT), else the sensor of the plugin.
-SensorSize header_size(const TextHeader& header) {
+ChipSize header_size(const TextHeader& header) {
   const auto after = [](const std::string& text, const std::string& key) {
     const size_t at = text.find(key);
     return at == std::string::npos ? 0 : size_number(text.substr(at + key.size()));
   };
   const std::string geometry = header.value("geometry "), format = header.value("format ");
   const std::string plugin = header.value("plugin_name ");
-  SensorSize size{size_number(header.value("Width ")), size_number(header.value("Height "))};
+  ChipSize size{size_number(header.value("Width ")), size_number(header.value("Height "))};
   if (size.width == 0) size = {size_number(geometry), after(geometry, "x")};
   if (size.width == 0) size = {after(format, "width="), after(format, "height=")};
   if (size.width == 0 && plugin.find("gen4") != std::string::npos) size = {1280, 720};
   if (size.width == 0 && plugin.find("gen3") != std::string::npos) size = {640, 480};
-  return size.width > 0 && size.height > 0 ? size : SensorSize{};
+  return size.width > 0 && size.height > 0 ? size : ChipSize{};
 }
 
 struct Body {
@@ -52,7 +52,7 @@ Body open_evt(ByteSpan bytes, const std::string& version, size_t word, const std
   if (header.value("evt ") != version + ".0" && format.substr(0, format.find(';')) != "EVT" + version)
     throw DataError(path, 0, str("expected a header that says evt ", version, ".0"));
   check_records(bytes, header.end, word, path);
-  const SensorSize size = header_size(header);
+  const ChipSize size = header_size(header);
   return {{size.width, size.height, {}}, header.end};
 }
 
@@ -100,7 +100,7 @@ EventStream parse_dat(ByteSpan bytes, const std::string& path) {
                     str("expected events of type 0 or 12 and 8 bytes, found type ", type, " and ", size));
   }
   check_records(bytes, begin, 8, path);
-  const SensorSize sensor = header_size(header);
+  const ChipSize sensor = header_size(header);
   EventStream stream{sensor.width, sensor.height, {}};
   stream.events.reserve((bytes.size - begin) / 8);
   TimeUnwrap unwrap(32);

@@ -1,5 +1,5 @@
 // Unpacks one frame of LZ4 or zstd, bounded.
-// Tests: unit/event_aedat4_test.cpp, fuzz/fuzz_events.cpp.
+// Tests: unit/event_format_test.cpp, fuzz/fuzz_events.cpp.
 #pragma once
 #include <string>
 
