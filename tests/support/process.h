@@ -25,7 +25,7 @@ inline pid_t spawn(const std::vector<std::string>& arguments, const std::string&
   _exit(127);
 }
 
-/// Starts a program on a new pseudo-terminal; its other end is `*terminal`.
+/// Starts a program on a new pseudo-terminal; its other end is `*terminal`.  -1 if there is none.
 inline pid_t spawn_on_terminal(const std::vector<std::string>& arguments, int* terminal) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
