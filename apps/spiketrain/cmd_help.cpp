@@ -75,12 +75,13 @@ void add_help(CLI::App& app, int& exit_code) {
   sub->callback([&app, word, &exit_code] {
     exit_code = kOk;
     if (word->empty()) {
-      std::cout << app.help();
+      // app.help() would be that of the command at work, this one.
+      std::cout << app.get_formatter()->make_help(&app, "spiketrain", CLI::AppFormatMode::Normal);
       return;
     }
     for (CLI::App* command : app.get_subcommands({})) {
       if (command->get_name() != *word) continue;
-      std::cout << command->help();
+      std::cout << command->help("spiketrain");
       return;
     }
     help_on_option(app, *word);

@@ -180,8 +180,10 @@ TEST_F(Cli, ListsEverythingRegistered) {
 TEST_F(Cli, Helps) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_TRUE(run({"--version"}).has("spiketrain 0."));
-  EXPECT_TRUE(run({"help"}).has("train"));
+  for (const char* command : {"train ", "eval ", "sweep ", "list ", "inspect ", "data ", "help "})
+    EXPECT_TRUE(run({"help"}).has(str("\n  ", command))) << command;
   EXPECT_TRUE(run({"help", "train"}).has("--resume"));
+  EXPECT_TRUE(run({"help", "train"}).has("spiketrain train"));
   EXPECT_TRUE(run({"help", "tau_m"}).has("psp_lif"));
   EXPECT_TRUE(run({"help", "train.clip_norm"}).has("[train]"));
   EXPECT_TRUE(run({"data", "list"}).has("cifar10"));
