@@ -38,7 +38,7 @@ void activations(benchmark::State& state) {
 
 BENCHMARK(activations)
     ->ArgNames({"K", "B", "T"})
-    ->ArgsProduct({{0, 1, 2, 5}, {0, 1, 2}, {4, 20, 100}})
+    ->ArgsProduct({{0, 1, 2, 5}, {0, 1, 2}, {4, 20, 100, 200}})
     ->Iterations(1)
     ->Unit(benchmark::kSecond)
     ->UseRealTime();
