@@ -1,4 +1,4 @@
-// Pooling and reductions next to LibTorch and to memcpy, in one run.
+// Pooling and the squared norm next to LibTorch and to memcpy, in one run.
 // Reported: GB/s of the arrays read and written, in CPU time of all threads.  Threads: OMP_NUM_THREADS, for
 // both.
 #include <benchmark/benchmark.h>
@@ -72,26 +72,12 @@ void torch_norm(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * 4 * x.numel());
 }
 
-void kernel_all_finite(benchmark::State& state) {
-  const Tensor x = torch::randn({state.range(0)});
-  for (auto _ : state) benchmark::DoNotOptimize(cpu::all_finite(x.data_ptr<float>(), x.numel()));
-  state.SetBytesProcessed(state.iterations() * 4 * x.numel());
-}
-
-void kernel_count_nonzero(benchmark::State& state) {
-  const Tensor x = torch::randint(0, 2, {state.range(0)}, torch::kUInt8);
-  for (auto _ : state) benchmark::DoNotOptimize(cpu::count_nonzero_u8(x.data_ptr<uint8_t>(), x.numel()));
-  state.SetBytesProcessed(state.iterations() * x.numel());
-}
-
 BENCHMARK(kernel_pool_forward)->Apply(planes);
 BENCHMARK(torch_pool_forward)->Apply(planes);
 BENCHMARK(kernel_pool_backward)->Apply(planes);
 BENCHMARK(copy)->Apply(planes);
 BENCHMARK(kernel_sum_squares)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
 BENCHMARK(torch_norm)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
-BENCHMARK(kernel_all_finite)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
-BENCHMARK(kernel_count_nonzero)->Arg(5 * 432000)->MeasureProcessCPUTime();
 
 }  // namespace
 }  // namespace spiketrain

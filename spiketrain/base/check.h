@@ -28,9 +28,10 @@ struct UsageError : std::runtime_error {
 struct DataError : std::runtime_error {
   std::string path;
   uint64_t byte_offset;
-  /// `what` is one line: what was expected and what was found.
+  /// `what` is one line: what was expected and what was found.  Offset 0 speaks of the file as a whole.
   DataError(std::string path, uint64_t byte_offset, const std::string& what)
-      : std::runtime_error(one_line(path + ": byte " + std::to_string(byte_offset) + ": " + what)),
+      : std::runtime_error(
+            one_line(path + ": " + (byte_offset ? "byte " + std::to_string(byte_offset) + ": " : "") + what)),
         path(std::move(path)),
         byte_offset(byte_offset) {}
 };

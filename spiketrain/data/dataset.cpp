@@ -101,9 +101,10 @@ const std::vector<Source>& sources() {
     idx.mean = {0.1307}, idx.std = {0.3081};
     cifar.mean = {0.4914, 0.4822, 0.4465}, cifar.std = {0.2023, 0.1994, 0.2010};
     glyphs.mean = {kGlyphMean}, glyphs.std = {kGlyphStd};
-    ImageTransform cifar_augmented = cifar;
-    cifar_augmented.crop_border = 4;
-    cifar_augmented.flip = true;
+    ImageTransform cifar_augmented = cifar, digits_augmented = idx, clothes_augmented = idx;
+    cifar_augmented.crop_border = 4, cifar_augmented.flip = true;
+    digits_augmented.crop_border = 2;  // a mirrored digit is none
+    clothes_augmented.crop_border = 2, clothes_augmented.flip = true;
     auto read_idx = [](const DataOptions& o, bool train) { return read_idx_dataset(o.name, o.dir, train); };
     auto read_cifar = [](const DataOptions& o, bool train) { return read_cifar10(o.dir, train); };
     auto draw = [](const DataOptions& o, bool train) {
@@ -119,10 +120,13 @@ const std::vector<Source>& sources() {
          glyphs,
          glyphs,
          draw},
-        {{"mnist", "handwritten digits, 1 x 28 x 28, 10 classes", true, {1, 28, 28}, 10}, idx, idx, read_idx},
+        {{"mnist", "handwritten digits, 1 x 28 x 28, 10 classes", true, {1, 28, 28}, 10},
+         idx,
+         digits_augmented,
+         read_idx},
         {{"fashion-mnist", "articles of clothing, 1 x 28 x 28, 10 classes", true, {1, 28, 28}, 10},
          idx,
-         idx,
+         clothes_augmented,
          read_idx},
         {{"cifar10", "small photographs, 3 x 32 x 32, 10 classes", true, {3, 32, 32}, 10},
          cifar,

@@ -21,7 +21,9 @@ struct DataOptions {
   std::string split = "train";  ///< train | validation | test
   uint64_t seed = 1;       ///< keys the validation split, augmentation and glyphs; not the order of samples
   int64_t validation = 0;  ///< samples moved from train to validation, chosen by seed
-  bool augment = false;    ///< train split only; cifar10: random crop of a 4-pixel zero border, random flip
+  /// Train split only: random crop of a black border of 2 pixels (mnist, fashion-mnist) or 4 (cifar10),
+  /// random flip (fashion-mnist, cifar10).
+  bool augment = false;
   double mean =
       std::numeric_limits<double>::quiet_NaN();  ///< x = (pixel / 255 - mean) / std; NaN: the data set's own
   double std = std::numeric_limits<double>::quiet_NaN();  ///< given values hold for every channel

@@ -36,7 +36,9 @@ struct DataSection {
     v(validation, "validation", "samples moved from the training to the validation split", Range{0, 1e9});
     v(limit, "limit", "use only the first so many training samples; 0: all", Range{0, 1e9});
     v(test_limit, "test_limit", "use only the first so many test samples; 0: all", Range{0, 1e9});
-    v(augment, "augment", "random crop and mirror of training images (cifar10)");
+    v(augment, "augment",
+      "training images: random shift by up to 2 pixels (mnist, fashion-mnist) or 4 (cifar10), and random "
+      "mirror (not mnist)");
     v(drop_last, "drop_last", "leave out the last training batch if it is smaller");
     v(train_size, "train_size", "built-in data sets: number of training samples", Range{1, 1e7});
     v(test_size, "test_size", "built-in data sets: number of test samples", Range{1, 1e7});

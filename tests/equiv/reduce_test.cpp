@@ -1,12 +1,9 @@
-// Reductions: values against plain sums, every position of a bad element, same bits for any number of
-// threads.
+// Squared norm: values against plain sums, same bits for any number of threads.
 #include "spiketrain/kernels/reduce/reduce.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>
 
-#include <cmath>
-#include <limits>
 #include <random>
 #include <vector>
 
@@ -53,33 +50,6 @@ TYPED_TEST(Reduce, ThreadsDoNotChangeBits) {
     EXPECT_EQ(sum_squares(x.data(), static_cast<int64_t>(x.size())), want) << threads;
   }
   omp_set_num_threads(before);
-}
-
-TYPED_TEST(Reduce, AllFinite) {
-  using Limits = std::numeric_limits<TypeParam>;
-  std::vector<TypeParam> x(65536 + 37, Limits::max());
-  x[5] = Limits::denorm_min(), x[6] = -Limits::max(), x[7] = -TypeParam(0);
-  const int64_t n = static_cast<int64_t>(x.size());
-  EXPECT_TRUE(all_finite(x.data(), n));
-  EXPECT_TRUE(all_finite(x.data(), 0));
-  for (const TypeParam bad :
-       {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(), -Limits::quiet_NaN()}) {
-    for (const size_t at : {size_t(0), size_t(17), size_t(65535), size_t(65536), x.size() - 1}) {
-      const TypeParam good = x[at];
-      x[at] = bad;
-      EXPECT_FALSE(all_finite(x.data(), n)) << bad << " at " << at;
-      x[at] = good;
-    }
-  }
-}
-
-TEST(ReduceU8, CountNonzero) {
-  std::vector<uint8_t> x(200003);
-  std::mt19937 random(3);
-  int64_t want = 0;
-  for (uint8_t& v : x) v = random() % 4 == 0 ? static_cast<uint8_t>(1 + random() % 255) : 0, want += v != 0;
-  EXPECT_EQ(count_nonzero_u8(x.data(), static_cast<int64_t>(x.size())), want);
-  EXPECT_EQ(count_nonzero_u8(x.data(), 0), 0);
 }
 
 }  // namespace

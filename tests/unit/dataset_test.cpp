@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <set>
 
 #include "spiketrain/base/check.h"
 #include "tests/support/idx_files.h"
@@ -89,6 +91,50 @@ TEST_F(Mnist, NormalisationDefaultsAndOverride) {
   EXPECT_THROW(open_dataset(options), UsageError);
 }
 
+/// Image 0 shifted by (dy, dx), black outside, and mirrored if `mirror`.
+std::vector<float> view_of_first(int dy, int dx, bool mirror) {
+  std::vector<float> x(784);
+  for (int row = 0; row < 28; ++row) {
+    for (int column = 0; column < 28; ++column) {
+      const int from_row = row + dy, from_column = (mirror ? 27 - column : column) + dx;
+      const bool inside = from_row >= 0 && from_row < 28 && from_column >= 0 && from_column < 28;
+      const auto pixel = static_cast<uint8_t>(from_row * 28 + from_column);
+      x[static_cast<size_t>(row * 28 + column)] = inside ? static_cast<float>(pixel / 255.0) : 0.0f;
+    }
+  }
+  return x;
+}
+
+/// How many of the 25 shifts of image 0 appear in 400 epochs, as it is and mirrored; {0, 0}: something else
+/// appears.
+std::pair<size_t, size_t> views_seen(const Dataset& data) {
+  std::map<std::vector<float>, bool> known;
+  for (int view = 0; view < 50; ++view)
+    known[view_of_first(view % 5 - 2, view / 5 % 5 - 2, view >= 25)] = view >= 25;
+  std::set<std::vector<float>> plain, mirrored;
+  std::vector<float> x(784);
+  for (int64_t epoch = 0; epoch < 400; ++epoch) {
+    data.get(0, epoch, x.data());
+    const auto found = known.find(x);
+    if (found == known.end()) return {0, 0};
+    (found->second ? mirrored : plain).insert(x);
+  }
+  return {plain.size(), mirrored.size()};
+}
+
+TEST_F(Mnist, AugmentationShiftsDigitsAndAlsoMirrorsClothes) {
+  std::filesystem::rename(dir / "mnist", dir / "fashion-mnist");
+  std::filesystem::copy(dir / "fashion-mnist", dir / "mnist");
+  options.mean = 0, options.std = 1, options.augment = true;
+  EXPECT_EQ(views_seen(*open_dataset(options)), (std::pair<size_t, size_t>{25, 0}));
+  options.name = "fashion-mnist";
+  EXPECT_EQ(views_seen(*open_dataset(options)), (std::pair<size_t, size_t>{25, 25}));
+  options.split = "test";  // never augmented
+  std::vector<float> x(784);
+  open_dataset(options)->get(0, 5, x.data());
+  EXPECT_EQ(x, view_of_first(0, 0, false));
+}
+
 TEST_F(Mnist, BadOptions) {
   auto rejected = [&](auto change, const std::string& message) {
     DataOptions o = options;
@@ -107,7 +153,7 @@ TEST_F(Mnist, BadOptions) {
   rejected([](auto& o) { o.validation = -1; }, "validation >= 0");
   rejected([](auto& o) { o.limit = -1; }, "limit >= 0");
   rejected([](auto& o) { o.dir = ""; }, "spiketrain data fetch mnist");
-  rejected([](auto& o) { o.augment = true; }, "no augmentation");
+  rejected([](auto& o) { o.name = "glyphs", o.augment = true; }, "no augmentation");
   rejected([](auto& o) { o.name = "glyphs", o.train_size = 0; }, "train_size > 0");
 }
 
