@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Prints rows of docs/results.md from finished run directories: tools/results.py RUN_DIR..."""
+import argparse
 import json
 import pathlib
 import statistics
@@ -31,12 +32,15 @@ def row(run):
 
 
 def main():
-    runs = [pathlib.Path(argument) for argument in sys.argv[1:]]
-    if not runs:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument("runs", nargs="+", type=pathlib.Path, metavar="RUN_DIR")
+    runs = parser.parse_args().runs
     unfinished = [str(run) for run in runs if not (run / "DONE").exists()]
     if unfinished:
         sys.exit(f"not finished: {', '.join(unfinished)}")
+    empty = [str(run) for run in runs if not (run / "metrics.jsonl").exists()]
+    if empty:
+        sys.exit(f"trained no epoch: {', '.join(empty)}")
     print("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     by_recipe = {}
     for run in runs:

@@ -107,8 +107,8 @@ int run_data(DataCommand command) {
     if (command.action == "check") {
       const bool complete = report(data_check(entry, command.dir));
       if (!complete)
-        std::cout << "  bring them with: spiketrain data fetch " << name << " --data-dir " << command.dir
-                  << "  (from " << entry.base_urls[0] << ")\n";
+        std::cout << "  bring them with: spiketrain data fetch " << name << " --data-dir "
+                  << shell_word(command.dir) << "  (from " << entry.base_urls[0] << ")\n";
       good = complete && good;
       continue;
     }
@@ -134,7 +134,8 @@ void add_data(CLI::App& app, int& exit_code) {
       add_data_dir(*sub, command->dir);
     }
     if (command->action == "fetch")
-      sub->add_option("--base-url", command->base_url, "fetch from this mirror");
+      sub->add_option("--base-url", command->base_url, "fetch from this mirror")
+          ->check([](const std::string& url) { return url.empty() ? "expected an address" : ""; });
     sub->callback([command, &exit_code] { exit_code = run_data(*command); });
   };
   add("list", "show the data sets");

@@ -83,7 +83,7 @@ void add_eval(CLI::App& app, int& exit_code) {
       ->check(CLI::IsMember({"train", "validation", "test"}))
       ->capture_default_str();
   sub->add_option("--batch", command->batch, "samples per batch; 0: as in training")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1000000));
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
   sub->add_flag("--json", command->json, "one JSON object instead of text");

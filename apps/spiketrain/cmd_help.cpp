@@ -82,6 +82,8 @@ void add_help(CLI::App& app, int& exit_code) {
     for (CLI::App* command : app.get_subcommands({})) {
       if (command->get_name() != *word) continue;
       std::cout << command->help("spiketrain");
+      for (const CLI::App* action : command->get_subcommands({}))
+        std::cout << '\n' << action->help("spiketrain " + *word);
       return;
     }
     help_on_option(app, *word);

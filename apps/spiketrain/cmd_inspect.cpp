@@ -35,13 +35,14 @@ std::string shape_text(const std::vector<int64_t>& shape) {
 void inspect_tensors(const std::string& path) {
   const SafetensorsFile file = SafetensorsFile::open(path);
   for (const auto& [key, value] : file.metadata()) {
-    std::cout << key << ": " << (value.size() > kShown ? value.substr(0, kShown) + " ..." : value) << '\n';
+    std::cout << one_line(key) << ": "
+              << one_line(value.size() > kShown ? value.substr(0, kShown) + " ..." : value) << '\n';
   }
   std::vector<std::vector<std::string>> rows = {{"tensor", "type", "shape", "bytes"}};
   int64_t bytes = 0;
   for (const TensorEntry& entry : file.entries()) {
-    rows.push_back(
-        {entry.name, entry.dtype, shape_text(entry.shape), thousands(static_cast<int64_t>(entry.bytes))});
+    rows.push_back({one_line(entry.name), entry.dtype, shape_text(entry.shape),
+                    thousands(static_cast<int64_t>(entry.bytes))});
     bytes += static_cast<int64_t>(entry.bytes);
   }
   rows.push_back({"total", "", "", thousands(bytes)});
@@ -130,6 +131,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
     ST_CHECK(data.classes > 0, "inspect: the files of ", data.name, " decide; give --input and --classes");
     input = data.events ? event_frame_shape(data, recipe.events) : data.shape;
     classes = data.classes;
+    check_recipe(recipe);
   }
   const auto network = make_network(recipe, input, classes);
   std::cout << network->spec() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
@@ -176,7 +178,11 @@ void inspect_events(const std::string& path) {
 
 void run_inspect(const InspectCommand& command) {
   const std::filesystem::path path = command.what;
-  if (std::filesystem::is_directory(path)) return inspect_network(command, (path / "config.toml").string());
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(path, error);
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw DataError(command.what, 0, "cannot be read: " + error.message());
+  if (folder) return inspect_network(command, (path / "config.toml").string());
   if (path.extension() == ".toml") return inspect_network(command, command.what);
   if (path.extension() == ".safetensors") return inspect_tensors(command.what);
   if (has_event_extension(command.what)) return inspect_events(command.what);
@@ -194,8 +200,10 @@ void add_inspect(CLI::App& app, int& exit_code) {
   sub->add_option("--set", command->sets, "override a recipe option, as in train")->allow_extra_args(false);
   sub->add_option("--input", command->input,
                   "shape of a sample, e.g. 3,32,32, instead of that of the recipe's data set")
-      ->delimiter(',');
-  sub->add_option("--classes", command->classes, "number of classes, together with --input");
+      ->delimiter(',')
+      ->check(CLI::Range(1, 65536));
+  sub->add_option("--classes", command->classes, "number of classes, together with --input")
+      ->check(CLI::Range(1, 1000000));
   sub->callback([command, &exit_code] {
     run_inspect(*command);
     exit_code = kOk;

@@ -65,6 +65,14 @@ void introduce(ConsoleObserver& console, const Experiment& e, int threads, const
   console.line("writes    " + out);
 }
 
+std::string continue_command(const TrainCommand& command) {
+  std::string text = "spiketrain train --resume --out " + shell_word(command.out);
+  if (!command.data_dir.empty()) text += " --data-dir " + shell_word(command.data_dir);
+  if (command.device != "cpu") text += " --device " + command.device;
+  if (command.threads > 0) text += " --threads " + std::to_string(command.threads);
+  return text;
+}
+
 int run_train(TrainCommand command) {
   keep_memory();
   const int threads = set_threads(command.threads);
@@ -89,7 +97,7 @@ int run_train(TrainCommand command) {
   dir.write_json("environment.json", options.environment);
   catch_signals();
   if (!trainer.run()) {
-    console.line("stopped; continue with: spiketrain train --resume --out " + command.out);
+    console.line("stopped; continue with: " + continue_command(command));
     return 128 + stop_signal;
   }
   const Progress& done = trainer.progress();

@@ -26,6 +26,8 @@ void add_data_dir(CLI::App& command, std::string& dir);
 
 /// Prints rows with columns of equal width, indented.
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
+/// A word of a command line as a shell reads it: quoted where it must be.
+std::string shell_word(const std::string& text);
 /// Help and allowed values of an option.
 std::string explain(const OptionDoc& option);
 /// 0.98123 -> "98.12 %"

@@ -30,6 +30,14 @@ void print_table(const std::vector<std::vector<std::string>>& rows, int indent) 
   }
 }
 
+std::string shell_word(const std::string& text) {
+  const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%";
+  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 std::string explain(const OptionDoc& option) {
   return option.allowed.empty() ? option.help : option.help + "; " + option.allowed;
 }

@@ -1,5 +1,6 @@
 // The spiketrain program: dispatches to one command and turns errors into one line and an exit code.
 //   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,14 @@ void restart_with_passive_waiting(int argc, char** argv) {
   execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
 }
 
+/// A program started without standard streams would get their numbers for the files it opens, and write its
+/// text into them.
+void open_standard_streams() {
+  int file = open("/dev/null", O_RDWR);
+  while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);
+  if (file >= 0) close(file);
+}
+
 int fail(const std::string& kind, const std::string& what, int code) {
   std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
   return code;
@@ -38,8 +47,14 @@ void check_command(const CLI::App& app, const std::string& word) {
   if (std::find(names.begin(), names.end(), word) != names.end()) return;
   const std::string guess = spiketrain::nearest(word, names);
   throw spiketrain::UsageError("unknown command '" + word + "'" +
-                               (guess.empty() ? "" : "; did you mean '" + guess + "'?") +
+                               (guess.empty() ? "." : "; did you mean '" + guess + "'?") +
                                " Commands: " + spiketrain::join(names));
+}
+
+/// `code`, unless the output was lost.
+int written(int code) {
+  std::cout.flush();
+  return std::cout || code != kOk ? code : fail("", "standard output cannot be written", kFailure);
 }
 
 int run(int argc, char** argv) {
@@ -47,7 +62,6 @@ int run(int argc, char** argv) {
   app.name("spiketrain");
   app.set_version_flag("--version", "spiketrain " ST_VERSION " " ST_REVISION);
   app.require_subcommand(1);
-  app.set_help_all_flag("--help-all", "help of all commands");
   int exit_code = kOk;
   add_train(app, exit_code);
   add_eval(app, exit_code);
@@ -60,15 +74,16 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return written(app.exit(error));
     return fail("", std::string(error.what()) + "; see `spiketrain help`", kUsage);
   }
-  return exit_code;
+  return written(exit_code);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_streams();
   restart_with_passive_waiting(argc, argv);
   try {
     return run(argc, argv);

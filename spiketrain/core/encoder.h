@@ -24,6 +24,8 @@ struct Encoder {
   virtual Signal frames(const Tensor& /*x*/) const {
     throw UsageError("encoder: the data set gives a frame for each step; set encoder.name = \"direct\"");
   }
+  /// Whether values mean intensities from 0 to 1, so that normalised pixels would be coded wrongly.
+  virtual bool reads_intensities() const { return false; }
   virtual void check() {}
 };
 

@@ -34,8 +34,11 @@ ST_DEFINE_REGISTRY(NetworkBuilder, "network")
 #undef ST_DEFINE_REGISTRY
 
 namespace {
-/// Shortest text that reads back as the same number.
-std::string digits(double value) { return Config(value).dump(); }
+/// Shortest text that reads back as the same number, without ".0".
+std::string digits(double value) {
+  const bool whole = std::abs(value) < 1e15 && value == std::floor(value);
+  return whole ? Config(static_cast<int64_t>(value)).dump() : Config(value).dump();
+}
 }  // namespace
 
 std::string join(const std::vector<std::string>& parts, const std::string& separator) {
@@ -85,7 +88,8 @@ void OptionReader::operator()(std::string& field, const char* name, const char* 
 namespace {
 [[noreturn]] void wrong_type(const std::string& owner, const char* name, const char* expected,
                              const Config& value) {
-  throw UsageError(str(owner, ".", name, ": expected ", expected, ", got ", value.dump()));
+  throw UsageError(str(owner, ".", name, ": expected ", expected, ", got ",
+                       value.dump(-1, ' ', false, Config::error_handler_t::replace)));
 }
 }  // namespace
 
@@ -136,7 +140,7 @@ void OptionReader::finish(const std::vector<std::string>& extra) const {
     if (item.key() == "name" || std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
     const std::string guess = nearest(item.key(), known);
     throw UsageError(str(owner_, ": unknown option '", item.key(), "'",
-                         guess.empty() ? "" : "; did you mean '" + guess + "'?", " Options: ", join(known)));
+                         guess.empty() ? "." : "; did you mean '" + guess + "'?", " Options: ", join(known)));
   }
 }
 

@@ -164,7 +164,7 @@ class Registry {
     }
     const std::string guess = nearest(name, names);
     throw UsageError(str("unknown ", kind(), " '", name, "'",
-                         guess.empty() ? "" : "; did you mean '" + guess + "'?",
+                         guess.empty() ? "." : "; did you mean '" + guess + "'?",
                          " Available: ", join(names)));
   }
   /// `config` holds the options and, under "name", which implementation.

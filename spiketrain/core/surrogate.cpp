@@ -42,6 +42,10 @@ const Named kNamed[] = {
      }},
     {"triangular", 1, [](double a, double) { return make(Shape::sign, a, 1); }},
     {"straight_through", 1, [](double, double) { return make(Shape::constant, 1, 1); }},
+    {"heaviside", 1, [](double, double) { return make(Shape::step, 1, 0); }},
+    {"leaky_spike", 0.1, [](double a, double) { return make(Shape::step, 1, a); }},
+    {"spike_rate_escape", 25, [](double a, double) { return make(Shape::escape, a, 1); }},
+    {"sparse_fast_sigmoid", 25, [](double a, double) { return make(Shape::beyond, 1, a); }},
 };
 
 struct SpikeNode : torch::autograd::Function<SpikeNode> {
@@ -86,6 +90,8 @@ Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
     }
     case Shape::laplace:
       return curve.height * torch::exp(-rx);
+    case Shape::escape:
+      return curve.height * torch::exp((x - 1).abs() * -curve.rate);
     case Shape::gauss:
       return curve.height * torch::exp(-rx.square());
     case Shape::circle: {
@@ -94,6 +100,8 @@ Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
     }
     case Shape::inverse_square:
       return curve.height / (rx + 1).square();
+    case Shape::beyond:
+      return curve.height / (rx + 1).square() * (x > 1).to(x.scalar_type());
     case Shape::lorentz:
       return curve.height / (1 + rx.square());
     case Shape::tent:
@@ -102,6 +110,10 @@ Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
       return curve.height * (rx < 1).to(x.scalar_type());
     case Shape::sign:
       return curve.height * (1 - 2 * (x >= 0).to(x.scalar_type()));
+    case Shape::step: {
+      const Tensor above = (x > 0).to(x.scalar_type());
+      return above * curve.height + (1 - above) * curve.rate;
+    }
     case Shape::constant:
       return torch::full_like(x, curve.height);
   }

@@ -17,6 +17,10 @@
 //   slayer              0.05/r*exp(-|x|/r), r = 100*a*threshold              1     Lava-DL (tau_grad)
 //   triangular          -a where x >= 0, else a        1     snnTorch (its code; not a triangle)
 //   straight_through    1                              -     snnTorch
+//   heaviside           1 where x > 0, else 0          -     snnTorch
+//   leaky_spike         1 where x > 0, else a          0.1   snnTorch (documentation of LSO)
+//   spike_rate_escape   a*exp(-|x-1|)                  25    snnTorch (beta = 1)
+//   sparse_fast_sigmoid 1/(a|x|+1)^2 where x > 1       25    snnTorch (SFS with B = 1)
 // Deviation: snnTorch's sigmoid overflows to NaN far below the threshold; this one does not.
 #pragma once
 #include <string>

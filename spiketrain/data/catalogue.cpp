@@ -3,6 +3,10 @@
 // MNIST and Fashion-MNIST; for CIFAR-10 as published by others, not checked against the files.
 #include "spiketrain/data/catalogue.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/sha256.h"
@@ -85,6 +89,8 @@ const CatalogueEntry& catalogue_entry(const std::string& name) {
 }
 
 FileStatus check_file(const CatalogueFile& file, const std::string& path) {
+  if (::access(path.c_str(), R_OK) != 0 && errno == EACCES)
+    return {path, FileState::wrong, "cannot be read: permission denied"};
   if (!file_exists(path)) {
     const bool gzip = path.size() > 3 && path.compare(path.size() - 3, 3, ".gz") == 0;
     const bool plain = gzip && file_exists(path.substr(0, path.size() - 3));

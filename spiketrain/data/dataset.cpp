@@ -210,12 +210,14 @@ const std::vector<DatasetInfo>& dataset_infos() {
 }
 
 const DatasetInfo& dataset_info(const std::string& name) {
-  std::string known;
+  std::vector<std::string> known;
   for (const DatasetInfo& info : dataset_infos()) {
     if (info.name == name) return info;
-    known += (known.empty() ? "" : ", ") + info.name;
+    known.push_back(info.name);
   }
-  throw UsageError(str("unknown data set \"", name, "\"; known: ", known));
+  const std::string guess = nearest(name, known);
+  throw UsageError(str("unknown data set '", name, "'",
+                       guess.empty() ? "." : "; did you mean '" + guess + "'?", " Known: ", join(known)));
 }
 
 std::unique_ptr<Dataset> open_dataset(const DataOptions& options) {

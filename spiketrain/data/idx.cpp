@@ -15,7 +15,8 @@ constexpr uint64_t kMaxFile = uint64_t{1} << 30;
 
 std::string find_file(const std::string& name, const std::string& dir, const std::string& file) {
   const std::string path = str(dir, "/", name, "/", file);
-  for (const std::string& candidate : {path, path + ".gz"}) {
+  // The official file first: it is the one that `data check` compares with its checksum.
+  for (const std::string& candidate : {path + ".gz", path}) {
     if (file_exists(candidate)) return candidate;
   }
   throw DataError(path, 0,

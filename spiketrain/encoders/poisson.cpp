@@ -1,5 +1,5 @@
 // Poisson (Bernoulli) rate coding: at every step a spike with probability clamp(x * rate, 0, 1).
-// Expects pixels in [0, 1]: set data.mean = 0 and data.std = 1.
+// Reads intensities from 0 to 1: data.mean = [0] and data.std = [1].
 #include <limits>
 
 #include "spiketrain/base/rng.h"
@@ -9,12 +9,15 @@ namespace spiketrain {
 namespace {
 
 struct Poisson final : Encoder {
-  static constexpr const char* kDoc = "independent spikes with a probability proportional to the value";
+  static constexpr const char* kDoc =
+      "independent spikes with a probability proportional to the value; needs data.mean = [0], data.std = "
+      "[1]";
   double rate = 1.0;
   template <class V>
   void visit(V& v) {
     v(rate, "rate", "spike probability per step of the value 1", Range{0, 1});
   }
+  bool reads_intensities() const override { return true; }
   Signal encode(const Tensor& x, const Steps& steps, const Key& key) const override {
     const Tensor p = torch::clamp(x.cpu() * rate, 0, 1).to(torch::kFloat).contiguous();
     std::vector<int64_t> shape = {steps.t1 - steps.t0};

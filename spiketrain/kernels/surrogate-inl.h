@@ -34,6 +34,7 @@ void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
   using V = hn::Vec<hn::ScalableTag<R>>;
   const V height = hn::Set(d, static_cast<R>(c.height)), one = hn::Set(d, R(1)), zero = hn::Zero(d);
   const R rate = static_cast<R>(c.rate);
+  const V rates = hn::Set(d, rate);
   switch (c.shape) {
     case SurrogateShape::logistic:
       return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR {
@@ -43,6 +44,10 @@ void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
     case SurrogateShape::laplace:
       return map_curve(rate, row, w,
                        [&](V, V rx) HWY_ATTR { return hn::Mul(height, hn::Exp(d, hn::Neg(rx))); });
+    case SurrogateShape::escape:
+      return map_curve(rate, row, w, [&](V x, V) HWY_ATTR {
+        return hn::Mul(height, hn::Exp(d, hn::Neg(hn::Mul(rates, hn::Abs(hn::Sub(x, one))))));
+      });
     case SurrogateShape::gauss:
       return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR {
         return hn::Mul(height, hn::Exp(d, hn::Neg(hn::Mul(rx, rx))));
@@ -57,6 +62,11 @@ void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
         const V q = hn::Add(rx, one);
         return hn::Div(height, hn::Mul(q, q));
       });
+    case SurrogateShape::beyond:
+      return map_curve(rate, row, w, [&](V x, V rx) HWY_ATTR {
+        const V q = hn::Add(rx, one);
+        return hn::IfThenElseZero(hn::Gt(x, one), hn::Div(height, hn::Mul(q, q)));
+      });
     case SurrogateShape::lorentz:
       return map_curve(rate, row, w,
                        [&](V, V rx) HWY_ATTR { return hn::Div(height, hn::Add(one, hn::Mul(rx, rx))); });
@@ -70,6 +80,9 @@ void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
       return map_curve(rate, row, w, [&](V x, V) HWY_ATTR {
         return hn::IfThenElse(hn::Ge(x, zero), hn::Neg(height), height);
       });
+    case SurrogateShape::step:
+      return map_curve(rate, row, w,
+                       [&](V x, V) HWY_ATTR { return hn::IfThenElse(hn::Gt(x, zero), height, rates); });
     case SurrogateShape::constant:
       return map_curve(rate, row, w, [&](V, V) HWY_ATTR { return height; });
   }

@@ -1,10 +1,12 @@
-// Surrogate derivatives of the spike as a closed set of ten curve shapes with a height and a rate; every
+// Surrogate derivatives of the spike as a closed set of curve shapes with a height and a rate; every
 // named surrogate (core/surrogate.h) is one of them.  x = membrane - threshold; H = height, r = rate:
 //   logistic        H * e/(1+e)^2, e = exp(-r|x|)      laplace   H * exp(-r|x|)
 //   gauss           H * exp(-(rx)^2)                   circle    H / (1+(rx)^2)^(3/2)
 //   inverse_square  H / (r|x|+1)^2                     lorentz   H / (1+(rx)^2)
 //   tent            H * max(0, 1-r|x|)                 box       H where r|x| < 1, else 0
 //   sign            -H where x >= 0, else H            constant  H
+//   escape          H * exp(-r|x-1|)                   step      H where x > 0, else r
+//   beyond          H / (r|x|+1)^2 where x > 1, else 0
 // The vector form is in surrogate-inl.h; both have the same order of operations, and the same bits where no
 // exp is involved.
 #pragma once
@@ -16,20 +18,23 @@ namespace spiketrain::cpu {
 enum class SurrogateShape {
   logistic,
   laplace,
+  escape,
   gauss,
   circle,
   inverse_square,
+  beyond,
   lorentz,
   tent,
   box,
   sign,
+  step,
   constant
 };
 
 struct SurrogateCurve {
   SurrogateShape shape = SurrogateShape::constant;
   double height = 1.0;  ///< H
-  double rate = 1.0;    ///< r > 0
+  double rate = 1.0;    ///< r > 0 (step: >= 0)
 };
 
 /// Derivative at x; the constants are rounded to R first.
@@ -43,6 +48,8 @@ R surrogate_derivative(const SurrogateCurve& c, R x) {
     }
     case SurrogateShape::laplace:
       return height * std::exp(-rx);
+    case SurrogateShape::escape:
+      return height * std::exp(-static_cast<R>(c.rate) * std::abs(x - one));
     case SurrogateShape::gauss:
       return height * std::exp(-(rx * rx));
     case SurrogateShape::circle: {
@@ -51,6 +58,8 @@ R surrogate_derivative(const SurrogateCurve& c, R x) {
     }
     case SurrogateShape::inverse_square:
       return height / ((rx + one) * (rx + one));
+    case SurrogateShape::beyond:
+      return x > one ? height / ((rx + one) * (rx + one)) : R(0);
     case SurrogateShape::lorentz:
       return height / (one + rx * rx);
     case SurrogateShape::tent:
@@ -59,6 +68,8 @@ R surrogate_derivative(const SurrogateCurve& c, R x) {
       return rx < one ? height : R(0);
     case SurrogateShape::sign:
       return x >= R(0) ? -height : height;
+    case SurrogateShape::step:
+      return x > R(0) ? height : static_cast<R>(c.rate);
     case SurrogateShape::constant:
       return height;
   }

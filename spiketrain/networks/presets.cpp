@@ -33,7 +33,11 @@ struct Preset final : NetworkBuilder, SpecOptions {
   void visit(V& v) {
     Choices names;
     for (const auto& preset : presets()) names.values.push_back(preset.first);
-    v(model, "model", "which network", names);
+    v(model, "model",
+      "which network; its layers only: the authors of tssl_cifar_* also set conv_scale = 5 and "
+      "dropout_shared = "
+      "\"row\"",
+      names);
     SpecOptions::visit(v);
   }
   std::shared_ptr<Network> build(const NetworkContext& context) const override {

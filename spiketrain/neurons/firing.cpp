@@ -4,7 +4,8 @@ namespace spiketrain {
 
 void Firing::check() const {
   const bool to_value = reset.rfind("hard", 0) == 0;
-  ST_CHECK(to_value || v_reset == 0, "v_reset: read by reset = \"hard\" only, but reset is \"", reset,
+  ST_CHECK(to_value || v_reset == own_v_reset || v_reset == 0,
+           "v_reset: read by reset = \"hard\" only, but reset is \"", reset,
            "\"; leave v_reset out or choose hard");
   ST_CHECK(!to_value || v_reset < threshold, "v_reset: expected less than the threshold ", threshold,
            ", got ", v_reset);

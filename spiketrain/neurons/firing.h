@@ -9,6 +9,7 @@ namespace spiketrain {
 
 struct Firing {
   double threshold = 1, v_reset = 0, surrogate_scale = 0;
+  double own_v_reset = 0;  ///< the neuron's default of v_reset
   bool strict = false, detach_reset = false;
   std::string reset = "soft_decayed", surrogate = "atan";
 

@@ -1,8 +1,8 @@
 // Quadratic integrate-and-fire.
 //   u[t] = v + (I[t] + a0*(v - v_rest)*(v - v_c))/tau_m;   s[t] = H(u[t] - threshold);   v = reset(u, s)
 // Source: Gerstner, Kistler, Naud & Paninski 2014, "Neuronal Dynamics", ch. 5, Euler step of one; defaults
-// as in SpikingJelly.  Deviation: none.  State: {v}, v_reset before the first step if the reset is hard, else
-// v_rest.
+// as in SpikingJelly.  Deviation: none.
+// State: {v}, before the first step v_reset if the reset is hard, else 0.
 // Tests: golden/neurons, grad/neuron, property/neuron.
 #include "spiketrain/core/neuron.h"
 #include "spiketrain/neurons/firing.h"
@@ -16,7 +16,7 @@ struct Qif final : Neuron {
   Firing firing;
   Qif() {
     firing.reset = "hard";
-    firing.v_reset = -0.1;
+    firing.v_reset = firing.own_v_reset = -0.1;
   }
   template <class V>
   void visit(V& v) {
@@ -28,7 +28,7 @@ struct Qif final : Neuron {
   }
   void check() override { firing.check(); }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
-    return {torch::full(shape, firing.reset == "hard" ? firing.v_reset : v_rest, options)};
+    return {torch::full(shape, firing.reset == "hard" ? firing.v_reset : 0.0, options)};
   }
   Step step(const Tensor& I, const State& state) const override {
     const Tensor& v = state[0];

@@ -1,7 +1,8 @@
 // Mean squared error of the output's sum over the window against a fraction of its steps:
 //   L = mean_{b,c} (sum_t a[t] - K*rate)^2 / K, rate = correct_rate for the label, incorrect_rate for the
 //   others
-// Source: snnTorch's mse_count_loss, the same formula.
+// Source: snnTorch's mse_count_loss.  Deviation: snnTorch rounds K*rate down to whole spikes; here it stays a
+// fraction, or a window of one step would want no spike at all.
 #include "spiketrain/core/objective.h"
 
 namespace spiketrain {

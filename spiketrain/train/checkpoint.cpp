@@ -37,6 +37,7 @@ std::map<std::string, std::string> metadata(const char* kind, const RunInfo& inf
           {"version", kVersion},
           {"config", info.config.dump()},
           {"environment", info.environment.dump()},
+          {"data", info.data.dump()},
           {"progress", to_json(progress).dump()}};
 }
 
@@ -52,6 +53,8 @@ std::vector<Tensor> checked_weights(const SafetensorsFile& file, const NamedTens
     ST_CHECK(value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type(), file.path(),
              ": tensor '", name, "': the network has ", target.scalar_type(), " ", target.sizes(),
              ", the file has ", value.scalar_type(), " ", value.sizes());
+    if (!first_not_finite({{name, value}}).empty())
+      throw DataError(file.path(), 0, str("tensor '", name, "' holds NaN or infinity"));
     values.push_back(std::move(value));
   }
   for (const TensorEntry& entry : file.entries()) {
@@ -133,6 +136,13 @@ NamedTensors network_tensors(const Network& network) {
   return list;
 }
 
+std::string first_not_finite(const NamedTensors& tensors) {
+  for (const auto& [name, tensor] : tensors) {
+    if (tensor.is_floating_point() && !torch::isfinite(tensor.detach()).all().item<bool>()) return name;
+  }
+  return "";
+}
+
 void save_tensors(const std::string& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata) {
   std::vector<TensorEntry> entries;
@@ -192,6 +202,8 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
 }
 
 Config checkpoint_config(const SafetensorsFile& file) { return parse_metadata(file, "config"); }
+
+Config checkpoint_data(const SafetensorsFile& file) { return parse_metadata(file, "data"); }
 
 std::string checkpoint_path(const std::string& dir, int64_t iteration) {
   std::ostringstream name;

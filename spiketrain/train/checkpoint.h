@@ -1,6 +1,6 @@
 // Checkpoints: one safetensors file with weights, buffers and optimiser state, and metadata
 //   "kind" = "checkpoint" | "weights", "version", and as JSON "config" (resolved recipe), "environment" (what
-//   it ran on), "progress".
+//   it ran on), "data" (fingerprint of the data sets), "progress".
 // Weights carry the network's own names ("0.synapse.weight"); optimiser tensors the prefix "optimizer.".
 // Files are written atomically and named after the iteration, so the newest is the last by name.
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
@@ -39,10 +39,14 @@ Progress progress_from_json(const Config& json);
 /// What describes a run besides its tensors.
 struct RunInfo {
   Config config = Config::object(), environment = Config::object();
+  Config data = Config::object();  ///< fingerprint of the data sets
 };
 
 /// Parameters, then buffers, with their names; shares memory.
 NamedTensors network_tensors(const Network& network);
+/// Name of the first tensor that holds NaN or infinity; empty if there is none.  Spikes hide such weights:
+/// the comparison with the threshold is false, the neuron silent and the loss finite.
+std::string first_not_finite(const NamedTensors& tensors);
 
 /// Writes tensors (any device, detached and made contiguous here), atomically.
 void save_tensors(const std::string& path, const NamedTensors& tensors,
@@ -57,12 +61,14 @@ void save_weights(const std::string& path, const Network& network, const RunInfo
                   const Progress& progress);
 
 /// Copies weights and buffers into the network.  UsageError names the tensor that is missing, left over, or
-/// of another shape or type; then nothing has been changed.
+/// of another shape or type, DataError one that is not finite; then nothing has been changed.
 void load_weights(const SafetensorsFile& file, Network& network);
 /// Also the optimiser's state; returns where the run stood.
 Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer);
 /// The recipe a file was written with.  DataError if it holds none.
 Config checkpoint_config(const SafetensorsFile& file);
+/// The fingerprint of the data sets it was trained on.  DataError if it holds none.
+Config checkpoint_data(const SafetensorsFile& file);
 
 /// UsageError that names the first option in which a resumed run differs in a way that would change its
 /// course.

@@ -62,6 +62,7 @@ Config to_json(const EpochReport& report) {
 }
 
 Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size) {
+  ST_CHECK(data.size() > 0, "evaluate: the data set is empty");
   torch::NoGradGuard no_grad;
   const auto begin = std::chrono::steady_clock::now();
   const bool was_training = e.network->is_training();
@@ -75,7 +76,6 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
 
   Evaluation result;
   EpochSums sums;
-  int64_t batches = 0;
   Batch batch;
   while (loader.next(batch)) {
     const PassInput input = {batch.x.to(e.device),
@@ -90,17 +90,14 @@ Evaluation evaluate(const Experiment& e, const Dataset& data, int64_t batch_size
       loss = loss.defined() ? loss + window_loss : window_loss;
       scores = scores.defined() ? scores + evidence : evidence;
     }
-    result.loss += loss.item<double>();
+    result.loss += loss.item<double>() * static_cast<double>(y.numel());
     result.accuracy += (scores.argmax(1) == y).sum().item<double>();
     result.samples += y.numel();
-    ++batches;
     add_activity(pass.activity, sums);
   }
   if (was_training) e.network->train();
-  if (batches > 0) {
-    result.loss /= static_cast<double>(batches);
-    result.accuracy /= static_cast<double>(result.samples);
-  }
+  result.loss /= static_cast<double>(result.samples);
+  result.accuracy /= static_cast<double>(result.samples);
   result.rates = layer_rates(e.network->describe(), sums);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;

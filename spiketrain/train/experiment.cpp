@@ -46,9 +46,21 @@ std::shared_ptr<const Objective> make_objective(const Recipe& recipe, int64_t cl
 /// UsageError if the encoder cannot take frames.
 void check_takes_frames(const Encoder& encoder) { encoder.frames(torch::zeros({1, 1, 1}, torch::kUInt8)); }
 
+/// UsageError if the encoder reads intensities and the recipe does not leave the images as they are.
+void check_normalisation(const Recipe& recipe) {
+  const bool intensities = Registry<Encoder>::get().make(recipe.encoder)->reads_intensities();
+  const std::vector<double> zero = {0}, one = {1};
+  const bool plain = recipe.data.mean == zero && recipe.data.std == one;
+  ST_CHECK(
+      !intensities || plain || dataset_info(recipe.data.name).events, "encoder ", name_of(recipe.encoder),
+      ": expected intensities from 0 to 1, but the images are normalised; set data.mean = [0] and data.std = "
+      "[1]");
+}
+
 }  // namespace
 
 Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
+  check_normalisation(recipe);
   const DataSection& section = recipe.data;
   DataOptions options;
   options.name = section.name;
@@ -106,6 +118,7 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
 }
 
 void check_recipe(const Recipe& recipe) {
+  check_normalisation(recipe);
   const DatasetInfo& data = dataset_info(recipe.data.name);
   const bool sized = std::count(data.shape.begin(), data.shape.end(), 0) == 0;
   if (data.classes == 0 || !(sized || (data.events && !recipe.events.sensor.empty()))) return;

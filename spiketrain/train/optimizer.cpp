@@ -94,6 +94,16 @@ void OptimizerOptions::check() const {
   ST_CHECK(!nesterov || momentum > 0, "optimizer.nesterov: needs momentum > 0");
   ST_CHECK(name == "sgd" || (momentum == 0 && !nesterov),
            "optimizer.momentum, optimizer.nesterov: only sgd has them, not ", name);
+  const OptimizerOptions defaults;
+  ST_CHECK(name != "sgd" || (beta1 == defaults.beta1 && beta2 == defaults.beta2 && eps == defaults.eps),
+           "optimizer.beta1, optimizer.beta2, optimizer.eps: sgd has none of them");
+}
+
+void LrOptions::check() const {
+  const LrOptions defaults;
+  ST_CHECK(name == "step" || (step_epochs == defaults.step_epochs && gamma == defaults.gamma),
+           "lr.step_epochs, lr.gamma: only the course step has them, not ", name);
+  ST_CHECK(name == "cosine" || min == defaults.min, "lr.min: only the course cosine has it, not ", name);
 }
 
 double learning_rate(const LrOptions& options, double base, int64_t iteration, int64_t per_epoch,

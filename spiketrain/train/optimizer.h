@@ -58,6 +58,8 @@ struct LrOptions {
     v(gamma, "gamma", "step: factor of each step", Range{0, 1});
     v(min, "min", "cosine: learning rate at the end", Range{0, 1e6});
   }
+  /// UsageError for an option that this course does not have.
+  void check() const;
 };
 
 /// Learning rate of iteration i of `epochs * per_epoch`.

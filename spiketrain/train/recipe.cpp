@@ -88,6 +88,7 @@ Recipe make_recipe(const Config& config) {
   recipe.objective = part<Objective>(config, "objective");
   read_options(recipe.optimizer, section(config, "optimizer"), "optimizer");
   recipe.optimizer.check();
+  recipe.lr.check();
   read_options(recipe.lr, section(config, "lr"), "lr");
   read_options(recipe.train, section(config, "train"), "train");
   refuse_name(section(config, "train"), "train");

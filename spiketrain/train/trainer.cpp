@@ -58,6 +58,24 @@ LoaderOptions loader_options(const Recipe& recipe) {
   return options;
 }
 
+/// Sizes and a digest of the labels (FNV-1a): tells data sets apart that a folder may hold one after the
+/// other.
+Config fingerprint(const Datasets& data) {
+  Config result = Config::object();
+  const auto add = [&](const char* split, const Dataset& set) {
+    uint64_t digest = 0xcbf29ce484222325;
+    for (int64_t i = 0; i < set.size(); ++i)
+      digest = (digest ^ static_cast<uint64_t>(set.label(i))) * 0x100000001b3;
+    std::ostringstream text;
+    text << set.size() << " samples, labels " << std::hex << digest;
+    result[split] = text.str();
+  };
+  add("train", *data.train);
+  if (data.validation) add("validation", *data.validation);
+  add("test", *data.test);
+  return result;
+}
+
 }  // namespace
 
 Trainer::Trainer(Experiment& experiment, TrainerOptions options)
@@ -68,7 +86,8 @@ Trainer::Trainer(Experiment& experiment, TrainerOptions options)
       optimizer_(e_.recipe.optimizer, named_parameters(*e_.network)),
       blocks_(parameters_by_block(*e_.network)),
       norms_(*e_.network, e_.recipe.train.on_nan == "skip"),
-      loader_(*e_.data.train, loader_options(e_.recipe)) {
+      loader_(*e_.data.train, loader_options(e_.recipe)),
+      data_(fingerprint(e_.data)) {
   ST_CHECK(loader_.batches() > 0, "data: ", e_.data.train->size(),
            " training samples do not fill one batch of ", e_.recipe.data.batch, " (data.drop_last)");
 }
@@ -256,6 +275,23 @@ void Trainer::check_nothing_is_lost() const {
            " epochs but no checkpoint to continue from; to start over, give ", "another --out");
 }
 
+void Trainer::check_same_data(const SafetensorsFile& file) const {
+  const Config before = checkpoint_data(file);
+  for (const auto& item : data_.items()) {
+    const std::string was = before.value(item.key(), "absent"), is = item.value();
+    ST_CHECK(was == is, "resume: the ", item.key(), " split was ", was, " and is now ", is,
+             "; a resumed run keeps its data");
+  }
+}
+
+/// A run cannot end before where it stands.
+void Trainer::check_epochs() const {
+  const int64_t least = progress_.epoch + (progress_.batch > 0 ? 1 : 0);
+  ST_CHECK(e_.recipe.epochs >= least, "resume: the run has trained ", progress_.epoch, " epochs",
+           progress_.batch > 0 ? str(" and ", progress_.batch, " batches") : "",
+           "; expected epochs >= ", least, ", got ", e_.recipe.epochs);
+}
+
 void Trainer::resume() {
   ST_CHECK(options_.run_dir, "resume: needs a run directory");
   const std::vector<std::string> paths = list_checkpoints(options_.run_dir->checkpoints());
@@ -264,7 +300,9 @@ void Trainer::resume() {
     try {
       const SafetensorsFile file = SafetensorsFile::open(path);
       check_resumable(resolve(make_recipe(checkpoint_config(file))), resolve(e_.recipe));
+      check_same_data(file);
       progress_ = load_checkpoint(file, *e_.network, optimizer_);
+      check_epochs();
     } catch (const DataError& error) {
       say(str("checkpoint cannot be read, trying the one before: ", error.what()), true);
       damaged.push_back(path);

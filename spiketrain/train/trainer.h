@@ -30,13 +30,13 @@ class Trainer {
   Trainer(Experiment& experiment, TrainerOptions options);
 
   /// Continues from the newest valid checkpoint of the run directory; from the start if there is none.
-  /// UsageError if the checkpoint belongs to another recipe or network, or if there is none where one must
-  /// have been.
+  /// UsageError if the checkpoint belongs to another recipe, network or data set or is past the recipe's last
+  /// epoch, or if there is none where one must have been.
   void resume();
 
   /// Trains until the recipe's epochs are done (true) or `stop` is set (false).  NumericError if a loss or
-  /// gradient is not finite and train.on_nan is "stop", or if the loss of an evaluation is not; DataError if
-  /// a file cannot be read or written.
+  /// gradient is not finite and train.on_nan is "stop", or if the loss of an evaluation or a weight is not;
+  /// DataError if a file cannot be read or written.
   bool run();
 
   const Progress& progress() const { return progress_; }
@@ -53,13 +53,16 @@ class Trainer {
   void checkpoint();
   bool checkpoint_due();
   void finish();
+  void check_weights();
+  void check_same_data(const SafetensorsFile& file) const;
+  void check_epochs() const;
   Evaluation evaluate_split(const Dataset& data, const char* name);
   [[noreturn]] void fail_numerically(const Batch* batch, const std::string& what, const std::string& advice);
   void check_nothing_is_lost() const;
   void collect_correct();
   void say(const std::string& text, bool warning = false);
   bool stopping() const { return options_.stop && *options_.stop; }
-  RunInfo info() const { return {resolve(e_.recipe), options_.environment}; }
+  RunInfo info() const { return {resolve(e_.recipe), options_.environment, data_}; }
 
   Experiment& e_;
   TrainerOptions options_;
@@ -69,6 +72,7 @@ class Trainer {
   std::vector<NamedTensors> blocks_;  ///< parameters of each block: clipped together
   NormStatistics norms_;              ///< as they were before the batch, should its update be skipped
   Loader loader_;
+  Config data_;  ///< fingerprint of the data sets
   Progress progress_;
   Tensor correct_;      ///< right answers not yet in progress_.sums: reading them would wait for the device
   BlockLosses losses_;  ///< since the last update

@@ -10,6 +10,11 @@ namespace spiketrain {
 
 /// A last update may have broken the weights, or a batch the statistics of a norm, without a bad loss in
 /// training.
+void Trainer::check_weights() {
+  const std::string broken = first_not_finite(network_tensors(*e_.network));
+  if (!broken.empty()) fail_numerically(nullptr, str("tensor ", broken, " holds NaN or infinity"), "");
+}
+
 Evaluation Trainer::evaluate_split(const Dataset& data, const char* name) {
   const TrainSection& options = e_.recipe.train;
   Evaluation result = evaluate(e_, data, options.eval_batch > 0 ? options.eval_batch : e_.recipe.data.batch);
@@ -19,10 +24,12 @@ Evaluation Trainer::evaluate_split(const Dataset& data, const char* name) {
 
 void Trainer::finish_epoch() {
   collect_correct();
+  check_weights();
   const EpochSums& sums = progress_.sums;
   const auto updates_per_batch =
       std::count_if(e_.plan.windows.begin(), e_.plan.windows.end(), [](const Window& w) { return w.update; });
-  const double updates = static_cast<double>(std::max<int64_t>(1, sums.updates));
+  // 0/0, which JSON writes as null, if every update was skipped.
+  const auto updates = static_cast<double>(sums.updates);
   const auto samples = static_cast<double>(std::max<int64_t>(1, sums.samples));
   EpochReport report;
   report.epoch = progress_.epoch + 1;

@@ -148,10 +148,25 @@ void check_all(bool fused) {
 TEST(GoldenNeurons, BySteps) { check_all(false); }
 TEST(GoldenNeurons, Fused) { check_all(true); }
 
+TEST(PeerConventions, DefaultsOfClassesWithoutARecord) {
+  const auto expect_options = [](const std::string& peer, const Config& cfg, const Config& want) {
+    const Config got = peer_neuron(peer, cfg).config;
+    for (const auto& item : want.items())
+      EXPECT_EQ(got.value(item.key(), Config()), item.value()) << item.key();
+  };
+  expect_options("spikingjelly", {{"cls", "EIFNode"}},
+                 {{"name", "eif"}, {"tau_m", 2.0}, {"sharpness", 1.0}, {"theta_rh", 0.8}, {"v_reset", -0.1}});
+  expect_options(
+      "spikingjelly", {{"cls", "CUBALIFNode"}},
+      {{"name", "cuba_lif"}, {"leak_syn", 0.5}, {"leak", 0.75}, {"threshold", 0.5}, {"surrogate", "rect"}});
+  expect_options("snntorch", {{"cls", "Leaky"}, {"beta", 0.8}, {"surrogate", "SFS"}},
+                 {{"surrogate", "sparse_fast_sigmoid"}});
+}
+
 TEST(PeerConventions, UnknownIsAnError) {
   EXPECT_THROW(peer_neuron("nengo", {{"cls", "LIF"}}), UsageError);
   EXPECT_THROW(peer_neuron("snntorch", {{"cls", "Alpha"}}), UsageError);
-  EXPECT_THROW(peer_neuron("spikingjelly", {{"cls", "EIFNode"}}), UsageError);
+  EXPECT_THROW(peer_neuron("spikingjelly", {{"cls", "IzhikevichNode"}}), UsageError);
   EXPECT_THROW(peer_neuron("snntorch", {{"cls", "Leaky"}, {"beta", 0.5}, {"inhibition", true}}), UsageError);
   EXPECT_THROW(peer_neuron("norse", {{"cls", "LIFBoxCell"}, {"method", "logistic"}}), UsageError);
 }

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/objective.h"
@@ -48,6 +49,8 @@ struct Case {
     Tensor x = raw(name).permute({4, 0, 1, 2, 3}).contiguous();
     return x.size(3) == 1 && x.size(4) == 1 ? x.flatten(2) : x;
   }
+  /// Side of the maps of a stored [N,C,H,W,T].
+  int64_t side(const std::string& name) const { return raw(name).size(3); }
   /// [Cout,Cin,k,k,1] -> [Cout,Cin,k,k]; [out,in] stays.
   Tensor weight(const std::string& name) const {
     const Tensor W = raw(name);
@@ -99,12 +102,12 @@ Pass one_layer_pass(const Case& c) {
 void check_layer(const Case& c) {
   const Tensor W = c.weight("W"), spikes = c.signal("spikes");
   const Tensor x = c.signal("in_psp").requires_grad_();
-  auto layer = make_layer(c, W, sample_shape(x), spikes.size(-1));
+  auto layer = make_layer(c, W, sample_shape(x), c.side("spikes"));
   int64_t slots = 0;
   layer->assign_slots(slots);
   Pass pass = one_layer_pass(c);
   const Signal out = layer->forward({x, {}, {}}, pass);
-  EXPECT_TRUE(torch::equal(out.s.dense(c.type), spikes)) << "spikes";
+  EXPECT_TRUE(torch::equal(out.s.dense(c.type).view_as(spikes), spikes)) << "spikes";
   expect_close(out.a, c.signal("out_psp"), "out_psp");
   if (c.has("pool_out")) {
     const Tensor pooled = ops::window_sum(out.a, 2, 1.1);
@@ -139,32 +142,56 @@ struct Chain {
   std::vector<bool> pool;
 };
 
+/// How far the current that weight W makes of `x` [T,N,*] is from the stored current `name`; infinite if the
+/// shapes do not fit.
+double misfit(const Case& c, const Tensor& W, const Tensor& x, const std::string& name) {
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  const Tensor want = c.signal(name).flatten(0, 1).flatten(1);
+  Tensor got;
+  if (W.dim() == 2) {
+    if (x[0][0].numel() != W.size(1)) return kNever;
+    got = torch::linear(x.flatten(0, 1).flatten(1), W);
+  } else {
+    const int64_t twice = c.side(name) - 1 + W.size(2) - x.size(-1);
+    if (x.dim() != 5 || twice < 0 || twice % 2 != 0) return kNever;
+    got = torch::conv2d(x.flatten(0, 1), W, {}, 1, twice / 2).flatten(1);
+  }
+  if (!got.sizes().equals(want.sizes())) return kNever;
+  return (got - want).abs().max().item<double>();
+}
+
+/// Whether 2x2 pooling lies between layer i and the next: which of the two makes the next layer's stored
+/// current.
+bool pooled_after(const Case& c, int64_t i) {
+  const std::string next = std::to_string(i + 1);
+  const Tensor a = c.signal("act" + std::to_string(i) + "_psp");
+  if (a.dim() != 5 || a.size(-1) % 2 != 0 || !c.has("step0_W" + next)) return false;
+  const Tensor W = c.weight("step0_W" + next);
+  return misfit(c, W, ops::window_sum(a, 2, 1.1), "act" + next + "_I") < misfit(c, W, a, "act" + next + "_I");
+}
+
 Chain make_chain(const Case& c) {
   Chain chain;
   Shape in = sample_shape(c.signal("in_psp"));
   for (int64_t i = 0; c.has("step0_W" + std::to_string(i)); ++i) {
-    const std::string n = std::to_string(i), next = std::to_string(i + 1);
-    const Tensor out = c.signal("act" + n + "_I");
-    chain.layers.push_back(make_layer(c, c.weight("step0_W" + n), in, out.size(-1)));
-    in = sample_shape(out);
-    bool pooled = false;
-    if (in.size() == 3 && c.has("step0_W" + next)) {
-      const Tensor W = c.weight("step0_W" + next);
-      if (W.dim() == 2) {
-        pooled = W.size(1) != numel(in);
-      } else {
-        const int64_t total =
-            c.signal("act" + next + "_I").size(-1) - 1 + W.size(2) - in[1];  // 2 * padding, no pool
-        pooled = total < 0 || total % 2 != 0;
-      }
-      if (pooled) in = {in[0], in[1] / 2, in[2] / 2};
-    }
-    chain.pool.push_back(pooled);
+    const std::string n = std::to_string(i);
+    chain.layers.push_back(make_layer(c, c.weight("step0_W" + n), in, c.side("act" + n + "_I")));
+    in = chain.layers.back()->out_shape();
+    chain.pool.push_back(pooled_after(c, i));
+    if (chain.pool.back()) in = {in[0], in[1] / 2, in[2] / 2};
   }
   int64_t slots = 0;
   for (auto& layer : chain.layers) layer->assign_slots(slots);
   return chain;
 }
+
+/// Takes one PSP filter off a train [T].
+Tensor unfiltered(const Tensor& psp, double tau_s) {
+  const Tensor before = torch::cat({torch::zeros({1}, psp.options()), psp.slice(0, 0, -1)});
+  return (psp - before) * tau_s + before;
+}
+
+bool is_train(const Tensor& x) { return ((x - x.round()).abs() < 1e-3).all().item<bool>(); }
 
 /// The objective a network case was trained with, told from the target that its step 0 used.
 std::shared_ptr<Objective> make_objective(const Case& c, int64_t classes, int64_t T) {
@@ -175,17 +202,20 @@ std::shared_ptr<Objective> make_objective(const Case& c, int64_t classes, int64_
     config = {
         {"name", "count"}, {"desired", arg.max().item<double>()}, {"undesired", arg.min().item<double>()}};
   } else {
-    const Tensor row =
-        arg[0][label[0].item<int64_t>()].flatten();  // [T], as given to a loss that filters it once more
-    const bool raw_train = ((row == 0) | (row == 1)).all().item<bool>();
+    // The kernel loss has the gradient "output minus target", so the step tells the target that it used; it
+    // is the label's train, filtered once or twice.
+    const int64_t label0 = label[0].item<int64_t>();
+    Tensor row = (c.signal("step0_out_psp") - c.signal("step0_grad_out"))
+                     .select(1, 0)
+                     .select(1, label0)
+                     .to(torch::kDouble);
+    row = unfiltered(row, c.tau_s);
+    const bool once = is_train(row);
+    if (!once) row = unfiltered(row, c.tau_s);
+    ST_CHECK(is_train(row), c.file.path(), ": the target is no train filtered once or twice");
     std::vector<int64_t> train;
-    double before = 0;
-    for (int64_t t = 0; t < T; ++t) {
-      const double p = row[t].item<double>();
-      train.push_back(raw_train ? std::lround(p) : std::lround(c.tau_s * (p - before) + before));
-      before = p;
-    }
-    config = {{"name", "kernel"}, {"target", train}, {"filter", raw_train ? "single" : "double"}};
+    for (int64_t t = 0; t < T; ++t) train.push_back(std::lround(row[t].item<double>()));
+    config = {{"name", "kernel"}, {"target", train}, {"filter", once ? "single" : "double"}};
   }
   auto objective = Registry<Objective>::get().make(config);
   objective->prepare({classes, T, true, c.tau_s});
@@ -194,7 +224,8 @@ std::shared_ptr<Objective> make_objective(const Case& c, int64_t classes, int64_
 
 void check_first_pass(const Case& c, size_t i, const Signal& out) {
   const std::string act = "act" + std::to_string(i);
-  EXPECT_TRUE(torch::equal(out.s.dense(c.type), c.signal(act + "_spikes"))) << act << " spikes";
+  const Tensor spikes = c.signal(act + "_spikes");
+  EXPECT_TRUE(torch::equal(out.s.dense(c.type).view_as(spikes), spikes)) << act << " spikes";
   expect_close(out.a, c.signal(act + "_psp"), act + "_psp");
 }
 

@@ -2,6 +2,9 @@
 // to 1 + the largest gradient.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
+
 #include "spiketrain/core/surrogate.h"
 #include "tests/support/neuron_cases.h"
 
@@ -144,6 +147,7 @@ TEST(NeuronGrad, OtherNeuronsEveryReset) {
   for (const char* reset : {"soft_decayed", "hard", "none"}) {
     check({{"name", "klif"}, {"reset", reset}, {"scale_reset", true}, {"v_rest", 0.25}});
     check({{"name", "qif"}, {"reset", reset}, {"v_reset", 0.0}, {"detach_reset", true}});
+    check({{"name", "eif"}, {"reset", reset}, {"v_rest", 0.25}, {"sharpness", 0.5}});
   }
   check({{"name", "leaky_readout"}, {"leak", 0.9}, {"decay_input", true}, {"v_rest", 0.5}});
 }
@@ -156,6 +160,21 @@ TEST(NeuronGrad, UndefinedGradientOfTheStateIsZero) {
   const Neuron::Adjoint want = neuron->vjp(*tape, p.delta, {torch::zeros({3, 5}, kDouble)});
   EXPECT_TRUE(torch::equal(neuron->vjp(*tape, p.delta, {}).g, want.g));
   EXPECT_TRUE(torch::equal(neuron->vjp(*tape, p.delta, {Tensor()}).g, want.g));
+}
+
+TEST(Eif, StepsByHand) {
+  const auto neuron = make_neuron({{"name", "eif"}, {"tau_m", 4}, {"sharpness", 0.5}, {"v_rest", 0.1}});
+  State state = neuron->initial({1}, kDouble);
+  EXPECT_EQ(state[0].item<double>(), -0.1);
+  double v = -0.1;
+  for (const double I : {0.5, 3.0, -1.0}) {
+    const double u = v + (I + 0.1 - v + 0.5 * std::exp((v - 0.8) / 0.5)) / 4;
+    const Neuron::Step step = neuron->step(torch::full({1}, I, kDouble), state);
+    EXPECT_EQ(step.s.item<double>(), u >= 1 ? 1 : 0);
+    v = u >= 1 ? -0.1 : u;
+    EXPECT_NEAR(step.next[0].item<double>(), v, 1e-15);
+    state = step.next;
+  }
 }
 
 TEST(Surrogate, CurveMatchesItsFormula) {
@@ -178,13 +197,20 @@ TEST(Surrogate, CurveMatchesItsFormula) {
       {"single_exponential", 2 * std::exp(-x / 0.5)},
       {"slayer", 0.05 / 100 * std::exp(-x / 100)},
       {"triangular", -1},
-      {"straight_through", 1}};
+      {"straight_through", 1},
+      {"heaviside", 1},
+      {"leaky_spike", 1},
+      {"spike_rate_escape", 25 * std::exp(-0.7)},
+      {"sparse_fast_sigmoid", 0}};
+  // Those that are no functions of |x|.
+  const std::map<std::string, double> one_sided = {
+      {"triangular", 1}, {"heaviside", 0}, {"leaky_spike", 0.1}, {"spike_rate_escape", 25 * std::exp(-1.3)}};
   ASSERT_EQ(at.size(), surrogate_names().size());
   for (const auto& [name, value] : at) {
     const SurrogateCurve curve = surrogate_curve(name, 0, 1);
     const Tensor points = torch::tensor({x, -x}, kDouble);
     const Tensor got = surrogate_derivative(curve, points);
-    const double mirrored = name == "triangular" ? -value : value;
+    const double mirrored = one_sided.count(name) ? one_sided.at(name) : value;
     EXPECT_NEAR(got[0].item<double>(), value, 1e-14) << name;
     EXPECT_NEAR(got[1].item<double>(), mirrored, 1e-14) << name;
     EXPECT_NEAR(cpu::surrogate_derivative(curve, x), value, 1e-14) << name;
@@ -192,6 +218,28 @@ TEST(Surrogate, CurveMatchesItsFormula) {
   }
   EXPECT_THROW(surrogate_curve("sigmoida", 0, 1), UsageError);
   EXPECT_THROW(surrogate_curve("sigmoid", -1, 1), UsageError);
+}
+
+TEST(Surrogate, SparseBeginsOneAboveTheThreshold) {
+  const SurrogateCurve curve = surrogate_curve("sparse_fast_sigmoid", 4, 1);
+  const Tensor points = torch::tensor({-2.0, 1.0, 1.5}, kDouble);
+  const Tensor want = torch::tensor({0.0, 0.0, 1 / 49.0}, kDouble);
+  EXPECT_TRUE(torch::allclose(surrogate_derivative(curve, points), want, 0, 1e-15));
+  for (int64_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(cpu::surrogate_derivative(curve, points[i].item<double>()), want[i].item<double>(), 1e-15);
+  }
+}
+
+TEST(Surrogate, EdgesAreAsInTheFramework) {
+  const Tensor zero = torch::zeros({1}, kDouble);
+  const auto at_threshold = [&](const char* name) {
+    const SurrogateCurve curve = surrogate_curve(name, 0, 1);
+    EXPECT_EQ(surrogate_derivative(curve, zero).item<double>(), cpu::surrogate_derivative(curve, 0.0));
+    return cpu::surrogate_derivative(curve, 0.0);
+  };
+  EXPECT_EQ(at_threshold("heaviside"), 0);
+  EXPECT_EQ(at_threshold("leaky_spike"), 0.1);
+  EXPECT_EQ(at_threshold("triangular"), -1);
 }
 
 TEST(Surrogate, WidthsInUnitsOfTheThreshold) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <set>
 
 #include "spiketrain/core/surrogate.h"
@@ -46,7 +47,12 @@ void set_surrogate(Config& ours, std::string named, Options& options, bool alpha
   }
   if (alpha_is_ours) scale = options.get("alpha", scale);
   scale = options.get("slope", scale);
-  if (named == "ste" || named == "straight_through_estimator") named = "straight_through";
+  const std::map<std::string, std::string> other_names = {
+      {"ste", "straight_through"},    {"straight_through_estimator", "straight_through"},
+      {"SFS", "sparse_fast_sigmoid"}, {"sfs", "sparse_fast_sigmoid"},
+      {"LSO", "leaky_spike"},         {"lso", "leaky_spike"}};
+  const auto other = other_names.find(named);
+  if (other != other_names.end()) named = other->second;
   const std::vector<std::string> names = surrogate_names();
   ST_CHECK(std::count(names.begin(), names.end(), named), "peer surrogate '", named, "' is not known");
   ours["surrogate"] = named;
@@ -54,9 +60,10 @@ void set_surrogate(Config& ours, std::string named, Options& options, bool alpha
 }
 
 void set_jelly_reset(Config& ours, Options& options, bool rest_is_reset) {
-  ours["threshold"] = options.get("v_threshold", 1.0);
+  const bool cuba = ours["name"] == "cuba_lif";
+  ours["threshold"] = options.get("v_threshold", cuba ? 0.5 : 1.0);
   ours["detach_reset"] = options.get("detach_reset", false);
-  const double by_default = ours["name"] == "qif" ? -0.1 : 0.0;
+  const double by_default = ours["name"] == "qif" || ours["name"] == "eif" ? -0.1 : 0.0;
   if (options.is_none("v_reset")) {
     ours["reset"] = "soft_decayed";
     ours["v_reset"] = 0.0;
@@ -65,20 +72,31 @@ void set_jelly_reset(Config& ours, Options& options, bool rest_is_reset) {
     ours["v_reset"] = options.get("v_reset", by_default);
     if (rest_is_reset) ours["v_rest"] = ours["v_reset"];
   }
-  set_surrogate(ours, options.get("surrogate", std::string("sigmoid")), options, true, 0);
+  set_surrogate(ours, options.get("surrogate", std::string(cuba ? "rect" : "sigmoid")), options, true, 0);
 }
 
 Config spikingjelly(const std::string& cls, Options& options) {
   Config ours;
   options.has("defaults");
-  if (cls == "IFNode" || cls == "QIFNode") {
-    ours["name"] = cls == "IFNode" ? "if" : "qif";
+  const std::map<std::string, std::string> without_rest = {
+      {"IFNode", "if"}, {"QIFNode", "qif"}, {"EIFNode", "eif"}, {"CUBALIFNode", "cuba_lif"}};
+  if (without_rest.count(cls)) {
+    ours["name"] = without_rest.at(cls);
     set_jelly_reset(ours, options, false);
-    if (cls == "IFNode") return ours;
+    if (cls == "CUBALIFNode") {
+      ours["leak_syn"] = options.get("c_decay", 0.5);
+      ours["leak"] = options.get("v_decay", 0.75);
+    }
+    if (cls != "QIFNode" && cls != "EIFNode") return ours;
     ours["tau_m"] = options.get("tau", 2.0);
-    ours["a0"] = options.get("a0", 1.0);
-    ours["v_c"] = options.get("v_c", 0.8);
     ours["v_rest"] = options.get("v_rest", 0.0);
+    if (cls == "QIFNode") {
+      ours["a0"] = options.get("a0", 1.0);
+      ours["v_c"] = options.get("v_c", 0.8);
+    } else {
+      ours["sharpness"] = options.get("delta_T", 1.0);
+      ours["theta_rh"] = options.get("theta_rh", 0.8);
+    }
     return ours;
   }
   const bool learned = cls == "ParametricLIFNode";
@@ -141,7 +159,8 @@ double steepness(const Config& ours) {
   double most = 0;
   for (double x = 0; x < 2; x += 1e-4) {
     const double d = cpu::surrogate_derivative(c, x + 1e-4) - cpu::surrogate_derivative(c, x);
-    const bool jump = c.shape == cpu::SurrogateShape::box || c.shape == cpu::SurrogateShape::sign;
+    const bool jump = c.shape == cpu::SurrogateShape::box || c.shape == cpu::SurrogateShape::sign ||
+                      c.shape == cpu::SurrogateShape::step || c.shape == cpu::SurrogateShape::beyond;
     if (!jump) most = std::max(most, std::abs(d) / 1e-4);
   }
   return most;

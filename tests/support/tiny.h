@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,16 @@ class TinyDataset : public Dataset {
  private:
   int64_t size_;
   uint64_t seed_;
+};
+
+/// The same with one infinite sample.
+class BrokenDataset : public TinyDataset {
+ public:
+  using TinyDataset::TinyDataset;
+  void get(int64_t index, int64_t epoch, float* out) const override {
+    TinyDataset::get(index, epoch, out);
+    if (index == 5) out[0] = std::numeric_limits<float>::infinity();
+  }
 };
 
 inline Datasets tiny_data() {

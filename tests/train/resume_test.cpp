@@ -213,20 +213,10 @@ TEST(Trainer, WarnsOfSilentLayers) {
   EXPECT_EQ(recorder.messages.size(), 2u) << "one warning per layer, not per epoch";
 }
 
-/// NaN in every sample after the first batch's worth.
-class NanDataset : public TinyDataset {
- public:
-  NanDataset() : TinyDataset(40, 1) {}
-  void get(int64_t index, int64_t epoch, float* out) const override {
-    TinyDataset::get(index, epoch, out);
-    if (index == 5) out[0] = std::numeric_limits<float>::infinity();
-  }
-};
-
 TEST(Trainer, StopsAtNanWithADump) {
   TempDir dir;
   Datasets data = tiny_data();
-  data.train = std::make_shared<NanDataset>();
+  data.train = std::make_shared<BrokenDataset>(40, 1);
   const std::vector<std::string> sets = {"optimizer={name=\"sgd\", lr=0.01}"};
   Experiment experiment = build_experiment(tiny_recipe(sets), data);
   {

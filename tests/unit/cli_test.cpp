@@ -67,7 +67,7 @@ class Cli : public ::testing::Test {
 TEST_F(Cli, UsageErrorsExitWith2) {
   unsetenv("SPIKETRAIN_DATA");
   expect_error({}, 2, "subcommand");
-  expect_error({"trane"}, 2, "did you mean 'train'");
+  expect_error({"trane"}, 2, "did you mean 'train'? Commands: ");
   expect_error({"train"}, 2, "expected a recipe");
   expect_error({"train", "--no-such-option"}, 2, "--no-such-option");
   expect_error({"train", recipe(), "--set", "epochs"}, 2, "section.key=value");
@@ -90,6 +90,33 @@ TEST_F(Cli, DataErrorsExitWith3) {
   expect_error({"train", recipe(), "--set", "data.name=mnist", "--data-dir", dir_.path()}, 3, "mnist");
   write_file_atomic(dir_ / "bad.safetensors", std::string("not a file of tensors"));
   expect_error({"inspect", dir_ / "bad.safetensors"}, 3, "bad.safetensors");
+  expect_error({"inspect", std::string(5000, 'x')}, 3, "cannot be read");
+}
+
+TEST_F(Cli, OutputThatIsLostIsAFailure) {
+  const std::string script = std::string(ST_CLI) + " list neurons > /dev/full";
+  EXPECT_EQ(wait_for(spawn({"/bin/sh", "-c", script}, dir_ / "output")), 1);
+  const Bytes bytes = read_file(dir_ / "output");
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "spiketrain: standard output cannot be written\n");
+  // Without standard output the program's files must not take its place.
+  const std::string closed =
+      std::string(ST_CLI) + " train " + recipe() + " --threads 1 --out " + (dir_ / "run") + " >&-";
+  EXPECT_EQ(wait_for(spawn({"/bin/sh", "-c", closed}, dir_ / "output")), 0);
+  EXPECT_EQ(file_size(dir_ / "run/lock"), 0U);
+}
+
+TEST_F(Cli, SaysHowToContinue) {
+  unsetenv("SPIKETRAIN_DATA");
+  const std::string out = dir_ / "a run", path = recipe();
+  const pid_t child =
+      spawn({ST_CLI, "train", path, "--out", out, "--threads", "1", "--set", "epochs=1000"}, dir_ / "output");
+  for (int i = 0; i < 600 && !file_exists(out + "/metrics.jsonl"); ++i) usleep(50000);
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child), 130);
+  const Bytes bytes = read_file(dir_ / "output");
+  const std::string text(bytes.begin(), bytes.end());
+  EXPECT_NE(text.find("spiketrain train --resume --out '" + out + "' --threads 1"), std::string::npos)
+      << text;
 }
 
 TEST_F(Cli, TrainsEvaluatesAndInspects) {
@@ -112,6 +139,7 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
   EXPECT_EQ(Config::parse(eval.text).at("accuracy"), line.at("test_accuracy"));
   EXPECT_EQ(run({"eval", out, "--checkpoint", "last"}).code, 0);
   expect_error({"eval", out, "--split", "validation"}, 2, "no validation split");
+  expect_error({"eval", out, "--batch", "9223372036854775807"}, 2, "--batch");
   expect_error({"eval", out, "--checkpoint", dir_ / "none.safetensors"}, 3, "none.safetensors");
 
   EXPECT_TRUE(run({"inspect", out}).has("4C5"));

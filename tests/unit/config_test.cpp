@@ -224,6 +224,24 @@ TEST(Config, EveryRecipeBuildsItsNetwork) {
   EXPECT_GT(count, 0);
 }
 
+TEST(Config, EncodersOfIntensitiesWantImagesAsTheyAre) {
+  for (const char* encoder : {"poisson", "latency"}) {
+    const std::vector<std::string> sets = {"data={name=\"glyphs\", train_size=20, test_size=10}",
+                                           std::string("encoder.name=") + encoder};
+    const std::string message = message_of<UsageError>([&] { open_datasets(tiny_recipe(sets), ""); });
+    EXPECT_TRUE(contains(message, "data.mean = [0] and data.std = [1]")) << message;
+    EXPECT_THROW(check_recipe(tiny_recipe(sets)), UsageError);
+    std::vector<std::string> plain = sets;
+    plain.insert(plain.end(), {"data.mean=[0]", "data.std=[1]"});
+    EXPECT_NO_THROW(open_datasets(tiny_recipe(plain), ""));
+  }
+}
+
+TEST(Config, BytesThatAreNoTextAreShownAsAnError) {
+  const std::string message = message_of<UsageError>([] { make_recipe({{"steps", "\xff"}}); });
+  EXPECT_TRUE(contains(message, "steps: expected an integer")) << message;
+}
+
 TEST(Config, PartsAreCheckedAgainstEachOther) {
   Datasets data = tiny_data();
   EXPECT_NO_THROW(build_experiment(tiny_recipe(), data));

@@ -146,7 +146,8 @@ TEST_F(Mnist, BadOptions) {
       EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
     }
   };
-  rejected([](auto& o) { o.name = "minst"; }, "glyphs, mnist, fashion-mnist, cifar10");
+  rejected([](auto& o) { o.name = "minst"; },
+           "did you mean 'mnist'? Known: glyphs, mnist, fashion-mnist, cifar10");
   rejected([](auto& o) { o.split = "dev"; }, "train, validation or test");
   rejected([](auto& o) { o.split = "validation"; }, "validation split is empty");
   rejected([](auto& o) { o.validation = 40; }, "validation < 40");

@@ -2,10 +2,12 @@
 #include "spiketrain/data/idx.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 
 #include "spiketrain/base/check.h"
 #include "tests/support/idx_files.h"
@@ -75,6 +77,22 @@ TEST(Idx, MissingFileSaysHowToGetIt) {
     EXPECT_EQ(error.path, dir / "fashion-mnist/t10k-images-idx3-ubyte");
     EXPECT_NE(std::string(error.what()).find("spiketrain data fetch fashion-mnist"), std::string::npos);
   }
+}
+
+TEST(Idx, TheOfficialFileComesBeforeAnUnpackedOne) {
+  TempDir dir;
+  std::filesystem::create_directories(dir / "mnist");
+  write_idx_part(dir / "mnist", "t10k", {3, 1, 4});
+  for (const char* file : {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}) {
+    const std::string path = dir / (std::string("mnist/") + file);
+    const Bytes bytes = read_file(path);
+    gzFile packed = gzopen((path + ".gz").c_str(), "wb");
+    EXPECT_EQ(gzwrite(packed, bytes.data(), static_cast<unsigned>(bytes.size())),
+              static_cast<int>(bytes.size()));
+    gzclose(packed);
+    write_file_atomic(path, std::string("damaged"));
+  }
+  EXPECT_EQ(read_idx_dataset("mnist", dir.path(), false).labels, (Bytes{3, 1, 4}));
 }
 
 void check_real(const std::string& name, const std::array<int, 10>& train, const std::array<int, 10>& test) {

@@ -162,7 +162,21 @@ TEST(Optimizer, RefusesContradictions) {
   options.momentum = 0;
   options.nesterov = true;
   EXPECT_THROW(options.check(), UsageError);
+  options.nesterov = false;
+  options.eps = 1e-6;
+  EXPECT_THROW(options.check(), UsageError);
   EXPECT_THROW(Optimizer(OptimizerOptions(), {}), UsageError);
+  LrOptions lr;
+  lr.gamma = 0.5;
+  EXPECT_THROW(lr.check(), UsageError);
+  lr.name = "step";
+  EXPECT_NO_THROW(lr.check());
+  lr.min = 1e-5;
+  EXPECT_THROW(lr.check(), UsageError);
+  lr = {};
+  lr.name = "cosine";
+  lr.min = 1e-5;
+  EXPECT_NO_THROW(lr.check());
 }
 
 }  // namespace
