@@ -27,7 +27,7 @@ struct Eif final : Neuron {
       Range{1e-9, 1e9});
     v(theta_rh, "theta_rh", "rheobase threshold: above it the membrane rises by itself");
     v(v_rest, "v_rest", "resting potential");
-    firing.visit(v, Choices{{"soft_decayed", "hard", "none"}});
+    firing.visit(v, Choices{{"soft_decayed", "hard"}});  // without a reset the exponential has no end
   }
   void check() override { firing.check(); }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
