@@ -67,7 +67,7 @@ class TokenReader {
       fail(std::string("unknown letter '") + shown(text[0]) + "'; expected " + kForms);
     }
     if (at_ < text.size())
-      fail(std::string("'") + shown(text[at_]) + "' is left over after " + quoted(text.substr(0, at_), 40));
+      fail(str("'", shown(text[at_]), "' is left over after ", quoted(text.substr(0, at_), 40)));
     return token_;
   }
 

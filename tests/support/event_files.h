@@ -184,20 +184,18 @@ inline Bytes pack(const Bytes& data, int compression) {
 }
 
 inline Bytes events_flatbuffer(const std::vector<Event>& events) {
+  struct Record {
+    int64_t t_us;
+    uint16_t x, y;
+    uint32_t polarity;  // with three bytes of padding
+  };
+  static_assert(sizeof(Record) == 16);
+  std::vector<Record> records;
+  for (const Event& e : events) records.push_back({e.t_us, e.x, e.y, e.polarity});
   flatbuffers::FlatBufferBuilder builder;
-  builder.StartVector(events.size() * 16, 1);
-  builder.PreAlign(events.size() * 16, 8);
-  for (auto e = events.rbegin(); e != events.rend(); ++e) {  // built from its end
-    Bytes record;
-    put_le(record, static_cast<uint64_t>(e->t_us), 8);
-    put_le(record, e->x, 2);
-    put_le(record, e->y, 2);
-    put_le(record, e->polarity, 4);
-    builder.PushBytes(record.data(), record.size());
-  }
-  const auto vector = builder.EndVector(events.size());
+  const auto vector = builder.CreateVectorOfStructs(records);
   const auto table = builder.StartTable();
-  builder.AddOffset(4, flatbuffers::Offset<void>(vector));
+  builder.AddOffset(4, vector);
   builder.FinishSizePrefixed(flatbuffers::Offset<flatbuffers::Table>(builder.EndTable(table)), "EVTS");
   return Bytes(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
 }
