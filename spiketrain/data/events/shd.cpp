@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 
 #include "spiketrain/base/check.h"
@@ -45,18 +46,33 @@ class Id {
 /// Without the library's messages on stderr.
 void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
-struct Budget {
-  uint64_t left;
+/// Memory that HDF5 takes for one read.  What a failed read leaves in its result need be no pointer at all,
+/// so only blocks that were handed out are read or freed.
+struct Blocks {
+  uint64_t left;                  ///< bytes that may still be taken
+  std::map<void*, size_t> taken;  ///< size of each
+  explicit Blocks(uint64_t max_bytes) : left(max_bytes) {}
+  ~Blocks() {
+    for (const auto& block : taken) std::free(block.first);
+  }
+  bool holds(void* memory, uint64_t bytes) const {
+    const auto block = taken.find(memory);
+    return block != taken.end() && bytes <= block->second;
+  }
 };
 
-void* take(size_t size, void* budget) {
-  auto& left = static_cast<Budget*>(budget)->left;
-  if (size > left) return nullptr;
-  left -= size;
-  return std::malloc(size);
+void* take(size_t size, void* blocks) {
+  auto& all = *static_cast<Blocks*>(blocks);
+  void* memory = size > all.left ? nullptr : std::malloc(size);
+  if (!memory) return nullptr;
+  all.left -= size;
+  all.taken[memory] = size;
+  return memory;
 }
 
-void give(void* memory, void*) { std::free(memory); }
+void give(void* memory, void* blocks) {
+  if (static_cast<Blocks*>(blocks)->taken.erase(memory) > 0) std::free(memory);
+}
 
 /// A one-dimensional data set of `count` elements; its number if count is -1.
 Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, const std::string& path) {
@@ -77,20 +93,19 @@ Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, con
 template <class T>
 std::vector<T> read_vector(const Id& data, int64_t index, hid_t native, uint64_t max_bytes,
                            const std::string& path) {
-  Budget budget{max_bytes};
+  Blocks blocks(max_bytes);
   const Id type(H5Tvlen_create(native)), access(H5Pcreate(H5P_DATASET_XFER)), space(H5Dget_space(data.get()));
   const hsize_t start = static_cast<hsize_t>(index), one = 1;
   const Id memory(H5Screate_simple(1, &one, nullptr));
   hvl_t entry{0, nullptr};
-  bool good = H5Pset_vlen_mem_manager(access.get(), take, &budget, give, nullptr) >= 0 &&
+  bool good = H5Pset_vlen_mem_manager(access.get(), take, &blocks, give, &blocks) >= 0 &&
               H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &start, nullptr, &one, nullptr) >= 0 &&
               H5Dread(data.get(), type.get(), memory.get(), space.get(), access.get(), &entry) >= 0;
-  good = good && (entry.len == 0 || (entry.p && entry.len <= max_bytes / sizeof(T)));
-  std::vector<T> result;
-  if (good) result.assign(static_cast<const T*>(entry.p), static_cast<const T*>(entry.p) + entry.len);
-  std::free(entry.p);
+  good = good && (entry.len == 0 ||
+                  (entry.len <= max_bytes / sizeof(T) && blocks.holds(entry.p, entry.len * sizeof(T))));
   if (!good) throw DataError(path, 0, str("recording ", index, " cannot be read"));
-  return result;
+  const T* first = static_cast<const T*>(entry.p);
+  return entry.len == 0 ? std::vector<T>() : std::vector<T>(first, first + entry.len);
 }
 
 }  // namespace
