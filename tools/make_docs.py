@@ -121,6 +121,14 @@ def page(cli):
     return re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
 
 
+def comparable(text):
+    """The page, its last section without what differs between versions of CLI11: blanks, and defaults as =x or [x]."""
+    mark = "## Command line"
+    head, _, help_text = text.partition(mark)
+    help_text = re.sub(r"(?<=\S)=(\S+)", r" [\1]", help_text)
+    return head, " ".join(help_text.split())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cli", required=True, help="the spiketrain program")
@@ -135,7 +143,7 @@ def main():
         PAGE.write_text(new, "ascii")
         return 0
     old = PAGE.read_text("ascii") if PAGE.exists() else ""
-    if old == new:
+    if comparable(old) == comparable(new):
         return 0
     difference = difflib.unified_diff(old.splitlines(), new.splitlines(), "docs/options.md", "spiketrain", lineterm="")
     print("\n".join(list(difference)[:40]))
