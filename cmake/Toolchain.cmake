@@ -31,9 +31,9 @@ endif()
 # Gives `target` a precompiled header.  Its file differs in every build folder; ccache compares this checksum of what went
 # into it instead.
 function(st_precompile target)
-  target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/spiketrain/core/torch.h <nlohmann/json.hpp> ${ARGN})
+  target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/spiketrain/ops/torch.h <nlohmann/json.hpp> ${ARGN})
   if(CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    file(SHA256 ${PROJECT_SOURCE_DIR}/spiketrain/core/torch.h hash)
+    file(SHA256 ${PROJECT_SOURCE_DIR}/spiketrain/ops/torch.h hash)
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum
          "${CMAKE_CXX_COMPILER_VERSION} torch ${Torch_VERSION} ${hash} json ${nlohmann_json_VERSION} ${ARGN} "
          "${CMAKE_BUILD_TYPE} ${ST_SANITIZE} ${ST_DEV}")

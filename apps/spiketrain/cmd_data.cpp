@@ -5,10 +5,10 @@
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/check.h"
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
 #include "spiketrain/data/catalogue.h"
-#include "spiketrain/data/dataset.h"
 #include "spiketrain/data/manual_catalogue.h"
+#include "spiketrain/data/source.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -92,8 +92,7 @@ int run_data(DataCommand command) {
   }
   bool good = true;
   for (const std::string& name : command.names) {
-    const DatasetInfo& info = dataset_info(name);
-    ST_CHECK(info.files, "data ", command.action, ": ", name, " is built in, it has no files");
+    ST_CHECK(dataset_info(name).files, "data ", command.action, ": ", name, " is built in, it has no files");
     const ManualEntry* manual = find_manual_entry(name);
     if (manual && command.action == "check") {
       std::cout << name << '\n';

@@ -1,9 +1,11 @@
-// spiketrain eval RUN_DIR: loss and accuracy of a run's weights.
+// spiketrain eval RUN_DIR | FILE.safetensors: loss and metrics of a run's weights.
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/recipe/experiment.h"
 #include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
@@ -18,54 +20,79 @@ struct EvalCommand {
   bool json = false;
 };
 
-std::string find_checkpoint(const EvalCommand& command) {
+/// The weights, and the recipe they were trained with.
+struct Trained {
+  std::string path;
+  Config config;
+};
+
+Trained find_weights(const EvalCommand& command) {
+  if (std::filesystem::path(command.run).extension() == ".safetensors")
+    return {command.run, checkpoint_config(SafetensorsFile::open(command.run))};
+  const Config config = load_config(command.run + "/config.toml");
   const std::string dir = command.run + "/ckpt";
   if (command.checkpoint == "best") {
     const std::string best = dir + "/best.safetensors";
     ST_CHECK(file_exists(best), "eval: ", best, " does not exist; no epoch is complete yet");
-    return best;
+    return {best, config};
   }
-  if (command.checkpoint != "last") return command.checkpoint;
+  if (command.checkpoint != "last") return {command.checkpoint, config};
   const std::vector<std::string> all = list_checkpoints(dir);
   ST_CHECK(!all.empty(), "eval: no checkpoint in ", dir);
-  return all.front();
+  return {all.front(), config};
+}
+
+void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
+                const Evaluation& result) {
+  Config json = {{"checkpoint", path},
+                 {"data", data},
+                 {"split", command.split},
+                 {"samples", result.samples},
+                 {"loss", result.loss}};
+  for (const auto& [metric, value] : result.metrics) json[metric] = value;
+  json["seconds"] = result.seconds;
+  json["rates"] = Config::array();
+  for (const LayerRate& layer : result.rates)
+    json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+  std::cout << json.dump() << '\n';
+}
+
+void print_text(const Training& training, const Evaluation& result) {
+  const MetricSet metrics(training.metrics, training.learner->parts().target);
+  std::string text;
+  for (const std::string& metric : metrics.labels())
+    if (metric != "loss") text += metric + " " + metric_text(metric, result.at(metric)) + "  ";
+  std::cout << text << "loss " << number(result.loss, 6) << "  samples " << thousands(result.samples) << "  "
+            << duration(result.seconds) << "\n";
+  std::vector<std::vector<std::string>> rows = {{"layer", "firing rate"}};
+  for (const LayerRate& layer : result.rates) rows.push_back({layer.spec, percent(layer.rate)});
+  print_table(rows);
 }
 
 int run_eval(const EvalCommand& command) {
   keep_memory();
   set_threads(command.threads);
   const torch::Device device = parse_device(command.device);
-  Config config = load_config(command.run + "/config.toml");
-  if (!command.data.empty()) config["data"]["name"] = command.data;
-  const Recipe recipe = make_recipe(config);
+  Trained trained = find_weights(command);
+  if (!command.data.empty()) trained.config["data"]["name"] = command.data;
+  const Recipe recipe = make_recipe(trained.config);
   const Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
-  const std::string path = find_checkpoint(command);
-  load_weights(SafetensorsFile::open(path), *experiment.network);
+  const Training& training = experiment.training;
+  load_weights(SafetensorsFile::open(trained.path), training.network());
 
-  const auto& data = command.split == "train"        ? experiment.data.train
-                     : command.split == "validation" ? experiment.data.validation
-                                                     : experiment.data.test;
+  const auto& data = command.split == "train"        ? training.data.train
+                     : command.split == "validation" ? training.data.validation
+                                                     : training.data.test;
   ST_CHECK(data, "eval: the recipe has no validation split (data.validation = 0)");
-  const Evaluation result =
-      evaluate(experiment, *data, command.batch > 0 ? command.batch : recipe.data.batch);
-  if (!std::isfinite(result.loss)) {
-    throw NumericError(str("eval: loss ", result.loss, " with the weights of ", path));
-  }
+  const Evaluation result = evaluate(training, *data, command.batch > 0 ? command.batch : recipe.data.batch);
+  if (!std::isfinite(result.loss))
+    throw NumericError(str("eval: loss ", result.loss, " with the weights of ", trained.path));
   if (command.json) {
-    Config json = {{"checkpoint", path},        {"data", recipe.data.name}, {"split", command.split},
-                   {"samples", result.samples}, {"loss", result.loss},      {"accuracy", result.accuracy},
-                   {"seconds", result.seconds}, {"rates", Config::array()}};
-    for (const LayerRate& layer : result.rates)
-      json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
-    std::cout << json.dump() << '\n';
+    print_json(command, trained.path, recipe.data.name, result);
     return kOk;
   }
-  std::cout << data->describe() << "\n" << path << "\n";
-  std::cout << "accuracy " << percent(result.accuracy) << "  loss " << number(result.loss, 6) << "  samples "
-            << thousands(result.samples) << "  " << duration(result.seconds) << "\n";
-  std::vector<std::vector<std::string>> rows = {{"layer", "firing rate"}};
-  for (const LayerRate& layer : result.rates) rows.push_back({layer.spec, percent(layer.rate)});
-  print_table(rows);
+  std::cout << data->describe() << "\n" << trained.path << "\n";
+  print_text(training, result);
   return kOk;
 }
 
@@ -74,7 +101,7 @@ int run_eval(const EvalCommand& command) {
 void add_eval(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<EvalCommand>();
   CLI::App* sub = app.add_subcommand("eval", "measure a run's weights on a data set");
-  sub->add_option("run", command->run, "run directory")->required();
+  sub->add_option("run", command->run, "run directory, or a checkpoint by itself")->required();
   sub->add_option("--checkpoint", command->checkpoint, "best, last, or a .safetensors file")
       ->capture_default_str();
   sub->add_option("--data", command->data, "another data set of the same shape");

@@ -4,11 +4,8 @@
 #include <set>
 
 #include "apps/spiketrain/commands.h"
-#include "spiketrain/core/encoder.h"
-#include "spiketrain/core/network.h"
-#include "spiketrain/core/objective.h"
-#include "spiketrain/core/schedule.h"
-#include "spiketrain/train/recipe.h"
+#include "spiketrain/recipe/part_kinds.h"
+#include "spiketrain/recipe/recipe.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -18,29 +15,19 @@ struct Place {
   OptionDoc option;
 };
 
-template <class Base>
-void collect(std::vector<Place>& places) {
-  for (const auto* entry : Registry<Base>::get().entries()) {
-    for (const OptionDoc& option : entry->options()) {
-      places.push_back(
-          {"[" + std::string(Registry<Base>::kind()) + "] name = \"" + entry->name + "\"", option});
-    }
-  }
-}
-
 std::vector<Place> all_options() {
   std::vector<Place> places;
   for (const auto& [section, options] : recipe_options()) {
-    for (const OptionDoc& option : options) {
+    for (const OptionDoc& option : options)
       places.push_back({section.empty() ? "top level" : "[" + section + "]", option});
+  }
+  for (const PartKind& kind : part_kinds()) {
+    for (const PartDoc& part : kind.parts()) {
+      const std::string owner =
+          kind.section ? "[" + kind.word + "] name = \"" + part.name + "\"" : kind.word + " " + part.name;
+      for (const OptionDoc& option : part.options) places.push_back({owner, option});
     }
   }
-  collect<Encoder>(places);
-  collect<NetworkBuilder>(places);
-  collect<Neuron>(places);
-  collect<Rule>(places);
-  collect<Schedule>(places);
-  collect<Objective>(places);
   return places;
 }
 
@@ -58,9 +45,8 @@ void help_on_option(CLI::App& app, const std::string& word) {
   }
   if (rows.empty()) {
     for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
-    const std::string guess = nearest(word, known);
-    throw UsageError(str("help: no command or recipe option is called '", word, "'",
-                         guess.empty() ? "" : "; did you mean '" + guess + "'?"));
+    throw UsageError(
+        str("help: no command or recipe option is called '", word, "'", did_you_mean(word, known)));
   }
   std::cout << name << '\n';
   print_table(rows, 2);

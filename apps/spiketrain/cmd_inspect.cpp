@@ -10,16 +10,15 @@
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
-#include "spiketrain/train/cost_options.h"
-#include "spiketrain/train/experiment.h"
+#include "spiketrain/recipe/cost_options.h"
+#include "spiketrain/recipe/experiment.h"
 
 namespace spiketrain::cli {
 namespace {
 
 struct InspectCommand {
   std::string what;
-  std::vector<int64_t> input;
-  int64_t classes = 0;
+  std::vector<int64_t> input, output;
   std::vector<std::string> sets;
 };
 
@@ -70,31 +69,32 @@ std::vector<std::string> cost_cells(const Operations& n, int64_t bytes) {
 std::string mebibytes(int64_t bytes) { return number(static_cast<double>(bytes) / (1 << 20), 4) + " MiB"; }
 
 /// Predicted bytes of activations: the recipe's own windows and blocks, end to end, and windows of one step.
-void print_memory(const std::vector<StageInfo>& stages, CostOptions options) {
-  const int64_t T = options.plan.back().t1, whole = predict_end_to_end(stages, options);
+void print_memory(const std::vector<NetworkRow>& network, CostOptions options, int64_t blocks) {
+  const int64_t T = options.plan.back().t1, whole = predict_end_to_end(network, options);
   std::vector<std::vector<std::string>> rows = {
       {"activation memory, predicted", "batch of " + std::to_string(options.batch), "of end to end"}};
   const auto add = [&](const std::string& name, int64_t bytes) {
     rows.push_back({name, mebibytes(bytes * options.batch),
                     percent(static_cast<double>(bytes) / static_cast<double>(whole))});
   };
-  const auto bytes = [&] { return measure_cost(stages, options).activation_bytes_predicted; };
-  const int64_t blocks = stages.back().block + 1, K = options.plan.front().t1;
-  add(str("this recipe: windows of ", K, " of ", T, " steps, ", blocks, blocks == 1 ? " block" : " blocks"),
-      bytes());
+  const auto bytes = [&] { return measure_cost(network, options).activation_bytes_predicted; };
+  int64_t K = 0;
+  for (const Segment& segment : options.plan) K = std::max(K, segment.steps());
+  const std::string cut = str(blocks, blocks == 1 ? " block" : " blocks");
+  add(str("this recipe: windows of ", K, " of ", T, " steps, ", cut), bytes());
   add("end to end: all steps, one block", whole);
   if (K > 1) {
     options.plan.clear();
-    for (int64_t t = 0; t < T; ++t) options.plan.push_back({t, t + 1, t + 1 == T});
-    add(str("windows of 1 step, ", blocks, blocks == 1 ? " block" : " blocks"), bytes());
+    for (int64_t t = 0; t < T; ++t) options.plan.push_back({t, t + 1, Role::live, /*update=*/t + 1 == T});
+    add(str("windows of 1 step, ", cut), bytes());
   }
   std::cout << '\n';
   print_table(rows);
 }
 
 /// Operations of one training pass per sample, layer by layer, and the memory.
-void print_cost(const std::vector<StageInfo>& stages, const CostOptions& options) {
-  const CostReport report = measure_cost(stages, options);
+void print_cost(const std::vector<NetworkRow>& network, const CostOptions& options, int64_t blocks) {
+  const CostReport report = measure_cost(network, options);
   std::cout << "\ntraining, per sample\n";
   std::vector<std::vector<std::string>> rows = {
       {"layer", "AC", "MAC forward", "MAC error", "MAC weight", "vector", "words", "bytes kept"}};
@@ -115,40 +115,60 @@ void print_cost(const std::vector<StageInfo>& stages, const CostOptions& options
               << " of the weight gradient are carried out\n";
   }
   std::cout << "energy: about " << number(report.energy_uj) << " uJ, an estimate (recipe section [cost])\n";
+  print_memory(network, options, blocks);
+}
 
-  print_memory(stages, options);
+/// Names of the nodes that a row reads.
+std::string sources_text(const Network& network, const std::vector<NetworkRow>& rows, const NetworkRow& row) {
+  std::vector<std::string> names;
+  for (size_t k = 0; k < row.sources.size(); ++k) {
+    const int64_t source = row.sources[k];
+    const bool delayed = k < row.delays.size() && row.delays[k] > 0;
+    const auto name = [&] {
+      const auto node = static_cast<size_t>(rows[static_cast<size_t>(source)].node);
+      return network.nodes()[node].name;
+    };
+    names.push_back((source < 0 ? "input" : name()) + (delayed ? " (t-1)" : ""));
+  }
+  return join(names);
+}
+
+void print_network(const Network& network, const std::vector<NetworkRow>& rows) {
+  std::vector<std::vector<std::string>> table = {
+      {"node", "layer", "kind", "reads", "block", "output", "parameters", "neurons", "MACs/step"}};
+  int64_t parameters = 0, neurons = 0, macs = 0;
+  for (const NetworkRow& row : rows) {
+    table.push_back({network.nodes()[static_cast<size_t>(row.node)].name, row.spec,
+                     row.head ? "head: " + row.kind : row.kind, sources_text(network, rows, row),
+                     std::to_string(row.block), shape_text(row.out), thousands(row.parameters),
+                     thousands(row.neurons), thousands(row.macs)});
+    parameters += row.parameters;
+    neurons += row.neurons;
+    macs += row.macs;
+  }
+  table.push_back({"total", "", "", "", "", "", thousands(parameters), thousands(neurons), thousands(macs)});
+  print_table(table);
 }
 
 void inspect_network(const InspectCommand& command, const std::string& recipe_path) {
   Config config = load_config(recipe_path);
   for (const std::string& assignment : command.sets) apply_set(config, assignment);
   const Recipe recipe = make_recipe(config);
-  Shape input = command.input;
-  int64_t classes = command.classes;
-  ST_CHECK(input.empty() == (classes == 0), "inspect: --input and --classes go together");
+  Shape input = command.input, output = command.output;
+  ST_CHECK(input.empty() == output.empty(), "inspect: --input and --output go together");
   if (input.empty()) {
-    const DatasetInfo& data = dataset_info(recipe.data.name);
-    ST_CHECK(data.classes > 0, "inspect: the files of ", data.name, " decide; give --input and --classes");
+    const DatasetInfo data = dataset_info(recipe.data.name);
+    ST_CHECK(numel(data.target.shape) > 0, "inspect: the files of ", data.name,
+             " decide; give --input and --output");
     input = data.events ? event_frame_shape(data, recipe.events) : data.shape;
-    classes = data.classes;
+    output = data.target.shape;
     check_recipe(recipe);
   }
-  const auto network = make_network(recipe, input, classes);
-  std::cout << network->spec() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
-  std::vector<std::vector<std::string>> rows = {
-      {"layer", "kind", "output", "parameters", "neurons", "MACs/step"}};
-  int64_t parameters = 0, neurons = 0, macs = 0;
-  const std::vector<StageInfo> stages = network->describe();
-  for (const StageInfo& stage : stages) {
-    rows.push_back({stage.spec, stage.head ? "head: " + stage.kind : stage.kind, shape_text(stage.out),
-                    thousands(stage.parameters), thousands(stage.neurons), thousands(stage.macs)});
-    parameters += stage.parameters;
-    neurons += stage.neurons;
-    macs += stage.macs;
-  }
-  rows.push_back({"total", "", "", thousands(parameters), thousands(neurons), thousands(macs)});
-  print_table(rows);
-  print_cost(stages, cost_options(recipe, input));
+  const auto network = make_network(recipe, input, output);
+  const std::vector<NetworkRow> rows = network_rows(*network);
+  std::cout << network->notation() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
+  print_network(*network, rows);
+  print_cost(rows, cost_options(recipe, input), network->blocks());
 }
 
 void inspect_events(const std::string& path) {
@@ -202,7 +222,9 @@ void add_inspect(CLI::App& app, int& exit_code) {
                   "shape of a sample, e.g. 3,32,32, instead of that of the recipe's data set")
       ->delimiter(',')
       ->check(CLI::Range(1, 65536));
-  sub->add_option("--classes", command->classes, "number of classes, together with --input")
+  sub->add_option("--output,--classes", command->output,
+                  "shape of the output: the number of classes or of values, together with --input")
+      ->delimiter(',')
       ->check(CLI::Range(1, 1000000));
   sub->callback([command, &exit_code] {
     run_inspect(*command);

@@ -5,12 +5,10 @@
 #include <map>
 
 #include "apps/spiketrain/commands.h"
-#include "spiketrain/core/encoder.h"
-#include "spiketrain/core/network.h"
-#include "spiketrain/core/objective.h"
-#include "spiketrain/core/schedule.h"
-#include "spiketrain/data/dataset.h"
-#include "spiketrain/train/recipe.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/data/source.h"
+#include "spiketrain/recipe/part_kinds.h"
+#include "spiketrain/recipe/recipe.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -23,11 +21,10 @@ void print_options(const std::vector<OptionDoc>& options) {
   print_table(rows, 4);
 }
 
-template <class Base>
-void list_registry() {
-  for (const auto* entry : Registry<Base>::get().entries()) {
-    std::cout << entry->name << "  " << entry->doc << '\n';
-    print_options(entry->options());
+void list_parts(const PartKind& kind) {
+  for (const PartDoc& part : kind.parts()) {
+    std::cout << part.name << "  " << part.doc << '\n';
+    print_options(part.options);
   }
 }
 
@@ -51,7 +48,7 @@ void list_recipe() {
   }
 }
 
-/// Which rule works with which neuron: a rule reads slots of the tape, a neuron provides them.
+/// Which rule works with which neuron: a rule reads slots of the record, a neuron provides them.
 void list_compat() {
   std::vector<std::vector<std::string>> rows = {{"rule \\ neuron"}};
   const auto neurons = Registry<Neuron>::get().entries();
@@ -60,24 +57,16 @@ void list_compat() {
     std::vector<std::string> row = {rule->name};
     const uint32_t needs = rule->make(Config::object())->needs();
     for (const auto* neuron : neurons) {
-      row.push_back((needs & ~neuron->make(Config::object())->provides()) == 0 ? "yes" : "-");
+      row.push_back((needs & ~(neuron->make(Config::object())->provides() | kI)) == 0 ? "yes" : "-");
     }
     rows.push_back(row);
   }
   print_table(rows);
 }
 
-const std::map<std::string, std::function<void()>>& lists() {
-  static const std::map<std::string, std::function<void()>> table = {
-      {"neurons", list_registry<Neuron>},
-      {"rules", list_registry<Rule>},
-      {"synapses", list_registry<Synapse>},
-      {"networks", list_registry<NetworkBuilder>},
-      {"objectives", list_registry<Objective>},
-      {"encoders", list_registry<Encoder>},
-      {"schedules", list_registry<Schedule>},
-      {"data", list_data},
-      {"recipe", list_recipe}};
+std::map<std::string, std::function<void()>> lists() {
+  std::map<std::string, std::function<void()>> table = {{"data", list_data}, {"recipe", list_recipe}};
+  for (const PartKind& kind : part_kinds()) table[kind.plural] = [&kind] { list_parts(kind); };
   return table;
 }
 

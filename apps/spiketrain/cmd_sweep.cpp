@@ -13,15 +13,16 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <thread>
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
-#include "spiketrain/train/experiment.h"
-#include "spiketrain/train/report.h"
+#include "spiketrain/recipe/experiment.h"
+#include "spiketrain/recipe/toml.h"
+#include "spiketrain/report/report.h"
 #include "spiketrain/train/runtime.h"
-#include "spiketrain/train/toml.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -228,7 +229,7 @@ class Sweep {
       ++done_;
       ++timed_;
       seconds_ += seconds;
-      line(str("[", done_, "/", plan_.runs.size(), "] ", name, "  ", accuracy(child.run), "  ",
+      line(str("[", done_, "/", plan_.runs.size(), "] ", name, "  ", result(child.run), "  ",
                duration(seconds)));
       return;
     }
@@ -243,11 +244,16 @@ class Sweep {
     line(name + "  " + failures_[name] + "; see " + log(child.run));
   }
 
-  std::string accuracy(size_t run) const {
+  /// What came out, by the first metric.
+  std::string result(size_t run) const {
     try {
-      const RunResult result = read_run(dir(run), plan_.runs[run].updates_per_batch);
-      const Measured last = result[Metric::last_test], best = result[Metric::best_test];
-      return "test " + (last ? percent(*last) : "-") + " (best " + (best ? percent(*best) : "-") + ")";
+      const std::string metric = plan_.metrics.front().label;
+      const RunResult values = read_run(dir(run), plan_.runs[run].updates_per_batch, plan_.metrics);
+      const auto text = [&](const char* which) {
+        return metric_text(metric, values[which + metric].value_or(std::numeric_limits<double>::quiet_NaN()));
+      };
+      return "test " + (metric == "accuracy" ? "" : metric + " ") + text("last_test_") + " (best " +
+             text("best_test_") + ")";
     } catch (const DataError& error) {  // the report says it again; the other runs go on
       return error.what();
     }
@@ -338,7 +344,7 @@ int run_sweep(SweepCommand command) {
                  command.threads == 1 ? " thread each" : " threads each", "; writes ", command.out));
   if (plan.unequal_updates) {
     sweep.line(
-        "Warning: the settings differ in optimiser steps per batch; accuracies will not be compared at equal "
+        "Warning: the settings differ in optimiser steps per batch; results will not be compared at equal "
         "numbers of steps.");
   }
   if (command.dry_run) {

@@ -8,6 +8,9 @@
 #include "revision.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/kernels/isa.h"
+#include "spiketrain/recipe/cost_options.h"
+#include "spiketrain/recipe/experiment.h"
+#include "spiketrain/recipe/toml.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/train/trainer.h"
 
@@ -50,19 +53,43 @@ Recipe read_recipe(const TrainCommand& command) {
   return make_recipe(config);
 }
 
+/// "rule bptt (readout: tssl_bp), neuron lif, ..."
+std::string method_text(const Recipe& r) {
+  const auto name = [](const Config& part) { return part.at("name").get<std::string>(); };
+  std::vector<std::string> others;
+  for (const auto& rule : r.rules.items()) others.push_back(rule.key() + ": " + name(rule.value()));
+  std::string text = "rule " + name(r.rule) + (others.empty() ? "" : " (" + join(others) + ")");
+  if (name(r.feedback) != "transpose") text += ", feedback " + name(r.feedback);
+  return text + ", neuron " + name(r.neuron) + ", objective " + name(r.objective);
+}
+
 void introduce(ConsoleObserver& console, const Experiment& e, int threads, const std::string& device,
                const std::string& out) {
-  const auto name = [](const Config& part) { return part.at("name").get<std::string>(); };
   const Recipe& r = e.recipe;
+  const Network& network = e.training.network();
   if (!r.title.empty()) console.line(r.title);
-  console.line("network   " + e.network->spec() + "  (" + thousands(e.network->parameter_count()) +
-               " parameters)");
-  console.line("method    rule " + name(r.rule) + ", neuron " + name(r.neuron) + ", objective " +
-               name(r.objective) + ", T = " + std::to_string(r.steps) + ", seed " + std::to_string(r.seed));
-  console.line("data      " + e.data.train->describe());
-  console.line("machine   " + device + ", " + std::to_string(threads) +
-               (threads == 1 ? " thread" : " threads") + ", SIMD " + active_isa());
+  console.line(
+      str("network   ", network.notation(), "  (", thousands(network.parameter_count()), " parameters)"));
+  console.line(str("method    ", method_text(r), ", T = ", r.steps, ", seed ", r.seed));
+  console.line("data      " + e.training.data.train->describe());
+  console.line(str("machine   ", device, ", ", threads, threads == 1 ? " thread" : " threads", ", SIMD ",
+                   active_isa()));
   console.line("writes    " + out);
+}
+
+/// Results of a complete run, by its first metric.
+std::string conclusion(const Training& training, const Progress& done) {
+  if (done.epoch == 0) return "done: no epochs; " + duration(done.seconds);
+  const MetricSet metrics(training.metrics, training.learner->parts().target);
+  const std::string& metric = metrics.labels().front();
+  const Best& best = done.best.at(metric);
+  const std::string name = metric == "accuracy" ? "" : metric + " ";
+  std::string end = str("done: last epoch ", name, metric_text(metric, best.last_test), ", best test ",
+                        metric_text(metric, best.test), " (epoch ", best.test_epoch, ")");
+  if (best.validation_epoch > 0)
+    end += str(", test at best validation ", metric_text(metric, best.test_at_validation), " (epoch ",
+               best.validation_epoch, ")");
+  return end + "; " + duration(done.seconds);
 }
 
 std::string continue_command(const TrainCommand& command) {
@@ -83,32 +110,25 @@ int run_train(TrainCommand command) {
 
   RunDir dir(command.out, command.resume);
   ConsoleObserver console(&dir);
+  CostObserver cost(recipe);
   TrainerOptions options;
   options.run_dir = &dir;
-  options.observer = &console;
+  options.observers = {&console, &cost};
   options.stop = &stop_requested;
   options.environment = environment(ST_VERSION " " ST_REVISION);
   options.environment["device"] = command.device;
 
   introduce(console, experiment, threads, command.device, command.out);
-  Trainer trainer(experiment, options);
+  Trainer trainer(experiment.training, options);
   if (command.resume) trainer.resume();
-  dir.write_config(resolve(recipe));
+  dir.write_text("config.toml", write_toml(experiment.training.config));
   dir.write_json("environment.json", options.environment);
   catch_signals();
   if (!trainer.run()) {
     console.line("stopped; continue with: " + continue_command(command));
     return 128 + stop_signal;
   }
-  const Progress& done = trainer.progress();
-  std::string end = "done: last epoch " + percent(done.last_test) + ", best test " + percent(done.best_test) +
-                    " (epoch " + std::to_string(done.best_test_epoch) + ")";
-  if (done.best_validation_epoch > 0) {
-    end += ", test at best validation " + percent(done.test_at_best_validation) + " (epoch " +
-           std::to_string(done.best_validation_epoch) + ")";
-  }
-  if (done.epoch == 0) end = "done: no epochs";
-  console.line(end + "; " + duration(done.seconds));
+  console.line(conclusion(experiment.training, trainer.progress()));
   return kOk;
 }
 

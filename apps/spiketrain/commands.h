@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
 
 namespace spiketrain::cli {
 
@@ -19,6 +19,7 @@ void add_sweep(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_data(CLI::App& app, int& exit_code);
+void add_check(CLI::App& app, int& exit_code);
 void add_help(CLI::App& app, int& exit_code);
 
 /// Adds --data-dir, whose default is the environment variable SPIKETRAIN_DATA.
@@ -32,6 +33,8 @@ std::string shell_word(const std::string& text);
 std::string explain(const OptionDoc& option);
 /// 0.98123 -> "98.12 %"
 std::string percent(double fraction);
+/// Value of a metric: shares in percent, other numbers with four digits, "-" for NaN.
+std::string metric_text(const std::string& metric, double value);
 /// A number with `digits` significant digits.
 std::string number(double value, int digits = 4);
 /// 3723 -> "1:02:03"

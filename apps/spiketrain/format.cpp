@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
+#include "spiketrain/report/sweep_results.h"
 
 namespace spiketrain::cli {
 
@@ -46,6 +47,11 @@ std::string percent(double fraction) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.2f %%", 100.0 * fraction);
   return text;
+}
+
+std::string metric_text(const std::string& metric, double value) {
+  if (std::isnan(value)) return "-";
+  return is_share(metric) ? percent(value) : number(value);
 }
 
 std::string number(double value, int digits) {

@@ -9,7 +9,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "revision.h"
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
 
 namespace {
 
@@ -20,7 +20,8 @@ using namespace spiketrain::cli;
 /// measurements; so set it and start again.  Commands that compute nothing are left alone.
 void restart_with_passive_waiting(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
-  if ((command != "train" && command != "eval") || std::getenv("OMP_WAIT_POLICY")) return;
+  const bool computes = command == "train" || command == "eval" || command == "check";
+  if (!computes || std::getenv("OMP_WAIT_POLICY")) return;
   setenv("OMP_WAIT_POLICY", "passive", 1);
   setenv("GOMP_SPINCOUNT", "0", 0);
   execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
@@ -45,9 +46,7 @@ void check_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), word) != names.end()) return;
-  const std::string guess = spiketrain::nearest(word, names);
-  throw spiketrain::UsageError("unknown command '" + word + "'" +
-                               (guess.empty() ? "." : "; did you mean '" + guess + "'?") +
+  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::did_you_mean(word, names, ".") +
                                " Commands: " + spiketrain::join(names));
 }
 
@@ -69,6 +68,7 @@ int run(int argc, char** argv) {
   add_list(app, exit_code);
   add_inspect(app, exit_code);
   add_data(app, exit_code);
+  add_check(app, exit_code);
   add_help(app, exit_code);
   check_command(app, argc > 1 ? argv[1] : "");
   try {

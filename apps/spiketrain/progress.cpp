@@ -34,6 +34,18 @@ std::string bar(double done) {
 
 enum class Style { with_bar, plain, terse };
 
+/// What a metric is called where space is short; accuracy needs no name beside "test".
+std::string short_name(const std::string& metric) { return metric == "accuracy" ? "acc" : metric; }
+std::string prefix(const std::string& metric) { return metric == "accuracy" ? "" : metric + " "; }
+
+/// The first metric over the epoch so far.
+std::string metric_so_far(const BatchReport& report) {
+  const std::string& metric = report.metrics.labels().front();
+  const MetricValues values = report.metrics.values(report.progress.sums.metrics);
+  const auto it = values.find(metric);
+  return it == values.end() ? "" : short_name(metric) + " " + metric_text(metric, it->second);
+}
+
 std::string batch_text(const BatchReport& report, Style style) {
   const Progress& p = report.progress;
   const EpochSums& sums = p.sums;
@@ -46,10 +58,10 @@ std::string batch_text(const BatchReport& report, Style style) {
   std::string text = (terse ? "" : "epoch ") + str(p.epoch + 1, "/", report.epochs, " ");
   if (style == Style::with_bar) text += bar(done);
   text += str(p.batch, "/", report.batches);
-  text += gap + "loss " + number(report.loss) + gap + "acc " +
-          percent(static_cast<double>(sums.correct) / samples);
+  text += gap + "loss " + number(report.loss);
+  if (const std::string metric = metric_so_far(report); !metric.empty()) text += gap + metric;
   text += gap + number(samples / std::max(sums.seconds, 1e-9)) + "/s" + gap + "left " + duration(left);
-  return text + gap + "rates" + rates_text(layer_rates(report.stages, sums));
+  return text + gap + "rates" + rates_text(layer_rates(report.network, sums.activity));
 }
 
 /// The fullest form that fits.
@@ -59,6 +71,18 @@ std::string live_text(const BatchReport& report, size_t width) {
     if (text.size() <= width) return text;
   }
   return batch_text(report, Style::terse).substr(0, width);
+}
+
+/// A metric on every split, and its best value.
+std::string scores_text(const EpochReport& r, const std::string& metric) {
+  const auto value = [&](double x) { return prefix(metric) + metric_text(metric, x); };
+  std::string text;
+  if (metric != "loss") text += "  train " + value(r.train.at(metric));
+  if (r.validation) text += "  validation " + value(r.validation->at(metric));
+  text += "  test " + value(r.test.at(metric));
+  if (const auto best = r.best.find(metric); best != r.best.end() && best->second.test_epoch > 0)
+    text += str(" (best ", metric_text(metric, best->second.test), ", epoch ", best->second.test_epoch, ")");
+  return text;
 }
 
 }  // namespace
@@ -92,13 +116,11 @@ void ConsoleObserver::on_batch(const BatchReport& report) {
 }
 
 void ConsoleObserver::on_epoch(const EpochReport& r) {
-  std::string text = "epoch " + std::to_string(r.epoch) + "/" + std::to_string(r.epochs) + "  loss " +
-                     number(r.train_loss) + "  train " + percent(r.train_accuracy);
-  if (r.validation_accuracy >= 0) text += "  validation " + percent(r.validation_accuracy);
-  text += "  test " + percent(r.test_accuracy) + " (best " + percent(r.best_test_accuracy) + ", epoch " +
-          std::to_string(r.best_test_epoch) + ")  grad " + number(r.grad_norm, 3) + "  rates" +
-          rates_text(r.rates) + "  " + duration(r.seconds) + " + " + duration(r.evaluation_seconds) + "  " +
-          number(r.samples_per_second) + "/s  " + number(r.peak_memory_mib) + " MiB";
+  std::string text = str("epoch ", r.epoch, "/", r.epochs, "  loss ", number(r.train.loss));
+  for (const std::string& metric : r.labels) text += scores_text(r, metric);
+  text += str("  grad ", number(r.grad_norm, 3), "  rates", rates_text(r.rates), "  ", duration(r.seconds),
+              " + ", duration(r.evaluation_seconds), "  ", number(r.samples_per_second), "/s  ",
+              number(r.peak_memory_mib), " MiB");
   if (r.skipped > 0) text += "  skipped " + std::to_string(r.skipped);
   line(text);
   shown_ = Clock::now();

@@ -1,63 +1,55 @@
-// The fused LIF scan and its adjoint beside the definition: a loop over step() in ATen, and its autograd.
+// What the fused LIF scan and its adjoint stand beside: the definition, a loop over step() in ATen, and its
+// autograd.
 #include <benchmark/benchmark.h>
 
-#include "spiketrain/core/rule.h"
+#include "bench/support/plain.h"
 
 namespace spiketrain::bench {
 namespace {
 
-/// MNIST's first layer (T=5), a Fashion-MNIST layer (T=5), N-MNIST's first layer (T=30).
-const std::pair<int64_t, int64_t> kShapes[] = {{5, 432000}, {5, 40000}, {30, 98304}};
+/// The sizes of lif_forward and lif_adjoint in cases_bench.cpp.
+void sizes(benchmark::internal::Benchmark* b) {
+  b->ArgNames({"T", "N"})->MeasureProcessCPUTime()->Unit(benchmark::kMicrosecond);
+  b->Args({5, 432000})->Args({5, 40000})->Args({30, 98304});
+}
 
 struct Case {
-  std::shared_ptr<Neuron> neuron = Registry<Neuron>::get().make({{"name", "lif"}});
-  Tape tape;
+  std::shared_ptr<Stepped> neuron;
+  c10::intrusive_ptr<Record> record;
   Tensor delta;
 
   explicit Case(const benchmark::State& state) {
     torch::manual_seed(1);
-    const auto [T, N] = kShapes[state.range(0)];
-    tape.I = torch::randn({T, 1, N}) * 0.8;
-    tape.in = neuron->initial({1, N}, tape.I.options());
-    tape.record = true;
-    tape.rule = Registry<Rule>::get().make({{"name", "bptt"}});
-    delta = torch::randn_like(tape.I);
-    neuron->run(tape);
+    const Tensor I = torch::randn({state.range(0), 1, state.range(1)}) * 0.6 + 0.2;
+    neuron = plain_neuron({{"name", "lif"}}, {state.range(1)});
+    record = make_record(*neuron, I, {}, kI | kU);
+    delta = torch::randn_like(I);
   }
   void report(benchmark::State& state, const char* label) const {
-    state.counters["per_neuron_step"] =
-        benchmark::Counter(static_cast<double>(tape.I.numel()),
-                           benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+    const double steps = static_cast<double>(delta.numel()) * static_cast<double>(state.iterations());
+    state.counters["per_item"] =
+        benchmark::Counter(steps, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
     state.SetLabel(label);
   }
 };
 
-void lif_forward(benchmark::State& state) {
-  Case c(state);
-  for (auto _ : state) c.neuron->run(c.tape);
-  c.report(state, "spiketrain");
-}
 void lif_forward_steps(benchmark::State& state) {
   Case c(state);
   torch::NoGradGuard no_grad;
-  for (auto _ : state) c.neuron->Neuron::run(c.tape);
+  for (auto _ : state) {
+    c.record->state = c.record->before;
+    c.neuron->Stepped::run(*c.record, c.record->all());
+  }
   c.report(state, "loop of ATen operations");
-}
-void lif_adjoint(benchmark::State& state) {
-  Case c(state);
-  for (auto _ : state) benchmark::DoNotOptimize(c.neuron->vjp(c.tape, c.delta, {}).g);
-  c.report(state, "spiketrain");
 }
 void lif_adjoint_steps(benchmark::State& state) {
   Case c(state);
-  for (auto _ : state) benchmark::DoNotOptimize(c.neuron->Neuron::vjp(c.tape, c.delta, {}).g);
+  for (auto _ : state) benchmark::DoNotOptimize(c.neuron->Stepped::vjp(*c.record, c.delta, {}).g);
   c.report(state, "autograd, forward and backward");
 }
 
-BENCHMARK(lif_forward)->DenseRange(0, 2)->UseRealTime();
-BENCHMARK(lif_forward_steps)->DenseRange(0, 2)->UseRealTime();
-BENCHMARK(lif_adjoint)->DenseRange(0, 2)->UseRealTime();
-BENCHMARK(lif_adjoint_steps)->DenseRange(0, 2)->UseRealTime();
+BENCHMARK(lif_forward_steps)->Apply(sizes);
+BENCHMARK(lif_adjoint_steps)->Apply(sizes);
 
 }  // namespace
 }  // namespace spiketrain::bench

@@ -1,15 +1,13 @@
-// Pooling and the squared norm next to LibTorch and to memcpy, in one run.
-// Reported: GB/s of the arrays read and written, in CPU time of all threads.  Threads: OMP_NUM_THREADS, for
-// both.
+// What pooling and the squared norm (cases_bench.cpp) stand beside: LibTorch, and memcpy.
+// Reported: bytes per second of the arrays read and written, in CPU time of all threads.  Threads:
+// OMP_NUM_THREADS, for both.
 #include <benchmark/benchmark.h>
 
 #include <cstring>
 
-#include "spiketrain/core/torch.h"
-#include "spiketrain/kernels/pool2d/pool2d.h"
-#include "spiketrain/kernels/reduce/reduce.h"
+#include "spiketrain/ops/torch.h"
 
-namespace spiketrain {
+namespace spiketrain::bench {
 namespace {
 
 using torch::Tensor;
@@ -21,28 +19,14 @@ void planes(benchmark::internal::Benchmark* b) {
 }
 
 struct Pool {
-  cpu::Pool2dShape shape;
   Tensor x, y;
   explicit Pool(const benchmark::State& state)
-      : shape{state.range(0), state.range(1), state.range(1), 2, 1.1},
-        x(torch::randn({shape.M, shape.H, shape.W})),
-        y(torch::randn({shape.M, shape.H / 2, shape.W / 2})) {}
+      : x(torch::randn({state.range(0), state.range(1), state.range(1)})),
+        y(torch::randn({state.range(0), state.range(1) / 2, state.range(1) / 2})) {}
   void report(benchmark::State& state) const {
     state.SetBytesProcessed(state.iterations() * 4 * (x.numel() + y.numel()));
   }
 };
-
-void kernel_pool_forward(benchmark::State& state) {
-  Pool p(state);
-  for (auto _ : state) cpu::pool2d_forward(p.shape, p.x.data_ptr<float>(), p.y.data_ptr<float>());
-  p.report(state);
-}
-
-void kernel_pool_backward(benchmark::State& state) {
-  Pool p(state);
-  for (auto _ : state) cpu::pool2d_backward(p.shape, p.y.data_ptr<float>(), p.x.data_ptr<float>());
-  p.report(state);
-}
 
 void torch_pool_forward(benchmark::State& state) {
   torch::NoGradGuard no_grad;
@@ -60,24 +44,15 @@ void copy(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * 8 * p.y.numel());
 }
 
-void kernel_sum_squares(benchmark::State& state) {
-  const Tensor x = torch::randn({state.range(0)});
-  for (auto _ : state) benchmark::DoNotOptimize(cpu::sum_squares(x.data_ptr<float>(), x.numel()));
-  state.SetBytesProcessed(state.iterations() * 4 * x.numel());
-}
-
 void torch_norm(benchmark::State& state) {
   const Tensor x = torch::randn({state.range(0)});
   for (auto _ : state) benchmark::DoNotOptimize(x.norm().item<float>());
   state.SetBytesProcessed(state.iterations() * 4 * x.numel());
 }
 
-BENCHMARK(kernel_pool_forward)->Apply(planes);
 BENCHMARK(torch_pool_forward)->Apply(planes);
-BENCHMARK(kernel_pool_backward)->Apply(planes);
 BENCHMARK(copy)->Apply(planes);
-BENCHMARK(kernel_sum_squares)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
 BENCHMARK(torch_norm)->Arg(210375)->Arg(21156384)->MeasureProcessCPUTime();
 
 }  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::bench

@@ -1,16 +1,15 @@
-// TSSL-BP neuron: our kernels next to the same computation in LibTorch operations, in one run.
-//   kernel_*       tssl_forward, tssl_credit, psp_scan
+// What the TSSL-BP kernels (cases_bench.cpp) stand beside: the same computation in LibTorch operations.
 //   torch_forward  the forward as a loop over steps of ATen operations, no autograd
 //   torch_credit   the head rule as a loop over steps of ATen operations, no autograd
 //   torch_autograd forward and backward of the loop under autograd (sigmoid surrogate), as one writes it
 //   first
-// Reported: CPU time of all threads per neuron and step, and GB/s of the kernel's own tensors (each read or
-// written once); CPU time, because it is not upset by other programs on the machine.
+// Reported: CPU time of all threads per neuron and step; CPU time, because it is not upset by other programs
+// on the machine.
 // Threads: OMP_NUM_THREADS, for both.
 #include <benchmark/benchmark.h>
 
-#include "spiketrain/core/torch.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
+#include "spiketrain/ops/torch.h"
 
 namespace spiketrain {
 namespace {
@@ -27,60 +26,26 @@ void shapes(benchmark::internal::Benchmark* b) {
 struct Layer {
   int64_t T, N;
   cpu::TsslParams p{5.0, 3.0, 1.0};
-  Tensor I, delta, s, u, a, g;
+  Tensor I, delta, s, u, a;
   // Currents that make about 15 % of the entries fire.
   explicit Layer(const benchmark::State& state) : T(state.range(0)), N(state.range(1)) {
     torch::manual_seed(1);
     I = torch::randn({T, N}) * 0.6 + 0.2;
     delta = torch::randn({T, N});
     s = torch::zeros({T, N}, torch::kUInt8);
-    u = torch::zeros({T, N}), a = torch::zeros({T, N}), g = torch::zeros({T, N});
-    forward();
-  }
-  void forward() {
+    u = torch::zeros({T, N}), a = torch::zeros({T, N});
     cpu::TsslForwardArgs<float> x;
     x.T = T, x.N = N, x.I = I.data_ptr<float>(), x.s = s.data_ptr<uint8_t>();
     x.u = u.data_ptr<float>(), x.a = a.data_ptr<float>();
-    benchmark::DoNotOptimize(cpu::tssl_forward(p, x));
-  }
-  void credit(cpu::TsslVariant variant) {
-    cpu::TsslCreditArgs<float> x;
-    x.T = T, x.N = N, x.u = u.data_ptr<float>(), x.s = s.data_ptr<uint8_t>();
-    x.delta = delta.data_ptr<float>(), x.g = g.data_ptr<float>();
-    cpu::tssl_credit(variant, p, x);
+    cpu::tssl_forward(p, x);
   }
 };
 
-void report(benchmark::State& state, const Layer& layer, int bytes_per_step) {
+void report(benchmark::State& state, const Layer& layer) {
   const double steps = static_cast<double>(layer.T * layer.N) * static_cast<double>(state.iterations());
-  state.counters["per_step"] =
+  state.counters["per_item"] =
       benchmark::Counter(steps, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
-  state.counters["bytes/s"] = benchmark::Counter(steps * bytes_per_step, benchmark::Counter::kIsRate);
   state.counters["fires"] = layer.s.to(torch::kFloat32).mean().item<double>();
-}
-
-constexpr int kForwardBytes = 4 + 1 + 4 + 4;  // I; s, u, a
-constexpr int kCreditBytes = 4 + 1 + 4 + 4;   // u, s, delta; g
-
-void kernel_forward(benchmark::State& state) {
-  Layer layer(state);
-  for (auto _ : state) layer.forward();
-  report(state, layer, kForwardBytes);
-}
-
-void kernel_credit(benchmark::State& state, cpu::TsslVariant variant) {
-  Layer layer(state);
-  for (auto _ : state) layer.credit(variant);
-  report(state, layer, kCreditBytes);
-}
-
-void kernel_psp(benchmark::State& state) {
-  Layer layer(state);
-  for (auto _ : state) {
-    cpu::psp_scan<float>(
-        3.0, {layer.T, layer.N, layer.I.data_ptr<float>(), nullptr, layer.a.data_ptr<float>(), nullptr});
-  }
-  report(state, layer, 8);
 }
 
 void torch_forward(benchmark::State& state) {
@@ -100,7 +65,7 @@ void torch_forward(benchmark::State& state) {
     benchmark::DoNotOptimize(torch::stack(all_u));
     benchmark::DoNotOptimize(torch::stack(all_s));
   }
-  report(state, layer, kForwardBytes);
+  report(state, layer);
 }
 
 Tensor sigma_prime(const Tensor& u) {
@@ -125,7 +90,7 @@ void torch_credit(benchmark::State& state) {
     }
     benchmark::DoNotOptimize(torch::stack(all));
   }
-  report(state, layer, kCreditBytes);
+  report(state, layer);
 }
 
 void torch_autograd(benchmark::State& state) {
@@ -145,18 +110,12 @@ void torch_autograd(benchmark::State& state) {
     torch::stack(all_a).backward(layer.delta);
     benchmark::DoNotOptimize(I.grad());
   }
-  report(state, layer, kForwardBytes + kCreditBytes);
+  report(state, layer);
 }
 
-BENCHMARK(kernel_forward)->Apply(shapes);
 BENCHMARK(torch_forward)->Apply(shapes);
-BENCHMARK_CAPTURE(kernel_credit, head, cpu::TsslVariant::head)->Apply(shapes);
 BENCHMARK(torch_credit)->Apply(shapes);
 BENCHMARK(torch_autograd)->Apply(shapes);
-BENCHMARK_CAPTURE(kernel_credit, sep2020, cpu::TsslVariant::sep2020)->Apply(shapes);
-BENCHMARK_CAPTURE(kernel_credit, jun2020, cpu::TsslVariant::jun2020)->Apply(shapes);
-BENCHMARK_CAPTURE(kernel_credit, surrogate, cpu::TsslVariant::surrogate)->Apply(shapes);
-BENCHMARK(kernel_psp)->Apply(shapes);
 
 }  // namespace
 }  // namespace spiketrain

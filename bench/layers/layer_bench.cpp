@@ -40,32 +40,35 @@ Tensor input(const Shape& in) {
 void layer(benchmark::State& state) {
   torch::manual_seed(1);
   const Setting s = setting(state.range(0));
-  Layer layer(Registry<Synapse>::get().make(s.synapse), nullptr, Registry<Neuron>::get().make(s.neuron),
-              s.in);
+  Layer layer({Connection{make<Synapse>(s.synapse)}}, make<Neuron>(s.neuron));
+  layer.build({s.in});
   int64_t slots = 0;
   layer.assign_slots(slots);
   layer.initialise(1);
   const Tensor x = input(s.in);
-  Pass pass;
-  pass.rule = Registry<Rule>::get().make(s.rule);
-  pass.train = true;
+  Context context;
+  context.method.rule = make<Rule>(s.rule);
+  context.mode = Mode::train;
   for (auto _ : state) {
-    pass.state.assign(1, {});
-    layer.forward({x, {}, {}}, pass).a.sum().backward();
+    Carry carry;
+    carry.state.resize(1);
+    carry.trace.resize(1);
+    const Tensor edge = layer.forward({Signal::dense(x)}, context, carry).edge();
+    edge.backward(torch::ones({}).expand_as(edge));
   }
-  state.SetLabel("spiketrain, " + layer.spec() + ", " + s.rule["name"].get<std::string>());
+  state.SetLabel("spiketrain, " + layer.notation() + ", " + s.rule["name"].get<std::string>());
 }
 
 void plain(benchmark::State& state) {
   torch::manual_seed(1);
   const Setting s = setting(state.range(0));
-  auto synapse = Registry<Synapse>::get().make(s.synapse);
-  synapse->build(s.in);
+  const auto synapse = make<Synapse>(s.synapse);
+  const Shape out = synapse->build(s.in);
   synapse->initialise(1, 0);
-  const PlainLayer layer = {synapse->weight(), Registry<Neuron>::get().make(s.neuron), false};
+  const PlainLayer layer = {synapse->weight(), plain_neuron(s.neuron, out), false};
   const Tensor x = input(s.in);
   for (auto _ : state) plain_forward(layer, x).sum().backward();
-  state.SetLabel("plain LibTorch autograd, " + synapse->spec() + ", surrogate gradient");
+  state.SetLabel("plain LibTorch autograd, " + synapse->notation() + ", surrogate gradient");
 }
 
 BENCHMARK(layer)->DenseRange(0, 3)->Unit(benchmark::kMillisecond)->UseRealTime();

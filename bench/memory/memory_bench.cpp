@@ -27,7 +27,7 @@ void activations(benchmark::State& state) {
   const int64_t batch = wanted ? std::atoll(wanted) : 16;
   const Experiment e = alexnet(batch, T, K, B);
   int64_t peak = 0;
-  for (auto _ : state) peak = measure_activation_bytes(e, batch);
+  for (auto _ : state) peak = measure_activation_bytes(e.training, batch);
   const auto whole = static_cast<double>(predict(alexnet(batch, T, T, 0)));
   state.counters["MiB"] = static_cast<double>(peak) / kMiB;
   state.counters["predicted_MiB"] = static_cast<double>(predict(e)) / kMiB;

@@ -2,11 +2,10 @@
 // networks, beside the same network in plain LibTorch autograd.
 #include <benchmark/benchmark.h>
 
+#include "bench/support/learners.h"
 #include "bench/support/plain.h"
-#include "spiketrain/core/encoder.h"
-#include "spiketrain/core/network.h"
-#include "spiketrain/core/objective.h"
-#include "spiketrain/train/optimizer.h"
+#include "spiketrain/core/layer.h"
+#include "spiketrain/engine/gradients.h"
 
 namespace spiketrain::bench {
 namespace {
@@ -18,22 +17,7 @@ struct Setting {
   int64_t batch;
 };
 const Setting kSettings[] = {{"15C5-P2-40C5-P2-300-10", 50}, {"400-400-10", 100}};
-
-std::shared_ptr<Network> make_network(const char* spec, const Config& neuron) {
-  NetworkContext context;
-  context.input = {1, 28, 28};
-  context.classes = 10;
-  context.neuron = context.readout = [neuron] { return Registry<Neuron>::get().make(neuron); };
-  auto network = Registry<NetworkBuilder>::get().make({{"name", "spec"}, {"spec", spec}})->build(context);
-  network->initialise(1);
-  return network;
-}
-
-std::shared_ptr<Objective> make_objective() {
-  auto objective = Registry<Objective>::get().make({{"name", "kernel"}});
-  objective->prepare({10, kSteps, true, 3.0});
-  return objective;
-}
+const Config kNeuron = {{"name", "psp_lif"}};
 
 /// Sparse strokes on a dark ground, as handwritten digits are after normalisation.
 Tensor images(int64_t batch) {
@@ -41,59 +25,70 @@ Tensor images(int64_t batch) {
                       torch::full({1}, -0.42));
 }
 
-NamedTensors named(const std::vector<Tensor>& weights) {
-  NamedTensors list;
-  for (const Tensor& W : weights) list.emplace_back(std::to_string(list.size()), W);
-  return list;
-}
+/// Batch of a setting, the network and what trains it.
+struct Work {
+  std::shared_ptr<Network> network;
+  std::shared_ptr<Optimizer> optimizer = make<Optimizer>("adamw");
+  Batch batch;
 
-void finish(Optimizer& optimizer, const std::vector<Tensor>& weights) {
-  clip_grads(optimizer.parameters(), grad_norm(optimizer.parameters()).item<double>(), 1.0);
-  optimizer.step(5e-4);
-  clamp_weights(weights, 4.0);
-  optimizer.zero_grad();
-}
+  explicit Work(const Setting& s) {
+    torch::manual_seed(1);
+    network = make_network(s.spec, {1, 28, 28}, kNeuron);
+    optimizer->attach(named_parameters(*network));
+    batch.x = images(s.batch);
+    batch.target = random_classes(s.batch);
+  }
+  void update() {
+    clip_grads(optimizer->parameters(), grad_norm(optimizer->parameters()).item<double>(), 1.0);
+    optimizer->step(5e-4);
+    clamp_weights(network->parameters(), 4.0);
+    optimizer->zero_grad();
+  }
+};
 
 void step(benchmark::State& state) {
   const Setting& s = kSettings[state.range(0)];
-  torch::manual_seed(1);
-  auto network = make_network(s.spec, {{"name", "psp_lif"}});
-  network->train();
-  auto objective = make_objective();
-  auto encoder = Registry<Encoder>::get().make({{"name", "direct"}});
-  const RuleP rule = Registry<Rule>::get().make({{"name", "tssl_bp"}});
-  Optimizer optimizer({}, named(network->parameters()));
-  const Tensor x = images(s.batch), y = torch::randint(10, {s.batch}, torch::kLong);
+  Work work(s);
+  LearnerParts parts;
+  parts.network = work.network;
+  parts.method.rule = make<Rule>("tssl_bp");
+  parts.objective = make<Objective>("van_rossum");
+  parts.steps = kSteps;
+  const Learner learner(parts);
+  uint64_t iteration = 0;
   for (auto _ : state) {
-    Pass pass = network->start(rule, true);
-    const Tensor a = network->forward(encoder->encode(x, {0, kSteps, kSteps}, {}), pass).dense();
-    objective->loss(a, y, {0, kSteps, true}).backward();
-    finish(optimizer, network->parameters());
+    learner.pass(work.batch, iteration++);
+    work.update();
   }
   state.SetItemsProcessed(state.iterations() * s.batch);
   state.SetLabel(std::string("spiketrain, ") + s.spec + ", tssl_bp");
 }
 
+/// The network's layers, sharing its weights.
+std::vector<PlainLayer> plain_layers(const Network& network) {
+  std::vector<PlainLayer> layers;
+  for (const auto& layer : network.layers(0, /*head=*/false)) {
+    const Tensor W = layer->connections()[0].weight();
+    layers.push_back({W, plain_neuron(kNeuron, layer->describe()[0].out), W.dim() == 4});
+  }
+  return layers;
+}
+
 void plain(benchmark::State& state) {
   const Setting& s = kSettings[state.range(0)];
-  torch::manual_seed(1);
-  auto network = make_network(s.spec, {{"name", "psp_lif"}});
-  const std::vector<Tensor> weights = network->parameters();
-  std::vector<PlainLayer> layers;
-  for (const Tensor& W : weights) {
-    layers.push_back({W, Registry<Neuron>::get().make({{"name", "psp_lif"}}), W.dim() == 4});
-  }
-  auto objective = make_objective();
-  Optimizer optimizer({}, named(weights));
-  const Tensor x = images(s.batch), y = torch::randint(10, {s.batch}, torch::kLong);
+  Work work(s);
+  const std::vector<PlainLayer> layers = plain_layers(*work.network);
+  auto objective = make<Objective>("van_rossum");
+  objective->prepare({{10}, kSteps, layers.back().neuron->emits()});
+  const Tensor& x = work.batch.x;
   for (auto _ : state) {
     std::vector<Tensor> filtered;
     Tensor trace = torch::zeros_like(x);
     for (int64_t t = 0; t < kSteps; ++t) filtered.push_back(trace = trace + (x - trace) / 3.0);
     Tensor a = torch::stack(filtered);
     for (const PlainLayer& layer : layers) a = plain_forward(layer, a);
-    objective->loss(a, y, {0, kSteps, true}).backward();
-    finish(optimizer, weights);
+    objective->loss({Signal::dense(a), {0, kSteps}, kSteps}, work.batch.target).backward();
+    work.update();
   }
   state.SetItemsProcessed(state.iterations() * s.batch);
   state.SetLabel(std::string("plain LibTorch autograd, ") + s.spec + ", surrogate gradient");

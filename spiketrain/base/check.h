@@ -1,16 +1,15 @@
 // Errors by whose fault they are.  The library throws; only the command line prints and exits.
 #pragma once
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
 namespace spiketrain {
 
-/// `text` with '?' for control characters: what a user or a file names may hold line breaks, a message is one
-/// line.
+/// `text` with '?' for control characters: what a user or a file names may hold line breaks, a message is one line.
 inline std::string one_line(std::string text) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < ' ' || c == 127) c = c == '\n' || c == '\t' ? ' ' : '?';
@@ -21,7 +20,12 @@ inline std::string one_line(std::string text) {
 /// The caller's mistake (shape, option, incompatible parts).  Says what was expected, what came, what to do.
 /// Exit 2.
 struct UsageError : std::runtime_error {
-  explicit UsageError(const std::string& what) : std::runtime_error(one_line(what)) {}
+  const char* file;  ///< where it was thrown, for developers; the message does not show it
+  int line;
+  /// The defaults are the place of the call.
+  explicit UsageError(const std::string& what, const char* file = __builtin_FILE(),
+                      int line = __builtin_LINE())
+      : std::runtime_error(one_line(what)), file(file), line(line) {}
 };
 
 /// A bad file or record.  Exit 3.
@@ -51,16 +55,16 @@ std::string str(const Args&... args) {
 
 }  // namespace spiketrain
 
-#define ST_CHECK(cond, ...)                                                      \
-  do {                                                                           \
-    if (!(cond)) throw ::spiketrain::UsageError(::spiketrain::str(__VA_ARGS__)); \
+#define ST_CHECK(cond, ...)                                                                          \
+  do {                                                                                               \
+    if (!(cond)) throw ::spiketrain::UsageError(::spiketrain::str(__VA_ARGS__), __FILE__, __LINE__); \
   } while (false)
 
 /// Our own bug: stop at once, with the place.
-#define ST_ASSERT(cond)                                                                     \
-  do {                                                                                      \
-    if (!(cond)) {                                                                          \
-      std::cerr << __FILE__ << ':' << __LINE__ << ": internal error: " #cond " is false\n"; \
-      std::abort();                                                                         \
-    }                                                                                       \
+#define ST_ASSERT(cond)                                                                        \
+  do {                                                                                         \
+    if (!(cond)) {                                                                             \
+      std::fprintf(stderr, "%s:%d: internal error: %s is false\n", __FILE__, __LINE__, #cond); \
+      std::abort();                                                                            \
+    }                                                                                          \
   } while (false)

@@ -1,6 +1,7 @@
 // Philox4x32-10 and the draws made from it; see rng.h for the source.
 #include "spiketrain/base/rng.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -45,6 +46,17 @@ void Rng::skip(uint64_t n) {
   if (at % 4 != 0) {
     refill();
     used_ = static_cast<int>(at % 4);
+  }
+}
+
+void Rng::fill(uint32_t* out, size_t n) {
+  for (; n > 0 && used_ < 4; --n) *out++ = words_[static_cast<size_t>(used_++)];
+  while (n > 0) {
+    refill();
+    const size_t taken = std::min<size_t>(n, 4);
+    out = std::copy_n(words_.begin(), taken, out);
+    used_ = static_cast<int>(taken);
+    n -= taken;
   }
 }
 

@@ -1,12 +1,12 @@
 // Counter-based random numbers: Philox4x32-10.
-//   block = philox(counter[4], key[2]); ten rounds of two 32x32->64 multiplications, key bumped between
-//   rounds.
+//   block = philox(counter[4], key[2]); ten rounds of two 32x32->64 multiplications, key bumped between rounds.
 // Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 // Deviation: none in the block function.  A stream is keyed by (seed, purpose, a, b), usually a = epoch and
 // b = sample, so that what is drawn never depends on threads, batch order or the point of resuming.
 // Tests: unit/rng_test.cpp (published known-answer vectors).
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -27,6 +27,8 @@ enum class Purpose : uint32_t {
   event_camera = 11,
   event_motion = 12,
   event_augment = 13,
+  waves = 14,
+  echo = 15,
 };
 
 /// One Philox4x32-10 block.
@@ -45,6 +47,8 @@ class Rng {
   }
   /// Passes over the next n words.
   void skip(uint64_t n);
+  /// The next n words, as by n calls of next().
+  void fill(uint32_t* out, size_t n);
   /// 64 random bits.
   uint64_t next64() {
     uint64_t low = next();

@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "spiketrain/base/rng.h"
-
 namespace spiketrain {
 
 void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed,
@@ -22,6 +20,14 @@ void initialise_weight(torch::Tensor& W, const std::string& init, double scale, 
   for (int64_t i = 0; i < draw.numel(); ++i) {
     value[i] = scale * width * (normal ? rng.normal() : rng.uniform(-1.0, 1.0));
   }
+  W.copy_(draw);
+}
+
+void draw_uniform(torch::Tensor W, double s, Rng rng) {
+  torch::NoGradGuard no_grad;
+  torch::Tensor draw = torch::empty(W.sizes(), torch::kDouble);
+  double* value = draw.data_ptr<double>();
+  for (int64_t i = 0; i < draw.numel(); ++i) value[i] = rng.uniform(-s, s);
   W.copy_(draw);
 }
 

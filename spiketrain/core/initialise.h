@@ -2,8 +2,9 @@
 #pragma once
 #include <string>
 
-#include "spiketrain/core/registry.h"
-#include "spiketrain/core/torch.h"
+#include "spiketrain/base/registry.h"
+#include "spiketrain/base/rng.h"
+#include "spiketrain/ops/torch.h"
 
 namespace spiketrain {
 
@@ -18,5 +19,8 @@ inline Choices init_choices() { return {{"uniform", "kaiming_normal", "kaiming_u
 /// all times `scale`.
 void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed,
                        uint64_t index);
+
+/// Fills a tensor in place, in order, with draws from U(-s, s).
+void draw_uniform(torch::Tensor W, double s, Rng rng);
 
 }  // namespace spiketrain

@@ -1,49 +1,56 @@
-// Layer = synapse -> (norm) -> neuron, recorded as two autograd nodes that share one Tape.  Autograd carries
-// credit in space; the rule carries credit in time, inside the neuron's node.  A neuron may be driven by
-// several synapses (a residual unit's shortcut): each has a node and a tape of its own.
+// Layer = neurons and the connections that drive them: I = sum over connections of norm(W x + bias), then the neuron.
+// Each connection and the neuron are an autograd node; they share one Record.  Autograd carries credit in space, the
+// rule carries credit in time, inside the neuron's node.
 #pragma once
-#include "spiketrain/core/norm.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/stage.h"
-#include "spiketrain/core/synapse.h"
 
 namespace spiketrain {
 
+/// One input of a layer.  Without a synapse the signal's values are the current (an identity shortcut).
+struct Connection {
+  std::shared_ptr<Synapse> synapse = {};
+  std::shared_ptr<Norm> norm = {};          ///< may be null
+  std::shared_ptr<Feedback> feedback = {};  ///< null: transpose
+  std::shared_ptr<const Quantizer> quantizer = {};  ///< of the synapse's weight; null: full precision
+
+  /// Effective weight, in autograd.
+  Tensor weight() const { return quantizer ? quantizer->apply(synapse->weight()) : synapse->weight(); }
+};
+
 class Layer : public Stage {
  public:
-  /// `norm` may be null.  `neuron` may be null: then the layer is a projection onto another layer's neuron,
-  /// and only current() may be called.  `in`: shape of one input sample.  `notation`: what spec() says; "" =
-  /// what the synapse says.
-  Layer(std::shared_ptr<Synapse> synapse, std::shared_ptr<Norm> norm, std::shared_ptr<Neuron> neuron,
-        const Shape& in, std::string notation = "");
+  /// The first connection must have a synapse: it fixes the shape.
+  Layer(std::vector<Connection> connections, std::shared_ptr<Neuron> neuron);
+  /// From what config() wrote.
+  static std::shared_ptr<Layer> from_config(const Config& config);
 
-  /// What drives a neuron over a window.  A drive without a tape is a plain current, as a shortcut gives it.
-  struct Drive {
-    Tensor I;                            ///< [T,B,*out] input current, in autograd
-    c10::intrusive_ptr<Tape> tape = {};  ///< the presynaptic side; null for a plain current
-    int64_t slot = -1;                   ///< of the rule's traces of this synapse
-  };
-  /// First half of forward(): synapse and norm.
-  Drive current(const Signal& x, Pass& pass);
-  /// Second half: the neuron, driven by the sum of the currents.  drives[0] is this layer's own; the rule
-  /// sees each of the other synapses with its own presynaptic side and this neuron's postsynaptic one.
-  Signal fire(const std::vector<Drive>& drives, Pass& pass);
+  /// in[k]: shape of connection k's input; empty: the layer's own output, for a recurrent connection.
+  Shape build(const std::vector<Shape>& in) override;
+  Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) override;
+  std::string notation() const override { return connections_[0].synapse->notation(); }
+  void assign_slots(int64_t& next) override;
+  void initialise(uint64_t seed) override;
+  std::vector<StageInfo> describe() const override;
+  /// {"name": "layer", "connections": [...], "neuron": {...}}.  UsageError if a part was not made by a registry.
+  Config config() const override;
 
-  Signal forward(const Signal& x, Pass& pass) override { return fire({current(x, pass)}, pass); }
-  Shape out_shape() const override { return out_; }
-  std::string spec() const override { return notation_.empty() ? synapse->spec() : notation_; }
-  void initialise(uint64_t seed) override { synapse->initialise(seed, static_cast<uint64_t>(slot_)); }
-  void describe(std::vector<StageInfo>& list) const override;
-
-  std::shared_ptr<Synapse> synapse;
-  std::shared_ptr<Norm> norm;
-  std::shared_ptr<Neuron> neuron;
+  const std::vector<Connection>& connections() const { return connections_; }
+  const std::shared_ptr<Neuron>& neuron() const { return neuron_; }
 
  private:
-  /// The current of a still image [1,B,*in], from the pass if it has it.
-  Tensor still_current(const Tensor& x, Pass& pass);
+  struct Link;
+  using LinkP = c10::intrusive_ptr<Link>;
+  struct Nodes;
+  Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
+  Signal output(const Tensor& edge, const Record& record) const;
+
+  std::vector<Connection> connections_;
+  std::vector<int64_t> slots_;  ///< [connection], -1 without a synapse
+  std::shared_ptr<Neuron> neuron_;
+  std::vector<Tensor> parameters_;  ///< of the neuron
+  Emission emission_;
   Shape out_;
-  std::string notation_;
 };
 
 }  // namespace spiketrain

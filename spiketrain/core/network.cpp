@@ -3,152 +3,311 @@
 #include <algorithm>
 #include <numeric>
 
+#include "spiketrain/core/layer.h"
+
 namespace spiketrain {
 
-void Network::add(std::shared_ptr<Stage> stage, bool new_unit) {
-  register_module(std::to_string(stages_++), stage);
+ST_DEFINE_REGISTRY(Stage, "stage")
+ST_DEFINE_REGISTRY(NetworkBuilder, "network")
+
+Shape Network::shape_of(const Input& input, size_t reader) const {
+  if (input.node == kInput) return input_;
+  const auto node = static_cast<size_t>(input.node);
+  ST_CHECK(input.node >= 0 && (input.delay == 0 || input.delay == 1), "network: node ", reader,
+           " reads node ", input.node, " with a delay of ", input.delay, "; expected a node and a delay of 0 or 1");
+  if (node < nodes_.size()) return nodes_[node].out;
+  ST_CHECK(input.delay == 1, "network: node ", reader, " reads node ", input.node,
+           ", which comes later; that needs a delay of 1");
+  ST_CHECK(node == reader || !input.shape.empty(), "network: node ", reader, " reads node ", input.node,
+           ", which is not there yet; give the shape of its output");
+  return input.shape;
+}
+
+int64_t Network::add(std::shared_ptr<Stage> stage, std::vector<Input> inputs, bool new_unit, std::string name,
+                     const char* token) {
+  ST_CHECK(body_ == nodes_.size(), "network: nodes come before heads");
+  const size_t index = nodes_.size();
+  Node node;
+  node.name = name.empty() ? std::to_string(index) : std::move(name);
+  std::vector<Shape> shapes;
+  for (const Input& input : inputs) shapes.push_back(shape_of(input, index));
+  node.out = stage->build(shapes);
+  for (const Node& other : nodes_) {
+    for (const Input& input : other.inputs) {
+      ST_CHECK(input.node != static_cast<int64_t>(index) || input.shape == node.out, "network: node ", other.name,
+               " expects an input of ", at::IntArrayRef(input.shape), " from node ", node.name, ", which gives ",
+               at::IntArrayRef(node.out));
+    }
+  }
+  node.token = token ? token : stage->notation();
+  register_module(node.name, stage);
   stage->assign_slots(slots_);
-  if (new_unit || units_.empty()) units_.emplace_back();
-  units_.back().push_back(std::move(stage));
-  ends_ = {units_.size()};
+  if (new_unit || nodes_.empty()) ++units_;
+  node.unit = units_ - 1;
+  node.stage = std::move(stage);
+  node.inputs = std::move(inputs);
+  nodes_.push_back(std::move(node));
+  body_ = nodes_.size();
+  ends_ = {body_};
+  programs_.clear();
+  if (complete()) compile();
+  return static_cast<int64_t>(index);
 }
 
-int64_t Network::hidden_units() const {
-  return std::max<int64_t>(1, static_cast<int64_t>(units_.size()) - 1);
+bool Network::complete() const {
+  for (const Node& node : nodes_) {
+    for (const Input& input : node.inputs) {
+      if (input.node >= static_cast<int64_t>(nodes_.size())) return false;
+    }
+  }
+  return true;
 }
 
-namespace {
-
-/// Moves the stages behind the last one with weights to the front of the unit above.
-void move_tail(Network::Unit& below, Network::Unit& above) {
-  const auto tail = std::find_if(below.rbegin(), below.rend(), [](const auto& stage) {
-                      return !stage->parameters().empty();
-                    }).base();
-  if (tail == below.begin()) return;
-  above.insert(above.begin(), tail, below.end());
-  below.erase(tail, below.end());
+int64_t Network::add(std::shared_ptr<Stage> stage, bool new_unit) {
+  return add(std::move(stage), {{static_cast<int64_t>(nodes_.size()) - 1}}, new_unit);
 }
 
-}  // namespace
+int64_t Network::hidden_units() const { return std::max<int64_t>(1, units_ - 1); }
 
 void Network::partition(const std::vector<int64_t>& sizes, bool before_pooling) {
-  ST_ASSERT(heads_.empty() && !units_.empty());
+  ST_CHECK(body_ > 0 && body_ == nodes_.size(), "blocks: a network is cut before heads hang on it");
   for (const int64_t size : sizes) ST_CHECK(size >= 1, "blocks: expected sizes of at least 1, got ", size);
   const int64_t sum = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
   ST_CHECK(!sizes.empty() && sum == hidden_units(), "blocks: expected sizes that add up to the ",
-           hidden_units(), " hidden layers of ", spec(), ", got ", at::IntArrayRef(sizes),
+           hidden_units(), " hidden layers of ", notation(), ", got ", at::IntArrayRef(sizes),
            "; the output layer joins the last block");
-  ends_.clear();
-  size_t end = 0;
-  for (const int64_t size : sizes) ends_.push_back(end += static_cast<size_t>(size));
-  ends_.back() = units_.size();
-  if (!before_pooling) return;
-  for (size_t b = 0; b + 1 < blocks(); ++b) move_tail(units_[ends_[b] - 1], units_[ends_[b]]);
+  std::vector<size_t> ends;
+  int64_t unit = 0;
+  for (const int64_t size : sizes) {
+    unit += size;
+    size_t end = 0;
+    while (end < body_ && nodes_[end].unit < unit) ++end;
+    while (before_pooling && end > 1 && nodes_[end - 1].stage->parameters().empty() &&
+           nodes_[end - 1].inputs.size() == 1 && nodes_[end - 2].unit == nodes_[end - 1].unit)
+      --end;
+    ends.push_back(end);
+  }
+  ends.back() = body_;
+  const std::vector<size_t> before = std::exchange(ends_, std::move(ends));
+  try {
+    compile();
+  } catch (const UsageError&) {
+    ends_ = before;
+    compile();
+    throw;
+  }
 }
 
-void Network::attach_head(size_t b, Unit head) {
-  ST_ASSERT(b < blocks() && !head.empty() && !has_head(b));
-  heads_.resize(blocks());
-  for (size_t i = 0; i < head.size(); ++i) {
-    register_module(str("head", b, "_", i), head[i]);
-    head[i]->assign_slots(slots_);
+void Network::attach_head(int64_t b, const std::vector<std::shared_ptr<Stage>>& stages) {
+  ST_CHECK(b >= 0 && b < blocks() && !stages.empty() && !has_head(b), "network: cannot hang a head on block ", b,
+           " of ", blocks(), ": it has one, or there is no such block");
+  auto below = static_cast<int64_t>(ends_[static_cast<size_t>(b)]) - 1;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    Node node;
+    node.name = str("head", b, "_", i);
+    node.inputs = {{below}};
+    node.out = stages[i]->build({nodes_[static_cast<size_t>(below)].out});
+    node.token = stages[i]->notation();
+    node.head_of = b;
+    node.stage = stages[i];
+    register_module(node.name, node.stage);
+    node.stage->assign_slots(slots_);
+    below = static_cast<int64_t>(nodes_.size());
+    nodes_.push_back(std::move(node));
   }
-  heads_[b] = std::move(head);
+  compile();
 }
 
 void Network::initialise(uint64_t seed) {
   torch::NoGradGuard no_grad;
-  for (const auto* list : {&units_, &heads_}) {
-    for (const Unit& unit : *list) {
-      for (const auto& stage : unit) stage->initialise(seed);
-    }
-  }
+  for (const Node& node : nodes_) node.stage->initialise(seed);
 }
 
-Pass Network::start(RuleP rule, bool train, uint64_t seed, uint64_t step) const {
-  Pass pass;
-  pass.rule = std::move(rule);
-  pass.train = train;
-  pass.seed = seed;
-  pass.step = step;
-  pass.state.resize(static_cast<size_t>(slots_));
-  pass.activity.resize(static_cast<size_t>(slots_));
-  return pass;
+Carry Network::start() const {
+  Carry carry;
+  const auto slots = static_cast<size_t>(slots_);
+  carry.state.resize(slots);
+  carry.trace.resize(slots);
+  carry.mask.resize(slots);
+  carry.delayed.resize(static_cast<size_t>(delays_));
+  return carry;
 }
 
-namespace {
-
-Signal run(const Network::Unit& unit, Signal signal, Pass& pass) {
-  for (const auto& stage : unit) signal = stage->forward(signal, pass);
-  return signal;
-}
-
-}  // namespace
-
-Signal Network::forward_block(size_t b, const Signal& x, Pass& pass) {
-  const auto [first, end] = units_of(b);
-  Signal signal = x;
-  for (size_t u = first; u < end; ++u) signal = run(units_[u], std::move(signal), pass);
-  return signal;
-}
-
-Signal Network::forward_head(size_t b, const Signal& x, Pass& pass) { return run(heads_.at(b), x, pass); }
-
-Signal Network::forward(const Signal& x, Pass& pass) {
-  Signal signal = x;
-  for (size_t b = 0; b < blocks(); ++b) signal = forward_block(b, signal, pass);
-  return signal;
-}
-
-void Network::detach(NetState& state) {
-  for (StageState& stage : state) {
-    for (Tensor& z : stage.state) z = z.detach();
-  }
-}
-
-Shape Network::out_shape() const { return units_.empty() ? input_ : units_.back().back()->out_shape(); }
-
-Shape Network::block_shape(size_t b) const { return units_[ends_.at(b) - 1].back()->out_shape(); }
-
-std::vector<Tensor> Network::block_parameters(size_t b) const {
-  std::vector<Tensor> list;
-  const auto append = [&](const Unit& unit) {
-    for (const auto& stage : unit) {
-      for (const Tensor& p : stage->parameters()) list.push_back(p);
-    }
+Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry, int64_t& delays) const {
+  Program program;
+  const auto position = [&](int64_t node) {
+    const auto it = std::find(list.begin(), list.end(), static_cast<size_t>(node));
+    return it == list.end() ? int64_t{-1} : it - list.begin();
   };
-  const auto [first, end] = units_of(b);
-  for (size_t u = first; u < end; ++u) append(units_[u]);
-  if (has_head(b)) append(heads_[b]);
+  program.step_begin = list.size();
+  for (const size_t index : list) {
+    Call call{index, {}, {}};
+    for (const Input& input : nodes_[index].inputs) {
+      const int64_t from = input.node == entry ? -1 : position(input.node);
+      ST_CHECK(input.node == entry || from >= 0, "blocks: a cut would cross the edge from node ", input.node,
+               " to node ", nodes_[index].name, "; credit can be cut only where one edge leads on");
+      call.from.push_back(from);
+      call.delayed.push_back(input.delay ? delays++ : -1);
+      const auto here = program.calls.size();
+      if (input.delay) {
+        ST_CHECK(from >= 0, "network: node ", nodes_[index].name, " delays what enters its block");
+        program.step_begin = std::min({program.step_begin, here, static_cast<size_t>(from)});
+        program.step_end = std::max({program.step_end, here + 1, static_cast<size_t>(from) + 1});
+      }
+    }
+    program.calls.push_back(std::move(call));
+  }
+  for (size_t i = 0; i < program.calls.size(); ++i) {
+    for (const int64_t from : program.calls[i].from) {
+      if (from >= 0 && static_cast<size_t>(from) + 1 < i) program.calls[static_cast<size_t>(from)].keep = true;
+    }
+  }
+  return program;
+}
+
+void Network::compile() {
+  programs_.clear();
+  heads_.clear();
+  delays_ = 0;
+  for (int64_t b = 0; b < blocks(); ++b) {
+    const auto [first, end] = nodes_of(b);
+    std::vector<size_t> body, head;
+    for (size_t n = first; n < end; ++n) body.push_back(n);
+    for (size_t n = body_; n < nodes_.size(); ++n) {
+      if (nodes_[n].head_of == b) head.push_back(n);
+    }
+    programs_.push_back(compile(body, static_cast<int64_t>(first) - 1, delays_));
+    heads_.push_back(compile(head, static_cast<int64_t>(end) - 1, delays_));
+  }
+}
+
+std::pair<size_t, size_t> Network::nodes_of(int64_t b) const {
+  ST_CHECK(b >= 0 && b < blocks(), "network: no block ", b, "; it has ", blocks());
+  const auto at = static_cast<size_t>(b);
+  return {b == 0 ? 0 : ends_[at - 1], ends_[at]};
+}
+
+void Network::call(const Program& program, size_t begin, size_t end, const Signal& x, const Context& context,
+                   Carry& carry, std::vector<Signal>& out, bool release) const {
+  for (size_t i = begin; i < end; ++i) {
+    const Call& call = program.calls[i];
+    std::vector<Signal> in;
+    in.reserve(call.from.size());
+    for (size_t k = 0; k < call.from.size(); ++k) {
+      const int64_t from = call.from[k], delayed = call.delayed[k];
+      if (delayed >= 0) {
+        in.push_back(carry.delayed[static_cast<size_t>(delayed)]);
+      } else {
+        in.push_back(from < 0 ? x : out[static_cast<size_t>(from)]);
+      }
+    }
+    out[i] = nodes_[call.node].stage->forward(in, context, carry);
+    // Nobody else reads the call before: let its memory go.
+    if (release && i > begin && !program.calls[i - 1].keep) out[i - 1] = {};
+  }
+}
+
+void Network::run_by_step(const Program& program, const Signal& x, const Context& context, Carry& carry,
+                          std::vector<Signal>& out) const {
+  const size_t begin = program.step_begin, end = program.step_end;
+  std::vector<std::vector<Signal>> parts(out.size());
+  const std::vector<Signal> whole(out.begin(), out.begin() + static_cast<int64_t>(begin));
+  Context now = context;
+  for (int64_t t = 0; t < x.steps(); ++t) {
+    if (context.valid.defined()) now.valid = context.valid.slice(0, t, t + 1);
+    for (size_t i = 0; i < begin; ++i) {
+      if (whole[i].defined()) out[i] = whole[i].slice(t, t + 1);
+    }
+    const Signal entering = x.slice(t, t + 1);
+    for (size_t i = begin; i < end; ++i) {  // zeros before the first step
+      for (size_t k = 0; k < program.calls[i].from.size(); ++k) {
+        const int64_t delayed = program.calls[i].delayed[k];
+        if (delayed < 0 || carry.delayed[static_cast<size_t>(delayed)].defined()) continue;
+        const size_t source = program.calls[static_cast<size_t>(program.calls[i].from[k])].node;
+        std::vector<int64_t> shape = {1, x.batch()};
+        shape.insert(shape.end(), nodes_[source].out.begin(), nodes_[source].out.end());
+        carry.delayed[static_cast<size_t>(delayed)] =
+            Signal::dense(torch::zeros(shape, x.edge().options().requires_grad(false)));
+      }
+    }
+    call(program, begin, end, entering, now, carry, out, /*release=*/false);
+    for (size_t i = begin; i < end; ++i) {
+      parts[i].push_back(out[i]);
+      for (size_t k = 0; k < program.calls[i].from.size(); ++k) {
+        const int64_t delayed = program.calls[i].delayed[k];
+        if (delayed >= 0)
+          carry.delayed[static_cast<size_t>(delayed)] = out[static_cast<size_t>(program.calls[i].from[k])];
+      }
+    }
+  }
+  for (size_t i = 0; i < begin; ++i) out[i] = whole[i];
+  for (size_t i = begin; i < end; ++i) out[i] = Signal::concatenate(parts[i]);
+}
+
+Signal Network::run(const Program& program, const Signal& x, const Context& context, Carry& carry) const {
+  const size_t n = program.calls.size();
+  std::vector<Signal> out(n);
+  if (program.step_end == 0) {
+    call(program, 0, n, x, context, carry, out, /*release=*/true);
+  } else {
+    for (size_t i = 0; i < program.step_begin; ++i) call(program, i, i + 1, x, context, carry, out, false);
+    run_by_step(program, x, context, carry, out);
+    for (size_t i = program.step_end; i < n; ++i) call(program, i, i + 1, x, context, carry, out, false);
+  }
+  return std::move(out.back());
+}
+
+Signal Network::forward_block(int64_t b, const Signal& x, const Context& context, Carry& carry) {
+  ST_CHECK(b >= 0 && b < blocks(), "network: no block ", b, "; it has ", blocks());
+  ST_CHECK(!programs_.empty(), "network: a node reads another that is not there");
+  return run(programs_[static_cast<size_t>(b)], x, context, carry);
+}
+
+Signal Network::forward_head(int64_t b, const Signal& x, const Context& context, Carry& carry) {
+  ST_CHECK(b >= 0 && b < blocks() && has_head(b), "network: block ", b, " has no head");
+  return run(heads_[static_cast<size_t>(b)], x, context, carry);
+}
+
+Signal Network::forward(const Signal& x, const Context& context, Carry& carry) {
+  Signal signal = x;
+  for (int64_t b = 0; b < blocks(); ++b) signal = forward_block(b, signal, context, carry);
+  return signal;
+}
+
+int64_t Network::block_of(int64_t node) const {
+  const Node& n = nodes_.at(static_cast<size_t>(node));
+  if (n.head_of >= 0) return n.head_of;
+  return std::upper_bound(ends_.begin(), ends_.end(), static_cast<size_t>(node)) - ends_.begin();
+}
+
+std::vector<std::shared_ptr<const Layer>> Network::layers(int64_t b, bool head) const {
+  std::vector<std::shared_ptr<const Layer>> list;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if ((nodes_[n].head_of >= 0) != head || block_of(static_cast<int64_t>(n)) != b) continue;
+    if (auto layer = std::dynamic_pointer_cast<const Layer>(nodes_[n].stage)) list.push_back(std::move(layer));
+  }
   return list;
 }
 
-std::string Network::spec() const {
+const Shape& Network::out_shape() const { return body_ == 0 ? input_ : nodes_[body_ - 1].out; }
+
+const Shape& Network::block_shape(int64_t b) const { return nodes_[nodes_of(b).second - 1].out; }
+
+std::vector<Tensor> Network::block_parameters(int64_t b) const {
+  std::vector<Tensor> list;
+  for (size_t n = 0; n < nodes_.size(); ++n) {
+    if (block_of(static_cast<int64_t>(n)) != b) continue;
+    for (const Tensor& p : nodes_[n].stage->parameters()) list.push_back(p);
+  }
+  return list;
+}
+
+std::string Network::notation() const {
   std::vector<std::string> tokens;
-  for (const Unit& unit : units_) {
-    for (const auto& stage : unit) {
-      if (const std::string token = stage->spec(); !token.empty()) tokens.push_back(token);
-    }
+  for (size_t n = 0; n < body_; ++n) {
+    if (!nodes_[n].token.empty()) tokens.push_back(nodes_[n].token);
   }
   return join(tokens, "-");
-}
-
-std::vector<StageInfo> Network::describe() const {
-  std::vector<StageInfo> list;
-  const auto append = [&](const Unit& unit, size_t b, bool head) {
-    const size_t begin = list.size();
-    for (const auto& stage : unit) stage->describe(list);
-    for (size_t i = begin; i < list.size(); ++i) {
-      list[i].block = static_cast<int64_t>(b);
-      list[i].head = head;
-    }
-  };
-  for (size_t b = 0; b < blocks(); ++b) {
-    const auto [first, end] = units_of(b);
-    for (size_t u = first; u < end; ++u) append(units_[u], b, false);
-    if (has_head(b)) append(heads_[b], b, true);
-  }
-  return list;
 }
 
 int64_t Network::parameter_count() const {

@@ -1,56 +1,64 @@
-// Neuron = state dynamics and their exact derivative.  Knows nothing of losses, rules, layers or windows.
+// Neuron = state dynamics and their exact derivative.  Knows nothing of losses, rules, layers or segments.
 #pragma once
-#include "spiketrain/core/registry.h"
-#include "spiketrain/core/tape.h"
-#include "spiketrain/core/torch.h"
+#include "spiketrain/base/registry.h"
+#include "spiketrain/core/record.h"
 
 namespace spiketrain {
 
-struct Neuron : torch::nn::Module {
-  struct Step {
-    Tensor a;    ///< [B,*] output value
-    Tensor s;    ///< [B,*] events as 0/1 floats; undefined for an analog neuron
-    State next;  ///< state after the step
-  };
-  /// Gradients of what run() consumed.
-  struct Adjoint {
-    Tensor g;                      ///< dL/dI [T,B,*]
-    State g_in;                    ///< dL/d(state before the window)
-    std::vector<Tensor> g_params;  ///< dL/d(parameter), in the order of parameters()
-  };
+/// What leaves a neuron.
+struct Emission {
+  int64_t levels = 1;  ///< greatest value per step: 1 spikes, more: counts, 0: analog, any real number
+  double tau_s = 0;    ///< > 0: the spikes leave as their PSP with this time constant
 
-  /// Slots that run() can record.
+  bool analog() const { return levels == 0; }
+  /// The values are the spikes (or counts) themselves.
+  bool bare() const { return levels > 0 && tau_s == 0; }
+  static Emission analog_values() { return {0, 0}; }
+};
+
+struct Neuron : Part, torch::nn::Module {
+  /// For neurons of shape `shape` (of one sample): registers parameters and resolves options, once.
+  virtual void build(const Shape& /*shape*/) {}
+  virtual Emission emits() const { return {}; }
+  /// Slots that run() can record, kI aside.
   virtual uint32_t provides() const { return kPsi; }
+  /// Slots that vjp() reads, for a current of this type and place.
+  virtual uint32_t vjp_reads(const Tensor& /*I*/) const { return kI; }
+  /// Constants, if provides() has kTiming.
+  virtual SpikeTiming timing() const { return {}; }
+  /// True if what leaves at one step may depend on later steps: the sequence must then come in one segment.
+  virtual bool whole_sequence() const { return false; }
   /// State before the first step; `shape` is [B,*].
   virtual State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const = 0;
+  /// Runs these steps: reads record.I and record.state, writes the record's arrays at these steps and record.state.
+  /// The steps of a record are run in order, in one call or in several.
+  virtual void run(Record& record, Steps steps) const = 0;
+  /// Exact adjoint of run() over all steps, from delta = dL/da [T,B,*] and dL/d(state after) (undefined entries
+  /// count as zero): g, g_before, and g_params in the order of parameters().
+  virtual Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const = 0;
+};
+
+/// A neuron defined by one step.  run() and vjp() loop over it under autograd: every neuron trains with them on its
+/// first day, on any device, and a fused version is later judged against them.
+struct Stepped : Neuron {
+  struct Step {
+    Tensor a;       ///< [B,*] output value
+    Tensor s;       ///< [B,*] spikes or counts as floats; undefined for an analog neuron
+    State next;     ///< state after the step
+    Tensor u = {};  ///< [B,*] membrane before reset; needed if the neuron provides kU
+  };
   /// The definition: one step in differentiable ATen; the surrogate is the derivative of the spike.
   virtual Step step(const Tensor& I, const State& state) const = 0;
-  /// Tape.I, in -> a, s, out and the slots in `needs`.  The default loops over step().
-  virtual void run(Tape& tape) const;
-  /// Exact adjoint of run(), from dL/da [T,B,*] and dL/d(out) (undefined entries count as zero).  The default
-  /// differentiates step().
-  virtual Adjoint vjp(const Tape& tape, const Tensor& delta, const State& g_out) const;
-  /// UsageError if the options contradict each other.  Called once, after they are set; registers parameters.
-  virtual void check() {}
-  /// True if the output is a PSP: the network's input is then low-pass filtered in the same way.
-  bool emits_psp() const { return provides() & kPsp; }
-  /// False if the output is analog: no spikes stand behind it.
-  bool emits_events() const;
-  virtual PspConstants psp_constants() const { return {}; }
-
-  /// What one neuron costs, for the cost meter; bytes for floats.
-  struct Footprint {
-    int64_t state = 0;           ///< bytes of state
-    int64_t kept = 0;            ///< bytes per step on the tape between forward and backward, output included
-    int64_t events = 0;          ///< of these, the events
-    bool keeps_current = false;  ///< of these, the input current
-    double scratch = 0;          ///< bytes per step that the rule's credit holds beside delta and g,
-                                 ///< over a window of the length asked for
-    double ops = 0;              ///< elementwise operations per step, forward
-  };
-  /// The default describes the default run() and vjp(), by calling step() and vjp() on a few neurons.  A
-  /// neuron that overrides run() says here what it stores.
-  virtual Footprint footprint(const Rule& rule, int64_t window) const;
+  void run(Record& record, Steps steps) const override;
+  Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const override;
 };
+
+/// Fills a coefficient that a built neuron holds as a buffer, one per channel or neuron (such as lif's with per =
+/// "channel"): `values` are expanded to its shape.  UsageError, with the names there are, if there is no such buffer or
+/// the shapes do not fit.
+void set_coefficient(Neuron& neuron, const std::string& name, const Tensor& values);
+
+/// A record with the arrays that `neuron` fills for a current I [T,B,*]; `before` empty: the initial state.
+c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots);
 
 }  // namespace spiketrain

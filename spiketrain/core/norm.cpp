@@ -2,22 +2,7 @@
 
 namespace spiketrain {
 
-BatchNorm::BatchNorm(int64_t channels, double scale, double momentum, double eps)
-    : weight(register_parameter("weight", torch::ones({channels}))),
-      bias(register_parameter("bias", torch::zeros({channels}))),
-      running_mean(register_buffer("running_mean", torch::zeros({channels}))),
-      running_var(register_buffer("running_var", torch::ones({channels}))),
-      scale(scale),
-      momentum(momentum),
-      eps(eps) {}
-
-Tensor BatchNorm::forward(const Tensor& I) {
-  const Tensor gain = scale == 1.0 ? weight : weight * scale;
-  return torch::batch_norm(I.flatten(0, 1), gain, bias, running_mean, running_var, is_training(), momentum,
-                           eps,
-                           /*cudnn_enabled=*/true)
-      .view(I.sizes());
-}
+ST_DEFINE_REGISTRY(Norm, "norm")
 
 NormStatistics::NormStatistics(const torch::nn::Module& network, bool active) {
   if (!active) return;

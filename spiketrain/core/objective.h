@@ -1,40 +1,79 @@
-// Objective = where error enters: a loss on the output layer's signal, and the decision read from it.
+// Objective = where error enters: a loss on the output layer's signal, and the prediction read from it.
+// Metric = what is reported of predictions; nothing learns from it.
 #pragma once
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
+#include "spiketrain/core/neuron.h"
 #include "spiketrain/core/schedule.h"
 #include "spiketrain/core/signal.h"
-#include "spiketrain/core/torch.h"
+#include "spiketrain/core/target.h"
 
 namespace spiketrain {
 
-struct Objective {
-  virtual ~Objective() = default;
-  /// Called once, when the number of classes, of steps and the neuron are known.  UsageError if they do not
-  /// fit.
-  struct Context {
-    int64_t classes, steps;
-    bool psp = false;  ///< the output is a PSP with time constant tau_s
-    double tau_s = 1.0;
-    bool windows = false;  ///< the sequence comes in several windows
-  };
-  virtual void prepare(const Context& context) { context_ = context; }
-  /// a [K,B,classes]: output over the window; label [B] int64 -> scalar.
-  /// An objective that averages over time weighs a window by its share of the T steps, so that the losses of
-  /// all windows add up to an average over the sequence.
-  virtual Tensor loss(const Tensor& a, const Tensor& label, const Window& window) const = 0;
-  /// Evidence per class from one window, [B,classes]; summed over windows; the decision is its argmax.
-  virtual Tensor scores(const Tensor& a) const { return a.sum(0); }
-  virtual void check() {}
+/// One segment of the output, as an objective sees it.
+struct Output {
+  Signal signal;    ///< [K,B,*out]
+  Segment segment;  ///< its place in the sequence of T steps
+  int64_t scored;   ///< steps of the sequence in which error enters
+  Tensor lengths = {};  ///< [B] int64, where the signal lives: of these, the steps of each sample; undefined: all
+  Tensor valid = {};    ///< [K,B] bool, where the signal lives: steps that are no padding; undefined: all
+  Tensor all_lengths = {};  ///< [B] int64, where the signal lives: steps of each sample, scored or not; undefined: T
 
- protected:
-  /// loss * K/T for a window of K of the T steps.
-  Tensor share(const Tensor& loss, const Window& window) const {
-    const int64_t K = window.t1 - window.t0;
-    if (context_.steps == 0 || K == context_.steps) return loss;
-    return loss * (static_cast<double>(K) / static_cast<double>(context_.steps));
+  /// The values with zeros at padding, so that no error enters there: the one place that masks.  [K,B,*out]
+  Tensor values() const;
+  /// Mean over the valid steps of this segment [B,*out]; zeros for a sample that has none.
+  Tensor mean() const;
+  /// Weighs a loss that averages over time, so that the losses of all segments add up to the average over
+  /// the scored steps.  `loss(reduction)` gives, for at::Reduction::Mean, the mean over this segment's steps and samples; for None, one
+  /// value per step [K,B] or per sample [B], an average over its valid steps.
+  template <class F>
+  Tensor average(F&& loss) const {
+    return valid.defined() ? weigh(loss(at::Reduction::None)) : share(loss(at::Reduction::Mean));
   }
 
+ private:
+  Tensor share(const Tensor& mean) const;
+  Tensor weigh(const Tensor& each) const;
+};
+
+struct Objective : Part {
+  /// Called once, when the shape of the output, the number of steps and the output neuron are known.  UsageError if
+  /// they do not fit.
+  struct Context {
+    Shape output;      ///< of one sample at one step
+    int64_t steps;     ///< T
+    Emission emission = {};  ///< of the output neuron
+    bool segments = false;   ///< the sequence comes in several
+    Target::Kind target = Target::Kind::class_index;
+  };
+  virtual void prepare(const Context& context);
+  /// Kinds of target it takes.
+  virtual std::vector<Target::Kind> targets() const { return {Target::Kind::class_index}; }
+  /// Scalar.
+  virtual Tensor loss(const Output& out, const Target& target) const = 0;
+  /// What one segment says [B,*out]; summed over segments.  A class is decided by the greatest.
+  virtual Tensor evidence(const Output& out) const { return out.values().sum(0); }
+  /// The prediction from the summed evidence.  The default: the evidence itself for classes, its mean over steps for
+  /// values.
+  virtual Tensor prediction(const Tensor& evidence, const Tensor& lengths) const;
+  /// Whether the loss of a batch is a sum over its samples rather than a mean: then its size depends on the batch's.
+  virtual bool sums_over_samples() const { return false; }
+
+ protected:
   Context context_{};
 };
+using ObjectiveP = std::shared_ptr<const Objective>;
+
+struct Metric : Part {
+  /// Kinds of target it can judge.
+  virtual std::vector<Target::Kind> targets() const = 0;
+  /// What a batch adds to a handful of sums [k], double.  prediction [B,*out], or [T,B,*out] for targets per step;
+  /// valid [T,B] bool: steps that are no padding, undefined: all.
+  virtual Tensor sums(const Tensor& prediction, const Target& target, const Tensor& valid) const = 0;
+  /// The metric from the sums over a data set.  NaN if they are of nothing.
+  virtual double value(const std::vector<double>& sums) const = 0;
+  /// True if greater is better.
+  virtual bool greater_is_better() const { return true; }
+};
+using MetricP = std::shared_ptr<const Metric>;
 
 }  // namespace spiketrain

@@ -1,26 +1,56 @@
 #include "spiketrain/core/rule.h"
 
 namespace spiketrain {
+
+ST_DEFINE_REGISTRY(Rule, "rule")
+
 namespace {
+
 std::string slot_names(uint32_t slots) {
   std::vector<std::string> names;
-  if (slots & kU) names.push_back("the membrane before reset");
-  if (slots & kPsi) names.push_back("psi");
-  if (slots & kPsp) names.push_back("a PSP output");
+  if (slots & kU) names.emplace_back("the membrane before reset");
+  if (slots & kPsi) names.emplace_back("psi");
+  if (slots & kTiming) names.emplace_back("a PSP output");
   return join(names, " and ");
 }
+
+bool fits(const Rule& rule, const Neuron& neuron) {
+  return (rule.needs() & ~neuron.provides() & ~static_cast<uint32_t>(kI)) == 0;
+}
+
 }  // namespace
 
-void check_compatible(const Rule& rule, const std::string& rule_name, const Neuron& neuron,
-                      const std::string& neuron_name) {
-  const uint32_t missing = rule.needs() & ~neuron.provides();
-  if (missing == 0) return;
+Tensor gather(const Tensor& g, const Tensor& gain) {
+  const Tensor weights = gain.to(torch::kCPU, torch::kDouble);
+  const double* weight = weights.data_ptr<double>();
+  Tensor sum = g[0] * weight[0];
+  for (int64_t t = 1; t < g.size(0); ++t) sum.add_(g[t], weight[t]);
+  return sum.unsqueeze(0);
+}
+
+Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q) {
+  return q.is_constant() ? synapse.outer(gather(g, q.gain()), Signal::dense(q.image())) : synapse.outer(g, q);
+}
+
+Tensor Rule::weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,
+                             const Tensor& g) const {
+  Tensor g_W = outer_product(synapse, g, pre.q);
+  ST_CHECK(record.post.size() == pre.extra.size(), "rule ", part_name(), ": ", record.post.size(),
+           " further postsynaptic factors, but ", pre.extra.size(), " presynaptic ones");
+  for (size_t k = 0; k < pre.extra.size(); ++k)
+    g_W.add_(outer_product(synapse, record.post[k].contiguous(), pre.extra[k]));
+  return g_W;
+}
+
+void check_compatible(const Rule& rule, const Neuron& neuron) {
+  if (fits(rule, neuron)) return;
   std::vector<std::string> fitting;
   for (const auto* entry : Registry<Neuron>::get().entries()) {
-    if ((rule.needs() & ~entry->make(Config::object())->provides()) == 0) fitting.push_back(entry->name);
+    if (fits(rule, *entry->make(Config::object()))) fitting.push_back(entry->name);
   }
-  throw UsageError(str("rule '", rule_name, "' reads ", slot_names(missing), ", which neuron '", neuron_name,
-                       "' does not provide; neurons that do: ", join(fitting)));
+  throw UsageError(str("rule '", rule.part_name(), "' reads ", slot_names(rule.needs() & ~neuron.provides()),
+                       ", which neuron '", neuron.part_name(), "' does not provide; neurons that do: ",
+                       join(fitting)));
 }
 
 }  // namespace spiketrain

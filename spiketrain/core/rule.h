@@ -1,32 +1,51 @@
-// Rule = how credit flows in time and into W.  The defaults are exact backpropagation through time (BPTT);
-// a learning rule overrides one to three of these.
+// Rule = how credit flows in time and into W.  The defaults are exact backpropagation through time (BPTT); a
+// learning rule overrides what it changes.
 #pragma once
 #include "spiketrain/core/neuron.h"
+#include "spiketrain/core/synapse.h"
 
 namespace spiketrain {
 
-struct Rule {
-  virtual ~Rule() = default;
-  /// Slots of the tape that credit() reads; checked against Neuron::provides() when the network is built.
+struct Rule : Part {
+  /// Slots of the record that trace() and credit() read; checked against Neuron::provides() when a network is built.
   virtual uint32_t needs() const { return 0; }
-  /// Forward, after the neuron ran: choose q, advance tape.trace.  No gradient.
-  virtual void eligibility(Tape& tape) const { tape.q = tape.x; }
-  /// delta = dL/da [T,B,*] and dL/d(state after the window) -> credit on the input current and what precedes
-  /// it.
-  virtual Neuron::Adjoint credit(const Neuron& neuron, const Tape& tape, const Tensor& delta,
-                                 const State& g_out) const {
-    return neuron.vjp(tape, delta, g_out);
-  }
-  /// True if credit() calls Neuron::vjp, so that the neuron must save what its adjoint reads.
+  /// True if credit() calls Neuron::vjp, so that the record keeps what the neuron's adjoint reads.
   virtual bool uses_vjp() const { return true; }
-  /// True if q is a trace of the input: real numbers, stored for every step.  For the cost meter.
-  virtual bool traces() const { return false; }
-  virtual void check() {}
+  /// True only if trace() leaves q = x and keeps no trace, so that dW is a product with the input itself.  The
+  /// engine may then multiply a constant input once for several segments.
+  virtual bool q_is_input() const { return false; }
+  /// True if credit() over single steps, joined by dL/d(state), is credit() over the segment: what a recurrent
+  /// connection needs, whose current exists one step at a time.
+  virtual bool works_by_step() const { return uses_vjp(); }
+
+  /// Number of (post, pre) pairs beside (g, q).  Their post factors do not pass a norm's adjoint, so a layer with a
+  /// norm refuses a rule that has any.
+  virtual int64_t extra_pairs() const { return 0; }
+
+  /// Forward, after the neuron ran, in every segment of training whether or not error enters in it: choose q (and
+  /// extra factors), advance pre.trace.  No gradient.
+  virtual void trace(const Record& /*record*/, Presynaptic& pre) const { pre.q = pre.x; }
+  /// Backward: delta = dL/da [T,B,*] and dL/d(state after the segment) -> credit on the input current and what
+  /// precedes it.
+  virtual Credit credit(const Neuron& neuron, const Record& record, const Tensor& delta,
+                        const State& g_after) const {
+    return neuron.vjp(record, delta, g_after);
+  }
+  /// Backward, per synapse: dW, shaped like the synapse's weight.  g [T,B,*out] is the credit on this synapse's
+  /// current (behind norm and bias); record.post holds the further factors that credit() returned.
+  /// The default: outer(g, q) + sum_k outer(post[k], extra[k]).
+  virtual Tensor weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,
+                                 const Tensor& g) const;
 };
 using RuleP = std::shared_ptr<const Rule>;
 
+/// sum_t g[t] (x) q[t]; a constant q meets the sum of gain[t]*g[t].
+Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q);
+
+/// sum_t gain[t] * g[t] -> [1,B,*]
+Tensor gather(const Tensor& g, const Tensor& gain);
+
 /// UsageError that names the neurons which would work, if `neuron` lacks a slot that `rule` reads.
-void check_compatible(const Rule& rule, const std::string& rule_name, const Neuron& neuron,
-                      const std::string& neuron_name);
+void check_compatible(const Rule& rule, const Neuron& neuron);
 
 }  // namespace spiketrain

@@ -1,35 +1,51 @@
-// Schedule = which window of steps is live, and when the optimiser steps.
+// Schedule = which steps are worked on together, where credit is cut, and when the weights change.
 #pragma once
-#include <algorithm>
 #include <vector>
 
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
+#include "spiketrain/ops/torch.h"
 
 namespace spiketrain {
 
-/// Steps [t0, t1).  State is carried into a window, credit is not.
-struct Window {
+/// What happens in a segment.
+enum class Role {
+  burn_in,  ///< forward only: state and traces advance, no error enters
+  live,     ///< forward, loss, backward; credit does not leave it
+  replay    ///< forward without a graph, and once more, from the last such segment back, for the gradient: credit
+            ///< crosses from each into the one before, as far as replay segments follow each other.  Their loss is
+            ///< taken over all of them as over one segment.
+};
+
+/// Steps [t0, t1).  State is carried into a segment.
+struct Segment {
   int64_t t0 = 0, t1 = 0;
-  bool update = true;    ///< the optimiser steps after this window
-  bool loss = true;      ///< error enters in this window
+  Role role = Role::live;
+  bool update = true;    ///< the optimiser steps after it
   double lr_factor = 1;  ///< on the learning rate of that update
+  int64_t steps() const { return t1 - t0; }
+};
+using Plan = std::vector<Segment>;
+
+/// What a schedule may look at.
+struct PlanRequest {
+  int64_t steps = 1;            ///< T
+  uint64_t seed = 0, iteration = 0;  ///< key of random plans
+  torch::Tensor lengths = {};   ///< [B] int64, see Batch; undefined: T
 };
 
-/// Most windows that see the same weights.
-inline int64_t windows_per_update(const std::vector<Window>& windows) {
-  int64_t most = 0, count = 0;
-  for (const Window& window : windows) {
-    most = std::max(most, ++count);
-    if (window.update) count = 0;
-  }
-  return most;
-}
-
-struct Schedule {
-  virtual ~Schedule() = default;
-  /// Windows that cover [0, T) in order; the last one updates.
-  virtual std::vector<Window> plan(int64_t T) const = 0;
-  virtual void check() {}
+struct Schedule : Part {
+  /// Segments for one batch.
+  virtual Plan plan(const PlanRequest& request) const = 0;
 };
+
+/// UsageError unless the segments cover [0, steps) in order, the last one updates, and error enters before each
+/// update; replay segments that follow each other may update only after the last of them.
+void check_plan(const Plan& plan, int64_t steps);
+
+/// Most segments that see the same weights.
+int64_t segments_per_update(const Plan& plan);
+
+/// Number of updates in a plan.
+int64_t updates(const Plan& plan);
 
 }  // namespace spiketrain

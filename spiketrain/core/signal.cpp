@@ -1,34 +1,157 @@
 #include "spiketrain/core/signal.h"
 
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <numeric>
+
 #include "spiketrain/base/check.h"
 
 namespace spiketrain {
+namespace {
 
-Events Events::from_bytes(Tensor s, int64_t count) {
-  ST_ASSERT(s.scalar_type() == torch::kUInt8);
-  Events events;
-  events.bytes_ = std::move(s);
-  events.count_ = count;
-  return events;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// carrier -> the values it stands for; the gradient passes as it is.
+struct Unpack : torch::autograd::Function<Unpack> {
+  static Tensor forward(AutogradContext*, const Tensor& /*edge*/, Tensor values) { return values; }
+  static variable_list backward(AutogradContext*, variable_list g) { return {g[0], Tensor()}; }
+};
+
+/// Carriers of consecutive segments -> the carrier of all.
+struct Join : torch::autograd::Function<Join> {
+  static Tensor forward(AutogradContext* ctx, at::TensorList edges) {
+    std::vector<int64_t> steps, shape = edges[0].sizes().vec();
+    for (const Tensor& edge : edges) steps.push_back(edge.size(0));
+    ctx->saved_data["steps"] = steps;
+    shape[0] = std::accumulate(steps.begin(), steps.end(), int64_t{0});
+    return carrier(shape, edges[0].options().requires_grad(false));
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list g) {
+    variable_list parts;
+    int64_t t = 0;
+    for (const int64_t n : ctx->saved_data["steps"].toIntVector()) {
+      parts.push_back(g[0].slice(0, t, t + n));
+      t += n;
+    }
+    return parts;
+  }
+};
+
+}  // namespace
+
+int64_t numel(const Shape& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<int64_t>());
 }
 
-int64_t Events::count() const {
-  if (count_ < 0) count_ = bytes_.sum(torch::kInt64).item<int64_t>();
-  return count_;
+Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options) {
+  const Tensor nan = torch::full({1}, std::numeric_limits<double>::quiet_NaN(), options);
+  const std::vector<int64_t> strides(shape.size(), 0);
+  Tensor result = torch::empty({0}, options);
+  result.set_(nan.storage(), 0, shape, strides);  // no view: autograd may take it for a result of its own
+  return result;
 }
 
-Tensor spread(const Tensor& a, const Tensor& gain) {
-  std::vector<int64_t> shape(a.dim(), 1);
+Tensor spread(const Tensor& image, const Tensor& gain) {
+  std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1);
   shape[0] = gain.size(0);
-  return a * gain.view(shape);
+  return image * gain.view(shape);
 }
 
-Tensor Signal::dense() const { return stationary() ? spread(a, gain) : a; }
+Signal Signal::constant(Tensor image, Tensor gain) {
+  ST_CHECK(image.defined() && image.dim() >= 2 && image.size(0) == 1 && gain.dim() == 1,
+           "constant signal: expected an image [1,B,*] and a gain [T]");
+  Signal x;
+  x.edge_ = std::move(image);
+  x.gain_ = std::move(gain);
+  return x;
+}
 
-Signal Signal::slice(int64_t t0, int64_t t1) const {
-  if (t0 == 0 && t1 == steps()) return *this;
-  if (stationary()) return {a, gain.slice(0, t0, t1), {}};
-  return {a.slice(0, t0, t1), {}, s.defined() ? Events::from_bytes(s.bytes().slice(0, t0, t1)) : Events{}};
+Signal Signal::dense(Tensor a) {
+  ST_CHECK(a.defined() && a.dim() >= 2 && a.is_floating_point(),
+           "dense signal: expected floating-point values [T,B,*]");
+  Signal x;
+  x.edge_ = std::move(a);
+  return x;
+}
+
+Signal Signal::spikes(Spikes s, torch::ScalarType type) {
+  const Tensor edge = carrier(s.bytes().sizes(), s.bytes().options().dtype(type));
+  return spikes(std::move(s), edge);
+}
+
+Signal Signal::spikes(Spikes s, Tensor edge) {
+  ST_CHECK(s.defined() && edge.sizes() == s.bytes().sizes(), "spike signal: expected a carrier of shape ",
+           s.bytes().sizes(), ", got ", edge.sizes());
+  Signal x;
+  x.edge_ = std::move(edge);
+  x.spikes_ = std::move(s);
+  return x;
+}
+
+Signal Signal::psp(Spikes s, Tensor edge, double tau_s, Tensor a) {
+  ST_CHECK(tau_s >= 1 && a.sizes() == edge.sizes(), "PSP signal: expected tau_s >= 1 and values of shape ",
+           edge.sizes());
+  Signal x = spikes(std::move(s), std::move(edge));
+  x.tau_s_ = tau_s;
+  x.psp_ = a.detach();
+  return x;
+}
+
+Tensor Signal::values() const {
+  if (is_constant()) return spread(edge_, gain_);
+  if (!has_spikes()) return edge_;
+  const Tensor values = psp_.defined() ? psp_ : spikes_.dense(edge_.scalar_type());
+  if (!edge_.requires_grad() || !at::GradMode::is_enabled()) return values;
+  return Unpack::apply(edge_, values.alias());
+}
+
+Tensor Signal::rows(int64_t begin, int64_t end) const {
+  ST_ASSERT(!is_constant());
+  if (is_spikes()) return spikes_.bytes().flatten(0, 1).slice(0, begin, end).to(edge_.scalar_type());
+  return (has_spikes() ? psp_ : edge_.detach()).flatten(0, 1).slice(0, begin, end);
+}
+
+Signal Signal::slice(int64_t begin, int64_t end) const {
+  if (begin == 0 && end == steps()) return *this;
+  Signal x = *this;
+  if (is_constant()) {
+    x.gain_ = gain_.slice(0, begin, end);
+    return x;
+  }
+  x.edge_ = edge_.slice(0, begin, end);
+  if (has_spikes()) x.spikes_ = spikes_.slice(begin, end);
+  if (psp_.defined()) x.psp_ = psp_.slice(0, begin, end);
+  return x;
+}
+
+Signal Signal::with_edge(Tensor edge) const {
+  Signal x = *this;
+  x.edge_ = std::move(edge);
+  return x;
+}
+
+Signal Signal::detached() const { return with_edge(edge_.detach()); }
+
+Signal Signal::concatenate(const std::vector<Signal>& parts) {
+  ST_CHECK(!parts.empty(), "signals: nothing to join");
+  if (parts.size() == 1) return parts[0];
+  const Signal& first = parts[0];
+  const bool alike = std::all_of(parts.begin(), parts.end(), [&](const Signal& part) {
+    return part.has_spikes() && first.has_spikes() && part.tau_s_ == first.tau_s_ &&
+           part.spikes_.levels() == first.spikes_.levels();
+  });
+  std::vector<Tensor> edges, bytes, values;
+  for (const Signal& part : parts) {
+    edges.push_back(alike ? part.edge_ : part.values());
+    if (alike) bytes.push_back(part.spikes_.bytes());
+    if (part.psp_.defined()) values.push_back(part.psp_);
+  }
+  if (!alike) return dense(torch::cat(edges));
+  const Spikes s = Spikes::from_bytes(torch::cat(bytes), -1, first.spikes_.levels());
+  const Tensor edge = Join::apply(at::TensorList(edges));
+  return first.psp_.defined() ? psp(s, edge, first.tau_s_, torch::cat(values)) : spikes(s, edge);
 }
 
 }  // namespace spiketrain

@@ -1,60 +1,84 @@
-// What travels on an edge of the network over a window of T steps.
+// What travels on an edge of the network over a segment of T steps, in one of three forms:
+//   constant  image [1,B,*] and a profile gain [T]: a(t) = gain[t] * image.  A still image shown for T steps, and its
+//             PSP, are constant; whatever is linear then runs once, not T times.
+//   dense     a [T,B,*], real numbers.
+//   spikes    Spikes, and optionally the PSP filter they pass on the edge: a[t] = a[t-1] + (s[t] - a[t-1])/tau_s.
+// Parts ask for what they want: values() in full, rows() for a share of a product, or the spikes themselves.
 #pragma once
-#include <utility>
-
-#include "spiketrain/core/torch.h"
+#include "spiketrain/core/spikes.h"
 
 namespace spiketrain {
-using torch::Tensor;
 
-/// The 0/1 events of one layer over a window, without gradient.  How they are stored (one byte each at
-/// present) is this class's own affair: whoever needs them asks for the form it wants.
-class Events {
+using Shape = std::vector<int64_t>;  ///< of one sample at one step: [C,H,W] or [N]
+
+class Signal {
  public:
-  Events() = default;
-  /// s [T,B,*] uint8, every element 0 or 1; `count` = number of ones, or -1 if not known yet.
-  static Events from_bytes(Tensor s, int64_t count = -1);
-  bool defined() const { return bytes_.defined(); }
-  /// [T,B,*] uint8, contiguous.
-  const Tensor& bytes() const { return bytes_; }
-  /// [T,B,*] 0 or 1 in the given floating-point type.
-  Tensor dense(torch::ScalarType type) const { return bytes_.to(type); }
-  /// Number of events in the window.
-  int64_t count() const;
-  /// Number of places an event could have been: T*B*...
-  int64_t numel() const { return bytes_.numel(); }
+  Signal() = default;
+  /// image [1,B,*], in autograd; gain [T] of the same type and device, no gradient.
+  static Signal constant(Tensor image, Tensor gain);
+  /// a [T,B,*], in autograd.
+  static Signal dense(Tensor a);
+  /// Spikes without gradient, read as numbers of `type`.
+  static Signal spikes(Spikes s, torch::ScalarType type);
+  /// Spikes with a carrier (see carrier()) that leads to what made them.
+  static Signal spikes(Spikes s, Tensor edge);
+  /// Their PSP a [T,B,*] (no gradient of its own) with time constant tau_s; `edge` is a carrier: its gradient is
+  /// dL/da.
+  static Signal psp(Spikes s, Tensor edge, double tau_s, Tensor a);
 
- private:
-  Tensor bytes_;
-  mutable int64_t count_ = -1;
-};
+  bool defined() const { return edge_.defined(); }
+  bool is_constant() const { return gain_.defined(); }
+  bool has_spikes() const { return spikes_.defined(); }
+  /// Time constant of the filter between the spikes and the values; 0: none.
+  double tau_s() const { return tau_s_; }
+  /// True if the values are the spikes themselves.
+  bool is_spikes() const { return has_spikes() && tau_s_ == 0; }
+  int64_t steps() const { return is_constant() ? gain_.size(0) : edge_.size(0); }
+  int64_t batch() const { return edge_.size(1); }
 
-/// A signal is dense, a [T,B,*], or stationary: a [1,B,*] with a profile `gain` [T], meaning a(t) = gain[t] *
-/// a[0]. A still image shown for T steps, and its PSP, are stationary, and whatever is linear then runs once,
-/// not T times.
-struct Signal {
-  Tensor a;  ///< [T,B,*] (or [1,B,*]): what the next synapse multiplies: spikes, their PSP, or analog values.
-  Tensor gain;  ///< [T] same type and device as a, no gradient; undefined if dense.
-  Events s;     ///< events behind `a`; undefined if `a` is analog.
+  /// The tensor that carries the gradient: the image, the values, or a carrier without storage.  For autograd nodes
+  /// that take the numbers from elsewhere; computing on a carrier gives NaN.
+  const Tensor& edge() const { return edge_; }
+  /// [T,B,*] floating point, in autograd.
+  Tensor values() const;
+  /// Rows [begin, end) of the values as a matrix [T*B, *], without gradient.  Not for constant signals.
+  Tensor rows(int64_t begin, int64_t end) const;
+  /// What constant() was given.
+  const Tensor& image() const { return edge_; }
+  const Tensor& gain() const { return gain_; }
+  /// Undefined unless has_spikes().
+  const Spikes& spikes() const { return spikes_; }
 
-  bool stationary() const { return gain.defined(); }
-  int64_t steps() const { return stationary() ? gain.size(0) : a.size(0); }
-  int64_t batch() const { return a.size(1); }
-  /// [T,B,*] in full.
-  Tensor dense() const;
-  /// Steps [t0, t1), sharing storage.
-  Signal slice(int64_t t0, int64_t t1) const;
-  /// The same values and events, cut from the graph: no credit reaches what made them.
-  Signal detached() const { return {a.detach(), gain, s}; }
-  /// The same signal with `f` applied to `a`; only for f linear and the same at every step.  Drops the
-  /// events.
+  /// Steps [begin, end), sharing storage.
+  Signal slice(int64_t begin, int64_t end) const;
+  /// The same values and spikes, cut from the graph: no credit reaches what made them.
+  Signal detached() const;
+  /// The same signal with another tensor to carry the gradient: of the same shape and, unless it is a carrier, values.
+  Signal with_edge(Tensor edge) const;
+  /// `f` applied to the values; only for f linear and the same at every step, so that a constant signal stays
+  /// constant.
   template <class F>
   Signal map_linear(F&& f) const {
-    return {f(a), gain, {}};
+    return is_constant() ? constant(f(edge_), gain_) : dense(f(values()));
   }
+  /// Joins segments in time.  Spikes stay spikes if all parts are; anything else becomes dense.
+  static Signal concatenate(const std::vector<Signal>& parts);
+
+ private:
+  Tensor edge_, gain_;
+  Spikes spikes_;
+  double tau_s_ = 0;
+  Tensor psp_;  ///< values of a filtered signal
 };
 
-/// gain [T] * a [1,B,*] -> [T,B,*]
-Tensor spread(const Tensor& a, const Tensor& gain);
+/// A tensor of this shape that occupies one element and holds NaN: autograd checks its shape, type and device and
+/// sends gradients through it, and whoever computes on it by mistake gets NaN.
+Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options);
+
+/// gain [T] * image [1,B,*] -> [T,B,*]
+Tensor spread(const Tensor& image, const Tensor& gain);
+
+/// Number of elements of one sample.
+int64_t numel(const Shape& shape);
 
 }  // namespace spiketrain

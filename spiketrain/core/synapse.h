@@ -1,14 +1,11 @@
 // Synapse = a map linear in its input.  apply, pull and outer are exactly the three event-driven kernels.
 #pragma once
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
 #include "spiketrain/core/signal.h"
-#include "spiketrain/core/torch.h"
 
 namespace spiketrain {
 
-using Shape = std::vector<int64_t>;  ///< of one sample at one step: [C,H,W] or [N]
-
-struct Synapse : torch::nn::Module {
+struct Synapse : Part, torch::nn::Module {
   /// Shape of the output for inputs of shape `in`; allocates and fixes the weight's shape.  UsageError if
   /// impossible.
   virtual Shape build(const Shape& in) = 0;
@@ -16,27 +13,36 @@ struct Synapse : torch::nn::Module {
   virtual void initialise(uint64_t seed, uint64_t index) = 0;
   /// Effective weight, in autograd.
   virtual Tensor weight() = 0;
-  /// I[t] = W a[t].  x dense [T,B,*in] -> [T,B,*out]
+  /// I[t] = W a[t].  x [T,B,*in], dense or spikes -> [T,B,*out]
   virtual Tensor apply(const Signal& x, const Tensor& W) const = 0;
-  /// W^T g[t].  g [T,B,*out] -> [T,B,*in]
+  /// W^T g[t].  g [T,B,*out] contiguous -> [T,B,*in].  W: the weight, or what a Feedback puts in its place.
   virtual Tensor pull(const Tensor& g, const Tensor& W) const = 0;
-  /// sum_t g[t] (x) q[t], shaped like W.  q dense.
+  /// sum_t g[t] (x) q[t], shaped like W.  g contiguous; q dense or spikes.
   virtual Tensor outer(const Tensor& g, const Signal& q) const = 0;
   /// I plus the bias, if there is one.
   virtual Tensor add_bias(const Tensor& I) { return I; }
   /// Multiply-accumulates of one dense apply for one sample and step.
   virtual int64_t macs() const = 0;
   /// The layer in the network notation, e.g. "15C5".
-  virtual std::string spec() const = 0;
-  /// Bytes that apply, pull and outer hold beside their results at the worst moment, for floats, `rows` = T*B
-  /// samples and so many threads: for the cost meter.
-  struct Scratch {
-    int64_t apply = 0, pull = 0, outer = 0;
-  };
-  virtual Scratch scratch(int64_t /*rows*/, int /*threads*/) const { return {}; }
-  virtual void check() {}
+  virtual std::string notation() const = 0;
   /// Factor on the initial weights.
   double weight_scale = 1.0;
+};
+
+/// Feedback = the way back through a synapse: dL/dx = pull(g, matrix(W)).  With matrix(W) = W that is the gradient.
+struct Feedback : Part, torch::nn::Module {
+  /// For a weight of this shape; allocates what the way back has of its own.
+  virtual void build(const Tensor& /*W*/) {}
+  virtual void initialise(uint64_t /*seed*/, uint64_t /*index*/) {}
+  /// Shaped like W.
+  virtual Tensor matrix(const Tensor& W) const = 0;
+};
+
+/// Quantizer = what a product sees of a weight that is kept in full precision.
+struct Quantizer : Part {
+  /// W -> the weight to multiply with, of the same shape, differentiable in W (straight through where the map has
+  /// steps).
+  virtual Tensor apply(const Tensor& W) const = 0;
 };
 
 }  // namespace spiketrain

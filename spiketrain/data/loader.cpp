@@ -10,6 +10,47 @@
 #include "spiketrain/base/rng.h"
 
 namespace spiketrain {
+namespace {
+
+/// `count` pieces side by side, [count,*shape]; read(i, out) writes piece i.
+template <class Read>
+torch::Tensor stack(int64_t count, Shape shape, torch::ScalarType type, Read&& read) {
+  shape.insert(shape.begin(), count);
+  torch::Tensor all = torch::empty(shape, type);
+  auto* out = static_cast<char*>(all.data_ptr());
+  const auto stride = count > 0 ? all.nbytes() / static_cast<size_t>(count) : 0;
+  for (int64_t i = 0; i < count; ++i) read(i, out + static_cast<size_t>(i) * stride);
+  return all;
+}
+
+/// Sequences side by side, time first, [T,count,*shape]; read(i, out) writes steps(i) steps of piece i,
+/// [steps,*shape], in one piece, which is then dealt out to its places; zeros follow.
+template <class Read, class Steps>
+torch::Tensor stack_in_time(int64_t T, int64_t count, Shape shape, torch::ScalarType type, Read&& read,
+                            Steps&& steps) {
+  shape.insert(shape.begin(), T);
+  const torch::Tensor one = torch::empty(shape, type);
+  shape.insert(shape.begin() + 1, count);
+  torch::Tensor all = torch::empty(shape, type);
+  const auto* from = static_cast<const char*>(one.data_ptr());
+  auto* to = static_cast<char*>(all.data_ptr());
+  const size_t frame = one.nbytes() / static_cast<size_t>(T);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t valid = steps(i);
+    read(i, one.data_ptr());
+    for (int64_t t = 0; t < T; ++t) {
+      char* place = to + static_cast<size_t>(t * count + i) * frame;
+      if (t < valid) {
+        std::memcpy(place, from + static_cast<size_t>(t) * frame, frame);
+      } else {
+        std::memset(place, 0, frame);
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace
 
 Loader::Loader(const Dataset& data, LoaderOptions options) : data_(data), options_(options) {
   ST_CHECK(options_.batch_size > 0, "loader: expected batch_size > 0, got ", options_.batch_size);
@@ -23,8 +64,6 @@ int64_t Loader::batches() const {
   const int64_t rest = options_.drop_last ? 0 : options_.batch_size - 1;
   return (data_.size() + rest) / options_.batch_size;
 }
-
-int64_t Loader::samples() const { return std::min(data_.size(), batches() * options_.batch_size); }
 
 void Loader::start(int64_t epoch, int64_t first_batch) {
   ST_CHECK(epoch >= 0, "loader: expected epoch >= 0, got ", epoch);
@@ -86,45 +125,58 @@ void Loader::work() {
   room_.notify_all();
 }
 
-torch::Tensor Loader::images(const int64_t* samples, int64_t count) const {
-  std::vector<int64_t> shape = data_.sample_shape();
-  shape.insert(shape.begin(), count);
-  torch::Tensor x = torch::empty(shape, torch::kFloat32);
-  const int64_t numel = count > 0 ? x.numel() / count : 0;
-  for (int64_t i = 0; i < count; ++i) data_.get(samples[i], epoch_, x.data_ptr<float>() + i * numel);
-  return x;
+/// Checked, since it says how much is copied.
+int64_t Loader::length(int64_t index) const {
+  const int64_t steps = data_.length(index);
+  ST_CHECK(steps >= 1 && steps <= data_.steps(), data_.describe(), ": expected a length from 1 to ",
+           data_.steps(), " for sample ", index, ", got ", steps);
+  return steps;
 }
 
-/// A sample is written in one piece and then dealt out to its T places.
-torch::Tensor Loader::sequences(const int64_t* samples, int64_t count) const {
-  const int64_t steps = data_.steps();
-  std::vector<int64_t> shape = data_.sample_shape();
-  shape.insert(shape.begin(), {steps, count});
-  torch::Tensor x = torch::empty(shape, torch::kUInt8);
-  const auto frame = static_cast<size_t>(count > 0 ? x.numel() / (steps * count) : 0);
-  std::vector<uint8_t> sample(frame * static_cast<size_t>(steps));
-  uint8_t* out = x.data_ptr<uint8_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    data_.get_frames(samples[i], epoch_, sample.data());
-    for (int64_t t = 0; t < steps; ++t)
-      std::memcpy(out + static_cast<size_t>(t * count + i) * frame,
-                  sample.data() + static_cast<size_t>(t) * frame, frame);
+torch::Tensor Loader::samples(const int64_t* indices, int64_t count) const {
+  const SampleSpec& spec = data_.sample();
+  const auto read = [&](int64_t i, void* out) { data_.read(indices[i], epoch_, out); };
+  if (spec.form == Batch::Form::image) return stack(count, spec.shape, spec.type, read);
+  return stack_in_time(spec.steps, count, spec.shape, spec.type, read,
+                       [&](int64_t i) { return length(indices[i]); });
+}
+
+Target Loader::targets(const int64_t* indices, int64_t count) const {
+  const TargetSpec& spec = data_.target();
+  const auto read = [&](int64_t i, void* out) { data_.read_target(indices[i], out); };
+  Target target;
+  target.kind = spec.kind;
+  if (spec.kind == Target::Kind::sequence) {
+    target.y = stack_in_time(spec.extent, count, spec.shape, torch::kFloat, read,
+                             [&](int64_t i) { return length(indices[i]); });
+  } else {
+    const bool classes = spec.kind == Target::Kind::class_index;
+    Shape shape = classes ? Shape{} : spec.shape;
+    if (spec.kind == Target::Kind::spike_times) shape.push_back(spec.extent);
+    target.y = stack(count, shape, classes ? torch::kLong : torch::kFloat, read);
   }
-  return x;
+  if (data_.has_teacher()) {
+    target.teacher = stack(count, spec.shape, torch::kFloat, [&](int64_t i, void* out) {
+      data_.read_teacher(indices[i], static_cast<float*>(out));
+    });
+  }
+  return target;
 }
 
 Batch Loader::make(int64_t batch) const {
+  const int64_t first = batch * options_.batch_size;
+  const int64_t count = std::min(options_.batch_size, data_.size() - first);
+  const int64_t* indices = order_.data() + first;
   Batch result;
-  result.batch = batch;
-  result.first = batch * options_.batch_size;
-  const int64_t count = std::min(options_.batch_size, data_.size() - result.first);
-  const int64_t* samples = order_.data() + result.first;
-  result.x = data_.steps() > 0 ? sequences(samples, count) : images(samples, count);
-  result.y = torch::empty({count}, torch::kInt64);
-  result.index = torch::empty({count}, torch::kInt64);
+  result.form = data_.sample().form;
+  result.epoch = epoch_;
+  result.x = samples(indices, count);
+  result.target = targets(indices, count);
+  result.ids = torch::empty({count}, torch::kLong);
+  if (data_.has_lengths()) result.lengths = torch::empty({count}, torch::kLong);
   for (int64_t i = 0; i < count; ++i) {
-    result.y.data_ptr<int64_t>()[i] = data_.label(samples[i]);
-    result.index.data_ptr<int64_t>()[i] = samples[i];
+    result.ids.data_ptr<int64_t>()[i] = data_.id(indices[i]);
+    if (result.lengths.defined()) result.lengths.data_ptr<int64_t>()[i] = length(indices[i]);
   }
   return result;
 }

@@ -1,29 +1,20 @@
 // Batches in the background.
 // Order of an epoch: permutation(size, Rng(seed, shuffle, epoch)) or 0 .. size-1.  Worker threads take whole
-// batches in turn, so the batches are the same bit for bit whatever the number of threads. Memory: at most
-// `prefetch` + 1 batches.  Tests: unit/loader_test.cpp.
+// batches in turn, so the batches are the same bit for bit whatever the number of threads.  Samples of
+// different lengths are padded with zeros, in the input and in targets per step.
+// Memory: at most `prefetch` + 1 batches.  Tests: unit/loader_test.cpp.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include "spiketrain/core/torch.h"
 #include "spiketrain/data/dataset.h"
 
 namespace spiketrain {
-
-struct Batch {
-  torch::Tensor x;      ///< images [B, C, H, W] float32, or sequences [T, B, C, H, W] uint8; contiguous
-  torch::Tensor y;      ///< [B] int64
-  torch::Tensor index;  ///< [B] int64, each sample's index in the data set
-  int64_t batch = 0;    ///< position of this batch in the epoch
-  int64_t first = 0;    ///< position of its first sample in the epoch's order
-};
 
 struct LoaderOptions {
   int64_t batch_size = 64;
@@ -44,13 +35,11 @@ class Loader {
 
   /// Batches in an epoch.
   int64_t batches() const;
-  /// Samples in an epoch (smaller than data.size() with drop_last).
-  int64_t samples() const;
   /// Begins `epoch` at batch `first_batch` (resuming), whatever was running before.  UsageError if out of
   /// range.
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch in order; false at the end of the epoch.  Rethrows what a worker threw for this batch,
-  /// after which the epoch is over.  UsageError before the first start().
+  /// The next batch in order, contiguous, on the CPU; false at the end of the epoch.  Rethrows what a worker
+  /// threw for this batch, after which the epoch is over.  UsageError before the first start().
   bool next(Batch& out);
 
  private:
@@ -60,8 +49,9 @@ class Loader {
   };
   void work();
   Batch make(int64_t batch) const;
-  torch::Tensor images(const int64_t* samples, int64_t count) const;
-  torch::Tensor sequences(const int64_t* samples, int64_t count) const;
+  int64_t length(int64_t index) const;
+  torch::Tensor samples(const int64_t* indices, int64_t count) const;
+  Target targets(const int64_t* indices, int64_t count) const;
   void stop();
 
   const Dataset& data_;

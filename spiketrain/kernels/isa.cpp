@@ -5,30 +5,34 @@
 
 #include "hwy/highway.h"
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/text.h"
 
 namespace spiketrain {
 namespace {
 
-// Asked before anything is disabled, so that the list does not depend on ST_ISA.
+// Asked before anything is chosen, so that the list does not depend on it.
 const std::vector<int64_t>& machine_targets() {
   static const std::vector<int64_t> targets = hwy::SupportedAndGeneratedTargets();
   return targets;
 }
 
-bool apply_environment() {
-  const std::vector<int64_t>& targets = machine_targets();
-  const char* name = std::getenv("ST_ISA");
-  if (name == nullptr || *name == '\0') return true;
-  for (int64_t target : targets) {
-    if (std::string(name) != hwy::TargetName(target)) continue;
-    hwy::DisableTargets(target - 1);  // a better target has a lower bit
+/// From now on this target alone.  `option` is named in errors.
+void choose(const std::string& name, const char* option) {
+  for (const int64_t target : machine_targets()) {
+    if (name != hwy::TargetName(target)) continue;
+    hwy::SetSupportedTargetsForTest(target);
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    return true;
+    return;
   }
-  std::string known;
-  for (const std::string& isa : supported_isas()) known += (known.empty() ? "" : ", ") + isa;
-  throw UsageError(str("ST_ISA: expected one of ", known, " (what this machine and build support), got '",
-                       name, "'; correct it or unset it"));
+  throw UsageError(str(option, ": expected one of ", join(supported_isas()),
+                       " (what this machine and build support), got '", name,
+                       "'; correct it or leave it out"));
+}
+
+bool apply_environment() {
+  const char* name = std::getenv("ST_ISA");
+  if (name != nullptr && *name != '\0') choose(name, "ST_ISA");
+  return true;
 }
 
 }  // namespace
@@ -49,6 +53,11 @@ void select_isa() {
   // An exception leaves the static uninitialised, so a wrong name is reported at every call.
   static const bool applied = apply_environment();
   static_cast<void>(applied);
+}
+
+void use_isa(const std::string& name) {
+  select_isa();
+  choose(name, "instruction set");
 }
 
 }  // namespace spiketrain

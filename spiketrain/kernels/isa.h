@@ -18,4 +18,8 @@ std::string active_isa();
 /// Errors: UsageError if ST_ISA names an unknown or unsupported one (at every call, until it is corrected).
 void select_isa();
 
+/// From now on the kernels run with this one, whatever ST_ISA said: for comparing them in one process.  Not
+/// while a kernel runs.  Errors: UsageError if the name is unknown or unsupported, or ST_ISA is.
+void use_isa(const std::string& name);
+
 }  // namespace spiketrain

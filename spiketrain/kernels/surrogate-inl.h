@@ -62,6 +62,8 @@ void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
         const V q = hn::Add(rx, one);
         return hn::Div(height, hn::Mul(q, q));
       });
+    case SurrogateShape::inverse:
+      return map_curve(rate, row, w, [&](V, V rx) HWY_ATTR { return hn::Div(height, hn::Add(rx, one)); });
     case SurrogateShape::beyond:
       return map_curve(rate, row, w, [&](V x, V rx) HWY_ATTR {
         const V q = hn::Add(rx, one);

@@ -1,12 +1,12 @@
 // Surrogate derivatives of the spike as a closed set of curve shapes with a height and a rate; every
-// named surrogate (core/surrogate.h) is one of them.  x = membrane - threshold; H = height, r = rate:
+// named surrogate (ops/surrogate.h) is one of them.  x = membrane - threshold; H = height, r = rate:
 //   logistic        H * e/(1+e)^2, e = exp(-r|x|)      laplace   H * exp(-r|x|)
 //   gauss           H * exp(-(rx)^2)                   circle    H / (1+(rx)^2)^(3/2)
 //   inverse_square  H / (r|x|+1)^2                     lorentz   H / (1+(rx)^2)
 //   tent            H * max(0, 1-r|x|)                 box       H where r|x| < 1, else 0
 //   sign            -H where x >= 0, else H            constant  H
 //   escape          H * exp(-r|x-1|)                   step      H where x > 0, else r
-//   beyond          H / (r|x|+1)^2 where x > 1, else 0
+//   beyond          H / (r|x|+1)^2 where x > 1, else 0    inverse   H / (r|x|+1)
 // The vector form is in surrogate-inl.h; both have the same order of operations, and the same bits where no
 // exp is involved.
 #pragma once
@@ -22,6 +22,7 @@ enum class SurrogateShape {
   gauss,
   circle,
   inverse_square,
+  inverse,
   beyond,
   lorentz,
   tent,
@@ -58,6 +59,8 @@ R surrogate_derivative(const SurrogateCurve& c, R x) {
     }
     case SurrogateShape::inverse_square:
       return height / ((rx + one) * (rx + one));
+    case SurrogateShape::inverse:
+      return height / (rx + one);
     case SurrogateShape::beyond:
       return x > one ? height / ((rx + one) * (rx + one)) : R(0);
     case SurrogateShape::lorentz:

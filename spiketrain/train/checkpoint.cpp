@@ -5,14 +5,12 @@
 #include <cstring>
 #include <filesystem>
 #include <iomanip>
-#include <map>
-#include <set>
 
 namespace spiketrain {
 namespace {
 
 constexpr const char* kOptimizerPrefix = "optimizer.";
-constexpr const char* kVersion = "1";
+constexpr const char* kVersion = "2";
 
 struct TypeName {
   torch::ScalarType type;
@@ -32,13 +30,25 @@ std::string type_name(torch::ScalarType type) {
 
 bool is_optimizer(const std::string& name) { return name.rfind(kOptimizerPrefix, 0) == 0; }
 
-std::map<std::string, std::string> metadata(const char* kind, const RunInfo& info, const Progress& progress) {
-  return {{"kind", kind},
-          {"version", kVersion},
-          {"config", info.config.dump()},
-          {"environment", info.environment.dump()},
-          {"data", info.data.dump()},
-          {"progress", to_json(progress).dump()}};
+/// Null if a part of the network was not made by a registry.
+Config config_of(const Network& network) {
+  try {
+    return network.config();
+  } catch (const UsageError&) {
+    return nullptr;
+  }
+}
+
+std::map<std::string, std::string> metadata(const char* kind, const Network& network, const RunInfo& info,
+                                            const Progress& progress) {
+  std::map<std::string, std::string> entries = {{"kind", kind},
+                                                {"version", kVersion},
+                                                {"config", info.config.dump()},
+                                                {"environment", info.environment.dump()},
+                                                {"data", info.data.dump()},
+                                                {"progress", to_json(progress).dump()}};
+  if (const Config config = config_of(network); !config.is_null()) entries["network"] = config.dump();
+  return entries;
 }
 
 /// The file's tensors for the network, in the network's order, after all checks.
@@ -80,54 +90,14 @@ Config parse_metadata(const SafetensorsFile& file, const std::string& key) {
   return parsed;
 }
 
-/// Names every field of Progress once, for reading and for writing.
-template <class P, class F>
-void fields(P& p, F&& f) {
-  f("epoch", p.epoch), f("batch", p.batch), f("iteration", p.iteration);
-  f("optimizer_steps", p.optimizer_steps), f("head_losses", p.sums.head_losses);
-  f("loss", p.sums.loss), f("grad_norm", p.sums.grad_norm), f("epoch_seconds", p.sums.seconds);
-  f("samples", p.sums.samples), f("correct", p.sums.correct), f("updates", p.sums.updates);
-  f("skipped", p.sums.skipped), f("spikes", p.sums.spikes), f("places", p.sums.places);
-  f("best_test", p.best_test), f("best_test_epoch", p.best_test_epoch);
-  f("best_validation", p.best_validation), f("best_validation_epoch", p.best_validation_epoch);
-  f("test_at_best_validation", p.test_at_best_validation), f("last_test", p.last_test);
-  f("metrics_bytes", p.metrics_bytes), f("seconds", p.seconds);
-}
-
-/// "/section/key" -> value; a list is one value.
-std::map<std::string, Config> leaves(const Config& config, const std::string& prefix = "") {
-  std::map<std::string, Config> result;
-  for (const auto& item : config.items()) {
-    const std::string key = prefix + "/" + item.key();
-    if (item.value().is_object()) {
-      result.merge(leaves(item.value(), key));
-    } else {
-      result[key] = item.value();
-    }
-  }
-  return result;
+void check_same_network(const SafetensorsFile& file, const Network& network) {
+  if (file.metadata().count("network") == 0) return;
+  const Config config = config_of(network);
+  ST_CHECK(config.is_null() || parse_metadata(file, "network").dump() == config.dump(), file.path(),
+           ": holds another network than ", network.notation(), "; a resumed run keeps its network");
 }
 
 }  // namespace
-
-Config to_json(const Progress& progress) {
-  Config json = Config::object();
-  fields(progress, [&](const char* name, const auto& value) { json[name] = value; });
-  return json;
-}
-
-Progress progress_from_json(const Config& json) {
-  Progress progress;
-  try {
-    fields(progress, [&](const char* name, auto& value) { json.at(name).get_to(value); });
-  } catch (const nlohmann::json::exception& error) {
-    throw UsageError(str("progress of a checkpoint: ", error.what()));
-  }
-  ST_CHECK(
-      progress.epoch >= 0 && progress.batch >= 0 && progress.iteration >= 0 && progress.metrics_bytes >= 0,
-      "progress of a checkpoint: negative counter");
-  return progress;
-}
 
 NamedTensors network_tensors(const Network& network) {
   NamedTensors list;
@@ -170,12 +140,12 @@ void save_checkpoint(const std::string& path, const Network& network, const Opti
                      const RunInfo& info, const Progress& progress) {
   NamedTensors all = network_tensors(network);
   for (auto& [name, tensor] : optimizer.state()) all.emplace_back(kOptimizerPrefix + name, tensor);
-  save_tensors(path, all, metadata("checkpoint", info, progress));
+  save_tensors(path, all, metadata("checkpoint", network, info, progress));
 }
 
 void save_weights(const std::string& path, const Network& network, const RunInfo& info,
                   const Progress& progress) {
-  save_tensors(path, network_tensors(network), metadata("weights", info, progress));
+  save_tensors(path, network_tensors(network), metadata("weights", network, info, progress));
 }
 
 void load_weights(const SafetensorsFile& file, Network& network) {
@@ -183,11 +153,25 @@ void load_weights(const SafetensorsFile& file, Network& network) {
   copy_weights(targets, checked_weights(file, targets));
 }
 
+std::shared_ptr<Network> load_network(const std::string& path) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  const Config config = parse_metadata(file, "network");
+  std::shared_ptr<Network> network;
+  try {
+    network = Network::from_config(config);
+  } catch (const UsageError& error) {
+    throw DataError(path, 8, str("metadata 'network': ", error.what()));
+  }
+  load_weights(file, *network);
+  return network;
+}
+
 Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer) {
   const auto kind = file.metadata().find("kind");
   ST_CHECK(kind != file.metadata().end() && kind->second == "checkpoint", file.path(),
            ": is no checkpoint (weights alone cannot be resumed)");
   const Progress progress = progress_from_json(parse_metadata(file, "progress"));
+  check_same_network(file, network);
   const NamedTensors targets = network_tensors(network);
   const std::vector<Tensor> values = checked_weights(file, targets);
   NamedTensors state;
@@ -229,27 +213,6 @@ void prune_checkpoints(const std::string& dir, int64_t keep) {
   for (size_t i = static_cast<size_t>(std::max<int64_t>(keep, 1)); i < paths.size(); ++i) {
     std::error_code ignored;  // a file that cannot be removed does no harm
     std::filesystem::remove(paths[i], ignored);
-  }
-}
-
-void check_resumable(const Config& before, const Config& now) {
-  const std::map<std::string, Config> a = leaves(before), b = leaves(now);
-  std::set<std::string> keys;
-  for (const auto& item : a) keys.insert(item.first);
-  for (const auto& item : b) keys.insert(item.first);
-  for (const std::string& key : keys) {
-    const bool harmless =
-        key == "/title" || key.rfind("/paper", 0) == 0 || key.rfind("/cost/", 0) == 0 ||
-        key.rfind("/train/checkpoint", 0) == 0 || key == "/train/keep" || key == "/train/on_nan" ||
-        key == "/train/dead_below" || key == "/train/saturated_above" || key == "/train/gradient_cosine" ||
-        key == "/blocks/order" || (key == "/epochs" && now.value("/lr/name"_json_pointer, "") != "cosine");
-    const auto was = a.find(key), is = b.find(key);
-    if (harmless || (was != a.end() && is != b.end() && was->second == is->second)) continue;
-    std::string name = key.substr(1);
-    std::replace(name.begin(), name.end(), '/', '.');
-    throw UsageError(str("resume: ", name, " was ", was != a.end() ? was->second.dump() : "absent",
-                         " and is now ", is != b.end() ? is->second.dump() : "absent",
-                         "; a resumed run keeps its recipe"));
   }
 }
 

@@ -1,40 +1,22 @@
-// Checkpoints: one safetensors file with weights, buffers and optimiser state, and metadata
+// Checkpoints: one safetensors file with weights, buffers and optimizer state, and metadata
 //   "kind" = "checkpoint" | "weights", "version", and as JSON "config" (resolved recipe), "environment" (what
-//   it ran on), "data" (fingerprint of the data sets), "progress".
-// Weights carry the network's own names ("0.synapse.weight"); optimiser tensors the prefix "optimizer.".
+//   it ran on), "data" (fingerprint of the data sets), "network" (Network::config(), if it can be written),
+//   "progress".
+// Weights carry the network's own names ("0.synapse.weight"); optimizer tensors the prefix "optimizer.".
 // Files are written atomically and named after the iteration, so the newest is the last by name.
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
 #pragma once
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/core/network.h"
-#include "spiketrain/train/optimizer.h"
+#include "spiketrain/core/optimizer.h"
+#include "spiketrain/train/progress.h"
 
 namespace spiketrain {
-
-/// Sums over the training batches of one epoch so far; doubles survive JSON unchanged.
-struct EpochSums {
-  double loss = 0, grad_norm = 0, seconds = 0;
-  int64_t samples = 0, correct = 0, updates = 0, skipped = 0;
-  std::vector<double> head_losses;      ///< [block], without the output layer's
-  std::vector<int64_t> spikes, places;  ///< [slot]
-};
-
-/// Where a run stands: `batch` batches of epoch `epoch` (counted from 0) are done.
-struct Progress {
-  int64_t epoch = 0, batch = 0, iteration = 0, optimizer_steps = 0;
-  EpochSums sums;
-  double best_test = -1, best_validation = -1, test_at_best_validation = -1, last_test = -1;
-  int64_t best_test_epoch = 0, best_validation_epoch = 0;  ///< counted from 1; 0: none yet
-  int64_t metrics_bytes = 0;                               ///< length of metrics.jsonl
-  double seconds = 0;                                      ///< of all epochs that are complete
-};
-Config to_json(const Progress& progress);
-/// UsageError if it is not what to_json writes.
-Progress progress_from_json(const Config& json);
 
 /// What describes a run besides its tensors.
 struct RunInfo {
@@ -63,16 +45,16 @@ void save_weights(const std::string& path, const Network& network, const RunInfo
 /// Copies weights and buffers into the network.  UsageError names the tensor that is missing, left over, or
 /// of another shape or type, DataError one that is not finite; then nothing has been changed.
 void load_weights(const SafetensorsFile& file, Network& network);
-/// Also the optimiser's state; returns where the run stood.
+/// The network of a checkpoint or of saved weights, built anew, with its weights: no recipe is needed.
+/// DataError if the file does not hold a network, or cannot be read; errors of load_weights().
+std::shared_ptr<Network> load_network(const std::string& path);
+/// Weights, buffers and the optimizer's state; returns where the run stood.  UsageError also if the file
+/// describes another network.
 Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer);
 /// The recipe a file was written with.  DataError if it holds none.
 Config checkpoint_config(const SafetensorsFile& file);
 /// The fingerprint of the data sets it was trained on.  DataError if it holds none.
 Config checkpoint_data(const SafetensorsFile& file);
-
-/// UsageError that names the first option in which a resumed run differs in a way that would change its
-/// course.
-void check_resumable(const Config& before, const Config& now);
 
 /// "dir/0000001234.safetensors"
 std::string checkpoint_path(const std::string& dir, int64_t iteration);

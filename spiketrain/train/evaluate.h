@@ -1,23 +1,23 @@
-// Loss and accuracy of a network on a data set, without learning.
+// Loss and metrics of a network on a data set, without learning.
 #pragma once
+#include <vector>
 
-#include "spiketrain/train/experiment.h"
-#include "spiketrain/train/observer.h"
+#include "spiketrain/train/metrics.h"
+#include "spiketrain/train/rates.h"
+#include "spiketrain/train/training.h"
 
 namespace spiketrain {
 
-struct Evaluation {
-  double loss = 0;      ///< mean over batches of the objective's loss
-  double accuracy = 0;  ///< share of samples whose largest score is the label's
+struct Evaluation : Scores {
   int64_t samples = 0;
   double seconds = 0;
   std::vector<LayerRate> rates;
 };
 
-/// Samples in order; random encoders do not depend on the epoch.
-Evaluation evaluate(const Experiment& experiment, const Dataset& data, int64_t batch);
-
-/// Adds one pass's spike counts to the sums.
-void add_activity(const std::vector<Activity>& activity, EpochSums& sums);
+/// Samples in order, `batch` at a time; random encoders do not depend on the epoch.  The loss is the mean
+/// over samples, whatever `batch`: of an objective whose loss is a mean over the batch, the mean weighted by
+/// the batches' sizes; of one that sums over samples, the sum over all divided by their number.  UsageError
+/// if the data set is empty.
+Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch);
 
 }  // namespace spiketrain

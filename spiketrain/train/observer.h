@@ -1,53 +1,65 @@
 // What a run tells whoever watches it.  The library itself never prints.
 #pragma once
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "spiketrain/core/stage.h"
-#include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/probe.h"
+#include "spiketrain/train/progress.h"
+#include "spiketrain/train/rates.h"
+#include "spiketrain/train/run_dir.h"
+#include "spiketrain/train/training.h"
 
 namespace spiketrain {
 
-/// Firing rate of one layer.
-struct LayerRate {
-  std::string spec;
-  int64_t slot = -1;
-  double rate = 0;
+/// Before the first batch of a run, or of a resumed one.  References are valid during the call only.
+struct BeginReport {
+  const Training& training;
+  const Progress& progress;                                            ///< iteration 0: the run is new
+  RunDir* run_dir;                                                     ///< may be null
+  std::function<void(const std::string& text, bool warning)> message;  ///< to all observers' on_message
 };
-/// Layers of `stages` that emitted something countable.
-std::vector<LayerRate> layer_rates(const std::vector<StageInfo>& stages, const EpochSums& sums);
 
 /// After each batch.  References are valid during the call only.
 struct BatchReport {
   const Progress& progress;
-  const std::vector<StageInfo>& stages;
+  const Network& network;
+  const MetricSet&
+      metrics;  ///< values(progress.sums.metrics): so far in this epoch; on a device other than the CPU
+                ///< they are read at checkpoints only
   int64_t epochs, batches;
   double loss;  ///< of this batch
 };
 
-/// After each epoch, evaluation included; a value of -1 means "not measured".
+/// After each epoch, evaluation included.
 struct EpochReport {
   int64_t epoch = 0, epochs = 0, iteration = 0;  ///< epoch counts from 1
   double lr = 0;
-  double train_loss = 0, train_accuracy = 0, grad_norm = 0;  ///< means over the epoch's batches and samples
-  std::vector<double> head_losses;                           ///< of the blocks' heads, lowest first
-  int64_t skipped = 0;                                       ///< updates left out because of NaN
-  int64_t optimizer_steps = 0;                               ///< updates made since the run began
-  std::vector<LayerCosine> cosines;                          ///< with the exact gradient; empty: not measured
-  std::vector<LayerRate> rates;                              ///< while training
-  double validation_loss = -1, validation_accuracy = -1, test_loss = -1, test_accuracy = -1;
-  double best_test_accuracy = -1;  ///< so far, this epoch included
-  int64_t best_test_epoch = 0;
+  Scores train,
+      test;  ///< train: the loss is the mean over the epoch's batches, metrics are counted while it learns
+  std::optional<Scores> validation;
+  double grad_norm = 0;              ///< mean over the epoch's updates
+  std::vector<double> head_losses;   ///< of the blocks' heads, lowest first
+  int64_t skipped = 0;               ///< updates left out because of NaN
+  int64_t optimizer_steps = 0;       ///< updates made since the run began
+  std::vector<LayerCosine> cosines;  ///< with the exact gradient; empty: not measured
+  std::vector<LayerRate> rates;      ///< while training
+  std::vector<std::string> labels;   ///< of the metrics, or "loss"; the first decides which epoch is best
+  std::map<std::string, Best> best;  ///< by label, so far, this epoch included
   double seconds = 0, evaluation_seconds = 0, samples_per_second = 0, peak_memory_mib = 0;
 };
+/// A line of metrics.jsonl: "train_loss", "train_accuracy", ..., <split>_<metric>.
 Config to_json(const EpochReport& report);
 
 class Observer {
  public:
   virtual ~Observer() = default;
+  virtual void on_begin(const BeginReport&) {}
   virtual void on_batch(const BatchReport&) {}
   virtual void on_epoch(const EpochReport&) {}
+  /// The run has ended, or was told to stop (`complete` is false).
+  virtual void on_end(const Progress&, bool /*complete*/) {}
   /// One line worth knowing; `warning` if something may be wrong.
   virtual void on_message(const std::string& /*text*/, bool /*warning*/) {}
 };

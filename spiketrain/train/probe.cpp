@@ -1,11 +1,12 @@
 #include "spiketrain/train/probe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "spiketrain/core/memory_tracker.h"
+#include "spiketrain/core/layer.h"
 #include "spiketrain/data/loader.h"
-#include "spiketrain/train/pass.h"
+#include "spiketrain/ops/memory_tracker.h"
 
 namespace spiketrain {
 namespace {
@@ -18,11 +19,13 @@ struct NamedWeight {
 /// Weights of the network's own layers; heads are not part of the network that exact credit trains.
 std::vector<NamedWeight> layer_weights(const Network& network) {
   std::vector<NamedWeight> list;
-  for (const auto& item : network.named_modules()) {
-    const auto synapse = std::dynamic_pointer_cast<Synapse>(item.value());
-    if (!synapse || item.key().rfind("head", 0) == 0) continue;
-    for (const auto& parameter : synapse->named_parameters(/*recurse=*/false)) {
-      if (parameter.key() == "weight") list.push_back({synapse->spec(), parameter.value()});
+  for (const Network::Node& node : network.nodes()) {
+    const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+    if (!layer || node.head_of >= 0) continue;
+    for (const Connection& c : layer->connections()) {
+      if (!c.synapse) continue;
+      const auto parameters = c.synapse->named_parameters(/*recurse=*/false);
+      if (const Tensor* weight = parameters.find("weight")) list.push_back({c.synapse->notation(), *weight});
     }
   }
   return list;
@@ -44,62 +47,60 @@ double cosine(const Tensor& a, const Tensor& b) {
   return norm > 0 ? a.dot(b).item<double>() / norm : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// The first training samples, and the network as it was when it goes out of scope.
-class Probe {
+Batch first_samples(const Training& training, int64_t samples) {
+  LoaderOptions options;
+  options.batch_size = std::min(samples, training.data.train->size());
+  options.shuffle = false;
+  Loader loader(*training.data.train, options);
+  loader.start(0);
+  Batch batch;
+  const bool found = loader.next(batch);
+  ST_CHECK(found, "probe: the training split is empty");
+  return batch.to(training.device);
+}
+
+/// Puts the network back when it goes out of scope.
+class Restore {
  public:
-  Probe(const Experiment& e, int64_t samples)
-      : network_(*e.network), seed_(static_cast<uint64_t>(e.recipe.seed)) {
-    LoaderOptions options;
-    options.batch_size = std::min(samples, e.data.train->size());
-    options.shuffle = false;
-    Loader loader(*e.data.train, options);
-    loader.start(0);
-    Batch batch;
-    ST_ASSERT(loader.next(batch));
-    input = {batch.x.to(e.device), batch.y.to(e.device), {seed_, 0, 0}};
+  explicit Restore(Network& network) : network_(network) {
     for (const Tensor& b : network_.buffers()) buffers_.push_back(b.clone());
     network_.zero_grad(/*set_to_none=*/true);
   }
-  ~Probe() {
+  ~Restore() {
     network_.zero_grad(/*set_to_none=*/true);
-    torch::NoGradGuard no_grad;
+    const torch::NoGradGuard no_grad;
     const std::vector<Tensor> now = network_.buffers();
     for (size_t i = 0; i < now.size(); ++i) now[i].copy_(buffers_[i]);
   }
-  Probe(const Probe&) = delete;
-  Probe& operator=(const Probe&) = delete;
-
-  Pass start(const RuleP& rule) const { return network_.start(rule, /*train=*/true, seed_); }
-  PassInput input;
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
 
  private:
   Network& network_;
-  uint64_t seed_;
   std::vector<Tensor> buffers_;
 };
 
-void ignore(const Window&, const BlockLosses&) {}
-
 }  // namespace
 
-int64_t measure_activation_bytes(const Experiment& e, int64_t samples) {
-  const Probe probe(e, samples);
-  for (Tensor p : e.network->parameters()) p.mutable_grad() = torch::zeros_like(p);
+int64_t measure_activation_bytes(const Training& training, int64_t samples) {
+  const Batch batch = first_samples(training, samples);
+  Network& network = training.network();
+  const Restore restore(network);
+  for (Tensor p : network.parameters()) p.mutable_grad() = torch::zeros_like(p);
   const MemoryTracker tracker;
-  Pass pass = probe.start(e.rule);
-  run_pass(e, e.plan, probe.input, pass, ignore);
+  training.learner->pass(batch, 0);
   return tracker.peak();
 }
 
-std::vector<LayerCosine> gradient_cosines(const Experiment& e, int64_t samples) {
-  const Probe probe(e, samples);
-  const std::vector<NamedWeight> weights = layer_weights(*e.network);
-  Pass local = probe.start(e.rule);
-  run_pass(e, e.plan, probe.input, local, ignore);
-  const std::vector<Tensor> ours = take_gradients(weights, *e.network);
-  Pass whole = probe.start(Registry<Rule>::get().make({{"name", "bptt"}}));
-  run_exact(e, probe.input, whole);
-  const std::vector<Tensor> exact = take_gradients(weights, *e.network);
+std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samples) {
+  const Batch batch = first_samples(training, samples);
+  Network& network = training.network();
+  const Restore restore(network);
+  const std::vector<NamedWeight> weights = layer_weights(network);
+  training.learner->pass(batch, 0);
+  const std::vector<Tensor> ours = take_gradients(weights, network);
+  training.learner->exact_gradient(batch, make<Rule>("bptt"));
+  const std::vector<Tensor> exact = take_gradients(weights, network);
   std::vector<LayerCosine> result;
   for (size_t i = 0; i < weights.size(); ++i) result.push_back({weights[i].spec, cosine(ours[i], exact[i])});
   return result;

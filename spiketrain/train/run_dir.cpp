@@ -13,7 +13,6 @@
 #include <regex>
 
 #include "spiketrain/base/file.h"
-#include "spiketrain/train/toml.h"
 
 namespace spiketrain {
 namespace {
@@ -32,16 +31,20 @@ int64_t append(const std::string& path, const std::string& text, bool sync) {
   while (done < text.size()) {
     const ssize_t n = write(file, text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
+    if (n <= 0) {
+      const int why = n < 0 ? errno : ENOSPC;  // a write of nothing would be tried for ever
       close(file);
+      errno = why;
       fail(path, "cannot write");
     }
     done += static_cast<size_t>(n);
   }
   const off_t length = lseek(file, 0, SEEK_END);
-  const bool synced = !sync || fsync(file) == 0;
+  const bool synced = length >= 0 && (!sync || fsync(file) == 0);
+  const int why = errno;
   close(file);
-  if (!synced) fail(path, "cannot sync");
+  errno = why;
+  if (!synced) fail(path, length < 0 ? "cannot tell the length" : "cannot sync");
   return length;
 }
 
@@ -95,8 +98,8 @@ RunDir::~RunDir() {
   if (lock_ >= 0) close(lock_);
 }
 
-void RunDir::write_config(const Config& resolved) {
-  write_file_atomic(file("config.toml"), write_toml(resolved));
+void RunDir::write_text(const std::string& name, const std::string& text) {
+  write_file_atomic(file(name), text);
 }
 
 void RunDir::write_json(const std::string& name, const Config& json) {

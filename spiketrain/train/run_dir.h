@@ -1,5 +1,6 @@
 // The folder of one run:
-//   config.toml            the resolved recipe
+//   config.toml            the resolved recipe, for people (written by whoever has a recipe)
+//   config.json            the same, for the trainer: what a resumed run is compared with
 //   environment.json       what it ran on
 //   metrics.jsonl          one object per epoch
 //   log.txt                dated lines for people
@@ -13,7 +14,7 @@
 #pragma once
 #include <string>
 
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
 
 namespace spiketrain {
 
@@ -31,7 +32,7 @@ class RunDir {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
   std::string checkpoints() const { return file("ckpt"); }
 
-  void write_config(const Config& resolved);
+  void write_text(const std::string& name, const std::string& text);
   void write_json(const std::string& name, const Config& json);
   /// Appends one line of metrics and returns the file's length; on disk when this returns.
   int64_t append_metrics(const Config& line);

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "spiketrain/core/torch.h"
 #include "spiketrain/kernels/isa.h"
+#include "spiketrain/ops/torch.h"
 
 namespace spiketrain {
 

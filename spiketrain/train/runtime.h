@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/registry.h"
 
 namespace spiketrain {
 

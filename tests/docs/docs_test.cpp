@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "spiketrain/data/images/image_dataset.h"
+#include "tests/support/network_fixture.h"
 #include "tests/support/neuron_cases.h"
 #include "tests/support/tiny.h"
 
@@ -14,39 +16,37 @@ namespace {
 
 /// Trains one batch on the tiny task; returns its loss and checks that every weight has moved.
 double train_one_batch(const std::vector<std::string>& sets) {
-  Experiment experiment = build_experiment(tiny_recipe(sets), tiny_data());
-  const NamedTensors before = copy_of(network_tensors(*experiment.network));
+  Experiment experiment = tiny_experiment(sets);
+  const Network& network = experiment.training.network();
+  const NamedTensors before = copy_of(network_tensors(network));
   StopAfter observer(1);
   TrainerOptions options;
-  options.observer = &observer;
+  options.observers = {&observer};
   options.stop = &observer.stop;
-  Trainer(experiment, options).run();
-  for (size_t i = 0; i < before.size(); ++i) {
-    EXPECT_FALSE(torch::equal(before[i].second, network_tensors(*experiment.network)[i].second))
-        << before[i].first;
-  }
+  Trainer(experiment.training, options).run();
+  for (size_t i = 0; i < before.size(); ++i)
+    EXPECT_FALSE(torch::equal(before[i].second, network_tensors(network)[i].second)) << before[i].first;
   return observer.losses.at(0);
 }
 
-/// Weight gradients of one pass over the tiny training data, two hidden layers and the output layer.
-std::vector<Tensor> weight_gradients(const std::string& rule, int64_t steps, int64_t window) {
-  const std::string name = "rule={name=\"" + rule + "\"}";
-  const Recipe recipe = tiny_recipe({name, "steps=" + std::to_string(steps), "neuron={name=\"lif\"}",
-                                     "network.spec=6C3-P2-8-4", "objective={name=\"mse_count\"}"});
-  Experiment e = build_experiment(recipe, tiny_data());
-  Loader loader(*e.data.train, {});
-  loader.start(0);
+/// Weight gradients of one pass over still images, shown in segments of `window` steps; two hidden layers and the
+/// output layer.
+std::vector<Tensor> weight_gradients(const char* rule, int64_t steps, int64_t window) {
+  LearnerParts parts;
+  parts.network = make_spec("6C3-P2-8-4", make_context({{"name", "lif"}}, {1, 6, 6}, 4));
+  exact_weights(*parts.network, 3);
+  parts.method.rule = make<Rule>(rule);
+  parts.objective = make<Objective>("tet_ce");
+  parts.steps = steps;
+  parts.schedule = make<Schedule>("truncated", {{"window", window}});
+  torch::manual_seed(6);
   Batch batch;
-  EXPECT_TRUE(loader.next(batch));
-  const Signal x = e.encoder->encode(batch.x * 4, {0, steps, steps}, {});
-  Pass pass = e.network->start(e.rule, true);
-  for (int64_t t = 0; t < steps; t += window) {
-    Network::detach(pass.state);
-    const Tensor a = e.network->forward(x.slice(t, std::min(steps, t + window)), pass).dense();
-    (a - 0.5).square().sum().backward();
-  }
+  batch.x = torch::rand({8, 1, 6, 6}) * 2;
+  batch.target.y = torch::arange(8).remainder(4);
+  const Learner learner(parts);
+  learner.pass(batch, 0);
   std::vector<Tensor> gradients;
-  for (const Tensor& p : e.network->parameters()) gradients.push_back(p.grad());
+  for (const Tensor& p : parts.network->parameters()) gradients.push_back(p.grad());
   return gradients;
 }
 
@@ -55,11 +55,11 @@ TEST(Docs, NeuronOscillates) {
       make_neuron({{"name", "resonate"}, {"damping", 0.9}, {"omega", 0.6}, {"threshold", 1e6}});
   Tensor I = torch::zeros({7, 1, 1}, torch::kDouble);
   I[0] += 1;
-  const auto tape = make_tape(I, neuron->initial({1, 1}, torch::kDouble), 0, 7);
-  neuron->run(*tape);
-  EXPECT_NEAR(tape->out[0].item<double>(), std::pow(0.9, 7) * std::cos(7 * 0.6), 1e-14);
-  EXPECT_NEAR(tape->out[1].item<double>(), std::pow(0.9, 7) * std::sin(7 * 0.6), 1e-14);
-  EXPECT_EQ(tape->s.count(), 0);
+  const auto record = run_all(*neuron, I, {}, kU);
+  EXPECT_NEAR(record->state[0].item<double>(), std::pow(0.9, 7) * std::cos(7 * 0.6), 1e-14);
+  EXPECT_NEAR(record->state[1].item<double>(), std::pow(0.9, 7) * std::sin(7 * 0.6), 1e-14);
+  EXPECT_EQ(record->u[6].item<double>(), record->state[1].item<double>());
+  EXPECT_EQ(record->spikes().total(), 0);
 }
 
 TEST(Docs, NeuronAndRuleTrain) {
@@ -81,7 +81,7 @@ TEST(Docs, RuleIsExactForOneStep) {
   }
 }
 
-TEST(Docs, RuleDoesNotDependOnTheWindow) {
+TEST(Docs, RuleDoesNotDependOnTheSegment) {
   const auto whole = weight_gradients("presynaptic_trace", 5, 5),
              parts = weight_gradients("presynaptic_trace", 5, 2);
   const auto bptt = weight_gradients("bptt", 5, 5);
@@ -94,24 +94,25 @@ TEST(Docs, RuleDoesNotDependOnTheWindow) {
 
 TEST(Docs, ObjectiveTrainsAndIsZeroWithTheLead) {
   EXPECT_TRUE(std::isfinite(train_one_batch({"objective={name=\"hinge_count\"}"})));
-  const auto objective = Registry<Objective>::get().make({{"name", "hinge_count"}, {"margin", 0.5}});
-  objective->prepare({3, 4});
+  const auto objective = make<Objective>("hinge_count", {{"margin", 0.5}});
+  objective->prepare({{3}, 4});
   Tensor a = torch::zeros({4, 1, 3});
-  const Tensor label = torch::tensor({2}, torch::kLong);
-  EXPECT_EQ(objective->loss(a, label, {0, 4}).item<float>(), 0.5F);  // two outputs, 0.5^2 each
-  a.select(2, 2).slice(0, 0, 2) += 1;                                // leads by 2 of 4 steps
-  EXPECT_EQ(objective->loss(a, label, {0, 4}).item<float>(), 0);
+  const Target target = {Target::Kind::class_index, torch::tensor({2}, torch::kLong)};
+  const auto loss = [&] { return objective->loss({Signal::dense(a), {0, 4}, 4}, target).item<float>(); };
+  EXPECT_EQ(loss(), 0.5F);             // two outputs, 0.5^2 each
+  a.select(2, 2).slice(0, 0, 2) += 1;  // leads by 2 of 4 steps
+  EXPECT_EQ(loss(), 0);
 }
 
 TEST(Docs, SynapseIsAdjoint) {
-  const auto synapse = Registry<Synapse>::get().make({{"name", "per_neuron"}, {"weight_scale", 0.75}});
+  const auto synapse = make<Synapse>("per_neuron", {{"weight_scale", 0.75}});
   EXPECT_EQ(synapse->build({2, 3}), (Shape{2, 3}));
   synapse->initialise(1, 0);
   torch::manual_seed(5);
   const Tensor W = synapse->weight(), a = torch::randn({4, 2, 2, 3}), g = torch::randn({4, 2, 2, 3});
-  const double left = (g * synapse->apply({a, {}, {}}, W)).sum().item<double>();
+  const double left = (g * synapse->apply(Signal::dense(a), W)).sum().item<double>();
   EXPECT_NEAR(left, (synapse->pull(g, W) * a).sum().item<double>(), 1e-5);
-  EXPECT_NEAR(left, (synapse->outer(g, {a, {}, {}}) * W).sum().item<double>(), 1e-5);
+  EXPECT_NEAR(left, (synapse->outer(g, Signal::dense(a)) * W).sum().item<double>(), 1e-5);
 }
 
 TEST(Docs, ParserTakesWholeRecordsOnly) {
@@ -121,6 +122,16 @@ TEST(Docs, ParserTakesWholeRecordsOnly) {
   EXPECT_THROW(parse_raw_digits(bytes, "x"), DataError);
   bytes.pop_back();
   EXPECT_THROW(parse_raw_digits(bytes, "x"), DataError);
+}
+
+TEST(Docs, DataSetIsFoundByItsName) {
+  const DatasetInfo info = dataset_info("raw-digits");
+  EXPECT_EQ(info.shape, (Shape{1, 8, 8}));
+  EXPECT_EQ(info.target.classes, 10);
+  DataOptions options;
+  options.name = "raw-digits";
+  options.dir = "/nonexistent";
+  EXPECT_THROW(open_dataset(options), DataError);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "spiketrain/base/check.h"
-#include "spiketrain/data/cifar.h"
+#include "spiketrain/data/images/cifar.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   spiketrain::RawImages raw;

@@ -4,8 +4,8 @@
 #include <cstdlib>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/data/events/event_lists.h"
 #include "spiketrain/data/events/event_parsers.h"
-#include "spiketrain/data/events/layout_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace spiketrain;

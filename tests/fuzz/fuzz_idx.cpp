@@ -1,6 +1,6 @@
 // Any bytes: parse_idx returns a readable array or throws DataError.
 #include "spiketrain/base/check.h"
-#include "spiketrain/data/idx.h"
+#include "spiketrain/data/images/idx.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "spiketrain/base/check.h"
-#include "spiketrain/networks/notation.h"
+#include "spiketrain/parts/networks/notation.h"
 
 namespace {
 std::string echo(const std::string& spec) {

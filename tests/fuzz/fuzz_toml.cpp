@@ -2,16 +2,7 @@
 // in one line.
 #include <cstdlib>
 
-#include "spiketrain/train/toml.h"
-
-namespace spiketrain {
-// registry.cpp, where it lives, needs LibTorch.
-std::string join(const std::vector<std::string>& parts, const std::string& separator) {
-  std::string result;
-  for (const std::string& part : parts) result += (result.empty() ? "" : separator) + part;
-  return result;
-}
-}  // namespace spiketrain
+#include "spiketrain/recipe/toml.h"
 
 namespace {
 /// Without the order of the keys: tables are written last.

@@ -20,7 +20,7 @@
 namespace spiketrain {
 namespace {
 
-struct Record {
+struct Golden {
   std::string peer, where;
   Config cfg, gp;
   Tensor x, g, s, v, gx;
@@ -45,16 +45,16 @@ std::string without_nan(std::string line) {
   return line;
 }
 
-std::vector<Record> read_records(const std::string& path) {
+std::vector<Golden> read_records(const std::string& path) {
   std::ifstream in(path);
   EXPECT_TRUE(in.good()) << path;
-  std::vector<Record> records;
+  std::vector<Golden> records;
   std::string line;
   while (std::getline(in, line)) {
     if (line.empty()) continue;
     const Config json = Config::parse(without_nan(line));
     const std::vector<int64_t> shape = json["shape"];
-    Record r;
+    Golden r;
     r.peer = json["peer"];
     r.cfg = json["cfg"];
     r.gp = json.contains("gp") ? json["gp"] : Config();
@@ -70,8 +70,8 @@ std::vector<Record> read_records(const std::string& path) {
   return records;
 }
 
-std::vector<Record> all_records() {
-  std::vector<Record> records = read_records(ST_SOURCE_DIR "/golden/neurons/neurons.jsonl");
+std::vector<Golden> all_records() {
+  std::vector<Golden> records = read_records(ST_SOURCE_DIR "/golden/neurons/neurons.jsonl");
   const char* more = std::getenv("SPIKETRAIN_GOLDEN");
   if (more == nullptr || *more == '\0') return records;
   std::vector<std::string> files;
@@ -83,7 +83,7 @@ std::vector<Record> all_records() {
     files.push_back(more);
   }
   for (const std::string& file : files) {
-    for (Record& record : read_records(file)) records.push_back(record);
+    for (Golden& record : read_records(file)) records.push_back(record);
   }
   return records;
 }
@@ -96,47 +96,42 @@ void expect_close(const Tensor& got, const Tensor& want, double tolerance, const
   EXPECT_LE(known.max().item<double>(), tolerance) << what;
 }
 
-/// fused: Neuron's own run and vjp; otherwise the definitions by steps.
-void check(const Record& r, bool fused) {
+/// fused: the neuron's own run and vjp; otherwise the definitions by steps.
+void check(const Golden& r, bool fused) {
   SCOPED_TRACE(r.where + (fused ? " [run]" : " [step]"));
   const PeerNeuron peer = peer_neuron(r.peer, r.cfg);
-  const std::shared_ptr<Neuron> neuron = Registry<Neuron>::get().make(peer.config);
-  const auto run = [&](Tape& tape) { fused ? neuron->run(tape) : neuron->Neuron::run(tape); };
-  const int64_t T = r.x.size(0);
-  State state = neuron->initial(r.x.sizes().slice(1), r.x.options());
-  const auto tape = make_tape(r.x, state, 0, T);
-  run(*tape);
+  const Shape shape = {r.x.sizes().begin() + 2, r.x.sizes().end()};
+  const std::shared_ptr<Neuron> neuron = make_neuron(peer.config, shape);
+  const Stepped& steps = by_steps(*neuron);
+  const auto record = record_of(*neuron, r.x);
   std::vector<Tensor> v;
-  for (int64_t t = 0; t < T; ++t) {
-    const auto one = make_tape(r.x, state, t, t + 1);
-    run(*one);
-    state = one->out;
-    v.push_back(state[peer.v_state]);
+  for (int64_t t = 0; t < r.x.size(0); ++t) {
+    fused ? neuron->run(*record, {t, t + 1}) : steps.Stepped::run(*record, {t, t + 1});
+    v.push_back(record->state[peer.v_state]);
   }
   const double eps = std::numeric_limits<float>::epsilon();
   const double size = 1 + r.v.abs().max().item<double>();
-  if (tape->s.defined()) {
-    EXPECT_TRUE(torch::equal(tape->s.dense(torch::kFloat), r.s)) << "spikes";
-    EXPECT_TRUE(torch::equal(tape->a, r.s)) << "output";
+  if (record->s.defined()) {
+    EXPECT_TRUE(torch::equal(output_of(*record), r.s)) << "spikes";
   } else {
-    expect_close(tape->a, r.s, 4 * eps, "output");
+    expect_close(record->a, r.s, 4 * eps, "output");
   }
   expect_close(torch::stack(v), r.v, 4 * eps * size, "membrane");
   const double tolerance = eps * size * (8 + peer.steepness);
-  const Neuron::Adjoint adjoint = fused ? neuron->vjp(*tape, r.g, {}) : neuron->Neuron::vjp(*tape, r.g, {});
-  expect_close(adjoint.g, r.gx, tolerance, "gradient of the input");
+  const Credit credit = fused ? neuron->vjp(*record, r.g, {}) : steps.Stepped::vjp(*record, r.g, {});
+  expect_close(credit.g, r.gx, tolerance, "gradient of the input");
   const auto named = neuron->named_parameters();
-  ASSERT_EQ(adjoint.g_params.size(), named.size());
+  ASSERT_EQ(credit.g_params.size(), named.size());
   ASSERT_EQ(named.size(), r.gp.is_object() ? r.gp.size() : 0U) << "learned parameters";
   for (size_t k = 0; k < named.size(); ++k) {
     const double want = r.gp.at(named[k].key());
-    expect_close(adjoint.g_params[k], torch::full({}, want), 2 * tolerance, named[k].key().c_str());
+    expect_close(credit.g_params[k], torch::full({}, want), 2 * tolerance, named[k].key().c_str());
   }
 }
 
 /// A record that cannot be expressed is a failure of its own; the others are still checked.
 void check_all(bool fused) {
-  for (const Record& r : all_records()) {
+  for (const Golden& r : all_records()) {
     try {
       check(r, fused);
     } catch (const std::exception& error) {
@@ -161,6 +156,42 @@ TEST(PeerConventions, DefaultsOfClassesWithoutARecord) {
       {{"name", "cuba_lif"}, {"leak_syn", 0.5}, {"leak", 0.75}, {"threshold", 0.5}, {"surrogate", "rect"}});
   expect_options("snntorch", {{"cls", "Leaky"}, {"beta", 0.8}, {"surrogate", "SFS"}},
                  {{"surrogate", "sparse_fast_sigmoid"}});
+  expect_options("spikingjelly", {{"cls", "LIFNode"}, {"surrogate", "nonzero_sign_log_abs"}},
+                 {{"surrogate", "nonzero_sign_log_abs"}, {"surrogate_scale", 0.0}});
+  expect_options(
+      "norse", {{"cls", "LIFCell"}},
+      {{"name", "cuba_lif"}, {"leak_syn", 0.8}, {"gain_syn", 1.0}, {"leak", 0.9}, {"strict", true}});
+}
+
+// Norse's own equations, of its functional/lif.py 1.1.0, one neuron in double.
+TEST(PeerConventions, NorseLifCellByHand) {
+  const double dt = 0.002, tau_syn_inv = 150, tau_mem_inv = 120, v_leak = 0.1, v_th = 0.6, v_reset = -0.2;
+  const PeerNeuron peer = peer_neuron("norse", {{"cls", "LIFCell"},
+                                                {"dt", dt},
+                                                {"tau_syn_inv", tau_syn_inv},
+                                                {"tau_mem_inv", tau_mem_inv},
+                                                {"v_leak", v_leak},
+                                                {"v_th", v_th},
+                                                {"v_reset", v_reset}});
+  const auto neuron = make_neuron(peer.config);
+  torch::manual_seed(4);
+  const Tensor x = torch::rand({60, 1, 1}, torch::kDouble);
+  const auto record = record_of(*neuron, x);
+  double v = v_leak, i = 0;
+  int64_t spikes = 0;
+  for (int64_t t = 0; t < x.size(0); ++t) {
+    const double i_jump = i + x[t].item<double>();
+    const double v_decayed = v + dt * tau_mem_inv * ((v_leak - v) + i_jump);
+    const bool z = v_decayed - v_th > 0;
+    i = i_jump - dt * tau_syn_inv * i_jump;
+    v = z ? v_reset : v_decayed;
+    spikes += z;
+    neuron->run(*record, {t, t + 1});
+    EXPECT_EQ(record->s[t].item<int64_t>(), z ? 1 : 0) << t;
+    EXPECT_NEAR(record->state[peer.v_state].item<double>(), v, 1e-13) << t;
+  }
+  EXPECT_GT(spikes, 5);
+  EXPECT_LT(spikes, 55);
 }
 
 TEST(PeerConventions, UnknownIsAnError) {

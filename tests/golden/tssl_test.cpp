@@ -13,9 +13,12 @@
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/objective.h"
-#include "spiketrain/core/ops.h"
+#include "spiketrain/engine/gradients.h"
+#include "spiketrain/ops/pool2d.h"
+#include "spiketrain/ops/tssl_scan.h"
 #include "spiketrain/train/checkpoint.h"
-#include "spiketrain/train/optimizer.h"
+#include "tests/support/neuron_cases.h"
+#include "tests/support/temp_dir.h"
 
 namespace spiketrain {
 namespace {
@@ -56,10 +59,17 @@ struct Case {
     const Tensor W = raw(name);
     return W.dim() == 5 ? W.squeeze(4) : W;
   }
-  RuleP rule() const { return Registry<Rule>::get().make({{"name", "tssl_bp"}, {"variant", variant}}); }
+  /// Every i for which there is a tensor named before + i + after, in order.
+  std::vector<int64_t> indices(const std::string& before, const std::string& after) const {
+    std::vector<int64_t> found;
+    for (int64_t i = 0; i < 64; ++i) {
+      if (has(before + std::to_string(i) + after)) found.push_back(i);
+    }
+    return found;
+  }
+  RuleP rule() const { return make<Rule>("tssl_bp", {{"variant", variant}}); }
   std::shared_ptr<Neuron> neuron() const {
-    return Registry<Neuron>::get().make(
-        {{"name", "psp_lif"}, {"tau_m", tau_m}, {"tau_s", tau_s}, {"threshold", threshold}});
+    return make<Neuron>("psp_lif", {{"tau_m", tau_m}, {"tau_s", tau_s}, {"threshold", threshold}});
   }
 };
 
@@ -71,76 +81,96 @@ void expect_close(const Tensor& ours, const Tensor& reference, const std::string
   EXPECT_LE((o - r).abs().max().item<double>() / scale, tolerance) << what;
 }
 
+Tensor weight_of(const Layer& layer) { return layer.connections()[0].synapse->weight(); }
+
 /// A layer with weight W for inputs of shape `in`, its padding such that the maps come out with side
-/// `out_side`.
-std::shared_ptr<Layer> make_layer(const Case& c, const Tensor& W, const Shape& in, int64_t out_side) {
-  std::shared_ptr<Synapse> synapse;
+/// `out_side`; `out` becomes its shape.
+std::shared_ptr<Layer> make_layer(const Case& c, const Tensor& W, const Shape& in, int64_t out_side,
+                                  Shape& out) {
+  Connection connection;
   if (W.dim() == 4) {
     const int64_t padding = (out_side - 1 + W.size(2) - in[1]) / 2;
-    synapse = Registry<Synapse>::get().make(
-        {{"name", "conv2d"}, {"channels", W.size(0)}, {"kernel", W.size(2)}, {"padding", padding}});
+    connection.synapse =
+        make<Synapse>("conv2d", {{"channels", W.size(0)}, {"kernel", W.size(2)}, {"padding", padding}});
   } else {
-    synapse = Registry<Synapse>::get().make({{"name", "linear"}, {"features", W.size(0)}});
+    connection.synapse = make<Synapse>("linear", {{"features", W.size(0)}});
   }
-  auto layer = std::make_shared<Layer>(synapse, nullptr, c.neuron(), in);
+  auto layer = std::make_shared<Layer>(std::vector<Connection>{connection}, c.neuron());
+  out = layer->build({in});
   layer->to(c.type);
   torch::NoGradGuard no_grad;
-  layer->synapse->weight().copy_(W);
+  weight_of(*layer).copy_(W);
   return layer;
 }
 
 Shape sample_shape(const Tensor& x) { return {x.sizes().begin() + 2, x.sizes().end()}; }
 
-Pass one_layer_pass(const Case& c) {
-  Pass pass;
-  pass.rule = c.rule();
-  pass.train = true;
-  pass.state.resize(1);
-  return pass;
+Context training_context(const Case& c) {
+  Context context;
+  context.method.rule = c.rule();
+  context.mode = Mode::train;
+  return context;
+}
+
+Carry fresh_carry(size_t layers) {
+  Carry carry;
+  carry.state.resize(layers);
+  carry.trace.resize(layers);
+  return carry;
 }
 
 void check_layer(const Case& c) {
   const Tensor W = c.weight("W"), spikes = c.signal("spikes");
   const Tensor x = c.signal("in_psp").requires_grad_();
-  auto layer = make_layer(c, W, sample_shape(x), c.side("spikes"));
+  Shape shape;
+  auto layer = make_layer(c, W, sample_shape(x), c.side("spikes"), shape);
   int64_t slots = 0;
   layer->assign_slots(slots);
-  Pass pass = one_layer_pass(c);
-  const Signal out = layer->forward({x, {}, {}}, pass);
-  EXPECT_TRUE(torch::equal(out.s.dense(c.type).view_as(spikes), spikes)) << "spikes";
-  expect_close(out.a, c.signal("out_psp"), "out_psp");
+  Carry carry = fresh_carry(1);
+  const Signal out = layer->forward({Signal::dense(x)}, training_context(c), carry);
+  EXPECT_TRUE(torch::equal(out.spikes().dense(c.type).view_as(spikes), spikes)) << "spikes";
+  expect_close(out.values(), c.signal("out_psp"), "out_psp");
   if (c.has("pool_out")) {
-    const Tensor pooled = ops::window_sum(out.a, 2, 1.1);
+    const Tensor pooled = ops::window_sum(out.values(), 2, 1.1);
     expect_close(pooled, c.signal("pool_out"), "pool_out");
     pooled.backward(c.signal("grad_pool_out"));
   } else {
-    out.a.backward(c.signal("grad_out"));
+    out.values().backward(c.signal("grad_out"));
   }
   expect_close(x.grad(), c.signal("grad_in_psp"), "grad_in_psp");
-  expect_close(layer->synapse->weight().grad(), c.weight("grad_W"), "grad_W");
+  expect_close(weight_of(*layer).grad(), c.weight("grad_W"), "grad_W");
 }
 
 void check_neuron(const Case& c) {
   const Tensor I = c.signal("I"), spikes = c.signal("spikes");
-  Tape tape;
-  auto neuron = c.neuron();
-  tape.I = I;
-  tape.in = neuron->initial(I.sizes().slice(1), I.options());
-  tape.record = true;
+  const auto neuron = c.neuron();
   const RuleP rule = c.rule();
-  tape.needs = rule->needs();
-  neuron->run(tape);
-  EXPECT_TRUE(torch::equal(tape.s.dense(c.type), spikes)) << "spikes";
-  expect_close(tape.a, c.signal("out_psp"), "out_psp");
-  expect_close(tape.u, c.signal("u"), "u");
-  expect_close(rule->credit(*neuron, tape, c.signal("grad_out"), {}).g, c.signal("grad_I"), "grad_I");
+  const auto record = run_all(*neuron, I, {}, rule->needs());
+  EXPECT_TRUE(torch::equal(record->s.to(c.type), spikes)) << "spikes";
+  expect_close(record->a, c.signal("out_psp"), "out_psp");
+  expect_close(record->u, c.signal("u"), "u");
+  expect_close(rule->credit(*neuron, *record, c.signal("grad_out"), {}).g, c.signal("grad_I"), "grad_I");
 }
 
-/// The layers of a network case, told from its weights and activations, and whether 2x2 pooling follows each.
+/// The layers of a network case.  Where pooling layers are stored too, they count among the activations, so a layer
+/// has one number among the weights ("step0_W2") and another among the activations ("act4_I"); pooled activations
+/// have no current.
 struct Chain {
-  std::vector<std::shared_ptr<Layer>> layers;
-  std::vector<bool> pool;
+  struct Link {
+    std::shared_ptr<Layer> layer;
+    Shape shape;
+    int64_t weight = 0, act = 0;  ///< numbers in the file
+    bool pool = false;            ///< 2x2 pooling follows
+  };
+  std::vector<Link> links;
+
+  std::string weight(size_t i) const { return "W" + std::to_string(links[i].weight); }
 };
+
+std::string act_name(int64_t number) { return "act" + std::to_string(number); }
+bool is_stored_pooling(const Case& c, int64_t number) {
+  return c.has(act_name(number) + "_psp") && !c.has(act_name(number) + "_I");
+}
 
 /// How far the current that weight W makes of `x` [T,N,*] is from the stored current `name`; infinite if the
 /// shapes do not fit.
@@ -160,28 +190,37 @@ double misfit(const Case& c, const Tensor& W, const Tensor& x, const std::string
   return (got - want).abs().max().item<double>();
 }
 
-/// Whether 2x2 pooling lies between layer i and the next: which of the two makes the next layer's stored
-/// current.
-bool pooled_after(const Case& c, int64_t i) {
-  const std::string next = std::to_string(i + 1);
-  const Tensor a = c.signal("act" + std::to_string(i) + "_psp");
-  if (a.dim() != 5 || a.size(-1) % 2 != 0 || !c.has("step0_W" + next)) return false;
-  const Tensor W = c.weight("step0_W" + next);
-  return misfit(c, W, ops::window_sum(a, 2, 1.1), "act" + next + "_I") < misfit(c, W, a, "act" + next + "_I");
+/// Whether 2x2 pooling follows link i: it is stored, or it makes the next layer's stored current.
+bool pooled_after(const Case& c, const Chain& chain, size_t i) {
+  if (is_stored_pooling(c, chain.links[i].act + 1)) return true;
+  const Tensor a = c.signal(act_name(chain.links[i].act) + "_psp");
+  if (a.dim() != 5 || a.size(-1) % 2 != 0 || i + 1 == chain.links.size()) return false;
+  const Tensor W = c.weight("step0_" + chain.weight(i + 1));
+  const std::string next = act_name(chain.links[i + 1].act) + "_I";
+  return misfit(c, W, ops::window_sum(a, 2, 1.1), next) < misfit(c, W, a, next);
 }
 
 Chain make_chain(const Case& c) {
+  const std::vector<int64_t> weights = c.indices("step0_W", ""), acts = c.indices("act", "_I");
+  ST_CHECK(!weights.empty() && weights.size() == acts.size(), c.file.path(), ": ", weights.size(),
+           " weights, but ", acts.size(), " currents");
   Chain chain;
-  Shape in = sample_shape(c.signal("in_psp"));
-  for (int64_t i = 0; c.has("step0_W" + std::to_string(i)); ++i) {
-    const std::string n = std::to_string(i);
-    chain.layers.push_back(make_layer(c, c.weight("step0_W" + n), in, c.side("act" + n + "_I")));
-    in = chain.layers.back()->out_shape();
-    chain.pool.push_back(pooled_after(c, i));
-    if (chain.pool.back()) in = {in[0], in[1] / 2, in[2] / 2};
+  chain.links.resize(weights.size());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    chain.links[i].weight = weights[i];
+    chain.links[i].act = acts[i];
   }
+  Shape in = sample_shape(c.signal("in_psp"));
   int64_t slots = 0;
-  for (auto& layer : chain.layers) layer->assign_slots(slots);
+  for (size_t i = 0; i < chain.links.size(); ++i) {
+    Chain::Link& link = chain.links[i];
+    const Tensor W = c.weight("step0_" + chain.weight(i));
+    link.layer = make_layer(c, W, in, c.side(act_name(link.act) + "_I"), link.shape);
+    link.layer->assign_slots(slots);
+    link.pool = pooled_after(c, chain, i);
+    in = link.shape;
+    if (link.pool) in = {in[0], in[1] / 2, in[2] / 2};
+  }
   return chain;
 }
 
@@ -202,7 +241,7 @@ std::shared_ptr<Objective> make_objective(const Case& c, int64_t classes, int64_
     config = {
         {"name", "count"}, {"desired", arg.max().item<double>()}, {"undesired", arg.min().item<double>()}};
   } else {
-    // The kernel loss has the gradient "output minus target", so the step tells the target that it used; it
+    // The loss has the gradient "output minus target", so the step tells the target that it used; it
     // is the label's train, filtered once or twice.
     const int64_t label0 = label[0].item<int64_t>();
     Tensor row = (c.signal("step0_out_psp") - c.signal("step0_grad_out"))
@@ -215,74 +254,87 @@ std::shared_ptr<Objective> make_objective(const Case& c, int64_t classes, int64_
     ST_CHECK(is_train(row), c.file.path(), ": the target is no train filtered once or twice");
     std::vector<int64_t> train;
     for (int64_t t = 0; t < T; ++t) train.push_back(std::lround(row[t].item<double>()));
-    config = {{"name", "kernel"}, {"target", train}, {"filter", once ? "single" : "double"}};
+    config = {{"name", "van_rossum"}, {"target", train}, {"filter", once ? "single" : "double"}};
   }
-  auto objective = Registry<Objective>::get().make(config);
-  objective->prepare({classes, T, true, c.tau_s});
+  auto objective = make<Objective>(config);
+  objective->prepare({{classes}, T, {1, c.tau_s}});
   return objective;
 }
 
-void check_first_pass(const Case& c, size_t i, const Signal& out) {
-  const std::string act = "act" + std::to_string(i);
-  const Tensor spikes = c.signal(act + "_spikes");
-  EXPECT_TRUE(torch::equal(out.s.dense(c.type).view_as(spikes), spikes)) << act << " spikes";
-  expect_close(out.a, c.signal(act + "_psp"), act + "_psp");
+/// The output of the chain for an input x, and whether it is as stored in the first pass if `compare`.
+Signal forward(const Case& c, const Chain& chain, const Tensor& x, bool compare) {
+  const Context context = training_context(c);
+  Carry carry = fresh_carry(chain.links.size());
+  Signal signal = Signal::dense(x);
+  for (const Chain::Link& link : chain.links) {
+    signal = link.layer->forward({signal}, context, carry);
+    if (compare) {
+      const Tensor spikes = c.signal(act_name(link.act) + "_spikes");
+      EXPECT_TRUE(torch::equal(signal.spikes().dense(c.type).view_as(spikes), spikes))
+          << link.act << " spikes";
+      expect_close(signal.values(), c.signal(act_name(link.act) + "_psp"), act_name(link.act) + "_psp");
+    }
+    if (!link.pool) continue;
+    signal = Signal::dense(ops::window_sum(signal.values(), 2, 1.1));
+    const std::string pooled = act_name(link.act + 1) + "_psp";
+    if (compare && is_stored_pooling(c, link.act + 1))
+      expect_close(signal.values(), c.signal(pooled), pooled);
+  }
+  return signal;
+}
+
+/// One training step up to the gradients, against those stored under the prefix s.
+void check_step(const Case& c, const Chain& chain, const Objective& objective, const Tensor& x,
+                const std::string& s) {
+  const int64_t T = x.size(0);
+  const Tensor a = forward(c, chain, x, s == "step0_").values();
+  a.retain_grad();
+  expect_close(a, c.signal(s + "out_psp"), s + "out_psp");
+  const Output out = {Signal::dense(a), {0, T}, T};
+  const Tensor loss = objective.loss(out, {Target::Kind::class_index, c.raw("labels")});
+  expect_close(loss.view({1}), c.raw(s + "loss"), s + "loss");
+  EXPECT_TRUE(
+      torch::equal(objective.prediction(objective.evidence(out), {}).argmax(1), c.raw(s + "predicted")))
+      << s << "predicted";
+  loss.backward();
+  expect_close(a.grad(), c.signal(s + "grad_out"), s + "grad_out");
+  for (size_t i = 0; i < chain.links.size(); ++i) {
+    const std::string name = s + "grad" + chain.weight(i);
+    expect_close(weight_of(*chain.links[i].layer).grad(), c.weight(name), name);
+  }
 }
 
 void check_network(const Case& c) {
   const Chain chain = make_chain(c);
-  const Tensor labels = c.raw("labels");
-  const int64_t T = c.raw("inputs").size(4), classes = chain.layers.back()->out_shape()[0];
-  auto objective = make_objective(c, classes, T);
-  OptimizerOptions options;
-  options.lr = c.raw("lr").item<double>();
-  options.weight_decay = 0.01;
+  const auto objective = make_objective(c, chain.links.back().shape[0], c.raw("inputs").size(4));
   NamedTensors parameters;
   std::vector<Tensor> weights;
-  for (size_t i = 0; i < chain.layers.size(); ++i) {
-    weights.push_back(chain.layers[i]->synapse->weight());
-    parameters.emplace_back("W" + std::to_string(i), weights.back());
+  for (size_t i = 0; i < chain.links.size(); ++i) {
+    weights.push_back(weight_of(*chain.links[i].layer));
+    parameters.emplace_back(chain.weight(i), weights.back());
   }
-  Optimizer optimizer(options, parameters);
+  const double lr = c.raw("lr").item<double>();
+  const auto optimizer = make<Optimizer>("adamw", {{"lr", lr}, {"weight_decay", 0.01}});
+  optimizer->attach(parameters);
+  const auto check_weights = [&](const std::string& prefix) {
+    for (const auto& [name, W] : parameters) expect_close(W, c.weight(prefix + name), prefix + name);
+  };
 
   Tensor carried;
   const Tensor x = ops::psp_scan(c.signal("inputs"), c.tau_s, carried);
   expect_close(x, c.signal("in_psp"), "in_psp");
-  for (int64_t step = 0; c.has("step" + std::to_string(step) + "_W0"); ++step) {
+  for (int64_t step = 0; c.has("step" + std::to_string(step) + "_loss"); ++step) {
     const std::string s = "step" + std::to_string(step) + "_";
-    for (size_t i = 0; i < weights.size(); ++i) {
-      expect_close(weights[i], c.weight(s + "W" + std::to_string(i)), s + "W" + std::to_string(i));
-    }
-    Pass pass = one_layer_pass(c);
-    pass.state.resize(chain.layers.size());
-    Signal signal = {x, {}, {}};
-    for (size_t i = 0; i < chain.layers.size(); ++i) {
-      signal = chain.layers[i]->forward(signal, pass);
-      if (step == 0) check_first_pass(c, i, signal);
-      if (chain.pool[i]) signal = {ops::window_sum(signal.a, 2, 1.1), {}, {}};
-    }
-    signal.a.retain_grad();
-    expect_close(signal.a, c.signal(s + "out_psp"), s + "out_psp");
-    const Tensor loss = objective->loss(signal.a, labels, {0, T, true});
-    expect_close(loss.view({1}), c.raw(s + "loss"), s + "loss");
-    EXPECT_TRUE(torch::equal(objective->scores(signal.a).argmax(1), c.raw(s + "predicted")))
-        << s << "predicted";
-    loss.backward();
-    expect_close(signal.a.grad(), c.signal(s + "grad_out"), s + "grad_out");
-    for (size_t i = 0; i < weights.size(); ++i) {
-      expect_close(weights[i].grad(), c.weight(s + "gradW" + std::to_string(i)),
-                   s + "gradW" + std::to_string(i));
-    }
+    check_weights(s);
+    check_step(c, chain, *objective, x, s);
     const double norm = grad_norm(parameters).item<double>();
     expect_close(torch::tensor({norm}, torch::kDouble), c.raw(s + "gradnorm"), s + "gradnorm");
     clip_grads(parameters, norm, 1.0);
-    optimizer.step(options.lr);
+    optimizer->step(lr);
     clamp_weights(weights, 4.0);
-    optimizer.zero_grad();
+    optimizer->zero_grad();
   }
-  for (size_t i = 0; i < weights.size(); ++i) {
-    expect_close(weights[i], c.weight("final_W" + std::to_string(i)), "final_W" + std::to_string(i));
-  }
+  check_weights("final_");
 }
 
 std::vector<std::string> golden_files() {
@@ -319,6 +371,26 @@ TEST(TsslGolden, EveryFileIsMatched) {
       check_neuron(c);
     }
   }
+}
+
+// A file whose pooling layer is stored as one of the activations: its number is no layer's.
+TEST(TsslGolden, StoredPoolingIsNoLayer) {
+  const TempDir dir;
+  const std::string path = dir / "head_f32_pool.safetensors";
+  const auto maps = [](int64_t C, int64_t side) { return torch::zeros({2, C, side, side, 5}); };
+  const Tensor hyper = torch::tensor({5.0, 5.0, 3.0, 1.0}, torch::kDouble);
+  const NamedTensors tensors = {
+      {"hyper", hyper},       {"in_psp", maps(1, 6)},   {"step0_W0", torch::zeros({3, 1, 3, 3, 1})},
+      {"act0_I", maps(3, 6)}, {"act0_psp", maps(3, 6)}, {"act1_psp", maps(3, 3)},
+      {"act2_I", maps(4, 1)}, {"act2_psp", maps(4, 1)}, {"step0_W1", torch::zeros({4, 27})}};
+  save_tensors(path, tensors, {{"variant", "head"}});
+  const Chain chain = make_chain(Case(path));
+  ASSERT_EQ(chain.links.size(), 2U);
+  EXPECT_TRUE(chain.links[0].pool);
+  EXPECT_EQ(chain.links[0].shape, (Shape{3, 6, 6}));
+  EXPECT_FALSE(chain.links[1].pool);
+  EXPECT_EQ(chain.links[1].act, 2);
+  EXPECT_EQ(chain.links[1].shape, (Shape{4}));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include "spiketrain/core/surrogate.h"
+#include "spiketrain/ops/surrogate.h"
 #include "tests/support/neuron_cases.h"
 
 namespace spiketrain {
@@ -13,46 +13,51 @@ namespace {
 
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
 
+const Shape kShape = {5};
+
 struct Problem {
   Tensor I, delta;
-  State in, g_out;
+  State before, g_after;
 };
 
-/// Random input, learning signal, states before and their gradients after.
-Problem make_problem(const Neuron& neuron) {
+/// Random input, learning signal, states before and their gradients after, for neurons of shape `shape`.
+Problem make_problem(const Neuron& neuron, const Shape& shape = kShape) {
   torch::manual_seed(7);
+  std::vector<int64_t> state = {3}, all = {9, 3};
+  state.insert(state.end(), shape.begin(), shape.end());
+  all.insert(all.end(), shape.begin(), shape.end());
   Problem p;
-  p.I = torch::randn({9, 3, 5}, kDouble) * 1.2 + 0.3;
-  p.delta = torch::randn({9, 3, 5}, kDouble);
-  for (const Tensor& z : neuron.initial({3, 5}, kDouble)) {
-    p.in.push_back(z + torch::randn({3, 5}, kDouble) * 0.8);
-    p.g_out.push_back(torch::randn({3, 5}, kDouble));
+  p.I = torch::randn(all, kDouble) * 1.2 + 0.3;
+  p.delta = torch::randn(all, kDouble);
+  for (const Tensor& z : neuron.initial(state, kDouble)) {
+    p.before.push_back(z + torch::randn(state, kDouble) * 0.8);
+    p.g_after.push_back(torch::randn(state, kDouble));
   }
   return p;
 }
 
 /// Autograd through the loop of step().
-Neuron::Adjoint reference(const Neuron& neuron, const Problem& p) {
+Credit reference(const Neuron& neuron, const Problem& p) {
   Tensor I = p.I.clone().requires_grad_();
   std::vector<Tensor> leaves = {I};
   State state;
-  for (const Tensor& z : p.in) {
+  for (const Tensor& z : p.before) {
     state.push_back(z.clone().requires_grad_());
     leaves.push_back(state.back());
   }
   for (const Tensor& w : neuron.parameters()) leaves.push_back(w);
   Tensor loss = torch::zeros({}, kDouble);
   for (int64_t t = 0; t < I.size(0); ++t) {
-    Neuron::Step now = neuron.step(I[t], state);
+    Stepped::Step now = by_steps(neuron).step(I[t], state);
     loss = loss + (now.a * p.delta[t]).sum();
     state = now.next;
   }
-  for (size_t k = 0; k < state.size(); ++k) loss = loss + (state[k] * p.g_out[k]).sum();
+  for (size_t k = 0; k < state.size(); ++k) loss = loss + (state[k] * p.g_after[k]).sum();
   auto g = torch::autograd::grad({loss}, leaves, {}, false, false, /*allow_unused=*/true);
   for (size_t k = 0; k < g.size(); ++k) {
     if (!g[k].defined()) g[k] = torch::zeros_like(leaves[k]);
   }
-  const auto params = g.begin() + 1 + static_cast<int64_t>(p.in.size());
+  const auto params = g.begin() + 1 + static_cast<int64_t>(p.before.size());
   return {g[0], State(g.begin() + 1, params), std::vector<Tensor>(params, g.end())};
 }
 
@@ -62,33 +67,42 @@ void expect_near(const Tensor& got, const Tensor& want, const char* what) {
   EXPECT_LE((got - want).abs().max().item<double>(), 1e-12 * scale) << what;
 }
 
-void expect_same(const Neuron::Adjoint& got, const Neuron::Adjoint& want) {
+void expect_same(const Credit& got, const Credit& want) {
   expect_near(got.g, want.g, "g");
-  ASSERT_EQ(got.g_in.size(), want.g_in.size());
-  for (size_t k = 0; k < got.g_in.size(); ++k) expect_near(got.g_in[k], want.g_in[k], "g_in");
+  ASSERT_EQ(got.g_before.size(), want.g_before.size());
+  for (size_t k = 0; k < got.g_before.size(); ++k) expect_near(got.g_before[k], want.g_before[k], "g_before");
   ASSERT_EQ(got.g_params.size(), want.g_params.size());
   for (size_t k = 0; k < got.g_params.size(); ++k) expect_near(got.g_params[k], want.g_params[k], "g_params");
 }
 
+/// run() and vjp() of a built neuron in double against autograd and against the loop of step().
+void check(const Neuron& neuron, const Shape& shape) {
+  const Stepped& steps = by_steps(neuron);
+  const Problem p = make_problem(neuron, shape);
+  const Credit want = reference(neuron, p);
+  const uint32_t slots = neuron.provides() & (kU | kPsi);
+
+  const auto fused = run_all(neuron, p.I, p.before);
+  expect_same(neuron.vjp(*fused, p.delta, p.g_after), want);
+  const auto recorded = run_all(neuron, p.I, p.before, slots),
+             looped = record_of(neuron, p.I, p.before, slots);
+  steps.Stepped::run(*looped, looped->all());
+  expect_same(steps.Stepped::vjp(*looped, p.delta, p.g_after), want);
+
+  if (slots & kPsi) expect_near(recorded->psi, looped->psi, "psi");
+  if (slots & kU) expect_near(recorded->u, looped->u, "u");
+  if (fused->s.defined()) {
+    EXPECT_TRUE(torch::equal(fused->s, looped->s));
+    EXPECT_TRUE(torch::equal(fused->s, recorded->s));
+  }
+  for (size_t k = 0; k < fused->state.size(); ++k) expect_near(fused->state[k], looped->state[k], "state");
+}
+
 void check(const Config& config) {
   SCOPED_TRACE(config.dump());
-  const auto neuron = make_neuron(config);
+  const auto neuron = make_neuron(config, kShape);
   neuron->to(torch::kDouble);
-  const Problem p = make_problem(*neuron);
-  const Neuron::Adjoint want = reference(*neuron, p);
-
-  const auto fused = make_tape(p.I, p.in, 0, p.I.size(0));
-  neuron->run(*fused);
-  expect_same(neuron->vjp(*fused, p.delta, p.g_out), want);
-  const auto steps = make_tape(p.I, p.in, 0, p.I.size(0));
-  neuron->Neuron::run(*steps);
-  expect_same(neuron->Neuron::vjp(*steps, p.delta, p.g_out), want);
-
-  const auto with_psi = make_tape(p.I, p.in, 0, p.I.size(0), kPsi);
-  const auto psi_steps = make_tape(p.I, p.in, 0, p.I.size(0), kPsi);
-  neuron->run(*with_psi);
-  neuron->Neuron::run(*psi_steps);
-  expect_near(with_psi->psi, psi_steps->psi, "psi");
+  check(*neuron, kShape);
 }
 
 TEST(NeuronGrad, EveryNeuronAtItsDefaults) {
@@ -154,13 +168,12 @@ TEST(NeuronGrad, OtherNeuronsEveryReset) {
 }
 
 TEST(NeuronGrad, UndefinedGradientOfTheStateIsZero) {
-  const auto neuron = make_neuron({{"name", "lif"}});
+  const auto neuron = make_neuron({{"name", "lif"}}, kShape);
   const Problem p = make_problem(*neuron);
-  const auto tape = make_tape(p.I, p.in, 0, p.I.size(0));
-  neuron->run(*tape);
-  const Neuron::Adjoint want = neuron->vjp(*tape, p.delta, {torch::zeros({3, 5}, kDouble)});
-  EXPECT_TRUE(torch::equal(neuron->vjp(*tape, p.delta, {}).g, want.g));
-  EXPECT_TRUE(torch::equal(neuron->vjp(*tape, p.delta, {Tensor()}).g, want.g));
+  const auto record = run_all(*neuron, p.I, p.before);
+  const Credit want = neuron->vjp(*record, p.delta, {torch::zeros({3, 5}, kDouble)});
+  EXPECT_TRUE(torch::equal(neuron->vjp(*record, p.delta, {}).g, want.g));
+  EXPECT_TRUE(torch::equal(neuron->vjp(*record, p.delta, {Tensor()}).g, want.g));
 }
 
 TEST(Eif, StepsByHand) {
@@ -170,7 +183,8 @@ TEST(Eif, StepsByHand) {
   double v = -0.1;
   for (const double I : {0.5, 3.0, -1.0}) {
     const double u = v + (I + 0.1 - v + 0.5 * std::exp((v - 0.8) / 0.5)) / 4;
-    const Neuron::Step step = neuron->step(torch::full({1}, I, kDouble), state);
+    const Stepped::Step step = by_steps(*neuron).step(torch::full({1}, I, kDouble), state);
+    EXPECT_NEAR(step.u.item<double>(), u, 1e-15);
     EXPECT_EQ(step.s.item<double>(), u >= 1 ? 1 : 0);
     v = u >= 1 ? -0.1 : u;
     EXPECT_NEAR(step.next[0].item<double>(), v, 1e-15);
@@ -187,6 +201,7 @@ TEST(Surrogate, CurveMatchesItsFormula) {
       {"fast_sigmoid", 1 / std::pow(25 * x + 1, 2)},
       {"super_spike", 1 / std::pow(x + 1, 2)},
       {"soft_sign", 1 / (4 * std::pow(0.5 + x, 2))},
+      {"nonzero_sign_log_abs", 1 / (1 + x)},
       {"piecewise_quadratic", 1 - x},
       {"triangle", 0.3 * (1 - x)},
       {"rect", 1},
@@ -219,6 +234,23 @@ TEST(Surrogate, CurveMatchesItsFormula) {
   }
   EXPECT_THROW(surrogate_curve("sigmoida", 0, 1), UsageError);
   EXPECT_THROW(surrogate_curve("sigmoid", -1, 1), UsageError);
+}
+
+TEST(Surrogate, NonzeroSignLogAbsIsTheSlopeOfItsPrimitive) {
+  for (const double alpha : {0.5, 1.0, 4.0}) {
+    const SurrogateCurve curve = surrogate_curve("nonzero_sign_log_abs", alpha, 1);
+    for (const double x : {-2.0, -0.25, 0.5, 3.0}) {
+      const auto primitive = [&](double y) { return (y < 0 ? -1 : 1) * std::log(alpha * std::abs(y) + 1); };
+      const double slope = (primitive(x + 1e-6) - primitive(x - 1e-6)) / 2e-6;
+      EXPECT_NEAR(cpu::surrogate_derivative(curve, x), slope, 1e-8 * alpha);
+    }
+    EXPECT_EQ(cpu::surrogate_derivative(curve, 0.0), alpha);
+  }
+}
+
+TEST(Surrogate, ReadsTheThresholdOnlyInItsUnits) {
+  for (const std::string& name : surrogate_names())
+    EXPECT_EQ(surrogate_reads_threshold(name), name == "single_exponential" || name == "slayer") << name;
 }
 
 TEST(Surrogate, SparseBeginsOneAboveTheThreshold) {

@@ -1,11 +1,12 @@
-// apply, pull and outer of every synapse against autograd of its definition, in float64; and the same through
-// a layer, for a dense and for a stationary input.
+// apply, pull and outer of every synapse against autograd of its definition, in float64, for dense input and spikes; the
+// way back through every feedback; and the same through a layer, for a dense and for a constant input.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "spiketrain/core/layer.h"
-#include "tests/support/neuron_cases.h"
+#include "tests/support/network_fixture.h"
 
 namespace spiketrain {
 namespace {
@@ -57,13 +58,8 @@ std::vector<Case> cases() {
     list.push_back({{{"name", "linear"}, {"features", features}, {"bias", features == 5}}, {7}, multiply});
     list.push_back({{{"name", "linear"}, {"features", features}, {"bias", true}}, {2, 9, 7}, multiply});
   }
-  for (const char* weights : {"trained", "uniform", "sign", "square_wave"}) {
-    for (const char* feedback : {"transpose", "random"}) {
-      list.push_back(
-          {{{"name", "head_linear"}, {"features", 5}, {"weights", weights}, {"feedback", feedback}},
-           {2, 3, 4},
-           multiply});
-    }
+  for (const char* weights : {"uniform", "sign", "square_wave"}) {
+    list.push_back({{{"name", "linear"}, {"features", 5}, {"weights", weights}}, {2, 3, 4}, multiply});
   }
   return list;
 }
@@ -86,12 +82,6 @@ void prepare(Synapse& synapse) {
   }
 }
 
-/// The matrix through which error returns.
-Tensor feedback_of(Synapse& synapse) {
-  const auto buffers = synapse.named_buffers();
-  return (buffers.contains("feedback") ? buffers["feedback"] : synapse.weight()).detach();
-}
-
 Tensor bias_of(const Synapse& synapse) {
   const auto parameters = synapse.named_parameters();
   return parameters.contains("bias") ? parameters["bias"] : Tensor();
@@ -101,10 +91,12 @@ struct Gradients {
   Tensor x, W;
 };
 
-/// Autograd of sum(g * define(x, W)).
+/// Autograd of sum(g * define(x, W)); for a constant signal x is its image.
 Gradients reference(const Case& c, const Signal& x, const Tensor& W, const Tensor& g) {
-  const Tensor a = x.a.detach().clone().requires_grad_(), w = W.detach().clone().requires_grad_();
-  const auto grads = torch::autograd::grad({c.define(Signal{a, x.gain, {}}.dense(), w)}, {a, w}, {g});
+  const Tensor a = (x.is_constant() ? x.image() : x.values()).detach().clone().requires_grad_();
+  const Tensor w = W.detach().clone().requires_grad_();
+  const Tensor values = x.is_constant() ? spread(a, x.gain()) : a;
+  const auto grads = torch::autograd::grad({c.define(values, w)}, {a, w}, {g});
   return {grads[0], grads[1]};
 }
 
@@ -126,16 +118,16 @@ TEST(SynapseGrad, EqualsAutogradOfTheDefinition) {
   torch::manual_seed(11);
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.config.dump());
-    const auto synapse = Registry<Synapse>::get().make(c.config);
+    const auto synapse = make<Synapse>(c.config);
     const Shape out = synapse->build(c.in);
     prepare(*synapse);
     const Tensor W = synapse->weight().detach();
     // One sample; fewer rows than columns or a ragged last chunk; enough rows to be cut by rows.
     for (const auto& [T, B] : {std::pair<int64_t, int64_t>{1, 1}, {5, 3}, {20, 6}}) {
-      const Signal x = {random(T, B, c.in), {}, {}}, q = {random(T, B, c.in), {}, {}};
+      const Signal x = Signal::dense(random(T, B, c.in)), q = Signal::dense(random(T, B, c.in));
       const Tensor g = random(T, B, out), I = synapse->apply(x, W);
-      expect_near(I, c.define(x.a, W), "apply");
-      expect_near(synapse->pull(g, W), reference(c, x, feedback_of(*synapse), g).x, "pull");
+      expect_near(I, c.define(x.values(), W), "apply");
+      expect_near(synapse->pull(g, W), reference(c, x, W, g).x, "pull");
       expect_near(synapse->outer(g, q), reference(c, q, W, g).W, "outer");
       const Tensor b = bias_of(*synapse);
       expect_near(synapse->add_bias(I), b.defined() ? I + b : I, "bias");
@@ -143,29 +135,65 @@ TEST(SynapseGrad, EqualsAutogradOfTheDefinition) {
   }
 }
 
-/// A layer of one synapse in a pass.  The loss is sum(g * current), so that the neuron has no part in it; it
-/// fires nevertheless, for then the rule chooses what dW is made of.
-struct Probe {
-  Probe(const Case& c, bool hold)
-      : layer(Registry<Synapse>::get().make(c.config), nullptr, make_neuron({{"name", "leaky_readout"}}),
-              c.in) {
-    prepare(*layer.synapse);
-    int64_t slots = 0;
-    layer.assign_slots(slots);
-    pass.rule = Registry<Rule>::get().make({{"name", "bptt"}});
-    pass.train = true;
-    pass.hold_still = hold;
-    pass.state.resize(static_cast<size_t>(slots));
+/// Counts, and counts through a PSP filter, whose values are numbers of their own.
+TEST(SynapseGrad, SpikesGiveTheBitsOfTheirFloats) {
+  torch::manual_seed(14);
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.config.dump());
+    const auto synapse = make<Synapse>(c.config);
+    const Shape out = synapse->build(c.in);
+    prepare(*synapse);
+    const Tensor W = synapse->weight().detach();
+    for (const auto& [T, B] : {std::pair<int64_t, int64_t>{1, 1}, {5, 3}, {20, 6}}) {
+      const Tensor counts = (random(T, B, c.in) * 2).clamp(0, 3).to(torch::kUInt8), g = random(T, B, out);
+      const Spikes s = Spikes::from_bytes(counts, -1, 3);
+      const Tensor psp = random(T, B, c.in);
+      const std::pair<Signal, Tensor> signals[] = {
+          {Signal::spikes(s, torch::kDouble), counts.to(torch::kDouble)},
+          {Signal::psp(s, carrier(counts.sizes(), kDouble), 2, psp), psp}};
+      for (const auto& [x, values] : signals) {
+        const Signal dense = Signal::dense(values);
+        EXPECT_TRUE(torch::equal(synapse->apply(x, W), synapse->apply(dense, W)));
+        EXPECT_TRUE(torch::equal(synapse->outer(g, x), synapse->outer(g, dense)));
+      }
+    }
   }
-  Tensor current(const Signal& x) {
-    const Layer::Drive drive = layer.current(x, pass);
-    layer.fire({drive}, pass);
-    return drive.I;
-  }
-  Tensor weight() { return layer.synapse->weight(); }
+}
 
-  Layer layer;
-  Pass pass;
+TEST(SynapseGrad, ScaleIsForFixedWeights) {
+  EXPECT_THROW(make<Synapse>("linear", {{"scale", 0.5}}), UsageError);
+  EXPECT_NO_THROW(make<Synapse>("linear", {{"scale", 0.5}, {"weights", "sign"}}));
+}
+
+/// A layer of one synapse in a pass that trains.  Its readout forgets everything from step to step, so that its output
+/// is the current.
+struct Probe {
+  Probe(const Case& c, bool hold, const Config& feedback = nullptr) : network(c.in) {
+    Connection connection;
+    connection.synapse = make<Synapse>(c.config);
+    if (!feedback.is_null()) connection.feedback = make<Feedback>(feedback);
+    network.add(std::make_shared<Layer>(std::vector<Connection>{connection},
+                                        make<Neuron>("leaky_readout", {{"leak", 0.0}})),
+                true);
+    network.initialise(3);
+    network.to(torch::kDouble);
+    prepare(*synapse());
+    context = train_context();
+    if (hold) context.currents = &currents;
+    carry = network.start();
+  }
+  /// Of a segment; state is cut before it.
+  Tensor current(const Signal& x) {
+    carry.detach();
+    return network.forward(x, context, carry).values();
+  }
+  std::shared_ptr<Synapse> synapse() { return layer_of(network, "0").connections()[0].synapse; }
+  Tensor weight() { return synapse()->weight(); }
+
+  Network network;
+  Context context;
+  ConstantCurrents currents;
+  Carry carry;
 };
 
 /// The gradient, which is then forgotten.
@@ -175,17 +203,16 @@ Tensor take_grad(const Tensor& leaf) {
   return g;
 }
 
-/// Current and gradients of a layer for `x`, taken in windows of K steps, against the definition on
-/// x.dense().
+/// Current and gradients of a layer for `x`, taken in segments of K steps, against the definition on x.values().
 void check_layer(const Case& c, const Signal& x, int64_t K, bool hold) {
-  SCOPED_TRACE(str("windows of ", K, hold ? ", held" : ", not held"));
+  SCOPED_TRACE(str("segments of ", K, hold ? ", held" : ", not held"));
   Probe probe(c, hold);
-  Synapse& synapse = *probe.layer.synapse;
+  Synapse& synapse = *probe.synapse();
   const int64_t T = x.steps();
   for (int update = 0; update < 2;
        ++update) {  // the second sees other weights: nothing may be left of the first
     const Tensor W = probe.weight(), b = bias_of(synapse);
-    const Tensor want = c.define(x.dense().detach(), W.detach());
+    const Tensor want = c.define(x.values().detach(), W.detach());
     const Tensor g = random(T, x.batch(), sample_shape(want));
     std::vector<Tensor> currents;
     for (int64_t t = 0; t < T; t += K) {
@@ -193,10 +220,10 @@ void check_layer(const Case& c, const Signal& x, int64_t K, bool hold) {
       currents.push_back(I.detach());
       if (I.requires_grad()) I.backward(g.slice(0, t, t + K));
     }
-    if (hold && x.stationary() && !x.a.requires_grad()) {
-      EXPECT_FALSE(W.grad().defined()) << "one product for all windows, when the pass settles";
+    if (hold && x.is_constant() && !x.image().requires_grad()) {
+      EXPECT_FALSE(W.grad().defined()) << "one product for all segments, when the currents settle";
     }
-    probe.pass.settle();
+    probe.currents.settle();
     expect_near(torch::cat(currents), b.defined() ? (want + b).detach() : want, "current");
     if (W.requires_grad()) expect_near(take_grad(W), reference(c, x, W, g).W, "dL/dW");
     if (b.defined()) {
@@ -204,30 +231,72 @@ void check_layer(const Case& c, const Signal& x, int64_t K, bool hold) {
       if (b.dim() == 3) others = {0, 1, 3, 4};
       expect_near(take_grad(b).flatten(), g.sum(others), "dL/db");
     }
-    if (x.a.requires_grad()) expect_near(take_grad(x.a), reference(c, x, feedback_of(synapse), g).x, "dL/dx");
+    if (x.edge().requires_grad()) expect_near(take_grad(x.edge()), reference(c, x, W, g).x, "dL/dx");
     torch::NoGradGuard no_grad;
     W.mul_(-0.75);
+    probe.carry = probe.network.start();
   }
 }
 
-TEST(SynapseGrad, StationaryInputOfALayerEqualsItsDenseForm) {
+TEST(SynapseGrad, ConstantInputOfALayerEqualsItsDenseForm) {
   torch::manual_seed(12);
   const Tensor gain = torch::tensor({0.5, -1.25, 0.0, 2.0, 0.3, 1.0, 1.0}, kDouble);
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.config.dump());
-    const Signal still = {random(1, 3, c.in), gain, {}}, dense = {still.dense(), {}, {}};
+    const Signal still = Signal::constant(random(1, 3, c.in), gain), dense = Signal::dense(still.values());
     for (const int64_t K : {7, 3}) {
       check_layer(c, dense, K, false);
       check_layer(c, still, K, false);
       check_layer(c, still, K, true);
     }
     // Credit on the image itself, as a layer before would get it: then nothing is held.
-    still.a.requires_grad_();
-    dense.a.requires_grad_();
+    const Signal image = still.with_edge(still.image().clone().requires_grad_());
+    const Signal values = dense.with_edge(dense.edge().clone().requires_grad_());
     for (const bool hold : {false, true}) {
-      check_layer(c, dense, 3, hold);
-      check_layer(c, still, 3, hold);
+      check_layer(c, values, 3, hold);
+      check_layer(c, image, 3, hold);
     }
+  }
+}
+
+/// dL/dx = F^T g and dL/dW as ever, for every feedback; what F is, by name.
+TEST(SynapseGrad, FeedbackReplacesTheTransposeOnly) {
+  torch::manual_seed(13);
+  const std::vector<Case> all = cases();
+  for (const Case& c : {all[19], all.back()}) {  // a convolution; fixed weights
+    for (const auto* entry : Registry<Feedback>::get().entries()) {
+      SCOPED_TRACE(entry->name);
+      Probe probe(c, false, {{"name", entry->name}});
+      const Tensor W = probe.weight();
+      const double s = 1 / std::sqrt(static_cast<double>(W[0].numel()));
+      const auto buffers = probe.network.named_buffers();
+      Tensor F = W.detach();
+      if (entry->name == "sign") F = torch::sign(F) * s;
+      if (entry->name == "random") {
+        F = buffers["0.feedback.feedback"];
+        EXPECT_LE(F.abs().max().item<double>(), s);
+        EXPECT_GT(F.abs().max().item<double>(), 0.8 * s);
+        EXPECT_GT((F - W).abs().max().item<double>(), 0.01 * s);
+      }
+      const Signal x = Signal::dense(random(4, 2, c.in).requires_grad_());
+      const Tensor I = probe.current(x), g = torch::randn(I.sizes(), kDouble);
+      I.backward(g);
+      expect_near(x.edge().grad(), reference(c, x, F, g).x, "dL/dx");
+      if (W.requires_grad()) expect_near(take_grad(W), reference(c, x, W, g).W, "dL/dW");
+    }
+  }
+}
+
+TEST(SynapseGrad, RandomFeedbackIsDrawnFromItsStream) {
+  for (const double scale : {0.0, 0.5}) {
+    auto feedback = make<Feedback>("random", {{"scale", scale}});
+    feedback->build(torch::zeros({3, 4}));
+    feedback->initialise(7, 1);
+    Rng rng(7, Purpose::feedback, 1);
+    const double s = scale > 0 ? scale : 0.5;  // 1/sqrt(4)
+    const Tensor F = feedback->matrix(torch::zeros({3, 4}));
+    for (int64_t i = 0; i < 12; ++i)
+      EXPECT_EQ(F.flatten()[i].item<float>(), static_cast<float>(rng.uniform(-s, s)));
   }
 }
 

@@ -1,5 +1,5 @@
-// Bytes of activations: what the memory model predicts is what LibTorch's allocators hand out in the pass
-// that training makes, and it does not depend on the number of steps.
+// Bytes of activations: what the memory model predicts is what LibTorch's allocators hand out in the pass that
+// training makes, and it does not depend on the number of steps.
 #include <gtest/gtest.h>
 
 #include "spiketrain/train/probe.h"
@@ -58,7 +58,7 @@ TEST_P(Memory, PredictionIsWithinFivePercent) {
         std::vector<std::string> sets = c.sets;
         sets.emplace_back(order);
         const Experiment e = noise_experiment(kInput, kBatch, 8, K, B, sets, c.still);
-        const auto measured = static_cast<double>(measure_activation_bytes(e, kBatch));
+        const auto measured = static_cast<double>(measure_activation_bytes(e.training, kBatch));
         const auto predicted = static_cast<double>(predict(e));
         EXPECT_NEAR(predicted / measured, 1, 0.05)
             << c.name << ", K = " << K << ", B = " << B << ", " << order << ": " << measured << " measured, "
@@ -68,10 +68,26 @@ TEST_P(Memory, PredictionIsWithinFivePercent) {
   }
 }
 
+/// Computing again costs the states between the segments and no more.
+TEST_P(Memory, PredictionHoldsForSegmentsThatAreComputedAgain) {
+  for (const int64_t segment : {1, 3, 8}) {
+    for (const int64_t B : {2, 0}) {
+      std::vector<std::string> sets = c.sets;
+      sets.push_back(str("schedule={name=\"checkpointed\", segment=", segment, "}"));
+      const Experiment e = noise_experiment(kInput, kBatch, 8, 1, B, sets, c.still);
+      const auto measured = static_cast<double>(measure_activation_bytes(e.training, kBatch));
+      const auto predicted = static_cast<double>(predict(e));
+      EXPECT_NEAR(predicted / measured, 1, 0.1)
+          << c.name << ", segments of " << segment << ", B = " << B << ": " << measured << " measured, "
+          << predicted << " predicted";
+    }
+  }
+}
+
 TEST_P(Memory, DoesNotDependOnTheNumberOfSteps) {
   const auto bytes = [&](int64_t T) {
     const Experiment e = noise_experiment(kInput, kBatch, T, 2, 1, c.sets, c.still);
-    return static_cast<double>(measure_activation_bytes(e, kBatch));
+    return static_cast<double>(measure_activation_bytes(e.training, kBatch));
   };
   EXPECT_NEAR(bytes(60) / bytes(6), 1, 0.02) << c.name;
 }

@@ -1,8 +1,7 @@
-// Whole networks: the order of the batch, causality, windows and the number of threads change no bit of what
+// Whole networks: the order of the batch, causality, segments and the number of threads change no bit of what
 // they should not change.
 #include <gtest/gtest.h>
 
-#include "spiketrain/core/layer.h"
 #include "tests/support/network_fixture.h"
 
 namespace spiketrain {
@@ -20,10 +19,8 @@ struct Case {
 std::vector<Case> cases() {
   const Config psp = {{"name", "psp_lif"}, {"tau_m", 2}, {"tau_s", 2}};
   const Config lif = {{"name", "lif"}, {"leak", 0.5}, {"reset", "soft"}};
-  return {{"6C3-SP2-8C3p1-12-5", psp},
-          {"6C3-MP2-8C3p1-12-5", lif},
-          {"6C3s2-RB8s2-SEW8-12-5", lif},
-          {"6C3-AP2-RB6-SEW8s2-5C1-GAP", lif}};
+  return {{"6C3-SP2-8C3p1-12-5", psp},         {"6C3-MP2-8C3p1-12-5", lif}, {"6C3s2-RB8s2-SEW8-12-5", lif},
+          {"6C3-AP2-RB6-SEW8s2-5C1-GAP", lif}, {"6C3s2-AP2-12R-8R-5", lif}, {"6C3s2-AP2-12R-5", psp}};
 }
 
 std::shared_ptr<Network> build(const Case& c, uint64_t seed) {
@@ -32,11 +29,7 @@ std::shared_ptr<Network> build(const Case& c, uint64_t seed) {
   return network;
 }
 
-Tensor run(Network& network, const Tensor& x) {
-  torch::NoGradGuard no_grad;
-  Pass pass = network.start(bptt(), false);
-  return network.forward({x, {}, {}}, pass).dense();
-}
+Tensor run(Network& network, const Tensor& x) { return evaluate(network, Signal::dense(x)); }
 
 class NetworkProperty : public ::testing::TestWithParam<size_t> {
  protected:
@@ -69,36 +62,41 @@ TEST_P(NetworkProperty, OutputsDoNotLookAhead) {
   EXPECT_GE(seen, kT / 2);  // the change does reach the output, later
 }
 
-TEST_P(NetworkProperty, WindowsJoinToTheWhole) {
+TEST_P(NetworkProperty, SegmentsJoinToTheWhole) {
   const auto network = build(c, 5);
   const Tensor x = binary_input(kT, kB, kInput, 5);
   const Tensor y = run(*network, x);
-  const Signal still = {x.slice(0, 0, 1), torch::ones({kT}), {}};
+  const Signal still = Signal::constant(x.slice(0, 0, 1), torch::ones({kT}));
+  const Tensor y_still = evaluate(*network, still);
   torch::NoGradGuard no_grad;
-  Pass whole = network->start(bptt(), false);
-  const Tensor y_still = network->forward(still, whole).dense();
+  const Context context;
   for (int64_t size : {1, 2, 4}) {
-    Pass dense = network->start(bptt(), false), stationary = network->start(bptt(), false);
+    Carry dense = network->start(), constant = network->start();
     std::vector<Tensor> parts, still_parts;
     for (int64_t t = 0; t < kT; t += size) {
       const int64_t end = std::min(t + size, kT);
-      parts.push_back(network->forward({x.slice(0, t, end), {}, {}}, dense).dense());
-      still_parts.push_back(network->forward(still.slice(t, end), stationary).dense());
-      Network::detach(dense.state);
-      Network::detach(stationary.state);
+      parts.push_back(network->forward(Signal::dense(x.slice(0, t, end)), context, dense).values());
+      still_parts.push_back(network->forward(still.slice(t, end), context, constant).values());
+      dense.detach();
+      constant.detach();
     }
-    EXPECT_TRUE(torch::equal(torch::cat(parts), y)) << "windows of " << size;
-    EXPECT_TRUE(torch::equal(torch::cat(still_parts), y_still)) << "windows of " << size;
+    EXPECT_TRUE(torch::equal(torch::cat(parts), y)) << "segments of " << size;
+    EXPECT_TRUE(torch::equal(torch::cat(still_parts), y_still)) << "segments of " << size;
   }
 }
 
-TEST_P(NetworkProperty, StationaryInputEqualsItsDenseForm) {
+TEST_P(NetworkProperty, ConstantInputEqualsItsDenseForm) {
   const auto network = build(c, 6);
-  const Signal still = {binary_input(1, kB, kInput, 6), torch::ones({kT}), {}};
-  torch::NoGradGuard no_grad;
-  Pass a = network->start(bptt(), false), b = network->start(bptt(), false);
-  EXPECT_TRUE(
-      torch::equal(network->forward(still, a).dense(), network->forward({still.dense(), {}, {}}, b).dense()));
+  const Signal still = Signal::constant(binary_input(1, kB, kInput, 6), torch::ones({kT}));
+  EXPECT_TRUE(torch::equal(evaluate(*network, still), run(*network, still.values())));
+}
+
+/// Spikes are converted chunk by chunk, floats are not.
+TEST_P(NetworkProperty, SpikesEqualTheirFloats) {
+  const auto network = build(c, 8);
+  const Tensor x = binary_input(kT, kB, kInput, 8);
+  const Signal spikes = Signal::spikes(Spikes::from_bytes(x.to(torch::kUInt8)), torch::kFloat);
+  EXPECT_TRUE(torch::equal(evaluate(*network, spikes), run(*network, x)));
 }
 
 /// Real-valued weights on purpose: the order of summation itself must not depend on the threads.
@@ -115,8 +113,8 @@ TEST_P(NetworkProperty, ThreadsChangeNoBit) {
   for (const int threads : {1, 2, 3}) {
     at::set_num_threads(threads);
     network->zero_grad();
-    Pass pass = network->start(bptt(), true, 1, 1);
-    const Tensor y = network->forward({x, {}, {}}, pass).dense();
+    Carry carry = network->start();
+    const Tensor y = network->forward(Signal::dense(x), train_context(1, 1), carry).values();
     (y * y).sum().backward();
     std::vector<Tensor> results = {y.detach()};
     for (const Tensor& p : network->parameters()) results.push_back(p.grad().clone());
@@ -132,7 +130,7 @@ TEST_P(NetworkProperty, ThreadsChangeNoBit) {
 }
 
 std::string case_name(const ::testing::TestParamInfo<size_t>& info) { return std::to_string(info.param); }
-INSTANTIATE_TEST_SUITE_P(Specs, NetworkProperty, ::testing::Range<size_t>(0, 4), case_name);
+INSTANTIATE_TEST_SUITE_P(Specs, NetworkProperty, ::testing::Range<size_t>(0, 6), case_name);
 
 }  // namespace
 }  // namespace spiketrain

@@ -1,36 +1,73 @@
-// Gradients of one batch under a recipe, for the tests of windows and blocks.
+// Networks of three hidden layers on the tiny images, cut into blocks with heads, and their gradients of one batch: for
+// the tests of windows and blocks.
 #pragma once
-#include "spiketrain/train/pass.h"
-#include "tests/support/tiny.h"
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "spiketrain/core/head.h"
+#include "spiketrain/engine/learner.h"
+#include "tests/support/tensors.h"
+#include "tests/support/tiny_data.h"
 
 namespace spiketrain {
 
-/// Three hidden layers and an output layer of `lif` on the tiny images, T = 6, BPTT, a loss at every step.
-inline std::vector<std::string> lif_sets(const std::vector<std::string>& more = {}) {
-  std::vector<std::string> sets = {"steps=6",
-                                   "network.spec=6C3-P2-12-8-4",
-                                   "neuron={name=\"lif\", leak=0.5, reset=\"soft\"}",
-                                   "readout={name=\"leaky_readout\", leak=0.5}",
-                                   "rule={name=\"bptt\"}",
-                                   "objective={name=\"tet_ce\"}"};
-  sets.insert(sets.end(), more.begin(), more.end());
-  return sets;
+/// What a test of blocks learns with; T = 6.
+struct BlockMethod {
+  Config neuron = {{"name", "lif"}, {"leak", 0.5}, {"reset", "soft"}};
+  Config readout = {{"name", "leaky_readout"}, {"leak", 0.5}};
+  Config objective = {{"name", "tet_ce"}}, norm = nullptr, rule = {{"name", "bptt"}};
+};
+
+/// How it is cut.
+struct BlockCut {
+  std::vector<int64_t> blocks = {3};
+  Config schedule = {{"name", "whole"}};
+  bool before_pooling = false, block_major = true;
+};
+
+inline std::shared_ptr<Network> block_network(const BlockMethod& method, const BlockCut& cut) {
+  NetworkContext context;
+  context.input = {1, 6, 6};
+  context.output = {4};
+  context.neuron = [method] { return make<Neuron>(method.neuron); };
+  context.readout = [method] { return make<Neuron>(method.readout); };
+  Config spec = {{"name", "spec"}, {"spec", "6C3-P2-12-8-4"}};
+  if (!method.norm.is_null()) spec["norm"] = method.norm;
+  auto network = make<NetworkBuilder>(spec)->build(context);
+  network->partition(cut.blocks, cut.before_pooling);
+  for (int64_t b = 0; b + 1 < network->blocks(); ++b) {
+    network->attach_head(
+        b, make<Head>("linear")->build(network->block_shape(b), context.output, context.readout()));
+  }
+  network->initialise(1);
+  return network;
 }
 
-inline Batch first_batch(const Experiment& e, int64_t size = 8) {
-  LoaderOptions options;
-  options.batch_size = size;
-  options.shuffle = false;
-  Loader loader(*e.data.train, options);
-  loader.start(0);
+inline Learner block_learner(std::shared_ptr<Network> network, const BlockMethod& method,
+                             const BlockCut& cut) {
+  LearnerParts parts;
+  parts.network = std::move(network);
+  parts.method = {make<Rule>(method.rule)};
+  parts.objective = make<Objective>(method.objective);
+  parts.steps = 6;
+  parts.schedule = make<Schedule>(cut.schedule);
+  parts.block_major = cut.block_major;
+  return Learner(std::move(parts));
+}
+
+/// Samples [first, first + size) of the tiny images, four times as bright.
+inline Batch tiny_batch(int64_t first = 0, int64_t size = 8) {
+  const TinyDataset data(first + size, 1);
   Batch batch;
-  EXPECT_TRUE(loader.next(batch));
+  batch.x = torch::empty({size, 1, 6, 6});
+  batch.target.y = torch::empty({size}, torch::kLong);
+  for (int64_t b = 0; b < size; ++b) {
+    data.read(first + b, 0, batch.x[b].data_ptr<float>());
+    batch.target.y[b] = data.class_of(first + b);
+  }
+  batch.x.mul_(4);
   return batch;
-}
-
-inline PassInput first_input(const Experiment& e, double gain = 4) {
-  const Batch batch = first_batch(e);
-  return {batch.x * gain, batch.y, {1, 0, 0}};
 }
 
 /// Gradients by name, copied; those of parameters without one are left out.
@@ -42,25 +79,15 @@ inline NamedTensors gradients(const Network& network) {
   return list;
 }
 
-/// Gradients after one pass with the recipe's own plan; double precision if asked for.
-inline NamedTensors pass_gradients(const std::vector<std::string>& sets,
+/// Gradients after one pass over a batch.
+inline NamedTensors pass_gradients(const BlockMethod& method, const BlockCut& cut,
                                    torch::ScalarType type = torch::kFloat) {
-  Experiment e = build_experiment(tiny_recipe(sets), tiny_data());
-  e.network->to(type);
-  PassInput input = first_input(e);
-  input.x = input.x.to(type);
-  Pass pass = e.network->start(e.rule, true, 1);
-  run_pass(e, e.plan, input, pass, [](const Window&, const BlockLosses&) {});
-  return gradients(*e.network);
-}
-
-/// Those whose name begins with `prefix`.
-inline NamedTensors of(const NamedTensors& tensors, const std::string& prefix) {
-  NamedTensors list;
-  for (const auto& item : tensors) {
-    if (item.first.rfind(prefix, 0) == 0) list.push_back(item);
-  }
-  return list;
+  const auto network = block_network(method, cut);
+  network->to(type);
+  Batch batch = tiny_batch();
+  batch.x = batch.x.to(type);
+  block_learner(network, method, cut).pass(batch, 0);
+  return gradients(*network);
 }
 
 }  // namespace spiketrain

@@ -10,8 +10,8 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
-#include "spiketrain/data/dataset.h"
 #include "spiketrain/data/events/event_stream.h"
+#include "spiketrain/data/split.h"
 #include "tests/support/event_files.h"
 #include "tests/support/temp_dir.h"
 

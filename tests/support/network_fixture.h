@@ -2,17 +2,19 @@
 // so that every sum is exact and results can be compared bit for bit whatever the order of summation.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "spiketrain/base/rng.h"
+#include "spiketrain/core/layer.h"
 #include "spiketrain/core/network.h"
 
 namespace spiketrain {
 
-inline NetworkContext make_context(const Config& neuron, const Shape& input, int64_t classes) {
+inline NetworkContext make_context(const Config& neuron, const Shape& input, int64_t outputs) {
   NetworkContext context;
   context.input = input;
-  context.classes = classes;
-  context.neuron = [neuron] { return Registry<Neuron>::get().make(neuron); };
+  context.output = {outputs};
+  context.neuron = [neuron] { return make<Neuron>(neuron); };
   context.readout = context.neuron;
   return context;
 }
@@ -20,17 +22,74 @@ inline NetworkContext make_context(const Config& neuron, const Shape& input, int
 /// options: those of the builder "spec", without the specification.
 inline std::shared_ptr<Network> make_spec(const std::string& spec, const NetworkContext& context,
                                           Config options = Config::object()) {
-  options["name"] = "spec";
   options["spec"] = spec;
-  return Registry<NetworkBuilder>::get().make(options)->build(context);
+  return make<NetworkBuilder>("spec", options)->build(context);
 }
 
-inline RuleP bptt() { return Registry<Rule>::get().make({{"name", "bptt"}}); }
+inline RuleP bptt() { return make<Rule>("bptt"); }
 
+/// Of a pass that trains.
+inline Context train_context(uint64_t seed = 0, uint64_t iteration = 0, RuleP rule = bptt()) {
+  Context context;
+  context.method.rule = std::move(rule);
+  context.mode = Mode::train;
+  context.seed = seed;
+  context.iteration = iteration;
+  return context;
+}
+
+/// The output [T,B,*out] in evaluation, from the initial states.
+inline Tensor evaluate(Network& network, const Signal& x) {
+  const torch::NoGradGuard no_grad;
+  Carry carry = network.start();
+  return network.forward(x, Context{}, carry).values();
+}
+
+/// Rows of all stages, those of heads last.
+inline std::vector<StageInfo> rows_of(const Network& network) {
+  std::vector<StageInfo> rows;
+  for (const Network::Node& node : network.nodes()) {
+    for (StageInfo& row : node.stage->describe()) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// UsageError if there is no such node.
+inline const Network::Node& node_of(const Network& network, const std::string& name) {
+  for (const Network::Node& node : network.nodes()) {
+    if (node.name == name) return node;
+  }
+  throw UsageError("no node " + name);
+}
+/// The layer of that name; UsageError if there is none.
+inline const Layer& layer_of(const Network& network, const std::string& name) {
+  const auto* layer = dynamic_cast<const Layer*>(node_of(network, name).stage.get());
+  ST_CHECK(layer, "node ", name, " is no layer");
+  return *layer;
+}
+
+/// Steps one neuron by its definition, in autograd, starting from its initial state.
+struct Cell {
+  explicit Cell(const Layer& layer) : neuron(dynamic_cast<const Stepped*>(layer.neuron().get())) {
+    ST_CHECK(neuron, "a neuron without a step");
+  }
+  Tensor operator()(const Tensor& I) {
+    if (state.empty()) state = neuron->initial(I.sizes(), I.options().requires_grad(false));
+    Stepped::Step now = neuron->step(I, state);
+    state = now.next;
+    return now.a;
+  }
+  const Stepped* neuron;
+  State state = {};
+};
+
+/// Parameters of neurons stay as they are.
 inline void exact_weights(Network& network, uint64_t seed) {
   torch::NoGradGuard no_grad;
   uint64_t index = 0;
-  for (Tensor p : network.parameters()) {
+  for (const auto& item : network.named_parameters()) {
+    if (item.key().find("neuron") != std::string::npos) continue;
+    Tensor p = item.value();
     Rng rng(seed, Purpose::test, 1, index++);
     const float unit = p.numel() / p.size(0) > 100 ? 64.0F : 16.0F;  // few inputs need more weight
     Tensor values = torch::empty({p.numel()}, torch::kFloat);

@@ -1,25 +1,41 @@
-// Neuron configurations and tapes that several kinds of test share.
+// Neuron configurations and records that several kinds of test share.
 #pragma once
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "spiketrain/core/neuron.h"
 
 namespace spiketrain {
 
-inline std::shared_ptr<Neuron> make_neuron(const Config& config) {
-  return Registry<Neuron>::get().make(config);
+/// A neuron built for samples of this shape.
+inline std::shared_ptr<Neuron> make_neuron(const Config& config, const Shape& shape = {1}) {
+  auto neuron = make<Neuron>(config);
+  neuron->build(shape);
+  return neuron;
 }
 
-/// A recording tape over steps [t0, t1) of I [T,B,*].
-inline c10::intrusive_ptr<Tape> make_tape(const Tensor& I, const State& in, int64_t t0, int64_t t1,
-                                          uint32_t needs = 0) {
-  auto tape = c10::make_intrusive<Tape>();
-  tape->I = I.slice(0, t0, t1);
-  tape->in = in;
-  tape->record = true;
-  tape->needs = needs;
-  return tape;
+/// Its definition by steps: `by_steps(n).Stepped::run(...)` goes past a fused form.
+inline const Stepped& by_steps(const Neuron& neuron) { return dynamic_cast<const Stepped&>(neuron); }
+
+/// A record for I [T,B,*] and the state before (empty: the initial one) that keeps what both the fused adjoint and that
+/// by steps read, and `slots`.
+inline c10::intrusive_ptr<Record> record_of(const Neuron& neuron, const Tensor& I, const State& before = {},
+                                            uint32_t slots = 0) {
+  return make_record(neuron, I, before, slots | kI | neuron.vjp_reads(I));
+}
+
+/// The same after all steps have run.
+inline c10::intrusive_ptr<Record> run_all(const Neuron& neuron, const Tensor& I, const State& before = {},
+                                          uint32_t slots = 0) {
+  auto record = record_of(neuron, I, before, slots);
+  neuron.run(*record, record->all());
+  return record;
+}
+
+/// Output values [T,B,*] of a record that has run.
+inline Tensor output_of(const Record& record) {
+  return record.a.defined() ? record.a : record.s.to(record.type);
 }
 
 /// Every registered neuron at its defaults.
@@ -41,6 +57,17 @@ inline std::vector<Config> lif_resets() {
       if (std::string(reset) == "hard") config["v_reset"] = -0.25;
       configs.push_back(config);
     }
+  }
+  return configs;
+}
+
+/// Neurons with a coefficient per channel or per neuron, at what the options say.
+inline std::vector<Config> heterogeneous_neurons() {
+  std::vector<Config> configs;
+  for (const char* per : {"channel", "neuron"}) {
+    for (const char* name : {"lif", "if", "cuba_lif", "klif", "liaf", "leaky_readout"})
+      configs.push_back({{"name", name}, {"per", per}});
+    configs.push_back({{"name", "lif"}, {"per", per}, {"learn_leak", true}});
   }
   return configs;
 }

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "spiketrain/base/rng.h"
-#include "spiketrain/train/cost_options.h"
-#include "spiketrain/train/experiment.h"
+#include "spiketrain/recipe/cost_options.h"
+#include "spiketrain/recipe/experiment.h"
 
 namespace spiketrain {
 
@@ -13,26 +13,31 @@ namespace spiketrain {
 class NoiseFrames : public Dataset {
  public:
   NoiseFrames(int64_t size, int64_t steps, Shape shape)
-      : size_(size), steps_(steps), shape_(std::move(shape)) {}
+      : size_(size),
+        sample_(steps > 0 ? SampleSpec::frames(steps, std::move(shape), torch::kByte)
+                          : SampleSpec::image(std::move(shape))) {}
   int64_t size() const override { return size_; }
-  int64_t steps() const override { return steps_; }
-  std::vector<int64_t> sample_shape() const override { return shape_; }
-  int64_t classes() const override { return 10; }
-  int64_t label(int64_t index) const override { return index % 10; }
-  void get(int64_t index, int64_t /*epoch*/, float* out) const override { draw(index, numel(shape_), out); }
-  void get_frames(int64_t index, int64_t /*epoch*/, uint8_t* out) const override {
-    draw(index, steps_ * numel(shape_), out);
+  const SampleSpec& sample() const override { return sample_; }
+  const TargetSpec& target() const override { return target_; }
+  int64_t class_of(int64_t index) const override { return index % 10; }
+  void read(int64_t index, int64_t /*epoch*/, void* out) const override {
+    if (sample_.type == torch::kByte) {
+      draw(index, static_cast<uint8_t*>(out));
+    } else {
+      draw(index, static_cast<float*>(out));
+    }
   }
   std::string describe() const override { return "noise"; }
 
  private:
   template <class T>
-  static void draw(int64_t index, int64_t count, T* out) {
+  void draw(int64_t index, T* out) const {
     Rng rng(1, Purpose::test, 3, static_cast<uint64_t>(index));
-    for (int64_t i = 0; i < count; ++i) out[i] = rng.below(10) == 0;
+    for (int64_t i = 0; i < sample_.numel(); ++i) out[i] = rng.below(10) == 0;
   }
-  int64_t size_, steps_;
-  Shape shape_;
+  int64_t size_;
+  SampleSpec sample_;
+  TargetSpec target_ = TargetSpec::class_index(10);
 };
 
 /// Windows of K steps, blocks of B hidden layers (0: one block).  `more`: as --set would.
@@ -53,20 +58,21 @@ inline Experiment noise_experiment(const Shape& input, int64_t batch, int64_t T,
   for (const std::string& set : sets) apply_set(config, set);
   Datasets data;
   data.train = data.test = std::make_shared<NoiseFrames>(batch, still ? 0 : T, input);
-  Experiment e = build_experiment(make_recipe(config), data);
-  e.network->train();
-  return e;
+  return build_experiment(make_recipe(config), data);
+}
+
+/// What the cost meter has to know of it.
+inline CostOptions noise_costs(const Experiment& e) {
+  CostOptions options = cost_options(e.recipe, e.training.data.train->sample());
+  options.rules = e.training.learner->parts().method.layers;
+  options.threads = at::get_num_threads();
+  return options;
 }
 
 /// Predicted bytes of activations of a batch.
 inline int64_t predict(const Experiment& e) {
-  CostOptions options = cost_options(e.recipe, e.data.train->sample_shape());
-  if (e.data.train->steps() > 0) {  // not a data set of the table
-    options.input = {e.data.train->sample_shape(), Values::binary, false, 1};
-    options.count_input = true;
-  }
-  options.threads = at::get_num_threads();
-  return measure_cost(e.network->describe(), options).activation_bytes_predicted * e.recipe.data.batch;
+  const CostReport report = measure_cost(network_rows(e.training.network()), noise_costs(e));
+  return report.activation_bytes_predicted * e.recipe.data.batch;
 }
 
 }  // namespace spiketrain

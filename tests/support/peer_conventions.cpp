@@ -1,9 +1,9 @@
 // Conventions of SpikingJelly, snnTorch and Norse in terms of ours.
-//   SpikingJelly  fires at >=; v_reset = None: soft reset in the same step; else hard, and v_reset is the
-//   rest snnTorch      fires at >; the reset comes in the next step, without gradient, unless reset_delay =
-//   False;
+//   SpikingJelly  fires at >=; v_reset = None: soft reset in the same step; else hard, and v_reset is the rest
+//   snnTorch      fires at >; the reset comes in the next step, without gradient, unless reset_delay = False;
 //                 Synaptic's "zero" also drops the current of the step after a spike
-//   Norse         fires at >; hard reset in the same step; Euler step dt*tau_mem_inv towards v_leak + input
+//   Norse         fires at >; hard reset in the same step; Euler step dt*tau_mem_inv towards v_leak + input.
+//                 LIFCell's input jumps onto a synaptic current, which the membrane reads before it decays
 #include "tests/support/peer_conventions.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <map>
 #include <set>
 
-#include "spiketrain/core/surrogate.h"
+#include "spiketrain/ops/surrogate.h"
 
 namespace spiketrain {
 namespace {
@@ -142,9 +142,16 @@ Config snntorch(const std::string& cls, Options& options) {
 }
 
 Config norse(const std::string& cls, Options& options) {
-  ST_CHECK(cls == "LIFBoxCell" || cls == "LIFBox", "Norse class '", cls, "' is not known");
-  Config ours = {{"name", "lif"}, {"decay_input", true}, {"reset", "hard"}, {"strict", true}};
-  ours["leak"] = 1 - options.get("dt", 0.001) * options.get("tau_mem_inv", 100.0);
+  const bool synaptic = cls == "LIFCell" || cls == "LIF";
+  ST_CHECK(synaptic || cls == "LIFBoxCell" || cls == "LIFBox", "Norse class '", cls, "' is not known");
+  Config ours = {
+      {"name", synaptic ? "cuba_lif" : "lif"}, {"decay_input", true}, {"reset", "hard"}, {"strict", true}};
+  const double dt = options.get("dt", 0.001);
+  ours["leak"] = 1 - dt * options.get("tau_mem_inv", 100.0);
+  if (synaptic) {
+    ours["leak_syn"] = 1 - dt * options.get("tau_syn_inv", 200.0);
+    ours["gain_syn"] = 1.0;
+  }
   ours["v_rest"] = options.get("v_leak", 0.0);
   ours["threshold"] = options.get("v_th", 1.0);
   ours["v_reset"] = options.get("v_reset", 0.0);

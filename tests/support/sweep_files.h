@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "spiketrain/base/file.h"
-#include "spiketrain/train/sweep_results.h"
+#include "spiketrain/report/sweep_results.h"
 
 namespace spiketrain {
+
+inline const std::vector<SweepMetric> kAccuracy = {{"accuracy", true}};
 
 /// A recipe for windows of steps, not yet resolved; T = 10.
 inline Config sweep_base() {
@@ -17,7 +19,7 @@ inline Config sweep_base() {
           {"neuron", {{"name", "psp_lif"}}},
           {"rule", {{"name", "tssl_bp"}}},
           {"schedule", {{"name", "truncated"}}},
-          {"objective", {{"name", "kernel"}}}};
+          {"objective", {{"name", "van_rossum"}}}};
 }
 
 inline SweepGrid sweep_grid(const std::vector<std::string>& overs, std::vector<int64_t> seeds = {1, 2}) {

@@ -2,54 +2,17 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "spiketrain/base/rng.h"
+#include "spiketrain/recipe/experiment.h"
 #include "spiketrain/train/trainer.h"
+#include "tests/support/message.h"
+#include "tests/support/tensors.h"
+#include "tests/support/tiny_data.h"
 
 namespace spiketrain {
-
-/// Class c lights quadrant c; noise on top.
-class TinyDataset : public Dataset {
- public:
-  TinyDataset(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
-  int64_t size() const override { return size_; }
-  std::vector<int64_t> sample_shape() const override { return {1, 6, 6}; }
-  int64_t classes() const override { return 4; }
-  int64_t label(int64_t index) const override { return index % 4; }
-  void get(int64_t index, int64_t /*epoch*/, float* out) const override {
-    Rng rng(seed_, Purpose::test, 0, static_cast<uint64_t>(index));
-    for (int64_t p = 0; p < 36; ++p) {
-      const int64_t quadrant = (p / 6 / 3) * 2 + (p % 6) / 3;
-      out[p] = static_cast<float>((quadrant == index % 4 ? 1.0 : 0.0) + 0.3 * rng.normal());
-    }
-  }
-  std::string describe() const override { return "tiny"; }
-
- private:
-  int64_t size_;
-  uint64_t seed_;
-};
-
-/// The same with one infinite sample.
-class BrokenDataset : public TinyDataset {
- public:
-  using TinyDataset::TinyDataset;
-  void get(int64_t index, int64_t epoch, float* out) const override {
-    TinyDataset::get(index, epoch, out);
-    if (index == 5) out[0] = std::numeric_limits<float>::infinity();
-  }
-};
-
-inline Datasets tiny_data() {
-  Datasets data;
-  data.train = std::make_shared<TinyDataset>(40, 1);
-  data.validation = std::make_shared<TinyDataset>(8, 2);
-  data.test = std::make_shared<TinyDataset>(16, 3);
-  return data;
-}
 
 /// Overrides are applied as --set would.
 inline Recipe tiny_recipe(const std::vector<std::string>& sets = {}) {
@@ -59,11 +22,16 @@ inline Recipe tiny_recipe(const std::vector<std::string>& sets = {}) {
                    {"network", {{"name", "spec"}, {"spec", "6C3-P2-4"}}},
                    {"neuron", {{"name", "psp_lif"}}},
                    {"rule", {{"name", "tssl_bp"}}},
-                   {"objective", {{"name", "kernel"}}},
+                   {"objective", {{"name", "van_rossum"}}},
                    {"optimizer", {{"name", "adamw"}, {"lr", 0.01}}},
                    {"train", {{"clip_norm", 1.0}, {"clamp", 4.0}}}};
   for (const std::string& set : sets) apply_set(config, set);
   return make_recipe(config);
+}
+
+/// An experiment on the tiny data.
+inline Experiment tiny_experiment(const std::vector<std::string>& sets = {}, Datasets data = tiny_data()) {
+  return build_experiment(tiny_recipe(sets), std::move(data));
 }
 
 /// Notes the loss of every batch and every message.
@@ -86,34 +54,5 @@ struct StopAfter : Recorder {
   size_t batches;
   std::atomic<bool> stop{false};
 };
-
-/// Message of the error of type E that f throws; a test failure if it throws none.
-template <class E, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const E& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "expected an exception";
-  return "";
-}
-
-inline ::testing::AssertionResult same_tensors(const NamedTensors& a, const NamedTensors& b) {
-  if (a.size() != b.size())
-    return ::testing::AssertionFailure() << a.size() << " and " << b.size() << " tensors";
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i].first != b[i].first || !torch::equal(a[i].second, b[i].second)) {
-      return ::testing::AssertionFailure() << a[i].first << " differs from " << b[i].first;
-    }
-  }
-  return ::testing::AssertionSuccess();
-}
-
-inline NamedTensors copy_of(const NamedTensors& tensors) {
-  NamedTensors copy;
-  for (const auto& [name, tensor] : tensors) copy.emplace_back(name, tensor.detach().clone());
-  return copy;
-}
 
 }  // namespace spiketrain

@@ -4,6 +4,7 @@
 #include <torch/optim.h>
 
 #include "spiketrain/data/loader.h"
+#include "spiketrain/data/source.h"
 
 namespace spiketrain {
 namespace {
@@ -16,7 +17,7 @@ torch::Tensor gather(const Dataset& data, torch::Tensor* y) {
   loader.start(0);
   Batch batch;
   loader.next(batch);
-  *y = batch.y;
+  *y = batch.target.y;
   return batch.x.flatten(1);
 }
 

@@ -1,4 +1,4 @@
-// A run that was stopped anywhere and resumed equals one that was not, bit for bit: weights, optimiser state,
+// A run that was stopped anywhere and resumed equals one that was not, bit for bit: weights, optimizer state,
 // metrics.
 #include <gtest/gtest.h>
 
@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "spiketrain/base/file.h"
-#include "spiketrain/core/torch.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
@@ -47,14 +46,14 @@ std::vector<Config> metrics(const std::string& run) {
 
 /// One process's share of a run: a new experiment, resumed if asked, stopped after some batches (0: never).
 bool run_part(const std::string& path, const std::vector<std::string>& sets, bool resume, size_t stop_after) {
-  Experiment experiment = build_experiment(tiny_recipe(sets), tiny_data());
+  Experiment experiment = tiny_experiment(sets);
   RunDir dir(path, resume);
   StopAfter observer(stop_after == 0 ? SIZE_MAX : stop_after);
   TrainerOptions options;
   options.run_dir = &dir;
-  options.observer = &observer;
+  options.observers = {&observer};
   options.stop = &observer.stop;
-  Trainer trainer(experiment, options);
+  Trainer trainer(experiment.training, options);
   if (resume) trainer.resume();
   return trainer.run();
 }
@@ -66,12 +65,13 @@ void expect_same_run(const std::string& a, const std::string& b) {
       same_tensors(tensors_of(a + "/ckpt/best.safetensors"), tensors_of(b + "/ckpt/best.safetensors")));
 }
 
-TEST(Resume, EqualsAnUninterruptedRunForEveryOptimiser) {
+TEST(Resume, EqualsAnUninterruptedRunForEveryOptimizer) {
   const std::vector<std::vector<std::string>> optimizers = {
       {"optimizer={name=\"sgd\", lr=0.01}"},
       {"optimizer={name=\"sgd\", lr=0.01, momentum=0.9, nesterov=true}"},
       {"optimizer={name=\"adam\", lr=0.01}"},
-      {"optimizer={name=\"adamw\", lr=0.01, weight_decay=0.01}", "lr.name=cosine", "lr.warmup_epochs=0.5"}};
+      {"optimizer={name=\"adamw\", lr=0.01, weight_decay=0.01}",
+       "learning_rate={name=\"cosine\", warmup_epochs=0.5}"}};
   TempDir dir;
   int number = 0;
   for (std::vector<std::string> sets : optimizers) {
@@ -166,80 +166,47 @@ TEST(Resume, RefusesAnotherRecipe) {
   EXPECT_TRUE(run_part(dir / "run", {"epochs=3"}, true, 0));
 }
 
-TEST(Trainer, SameBitsOnAnyNumberOfThreads) {
-  const int before = torch::get_num_threads();
-  NamedTensors first;
-  for (const int threads : {1, 2, 5}) {
-    torch::set_num_threads(threads);
-    Experiment experiment = build_experiment(tiny_recipe(), tiny_data());
-    StopAfter observer(3);
-    TrainerOptions options;
-    options.observer = &observer;
-    options.stop = &observer.stop;
-    Trainer(experiment, options).run();
-    const NamedTensors now = copy_of(network_tensors(*experiment.network));
-    if (first.empty()) first = now;
-    EXPECT_TRUE(same_tensors(first, now)) << threads << " threads";
-  }
-  torch::set_num_threads(before);
-}
-
-TEST(Trainer, LearnsAndReports) {
-  Experiment experiment = build_experiment(tiny_recipe({"epochs=12"}), tiny_data());
-  Recorder recorder;
-  TrainerOptions options;
-  options.observer = &recorder;
-  Trainer trainer(experiment, options);
-  EXPECT_TRUE(trainer.run());
-  ASSERT_EQ(recorder.epochs.size(), 12u);
-  const EpochReport& last = recorder.epochs.back();
-  EXPECT_LT(last.train_loss, recorder.epochs.front().train_loss);
-  EXPECT_GT(last.train_accuracy, 0.6);
-  EXPECT_GT(last.best_test_accuracy, 0.6);
-  EXPECT_GE(last.validation_accuracy, 0);
-  EXPECT_EQ(last.rates.size(), 2u);
-  EXPECT_EQ(recorder.losses.size(), 60u);
-  EXPECT_EQ(trainer.progress().best_test, last.best_test_accuracy);
-  const Evaluation again = evaluate(experiment, *experiment.data.test, 8);
-  EXPECT_EQ(again.accuracy, last.test_accuracy);
-}
-
-TEST(Trainer, WarnsOfSilentLayers) {
-  Experiment experiment = build_experiment(tiny_recipe({"neuron.threshold=1e6", "epochs=2"}), tiny_data());
-  Recorder recorder;
-  TrainerOptions options;
-  options.observer = &recorder;
-  Trainer(experiment, options).run();
-  EXPECT_EQ(recorder.messages.size(), 2u) << "one warning per layer, not per epoch";
-}
-
-TEST(Trainer, StopsAtNanWithADump) {
+TEST(Resume, ACourseOfTheLearningRateKeepsItsLength) {
   TempDir dir;
-  Datasets data = tiny_data();
-  data.train = std::make_shared<BrokenDataset>(40, 1);
-  const std::vector<std::string> sets = {"optimizer={name=\"sgd\", lr=0.01}"};
-  Experiment experiment = build_experiment(tiny_recipe(sets), data);
-  {
-    RunDir run(dir / "run", false);
-    TrainerOptions options;
-    options.run_dir = &run;
-    EXPECT_THROW(Trainer(experiment, options).run(), NumericError);
-  }
-  const SafetensorsFile dump = SafetensorsFile::open(dir / "run/nan_dump.safetensors");
-  EXPECT_TRUE(std::isinf(to_tensor(dump.at("batch.x")).max().item<float>()));
-  for (const auto& item : network_tensors(*experiment.network)) {
-    EXPECT_TRUE(torch::isfinite(to_tensor(dump.at(item.first))).all().item<bool>()) << item.first;
-  }
+  const std::string cosine = "learning_rate.name=cosine";
+  EXPECT_FALSE(run_part(dir / "run", {cosine}, false, 2));
+  const std::string message = message_of<UsageError>([&] {
+    run_part(dir / "run", {cosine, "epochs=3"}, true, 0);
+  });
+  EXPECT_NE(message.find("epochs was 2 and is now 3"), std::string::npos) << message;
+  EXPECT_TRUE(run_part(dir / "run", {cosine}, true, 0));
+}
 
-  Experiment skipping = build_experiment(tiny_recipe({sets[0], "train.on_nan=skip"}), data);
-  Recorder recorder;
-  TrainerOptions options;
-  options.observer = &recorder;
-  EXPECT_TRUE(Trainer(skipping, options).run());
-  EXPECT_EQ(recorder.epochs[0].skipped, 1);
-  for (const auto& [name, tensor] : network_tensors(*skipping.network)) {
-    EXPECT_TRUE(torch::isfinite(tensor).all().item<bool>()) << name;
+/// Sums of several metrics cross the checkpoint within an epoch.
+TEST(Resume, EveryMetricContinues) {
+  TempDir dir;
+  const std::vector<std::string> sets = {"metrics=[\"accuracy\", {name=\"top_k\", k=2}]"};
+  EXPECT_TRUE(run_part(dir / "whole", sets, false, 0));
+  EXPECT_FALSE(run_part(dir / "parts", sets, false, 3));
+  EXPECT_TRUE(run_part(dir / "parts", sets, true, 0));
+  expect_same_run(dir / "whole", dir / "parts");
+  const std::vector<Config> lines = metrics(dir / "whole");
+  ASSERT_EQ(lines.size(), 2u);
+  for (const char* split : {"train", "validation", "test"}) {
+    const double accuracy = lines[1].at(std::string(split) + "_accuracy"),
+                 top2 = lines[1].at(std::string(split) + "_top2");
+    EXPECT_LE(accuracy, top2) << split;
   }
+  std::ifstream file(dir / "parts/summary.json");
+  const Config summary = Config::parse(file);
+  EXPECT_LE(summary.at("best_test_accuracy").get<double>(), summary.at("best_test_top2").get<double>());
+}
+
+TEST(Resume, RefusesAnotherNetworkThatNoRecipeTells) {
+  TempDir dir;
+  EXPECT_FALSE(run_part(dir / "run", {}, false, 2));
+  Experiment other = tiny_experiment({"neuron.tau_m=4"});
+  other.training.config = resolve(tiny_recipe());
+  RunDir run(dir / "run", true);
+  TrainerOptions options;
+  options.run_dir = &run;
+  const std::string message = message_of<UsageError>([&] { Trainer(other.training, options).resume(); });
+  EXPECT_NE(message.find("another network"), std::string::npos) << message;
 }
 
 std::string write_recipe(const TempDir& dir) {
@@ -249,7 +216,7 @@ std::string write_recipe(const TempDir& dir) {
                                 "[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 600\ntest_size = 100\n"
                                 "[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
                                 "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
-                                "[objective]\nname = \"kernel\"\n"
+                                "[objective]\nname = \"van_rossum\"\n"
                                 "[train]\nclip_norm = 1.0\nclamp = 4.0\ncheckpoint_batches = 4\n"));
   return path;
 }

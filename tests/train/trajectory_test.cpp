@@ -33,12 +33,12 @@ std::vector<Method> methods() {
 }
 
 std::vector<double> losses_of(const std::vector<std::string>& sets) {
-  Experiment experiment = build_experiment(tiny_recipe(sets), tiny_data());
+  Experiment experiment = tiny_experiment(sets);
   StopAfter observer(kSteps);
   TrainerOptions options;
-  options.observer = &observer;
+  options.observers = {&observer};
   options.stop = &observer.stop;
-  Trainer(experiment, options).run();
+  Trainer(experiment.training, options).run();
   return observer.losses;
 }
 

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <cmath>
+#include <filesystem>
 
 #include "spiketrain/base/file.h"
+#include "spiketrain/recipe/toml.h"
+#include "spiketrain/train/resume.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
@@ -18,20 +21,17 @@ bool contains(const std::string& text, const std::string& part) {
 
 struct Parts {
   explicit Parts(const std::vector<std::string>& sets = {})
-      : network(make_network(tiny_recipe(sets), {1, 6, 6}, 4)), optimizer({}, parameters(*network)) {}
-  static NamedTensors parameters(const Network& network) {
-    NamedTensors list;
-    for (const auto& item : network.named_parameters()) list.emplace_back(item.key(), item.value());
-    return list;
+      : network(make_network(tiny_recipe(sets), {1, 6, 6}, {4})), optimizer(make<Optimizer>("adamw")) {
+    optimizer->attach(named_parameters(*network));
   }
   void step() {
-    for (const auto& [name, parameter] : optimizer.parameters()) {
+    for (const auto& [name, parameter] : optimizer->parameters()) {
       Tensor(parameter).mutable_grad() = parameter.detach() + 0.5;
     }
-    optimizer.step(0.1);
+    optimizer->step(0.1);
   }
   std::shared_ptr<Network> network;
-  Optimizer optimizer;
+  std::shared_ptr<Optimizer> optimizer;
 };
 
 Progress sample_progress() {
@@ -39,11 +39,13 @@ Progress sample_progress() {
   progress.epoch = 3;
   progress.batch = 7;
   progress.iteration = 1234567890123;
+  progress.epochs = 40;
   progress.sums.loss = 1.0 / 3;
-  progress.sums.spikes = {1, 2, 3};
-  progress.sums.places = {10, 20, 30};
-  progress.best_test = 0.1 + 0.2;
-  progress.best_test_epoch = 2;
+  progress.sums.head_losses = {0.1, 0.7};
+  progress.sums.activity = {{1, 10}, {2, 20}, {3, 30}};
+  progress.sums.metrics = {{"accuracy", {17, 56}}, {"r2", {0.1, 1.0 / 3}}};
+  progress.best["accuracy"].test = 0.1 + 0.2;
+  progress.best["accuracy"].test_epoch = 2;
   progress.metrics_bytes = 99;
   return progress;
 }
@@ -54,21 +56,25 @@ TEST(Checkpoint, RoundTrip) {
   saved.step();
   const Progress progress = sample_progress();
   const RunInfo info{resolve(tiny_recipe()), {{"threads", 2}}};
-  save_checkpoint(dir / "c.safetensors", *saved.network, saved.optimizer, info, progress);
+  save_checkpoint(dir / "c.safetensors", *saved.network, *saved.optimizer, info, progress);
   const SafetensorsFile file = SafetensorsFile::open(dir / "c.safetensors");
   EXPECT_FALSE(same_tensors(network_tensors(*saved.network), network_tensors(*loaded.network)));
-  const Progress again = load_checkpoint(file, *loaded.network, loaded.optimizer);
+  const Progress again = load_checkpoint(file, *loaded.network, *loaded.optimizer);
   EXPECT_TRUE(same_tensors(network_tensors(*saved.network), network_tensors(*loaded.network)));
-  EXPECT_TRUE(same_tensors(saved.optimizer.state(), loaded.optimizer.state()));
+  EXPECT_TRUE(same_tensors(saved.optimizer->state(), loaded.optimizer->state()));
   EXPECT_EQ(to_json(again), to_json(progress));
+  EXPECT_EQ(again.best.at("accuracy").test, 0.1 + 0.2);
+  EXPECT_TRUE(std::isnan(again.best.at("accuracy").validation));
+  EXPECT_EQ(again.sums.metrics, progress.sums.metrics);
+  EXPECT_EQ(again.sums.activity[2].sites, 30);
   EXPECT_EQ(checkpoint_config(file), info.config);
 }
 
 TEST(Checkpoint, MismatchIsNamedAndChangesNothing) {
   TempDir dir;
   Parts small, large({"network.spec=6C3-P2-8-4"});
-  save_checkpoint(dir / "small", *small.network, small.optimizer, {}, {});
-  save_checkpoint(dir / "large", *large.network, large.optimizer, {}, {});
+  save_checkpoint(dir / "small", *small.network, *small.optimizer, {}, {});
+  save_checkpoint(dir / "large", *large.network, *large.optimizer, {}, {});
   const auto refuse = [](const std::string& path, Parts& parts) {
     const NamedTensors before = copy_of(network_tensors(*parts.network));
     const SafetensorsFile file = SafetensorsFile::open(path);
@@ -95,7 +101,62 @@ TEST(Checkpoint, WeightsAloneCannotBeResumed) {
   save_weights(dir / "w", *parts.network, {}, {});
   const SafetensorsFile file = SafetensorsFile::open(dir / "w");
   EXPECT_NO_THROW(load_weights(file, *parts.network));
-  EXPECT_THROW(load_checkpoint(file, *parts.network, parts.optimizer), UsageError);
+  EXPECT_THROW(load_checkpoint(file, *parts.network, *parts.optimizer), UsageError);
+}
+
+/// Tensors of the same names and shapes are not enough.
+TEST(Checkpoint, AnotherNetworkOfTheSameShapesIsRefused) {
+  TempDir dir;
+  Parts saved, other({"neuron.tau_m=4"});
+  save_checkpoint(dir / "c", *saved.network, *saved.optimizer, {}, {});
+  const SafetensorsFile file = SafetensorsFile::open(dir / "c");
+  const NamedTensors before = copy_of(network_tensors(*other.network));
+  const std::string message =
+      message_of<UsageError>([&] { load_checkpoint(file, *other.network, *other.optimizer); });
+  EXPECT_TRUE(contains(message, "another network")) << message;
+  EXPECT_TRUE(same_tensors(before, network_tensors(*other.network)));
+}
+
+TEST(Checkpoint, ANetworkIsLoadedWithoutItsRecipe) {
+  TempDir dir;
+  for (const std::vector<std::string>& sets : std::vector<std::vector<std::string>>{
+           {},
+           {"network.norm=bn", "network.spec=6C3-D0.2-P2-8-4", "blocks.size=1"},
+           {"neuron={name=\"lif\", leak=0.75}", "readout.name=leaky_readout", "rule.name=bptt",
+            "objective.name=tet_ce"}}) {
+    SCOPED_TRACE(sets.empty() ? "" : sets[0]);
+    Parts saved(sets);
+    saved.step();
+    save_weights(dir / "w", *saved.network, {}, {});
+    save_checkpoint(dir / "c", *saved.network, *saved.optimizer, {}, {});
+    for (const char* name : {"w", "c"}) {
+      const std::shared_ptr<Network> loaded = load_network(dir / name);
+      EXPECT_TRUE(same_tensors(network_tensors(*saved.network), network_tensors(*loaded)));
+      EXPECT_EQ(loaded->notation(), saved.network->notation());
+      EXPECT_EQ(loaded->config(), saved.network->config());
+      EXPECT_EQ(loaded->blocks(), saved.network->blocks());
+    }
+  }
+}
+
+TEST(Checkpoint, AFileWithoutANetworkIsNamed) {
+  TempDir dir;
+  Parts parts;
+  const NamedTensors tensors = network_tensors(*parts.network);
+  save_tensors(dir / "none", tensors, {});
+  const std::string none = message_of<DataError>([&] { load_network(dir / "none"); });
+  EXPECT_TRUE(contains(none, "metadata holds no 'network'")) << none;
+  save_tensors(dir / "text", tensors, {{"network", "[1]"}});
+  EXPECT_THROW(load_network(dir / "text"), DataError);
+  save_tensors(dir / "empty", tensors, {{"network", "{}"}});
+  EXPECT_THROW(load_network(dir / "empty"), DataError);
+  Config other = parts.network->config();
+  for (Config& node : other["nodes"]) {
+    if (node["stage"]["name"] == "layer") node["stage"]["neuron"]["name"] = "unheard_of";
+  }
+  save_tensors(dir / "other", tensors, {{"network", other.dump()}});
+  const std::string unheard = message_of<DataError>([&] { load_network(dir / "other"); });
+  EXPECT_TRUE(contains(unheard, "unheard_of")) << unheard;
 }
 
 TEST(Checkpoint, ProgressIsChecked) {
@@ -143,7 +204,7 @@ TEST(RunDir, RefusesAFolderWithFilesOrAnotherOwner) {
   const std::string path = dir / "run";
   {
     RunDir run(path, false);
-    run.write_config(resolve(tiny_recipe()));
+    run.write_text("config.toml", write_toml(resolve(tiny_recipe())));
     EXPECT_THROW(RunDir(path, true), UsageError) << "in use";
     EXPECT_EQ(resolve(load_recipe(run.file("config.toml"))), resolve(tiny_recipe()));
   }
@@ -163,19 +224,60 @@ TEST(RunDir, MetricsAreCutBack) {
   EXPECT_THROW(run.truncate_metrics(second), DataError);
 }
 
+TEST(RunDir, AFullDiskIsAnError) {
+  TempDir dir;
+  RunDir run(dir / "run", false);
+  std::filesystem::create_symlink("/dev/full", run.file("metrics.jsonl"));
+  EXPECT_THROW(run.append_metrics({{"epoch", 1}}), DataError);
+}
+
+void expect_may_change(const std::vector<std::string>& before, const std::vector<std::string>& now,
+                       bool may) {
+  SCOPED_TRACE(now.empty() ? "" : now[0]);
+  const Recipe recipe = tiny_recipe(now);
+  const Config was = resolve(tiny_recipe(before)), is = resolve(recipe);
+  if (may) {
+    EXPECT_NO_THROW(check_resumable(was, is, resolved_options(recipe)));
+  } else {
+    EXPECT_THROW(check_resumable(was, is, resolved_options(recipe)), UsageError);
+  }
+}
+
 TEST(Resume, OnlyHarmlessOptionsMayChange) {
-  const Config before = resolve(tiny_recipe());
-  EXPECT_NO_THROW(check_resumable(before, before));
+  expect_may_change({}, {}, true);
   for (const char* set :
-       {"epochs=9", "title=x", "train.keep=1", "train.checkpoint_batches=5", "paper.value=1"}) {
-    EXPECT_NO_THROW(check_resumable(before, resolve(tiny_recipe({set})))) << set;
+       {"epochs=9", "title=x", "train.keep=1", "train.checkpoint_batches=5", "train.on_nan=skip",
+        "train.dead_below=0.5", "train.gradient_cosine=8", "data.loader_threads=3", "blocks.order=time",
+        "cost.pj_mac=1", "paper.value=1", "paper={source={author=\"x\"}}"}) {
+    expect_may_change({}, {set}, true);
+    expect_may_change({set}, {}, true);
   }
-  for (const char* set :
-       {"seed=9", "optimizer.lr=1", "neuron.tau_m=4", "data.batch=4", "network.spec=6C3-4"}) {
-    EXPECT_THROW(check_resumable(before, resolve(tiny_recipe({set}))), UsageError) << set;
+  for (const char* set : {"seed=9", "optimizer.lr=1", "neuron.tau_m=4", "data.batch=4", "network.spec=6C3-4",
+                          "train.clip_norm=2", "train.eval_batch=4", "optimizer.name=sgd", "metrics=[]",
+                          "learning_rate={name=\"cosine\"}"}) {
+    const bool same = resolve(tiny_recipe({set})) == resolve(tiny_recipe());
+    expect_may_change({}, {set}, same);
+    expect_may_change({set}, {}, same);
   }
-  const Config cosine = resolve(tiny_recipe({"lr.name=cosine"}));
-  EXPECT_THROW(check_resumable(cosine, resolve(tiny_recipe({"lr.name=cosine", "epochs=9"}))), UsageError);
+}
+
+TEST(Resume, AnOptionThatIsMissingCountsAsItsDefault) {
+  const Recipe recipe = tiny_recipe();
+  const OptionDocs docs = resolved_options(recipe);
+  const Config now = resolve(recipe);
+  Config before = now;
+  before["train"].erase("eval_batch");
+  before["optimizer"].erase("eps");
+  EXPECT_NO_THROW(check_resumable(before, now, docs));
+  EXPECT_NO_THROW(check_resumable(now, before, docs));
+  before = now;
+  before["optimizer"].erase("lr");  // not at its default
+  const std::string message = message_of<UsageError>([&] { check_resumable(before, now, docs); });
+  EXPECT_TRUE(contains(message, "optimizer.lr was 0.001 and is now 0.01")) << message;
+  before = now;
+  before["unheard_of"] = 1;
+  EXPECT_THROW(check_resumable(before, now, docs), UsageError);
+  EXPECT_NO_THROW(check_resumable(Config::object(), Config::object(), {})) << "without a recipe";
 }
 
 }  // namespace

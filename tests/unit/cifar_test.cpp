@@ -1,5 +1,5 @@
 // CIFAR-10: parser, folders, normalisation, and the augmentation's exact meaning.
-#include "spiketrain/data/cifar.h"
+#include "spiketrain/data/images/cifar.h"
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/data/source.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain {
@@ -82,9 +83,9 @@ TEST(Cifar, NormalisesPerChannel) {
   options.name = "cifar10";
   options.dir = dir.path();
   auto data = open_dataset(options);
-  EXPECT_EQ(data->sample_shape(), (std::vector<int64_t>{3, 32, 32}));
+  EXPECT_EQ(data->sample(), SampleSpec::image({3, 32, 32}));
   std::vector<float> x(3072);
-  data->get(1, 0, x.data());
+  data->read(1, 0, x.data());
   const Bytes batch = make_batch(2, 1);
   const double mean[] = {0.4914, 0.4822, 0.4465}, std[] = {0.2023, 0.1994, 0.2010};
   for (size_t p = 0; p < 3072; ++p) {
@@ -123,8 +124,8 @@ TEST(Cifar, AugmentationIsACropOfTheBlackBorderAndAFlip) {
   std::set<std::tuple<int, int, bool>> seen;
   std::vector<float> x(3072), again(3072);
   for (int64_t epoch = 0; epoch < 150; ++epoch) {
-    data->get(0, epoch, x.data());
-    data->get(0, epoch, again.data());
+    data->read(0, epoch, x.data());
+    data->read(0, epoch, again.data());
     ASSERT_EQ(x, again);
     const size_t before = seen.size();
     bool found = false;
@@ -139,7 +140,7 @@ TEST(Cifar, AugmentationIsACropOfTheBlackBorderAndAFlip) {
 
   options.split = "test";  // never augmented
   auto test = open_dataset(options);
-  test->get(0, 5, x.data());
+  test->read(0, 5, x.data());
   const Bytes test_batch = make_batch(3, 0);
   EXPECT_TRUE(is_view(x, test_batch.data() + 1, 0, 0, false));
 }

@@ -4,9 +4,9 @@
 #include <fstream>
 
 #include "spiketrain/base/file.h"
-#include "spiketrain/core/network.h"
-#include "spiketrain/core/objective.h"
-#include "spiketrain/train/recipe.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/recipe/part_kinds.h"
+#include "spiketrain/recipe/recipe.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -57,7 +57,7 @@ class Cli : public ::testing::Test {
         "epochs = 1\ntitle = \"small\"\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 60\n"
         "test_size = 40\n[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
         "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
-        "[objective]\nname = \"kernel\"\n" +
+        "[objective]\nname = \"van_rossum\"\n" +
             extra);
     return path;
   }
@@ -78,6 +78,7 @@ TEST_F(Cli, UsageErrorsExitWith2) {
   expect_error({"train", recipe("[train\n")}, 2, "recipe.toml:17:");
   expect_error({"list"}, 2, "expected one of");
   expect_error({"list", "neuron"}, 2, "neuron");
+  expect_error({"train", recipe(), "--set", "lr.name=cosine"}, 2, "[lr] is now called [learning_rate]");
   expect_error({"eval", dir_ / "missing"}, 3, "config.toml");
   expect_error({"inspect", "x.png"}, 2, "expected a .safetensors file");
   expect_error({"help", "tau_mm"}, 2, "did you mean 'tau_m'");
@@ -127,7 +128,7 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
     EXPECT_TRUE(train.has(part)) << part << " in " << train.text;
   }
   for (const char* name : {"config.toml", "environment.json", "metrics.jsonl", "log.txt", "summary.json",
-                           "DONE", "ckpt/best.safetensors", "ckpt/0000000003.safetensors"}) {
+                           "cost.json", "DONE", "ckpt/best.safetensors", "ckpt/0000000003.safetensors"}) {
     EXPECT_TRUE(file_exists(out + "/" + name)) << name;
   }
   expect_error({"train", recipe(), "--out", out}, 2, "--resume");
@@ -138,6 +139,9 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
   ASSERT_EQ(eval.code, 0) << eval.text;
   EXPECT_EQ(Config::parse(eval.text).at("accuracy"), line.at("test_accuracy"));
   EXPECT_EQ(run({"eval", out, "--checkpoint", "last"}).code, 0);
+  const Result alone = run({"eval", out + "/ckpt/best.safetensors", "--json", "--threads", "1"});
+  ASSERT_EQ(alone.code, 0) << alone.text;
+  EXPECT_EQ(Config::parse(alone.text).at("accuracy"), line.at("test_accuracy"));
   expect_error({"eval", out, "--split", "validation"}, 2, "no validation split");
   expect_error({"eval", out, "--batch", "9223372036854775807"}, 2, "--batch");
   expect_error({"eval", out, "--checkpoint", dir_ / "none.safetensors"}, 3, "none.safetensors");
@@ -145,6 +149,26 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
   EXPECT_TRUE(run({"inspect", out}).has("4C5"));
   EXPECT_TRUE(run({"inspect", out + "/ckpt/best.safetensors"}).has("synapse.weight"));
   EXPECT_EQ(resolve(load_recipe(out + "/config.toml")), resolve(load_recipe(recipe())));
+}
+
+TEST_F(Cli, TrainsOnValues) {
+  const std::string out = dir_ / "run", path = ST_SOURCE_DIR "/recipes/regression-echo.toml";
+  const Result train =
+      run({"train", path, "--out", out, "--threads", "1", "--set", "epochs=2", "--set", "data.train_size=100",
+           "--set", "data.test_size=20", "--set", "data.validation=20"});
+  ASSERT_EQ(train.code, 0) << train.text;
+  for (const char* part : {"train mse ", "test mse ", "validation r2 ", "done: last epoch mse ", "(epoch "})
+    EXPECT_TRUE(train.has(part)) << part << " in " << train.text;
+  EXPECT_FALSE(train.has("%")) << train.text;
+
+  const Bytes bytes = read_file(out + "/summary.json");
+  const Config summary = Config::parse(bytes.begin(), bytes.end());
+  for (const char* key : {"best_test_mse", "last_test_r2", "test_mse_at_best_validation"})
+    EXPECT_TRUE(summary.contains(key)) << key << " in " << summary;
+  const Result eval = run({"eval", out, "--threads", "1"});
+  ASSERT_EQ(eval.code, 0) << eval.text;
+  EXPECT_TRUE(eval.has("mse ") && eval.has("r2 ") && eval.has("loss ")) << eval.text;
+  EXPECT_FALSE(eval.has("accuracy")) << eval.text;
 }
 
 TEST_F(Cli, NumericErrorsExitWith4) {
@@ -185,6 +209,11 @@ TEST_F(Cli, InspectsARecipeWithoutData) {
                              "1,28,28", "--classes", "10"});
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_TRUE(result.has("5,860")) << result.text;  // 4*25 + 4*12*12*10
+  EXPECT_TRUE(result.has("reads") && result.has("input")) << result.text;
+  expect_error({"inspect", recipe(), "--input", "1,28,28"}, 2, "--input and --output go together");
+  const Result values = run({"inspect", ST_SOURCE_DIR "/recipes/regression-waves.toml"});
+  EXPECT_EQ(values.code, 0) << values.text;
+  EXPECT_TRUE(values.has("input [8], T = 20")) << values.text;
   for (const char* part : {"MAC error", "energy: about", "activation memory", "end to end", "this recipe"}) {
     EXPECT_TRUE(result.has(part)) << part << " in " << result.text;
   }
@@ -195,12 +224,21 @@ TEST_F(Cli, ListsEverythingRegistered) {
   EXPECT_EQ(neurons.code, 0);
   for (const auto* entry : Registry<Neuron>::get().entries()) EXPECT_TRUE(neurons.has(entry->name));
   EXPECT_TRUE(neurons.has("tau_m"));
-  for (const char* what :
-       {"rules", "synapses", "networks", "objectives", "encoders", "schedules", "data", "recipe"}) {
+  for (const char* what : {"data", "recipe"}) {
     const Result result = run({"list", what});
     EXPECT_EQ(result.code, 0) << what;
     EXPECT_GT(result.lines(), 0) << what;
   }
+  for (const PartKind& kind : part_kinds()) {
+    const Result result = run({"list", kind.plural});
+    EXPECT_EQ(result.code, 0) << kind.plural;
+    EXPECT_FALSE(kind.parts().empty()) << kind.plural;
+    for (const PartDoc& part : kind.parts())
+      EXPECT_TRUE(result.has(part.name + "  ")) << kind.plural << part.name;
+  }
+  for (const char* plural : {"optimizers", "learning_rates", "norms", "metrics", "feedback", "heads",
+                             "learning_signals", "stages", "quantizers"})
+    EXPECT_EQ(run({"list", plural}).code, 0) << plural;
   const Result compat = run({"list", "--compat"});
   EXPECT_EQ(compat.lines(), 1 + static_cast<int64_t>(Registry<Rule>::get().entries().size())) << compat.text;
 }
@@ -208,12 +246,14 @@ TEST_F(Cli, ListsEverythingRegistered) {
 TEST_F(Cli, Helps) {
   EXPECT_EQ(run({"--help"}).code, 0);
   EXPECT_TRUE(run({"--version"}).has("spiketrain 0."));
-  for (const char* command : {"train ", "eval ", "sweep ", "list ", "inspect ", "data ", "help "})
+  for (const char* command : {"train ", "eval ", "sweep ", "list ", "inspect ", "data ", "check ", "help "})
     EXPECT_TRUE(run({"help"}).has(str("\n  ", command))) << command;
   EXPECT_TRUE(run({"help", "train"}).has("--resume"));
   EXPECT_TRUE(run({"help", "train"}).has("spiketrain train"));
   EXPECT_TRUE(run({"help", "tau_m"}).has("psp_lif"));
   EXPECT_TRUE(run({"help", "train.clip_norm"}).has("[train]"));
+  EXPECT_TRUE(run({"help", "momentum"}).has("[optimizer] name = \"sgd\""));
+  EXPECT_TRUE(run({"help", "k"}).has("metric top_k"));
   EXPECT_TRUE(run({"data", "list"}).has("cifar10"));
   EXPECT_EQ(run({"data", "check", "mnist", "--data-dir", dir_.path()}).code, 3);
 }

@@ -1,36 +1,60 @@
-// The cost meter against counts made by hand, and against the published saving of local training.
-#include "spiketrain/train/cost.h"
+// The cost meter against counts made by hand, and against the published saving of local training.  Networks
+// themselves: cost_network_test.cpp.
+#include "spiketrain/cost/cost.h"
 
 #include <gtest/gtest.h>
 
-#include "spiketrain/train/cost_options.h"
-#include "tests/support/network_fixture.h"
+#include "spiketrain/recipe/experiment.h"
 #include "tests/support/tiny.h"
 
 namespace spiketrain {
 namespace {
 
-StageInfo layer(const std::string& spec, const Shape& out, int64_t weights, int64_t macs) {
-  StageInfo row = {spec, "layer", out, -1, weights, macs, numel(out)};
+NetworkRow layer(const std::string& spec, const Shape& out, int64_t weights, int64_t macs) {
+  NetworkRow row;
+  row.spec = spec;
+  row.kind = "layer";
+  row.out = out;
+  row.parameters = weights;
+  row.macs = macs;
+  row.neurons = numel(out);
   row.values = Values::binary;
   row.keeps_input = true;
   return row;
 }
 
-StageInfo pool(const Shape& out, Values values = Values::as_input) {
-  StageInfo row = {"pool", "pool", out};
+NetworkRow pool(const Shape& out, Values values = Values::as_input) {
+  NetworkRow row;
+  row.spec = row.kind = "pool";
+  row.out = out;
   row.values = values;
   row.linear = values == Values::real;
   return row;
 }
 
-StageInfo conv3(int64_t maps, const Shape& in) {
+NetworkRow conv3(int64_t maps, const Shape& in) {
   const int64_t weights = maps * in[0] * 9;
   return layer(str(maps, "C3"), {maps, in[1], in[2]}, weights, weights * in[1] * in[2]);
 }
 
-StageInfo linear(int64_t outputs, int64_t inputs) {
+NetworkRow linear(int64_t outputs, int64_t inputs) {
   return layer(std::to_string(outputs), {outputs}, outputs * inputs, outputs * inputs);
+}
+
+/// The rows as a chain; the first row of a head reads the last row before it that belongs to no head.
+std::vector<NetworkRow> chain(std::vector<NetworkRow> rows) {
+  int64_t body = -1;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto index = static_cast<int64_t>(i);
+    rows[i].node = index;
+    rows[i].sources = {rows[i].head && i > 0 && rows[i - 1].head ? index - 1 : body};
+    if (!rows[i].head) body = index;
+  }
+  return rows;
+}
+
+CostReport measure_chain(std::vector<NetworkRow> rows, const CostOptions& options) {
+  return measure_cost(chain(std::move(rows)), options);
 }
 
 enum class Heads { before_pool, after_pool, pooled };
@@ -48,11 +72,11 @@ Shape reduced(const Shape& in) {
 
 /// 96C3-256C3-P2-384C3-P2-384C3-256C3-1024-1024-10 on maps of side n, in blocks of B of its seven hidden
 /// layers, each with a linear head of ten outputs; the output layer is the head of the last block.
-std::vector<StageInfo> alexnet(int64_t n, int64_t B, Heads heads) {
-  std::vector<StageInfo> rows;
+std::vector<NetworkRow> alexnet(int64_t n, int64_t B, Heads heads) {
+  std::vector<NetworkRow> rows;
   Shape at = {2, n, n};
   int64_t index = 0;
-  const auto add = [&](StageInfo row) {
+  const auto add = [&](NetworkRow row) {
     row.block = index / B;
     at = row.out;
     rows.push_back(std::move(row));
@@ -64,7 +88,7 @@ std::vector<StageInfo> alexnet(int64_t n, int64_t B, Heads heads) {
     if (pools && heads != Heads::before_pool) add(pool(halved));
     if (ends_block) {
       const Shape read = heads == Heads::pooled ? reduced(at) : at;
-      const auto hang = [&](StageInfo row) {
+      const auto hang = [&](NetworkRow row) {
         row.block = block;
         row.head = true;
         rows.push_back(std::move(row));
@@ -74,7 +98,7 @@ std::vector<StageInfo> alexnet(int64_t n, int64_t B, Heads heads) {
     }
     ++index;
     if (pools && heads == Heads::before_pool) {
-      StageInfo row = pool(halved);  // belongs to the next block if this layer ends one
+      NetworkRow row = pool(halved);  // belongs to the next block if this layer ends one
       row.block = index / B;
       at = row.out;
       rows.push_back(std::move(row));
@@ -88,10 +112,10 @@ std::vector<StageInfo> alexnet(int64_t n, int64_t B, Heads heads) {
     add(linear(1024, numel(at)));
     finish_layer(false);
   }
-  StageInfo output = linear(10, 1024);
+  NetworkRow output = linear(10, 1024);
   output.block = rows.back().block;
   rows.push_back(output);
-  return rows;
+  return chain(std::move(rows));
 }
 
 /// Percent of the MACs of error propagation that training in blocks saves.
@@ -100,10 +124,10 @@ double saving(int64_t n, int64_t B, Heads heads, int64_t K = 0) {
   options.input = {{2, n, n}, Values::binary, false, 1};
   options.plan.clear();
   const int64_t T = 20;
-  for (int64_t t = 0; t < T; t += K ? K : T) options.plan.push_back({t, std::min(T, t + (K ? K : T)), true});
+  for (int64_t t = 0; t < T; t += K ? K : T) options.plan.push_back({t, std::min(T, t + (K ? K : T))});
   const auto local = measure_cost(alexnet(n, B, heads), options).total.mac_error;
   auto whole = alexnet(n, 8, heads);
-  for (const StageInfo& row : whole) EXPECT_FALSE(row.head);
+  for (const NetworkRow& row : whole) EXPECT_FALSE(row.head);
   return 100 *
          (1 - static_cast<double>(local) / static_cast<double>(measure_cost(whole, options).total.mac_error));
 }
@@ -129,9 +153,9 @@ TEST(Cost, ARecipesBlocksSaveTheSame) {
          "rule={name=\"bptt\"}", "objective={name=\"rate_ce\"}", "blocks=" + blocks});
     CostOptions options;
     options.input = {{2, 32, 32}, Values::binary, false, 1};
-    options.plan = {{0, 5, true}};
-    return static_cast<double>(
-        measure_cost(make_network(recipe, {2, 32, 32}, 10)->describe(), options).total.mac_error);
+    options.plan = {{0, 5}};
+    const auto network = make_network(recipe, {2, 32, 32}, {10});
+    return static_cast<double>(measure_cost(network_rows(*network), options).total.mac_error);
   };
   const double whole = error_macs("{size=0}");
   EXPECT_NEAR(rounded(100 * (1 - error_macs("{size=1}") / whole), 0.01), 99.62, 0.0001);
@@ -146,13 +170,14 @@ TEST(Cost, TheWindowDoesNotChangeTheOperations) {
 }
 
 /// Two layers of 3 and 2 neurons on 4 inputs, 5 steps.
-CostReport two_layers(Values input, bool stationary, int64_t blocks) {
-  std::vector<StageInfo> rows = {linear(3, 4), linear(2, 3)};
+CostReport two_layers(Values input, bool constant, int64_t blocks,
+                      Plan plan = {{0, 3, Role::live, false}, {3, 5}}) {
+  std::vector<NetworkRow> rows = {linear(3, 4), linear(2, 3)};
   rows[1].block = blocks - 1;
   CostOptions options;
-  options.plan = {{0, 3, false}, {3, 5, true}};
-  options.input = {{4}, input, stationary, 1};
-  return measure_cost(rows, options);
+  options.plan = std::move(plan);
+  options.input = {{4}, input, constant, 1};
+  return measure_chain(rows, options);
 }
 
 TEST(Cost, CountsByHand) {
@@ -178,14 +203,32 @@ TEST(Cost, CountsByHand) {
   EXPECT_EQ(two_layers(Values::binary, false, 2).total.mac_error, 0);  // a block's input is cut off
 }
 
+TEST(Cost, SegmentsCountForWhatHappensInThem) {
+  // Without error: forward only.
+  const Operations burn_in =
+      two_layers(Values::binary, false, 1, {{0, 3, Role::burn_in, false}, {3, 5}}).total;
+  EXPECT_EQ(burn_in.ac, (5 + 2) * 18);
+  EXPECT_EQ(burn_in.mac_error, 2 * 6);
+  EXPECT_EQ(burn_in.memory_words, 5 * 18 + 2 * (2 * 12 + 3 * 6) + 6 * 18);
+  // Computed again: forward twice.
+  const Plan again = {{0, 3, Role::replay, false}, {3, 5, Role::replay}};
+  const Operations replay = two_layers(Values::binary, false, 1, again).total;
+  EXPECT_EQ(replay.ac, (2 * 5 + 5) * 18);
+  EXPECT_EQ(replay.mac_error, 5 * 6);
+  const CostReport still = two_layers(Values::real, true, 1, again);
+  EXPECT_EQ(still.total.mac_forward, 2 * 5 * 12);
+  EXPECT_EQ(still.mac_forward_run, 2 * 12);  // without a graph, and once more with one
+  EXPECT_EQ(still.mac_weight_run, 12);
+}
+
 TEST(Cost, FixedHeadsHaveNoWeightGradient) {
-  std::vector<StageInfo> rows = {linear(3, 4), linear(2, 3)};
+  std::vector<NetworkRow> rows = {linear(3, 4), linear(2, 3)};
   rows[1].head = true;
   CostOptions options;
   options.input = {{4}, Values::binary, false, 1};
-  const Operations trained = measure_cost(rows, options).total;
+  const Operations trained = measure_chain(rows, options).total;
   rows[1].parameters = 0;
-  const Operations fixed = measure_cost(rows, options).total;
+  const Operations fixed = measure_chain(rows, options).total;
   EXPECT_EQ(trained.mac_error, 6);  // from the head into the block
   EXPECT_EQ(fixed.mac_error, 6);
   EXPECT_EQ(trained.ac - fixed.ac, 6);
@@ -194,30 +237,30 @@ TEST(Cost, FixedHeadsHaveNoWeightGradient) {
 TEST(Cost, RealSignalsMakeMacs) {
   CostOptions options;
   options.input = {{4, 4, 4}, Values::binary, false, 1};
-  const std::vector<StageInfo> averaged = {conv3(2, {4, 4, 4}), pool({2, 2, 2}, Values::real), linear(2, 8)};
-  const std::vector<StageInfo> maxima = {conv3(2, {4, 4, 4}), pool({2, 2, 2}), linear(2, 8)};
-  EXPECT_EQ(measure_cost(averaged, options).total.mac_forward, 16);
-  EXPECT_EQ(measure_cost(averaged, options).total.mac_weight, 16);
-  EXPECT_EQ(measure_cost(maxima, options).total.mac_forward, 0);
-  EXPECT_EQ(measure_cost(maxima, options).total.mac_error, 16);
+  const std::vector<NetworkRow> averaged = {conv3(2, {4, 4, 4}), pool({2, 2, 2}, Values::real), linear(2, 8)};
+  const std::vector<NetworkRow> maxima = {conv3(2, {4, 4, 4}), pool({2, 2, 2}), linear(2, 8)};
+  EXPECT_EQ(measure_chain(averaged, options).total.mac_forward, 16);
+  EXPECT_EQ(measure_chain(averaged, options).total.mac_weight, 16);
+  EXPECT_EQ(measure_chain(maxima, options).total.mac_forward, 0);
+  EXPECT_EQ(measure_chain(maxima, options).total.mac_error, 16);
 }
 
 TEST(Cost, RatesScaleTheAccumulates) {
-  std::vector<StageInfo> rows = {linear(3, 4), linear(2, 3)};
+  std::vector<NetworkRow> rows = {linear(3, 4), linear(2, 3)};
   rows[0].slot = 0;
   CostOptions options;
   options.input = {{4}, Values::binary, false, 0.5};
-  EXPECT_EQ(measure_cost(rows, options).effective_ac, -1);
+  EXPECT_EQ(measure_chain(rows, options).effective_ac, -1);
   options.rates = {0.25, 0.0};
-  EXPECT_DOUBLE_EQ(measure_cost(rows, options).effective_ac, 2 * (0.5 * 12 + 0.25 * 6));
+  EXPECT_DOUBLE_EQ(measure_chain(rows, options).effective_ac, 2 * (0.5 * 12 + 0.25 * 6));
 }
 
 TEST(Cost, EnergyIsTheTableTimesTheCounts) {
-  std::vector<StageInfo> rows = {linear(3, 4), linear(2, 3)};
+  std::vector<NetworkRow> rows = {linear(3, 4), linear(2, 3)};
   CostOptions options;
   options.input = {{4}, Values::real, false, 1};
   options.energy = {1000, 10, 7, 0.1};
-  const CostReport report = measure_cost(rows, options);
+  const CostReport report = measure_chain(rows, options);
   const Operations& n = report.total;
   EXPECT_DOUBLE_EQ(report.energy_uj,
                    1e-6 * (1000.0 * (12 + 12 + 6) + 10.0 * 12 + 0.1 * static_cast<double>(n.memory_words)));
@@ -232,90 +275,41 @@ TEST(Cost, EnergyIsTheTableTimesTheCounts) {
     EXPECT_TRUE(json.contains(key)) << key;
 }
 
-RuleP rule(const char* name) { return Registry<Rule>::get().make({{"name", name}}); }
-
-TEST(Cost, ANetworksRowsSayWhatTheirSignalsAre) {
-  const Shape in = {2, 8, 8};
-  CostOptions options;
-  options.input = {in, Values::binary, false, 1};
-  options.rule = rule("bptt");
-  const auto spikes = make_spec("4C3p1-MP2-3", make_context({{"name", "lif"}}, in, 3));
-  const Operations n = measure_cost(spikes->describe(), options).total;
-  EXPECT_EQ(n.ac, 2 * (2 * 4 * 9 * 64 + 3 * 64));
-  EXPECT_EQ(n.mac_error, 3 * 64);
-  EXPECT_EQ(n.mac_forward + n.mac_weight, 0);
-  EXPECT_GT(n.vector, 0);
-
-  options.rule = rule("tssl_bp");
-  const auto psp = make_spec("4C3p1-P2-3", make_context({{"name", "psp_lif"}}, in, 3));
-  EXPECT_EQ(measure_cost(psp->describe(), options).total.ac, 0);  // filtered spikes are real numbers
-}
-
-TEST(Cost, ResidualUnitsBranchAndJoin) {
-  const Shape in = {2, 8, 8};
-  CostOptions options;
-  options.input = {in, Values::binary, false, 1};
-  options.rule = rule("bptt");
-  const auto unit = [&](const char* spec) {
-    return measure_cost(make_spec(spec, make_context({{"name", "lif"}}, in, 3))->describe(), options);
-  };
-  const int64_t first = 4 * 2 * 9 * 64, inner = 4 * 4 * 9 * 64, wide = 6 * 4 * 9 * 16,
-                second = 6 * 6 * 9 * 16;
-  const CostReport same = unit("4C3p1-RB4-3");  // identity
-  EXPECT_EQ(same.total.mac_error, 2 * inner + 3 * 256);
-  EXPECT_EQ(same.total.ac, 2 * (first + 2 * inner + 3 * 256));
-  const CostReport projected = unit("4C3p1-RB6s2-3");
-  EXPECT_EQ(projected.total.mac_error, wide + second + 6 * 4 * 16 + 3 * 96);
-  // Spikes added to spikes are counts: the next layer multiplies.
-  const CostReport sew = unit("4C3p1-SEW4-3");
-  EXPECT_EQ(sew.total.mac_forward, 3 * 256);
-  EXPECT_EQ(sew.total.ac, 2 * (first + 2 * inner));
-}
-
-TEST(Cost, ATraceMakesTheWeightGradientReal) {
-  struct Traced : Rule {
-    bool traces() const override { return true; }
-  };
-  const Shape in = {12};
-  CostOptions options;
-  options.input = {in, Values::binary, false, 1};
-  options.rule = std::make_shared<Traced>();
-  const Operations n =
-      measure_cost(make_spec("8-3", make_context({{"name", "lif"}}, in, 3))->describe(), options).total;
-  EXPECT_EQ(n.ac, 96 + 24);  // forward only
-  EXPECT_EQ(n.mac_weight, 96 + 24);
-}
-
-TEST(Cost, ReadsARecipe) {
-  const Recipe recipe = tiny_recipe(
-      {"cost.pj_mac=2", "schedule={name=\"truncated\", window=2}", "optimizer={name=\"sgd\", momentum=0.9}"});
-  const CostOptions options = cost_options(recipe, {1, 6, 6});
-  EXPECT_EQ(options.energy.pj_mac, 2);
-  EXPECT_EQ(options.plan.size(), 3u);
-  EXPECT_EQ(options.batch, 8);
-  EXPECT_EQ(options.optimizer_words, 1);
-  EXPECT_TRUE(options.input.stationary);
-  EXPECT_EQ(options.input.values, Values::real);
-  EXPECT_EQ(make_recipe(resolve(recipe)).cost.pj_mac, 2);
-  const CostReport report = measure_cost(make_network(recipe, {1, 6, 6}, 4)->describe(), options);
-  EXPECT_EQ(report.total.mac_forward, 5 * (6 * 9 * 16 + 4 * 24));
-  EXPECT_EQ(report.mac_forward_run, 6 * 9 * 16 + 5 * 4 * 24);
-  EXPECT_GT(report.activation_bytes_predicted, 6 * 16 * 2 * 9);
-  EXPECT_EQ(cost_options(tiny_recipe({"encoder={name=\"poisson\"}"}), {1, 6, 6}).input.values,
-            Values::binary);
-  EXPECT_NE(message_of<UsageError>([] { tiny_recipe({"cost.pj_mak=2"}); }).find("pj_mac"), std::string::npos);
-}
-
 TEST(Cost, RefusesWhatIsNoNetwork) {
   CostOptions options;
   options.input.shape = {4};
-  options.plan.clear();
-  EXPECT_NE(message_of<UsageError>([&] { measure_cost({linear(3, 4)}, options); }).find("window"),
-            std::string::npos);
-  options.plan = {{0, 1, true}};
-  std::vector<StageInfo> rows = {linear(3, 4)};
+  const auto message = [&](std::vector<NetworkRow> rows) {
+    return message_of<UsageError>([&] { measure_cost(rows, options); });
+  };
+  const std::vector<NetworkRow> good = chain({linear(3, 4), linear(2, 3)});
+  EXPECT_NO_THROW(measure_cost(good, options));
+  std::vector<NetworkRow> rows = good;
+  rows[1].sources = {};
+  EXPECT_NE(message(rows).find("reads nothing"), std::string::npos);
+  for (const int64_t source : {-2, 2}) {
+    rows[1].sources = {source};
+    EXPECT_NE(message(rows).find("does not exist"), std::string::npos) << source;
+  }
+  rows[1].sources = {1};
+  EXPECT_NE(message(rows).find("without a delay"), std::string::npos);
+  rows[1].sources = {0, 1};
+  rows[1].delays = {1};
+  EXPECT_NE(message(rows).find("1 delays for 2 sources"), std::string::npos);
+  rows = good;
   rows[0].head = true;
-  EXPECT_NE(message_of<UsageError>([&] { measure_cost(rows, options); }).find("head"), std::string::npos);
+  EXPECT_NE(message(rows).find("head"), std::string::npos);
+
+  for (const Plan& plan : {Plan{}, Plan{{0, 5, Role::burn_in}}}) {
+    options.plan = plan;
+    EXPECT_NE(message(good).find("no segment in which error enters"), std::string::npos);
+  }
+  options.plan.clear();
+  EXPECT_THROW(predict_end_to_end(good, options), UsageError);
+  options.plan = {{0, 1}};
+  options.rule = make<Rule>("bptt");
+  EXPECT_NE(message(good).find("no synapse or neuron"), std::string::npos);  // only operations can be counted
+  options.batch = 0;
+  EXPECT_THROW(measure_cost(good, options), UsageError);
 }
 
 }  // namespace

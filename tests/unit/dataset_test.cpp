@@ -1,6 +1,4 @@
 // Options, splits and normalisation shared by all data sets.
-#include "spiketrain/data/dataset.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +8,8 @@
 #include <set>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/data/images/image_dataset.h"
+#include "spiketrain/data/source.h"
 #include "tests/support/idx_files.h"
 #include "tests/support/temp_dir.h"
 
@@ -34,9 +34,11 @@ struct Mnist : testing::Test {
     std::vector<int64_t> result;
     std::vector<float> x(784);
     for (int64_t i = 0; i < data->size(); ++i) {
-      data->get(i, 0, x.data());
+      data->read(i, 0, x.data());
       result.push_back(std::lround(x[0] * 255));
-      EXPECT_EQ(data->label(i), o.split == "test" ? std::vector<int64_t>({3, 1, 4})[i] : result.back() % 10);
+      EXPECT_EQ(data->id(i), result.back()) << "the index in the official part, whatever the split";
+      EXPECT_EQ(data->class_of(i),
+                o.split == "test" ? std::vector<int64_t>({3, 1, 4})[i] : result.back() % 10);
     }
     return result;
   }
@@ -82,10 +84,10 @@ TEST_F(Mnist, LimitKeepsTheFirst) {
 
 TEST_F(Mnist, NormalisationDefaultsAndOverride) {
   std::vector<float> x(784);
-  open_dataset(options)->get(2, 0, x.data());
+  open_dataset(options)->read(2, 0, x.data());
   EXPECT_FLOAT_EQ(x[0], static_cast<float>((2 / 255.0 - 0.1307) / 0.3081));
   options.std = 0.5;
-  open_dataset(options)->get(2, 0, x.data());
+  open_dataset(options)->read(2, 0, x.data());
   EXPECT_FLOAT_EQ(x[0], static_cast<float>((2 / 255.0 - 0.1307) / 0.5));
   options.std = 0;
   EXPECT_THROW(open_dataset(options), UsageError);
@@ -114,7 +116,7 @@ std::pair<size_t, size_t> views_seen(const Dataset& data) {
   std::set<std::vector<float>> plain, mirrored;
   std::vector<float> x(784);
   for (int64_t epoch = 0; epoch < 400; ++epoch) {
-    data.get(0, epoch, x.data());
+    data.read(0, epoch, x.data());
     const auto found = known.find(x);
     if (found == known.end()) return {0, 0};
     (found->second ? mirrored : plain).insert(x);
@@ -131,7 +133,7 @@ TEST_F(Mnist, AugmentationShiftsDigitsAndAlsoMirrorsClothes) {
   EXPECT_EQ(views_seen(*open_dataset(options)), (std::pair<size_t, size_t>{25, 25}));
   options.split = "test";  // never augmented
   std::vector<float> x(784);
-  open_dataset(options)->get(0, 5, x.data());
+  open_dataset(options)->read(0, 5, x.data());
   EXPECT_EQ(x, view_of_first(0, 0, false));
 }
 
@@ -147,7 +149,7 @@ TEST_F(Mnist, BadOptions) {
     }
   };
   rejected([](auto& o) { o.name = "minst"; },
-           "did you mean 'mnist'? Known: glyphs, mnist, fashion-mnist, cifar10");
+           "did you mean 'mnist'? Available: cifar10, cifar10-dvs, dvs-gesture");
   rejected([](auto& o) { o.split = "dev"; }, "train, validation or test");
   rejected([](auto& o) { o.split = "validation"; }, "validation split is empty");
   rejected([](auto& o) { o.validation = 40; }, "validation < 40");
@@ -161,17 +163,99 @@ TEST_F(Mnist, BadOptions) {
 TEST_F(Mnist, IndexIsChecked) {
   auto data = open_dataset(options);
   std::vector<float> x(784);
-  EXPECT_THROW(data->label(-1), UsageError);
-  EXPECT_THROW(data->label(40), UsageError);
-  EXPECT_THROW(data->get(40, 0, x.data()), UsageError);
+  EXPECT_THROW(data->class_of(-1), UsageError);
+  EXPECT_THROW(data->class_of(40), UsageError);
+  EXPECT_THROW(data->id(40), UsageError);
+  int64_t target = -1;
+  data->read_target(13, &target);
+  EXPECT_EQ(target, 3);
+  EXPECT_THROW(data->read_target(40, &target), UsageError);
+  EXPECT_FALSE(data->has_lengths());
+  EXPECT_FALSE(data->has_teacher());
+  EXPECT_THROW(data->read_teacher(0, x.data()), UsageError);
+  EXPECT_THROW(data->read(40, 0, x.data()), UsageError);
   EXPECT_NE(data->describe().find("mnist train: 40 samples of 1x28x28"), std::string::npos)
       << data->describe();
 }
 
 TEST(Dataset, ListNamesEverySet) {
-  ASSERT_EQ(dataset_infos().size(), 12u);
-  EXPECT_EQ(dataset_infos()[0].name, "glyphs");
-  EXPECT_FALSE(dataset_infos()[0].files);
+  std::vector<std::string> names;
+  for (const DatasetInfo& info : dataset_infos()) {
+    names.push_back(info.name);
+    EXPECT_EQ(dataset_info(info.name).doc, info.doc);
+    EXPECT_FALSE(info.doc.empty());
+    EXPECT_TRUE(!info.events || info.form == Batch::Form::frames) << info.name;
+    EXPECT_EQ(info.target.shape.size(), 1u) << info.name;
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"cifar10", "cifar10-dvs", "dvs-gesture", "echo", "event-folder",
+                                             "fashion-mnist", "glyph-events", "glyphs", "mnist",
+                                             "motion-events", "nmnist", "own-pixels", "shd", "ssc", "waves"}))
+      << "own-pixels: of this file";
+  EXPECT_FALSE(dataset_info("glyphs").files);
+  EXPECT_TRUE(dataset_info("mnist").files);
+  EXPECT_EQ(dataset_info("cifar10").target, TargetSpec::class_index(10));
+  EXPECT_EQ(dataset_info("event-folder").target.classes, 0) << "the files decide";
+  EXPECT_THROW(dataset_info("minst"), UsageError);
+}
+
+/// What a data set says of itself without being opened is what it is.
+TEST(Dataset, InfoIsWhatOpens) {
+  DataOptions options;
+  options.train_size = 3;
+  options.steps = 6;
+  for (const DatasetInfo& info : dataset_infos()) {
+    if (info.files) continue;
+    options.name = info.name;
+    const auto data = open_dataset(options);
+    EXPECT_EQ(data->size(), 3) << info.name;
+    EXPECT_EQ(data->sample().form, info.form) << info.name;
+    EXPECT_EQ(data->sample().shape, info.shape) << info.name;
+    EXPECT_EQ(data->steps(), info.form == Batch::Form::frames ? 6 : 0) << info.name;
+    TargetSpec target = info.target;
+    if (target.kind == Target::Kind::sequence) target.extent = 6;
+    EXPECT_EQ(data->target(), target) << info.name;
+  }
+}
+
+TEST(Dataset, SpecsCountTheirElements) {
+  EXPECT_EQ(SampleSpec::image({3, 4, 5}).numel(), 60);
+  EXPECT_EQ(SampleSpec::frames(7, {2, 5}, torch::kByte).numel(), 70);
+  EXPECT_EQ(TargetSpec::class_index(10).numel(), 1);
+  EXPECT_EQ(TargetSpec::class_index(10).shape, (Shape{10}));
+  EXPECT_EQ(TargetSpec::values({3, 2}).numel(), 6);
+  EXPECT_EQ(TargetSpec::sequence(4, {3}).numel(), 12);
+  EXPECT_NE(TargetSpec::sequence(4, {3}), TargetSpec::sequence(5, {3}));
+  EXPECT_NE(SampleSpec::frames(7, {2}, torch::kByte), SampleSpec::frames(7, {2}, torch::kFloat));
+}
+
+/// Two images of one pixel.
+struct OwnSource final : ImageSource {
+  static constexpr const char* kDoc = "two grey pixels";
+  template <class V>
+  void visit(V&) {}
+  DatasetInfo info() const override {
+    return {part_name(), kDoc, true, {1, 1, 1}, Batch::Form::image, TargetSpec::class_index(2)};
+  }
+  RawImages read(const DataOptions&, bool train) const override { return {1, 1, 1, 2, {0, 255}, {0, train}}; }
+  ImageTransform plain() const override { return {}; }
+};
+ST_REGISTER(DatasetSource, "own-pixels", OwnSource);
+
+TEST(Dataset, OnesOwnIsRegistered) {
+  DataOptions options;
+  options.name = "own-pixels";
+  EXPECT_THROW(open_dataset(options), UsageError) << "no folder";
+  options.dir = "/none";
+  const auto train = open_dataset(options);
+  EXPECT_EQ(train->size(), 2);
+  EXPECT_EQ(train->class_of(1), 1);
+  float pixel = -1;
+  train->read(1, 0, &pixel);
+  EXPECT_EQ(pixel, 1);
+  options.split = "test";
+  EXPECT_EQ(open_dataset(options)->class_of(1), 0);
+  options.augment = true;
+  EXPECT_THROW(open_dataset(options), UsageError) << "it has no augmentation";
 }
 
 }  // namespace

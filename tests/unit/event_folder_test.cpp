@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "spiketrain/data/events/event_layouts.h"
 #include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/data/events/folder_layout.h"
 #include "tests/support/event_layout.h"
 
 namespace spiketrain {
@@ -85,13 +85,13 @@ TEST_F(Folder, SilentClipsAreSamplesSilentFilesAreErrors) {
   options.events.clip_us = 10000;
   const auto data = open_dataset(options);
   std::vector<uint8_t> frames(5 * 2 * 40 * 50, 9);
-  data->get_frames(2, 0, frames.data());  // box, 10 to 20 ms
+  data->read(2, 0, frames.data());  // box, 10 to 20 ms
   EXPECT_EQ(frames, std::vector<uint8_t>(frames.size(), 0));
   put_file(dir / "mine/train/box.bs2", Bytes());
   EXPECT_NE(message([&] { open_dataset(options); }).find("expected events, found none"), std::string::npos);
   options.events.clip_us = 0;
   const auto whole = open_dataset(options);
-  EXPECT_THROW(whole->get_frames(0, 0, frames.data()), DataError);
+  EXPECT_THROW(whole->read(0, 0, frames.data()), DataError);
 }
 
 TEST_F(Folder, Errors) {
@@ -151,8 +151,8 @@ TEST(RealEvents, ObjectsInTwoSessions) {
   options.events.clip_us = 200000;
   options.events.downsample = 4;
   const auto train = open_dataset(options);
-  EXPECT_EQ(train->classes(), 5);
-  EXPECT_EQ(train->sample_shape(), (std::vector<int64_t>{2, 32, 32}));
+  EXPECT_EQ(train->target(), TargetSpec::class_index(5));
+  EXPECT_EQ(train->sample().shape, (Shape{2, 32, 32}));
   EXPECT_NE(train->describe().find("classes Caixa, Caneca, Estilete, Lapiseira, Tesoura"), std::string::npos)
       << train->describe();
   EXPECT_NE(train->describe().find("only in session1: Celular, Mouse"), std::string::npos);
@@ -165,8 +165,8 @@ TEST(RealEvents, ObjectsInTwoSessions) {
     std::vector<uint8_t> frames(8 * 2 * 32 * 32);
     int64_t sum = 0;
     for (int64_t i = 0; i < data->size(); ++i) {
-      seen.insert(data->label(i));
-      data->get_frames(i, 0, frames.data());
+      seen.insert(data->class_of(i));
+      data->read(i, 0, frames.data());
       for (const uint8_t v : frames) sum += v;
     }
     EXPECT_EQ(seen.size(), 5u);

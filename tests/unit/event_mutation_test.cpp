@@ -3,8 +3,8 @@
 
 #include <cstring>
 
+#include "spiketrain/data/events/event_lists.h"
 #include "spiketrain/data/events/event_parsers.h"
-#include "spiketrain/data/events/layout_files.h"
 #include "tests/support/event_files.h"
 #include "tests/support/mutation.h"
 

@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "spiketrain/base/check.h"
-#include "spiketrain/data/events/event_layouts.h"
+#include "spiketrain/data/events/layout_files.h"
 #include "spiketrain/data/manual_catalogue.h"
 #include "tests/support/event_layout.h"
 
@@ -52,10 +52,9 @@ TEST_F(Layout, NmnistOfficial) {
   options.split = "test";
   options.limit = 0;
   const auto data = open_dataset(options);
-  EXPECT_EQ(data->sample_shape(), (std::vector<int64_t>{2, 34, 34}));
-  EXPECT_EQ(data->steps(), 5);
+  EXPECT_EQ(data->sample(), SampleSpec::frames(5, {2, 34, 34}, torch::kByte));
   std::vector<uint8_t> frames(5 * 2 * 34 * 34);
-  data->get_frames(0, 0, frames.data());
+  data->read(0, 0, frames.data());
   EXPECT_EQ(frames[34 * 34 + 34 + 3], 2) << "two of ten events in the first of five frames, channel ON";
   std::filesystem::remove_all(dir / "nmnist/Train/9");
   EXPECT_NE(message([&] { open_event_source(named("nmnist"), true); }).find("class folders 0 to 9"),
@@ -70,7 +69,7 @@ TEST_F(Layout, NmnistShortForm) {
   for (int n : {3, 4}) put_file(dir / ("nmnist/train/" + std::to_string(n) + ".bs2"), make_nmnist(marked(n)));
   put_file(dir / "nmnist/train/12.bin", make_nmnist(marked(12)));
   const auto train = open_event_source(named("nmnist"), true);
-  EXPECT_EQ(labels(*train), (std::vector<int64_t>{5, 0, 9}));
+  EXPECT_EQ(labels(*train), (Shape{5, 0, 9}));
   EXPECT_EQ(marks(*train), (std::vector<int>{12, 3, 4}));
   EXPECT_NE(message([&] { open_event_source(named("nmnist"), false); }).find("found 0 such lists"),
             std::string::npos);
@@ -108,7 +107,7 @@ TEST_F(Layout, GestureTrials) {
   put_file(root + "trials_to_test.txt", "user2.aedat\nuser1.aedat\n");
   const auto train = open_event_source(named("dvs-gesture"), true),
              test = open_event_source(named("dvs-gesture"), false);
-  EXPECT_EQ(labels(*train), (std::vector<int64_t>{10, 0, 3}));
+  EXPECT_EQ(labels(*train), (Shape{10, 0, 3}));
   EXPECT_EQ(marks(*train), (std::vector<int>{10, 11, 12}));
   EXPECT_EQ(marks(*test), (std::vector<int>{20, 21, 22, 10, 11, 12}));
   EXPECT_EQ(train->events(0).events.size(), 10u);
@@ -196,14 +195,14 @@ TEST_F(Layout, SpokenDigits) {
   options.events.size = {1, 70};
   const auto data = open_dataset(options);
   EXPECT_EQ(data->size(), 2);
-  EXPECT_EQ(data->label(0), 19);
-  EXPECT_EQ(data->classes(), 20);
-  EXPECT_EQ(data->sample_shape(), (std::vector<int64_t>{1, 1, 70}));
+  EXPECT_EQ(data->class_of(0), 19);
+  EXPECT_EQ(data->target(), TargetSpec::class_index(20));
+  EXPECT_EQ(data->sample().shape, (Shape{1, 1, 70}));
   std::vector<uint8_t> frames(5 * 70), expected(5 * 70);
   expected[0] = expected[2 * 70 + 69] = 1;
-  data->get_frames(0, 0, frames.data());
+  data->read(0, 0, frames.data());
   EXPECT_EQ(frames, expected);
-  data->get_frames(1, 0, frames.data());
+  data->read(1, 0, frames.data());
   EXPECT_EQ(frames, std::vector<uint8_t>(5 * 70)) << "a recording may be silent";
   put_shd(dir / "shd/shd_test.h5", {20, 0});
   options.split = "test";
@@ -219,10 +218,10 @@ TEST(EventSets, BuiltInSetsOpen) {
     options.name = name;
     const auto data = open_dataset(options);
     EXPECT_EQ(data->size(), 12);
-    EXPECT_EQ(data->sample_shape(), dataset_info(name).shape);
-    EXPECT_EQ(data->classes(), dataset_info(name).classes);
+    EXPECT_EQ(data->sample().shape, dataset_info(name).shape);
+    EXPECT_EQ(data->target(), dataset_info(name).target);
     std::vector<uint8_t> frames(4 * 2 * 34 * 34);
-    data->get_frames(0, 0, frames.data());
+    data->read(0, 0, frames.data());
     EXPECT_GT(std::count_if(frames.begin(), frames.end(), [](uint8_t v) { return v > 0; }), 20) << name;
   }
   options.events.flip = true;
@@ -244,19 +243,21 @@ TEST(EventSets, OptionsThatDoNotApplyAreRefused) {
   DataOptions images;
   images.events.flip = true;
   EXPECT_THROW(open_dataset(images), UsageError);
+  EXPECT_THROW(open_event_source(images, true), UsageError) << "no set of events";
 }
 
 TEST(EventSets, FrameShapesWithoutFiles) {
   EventOptions events;
-  EXPECT_EQ(event_frame_shape(dataset_info("nmnist"), events), (std::vector<int64_t>{2, 34, 34}));
-  EXPECT_EQ(event_frame_shape(dataset_info("shd"), events), (std::vector<int64_t>{1, 1, 700}));
+  EXPECT_EQ(event_frame_shape(dataset_info("nmnist"), events), (Shape{2, 34, 34}));
+  EXPECT_EQ(event_frame_shape(dataset_info("shd"), events), (Shape{1, 1, 700}));
   events.downsample = 4;
   events.polarity = "merged";
-  EXPECT_EQ(event_frame_shape(dataset_info("dvs-gesture"), events), (std::vector<int64_t>{1, 32, 32}));
-  EXPECT_EQ(event_frame_shape(dataset_info("shd"), events), (std::vector<int64_t>{1, 1, 175}));
+  EXPECT_EQ(event_frame_shape(dataset_info("dvs-gesture"), events), (Shape{1, 32, 32}));
+  EXPECT_EQ(event_frame_shape(dataset_info("shd"), events), (Shape{1, 1, 175}));
   EXPECT_THROW(event_frame_shape(dataset_info("event-folder"), events), UsageError);
+  EXPECT_THROW(event_frame_shape(dataset_info("waves"), events), UsageError) << "frames, but not of events";
   events.sensor = {8, 12};
-  EXPECT_EQ(event_frame_shape(dataset_info("event-folder"), events), (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(event_frame_shape(dataset_info("event-folder"), events), (Shape{1, 2, 3}));
 }
 
 TEST_F(Layout, ManualFilesAreCounted) {
@@ -284,16 +285,17 @@ TEST(RealEvents, Nmnist) {
   options.steps = 10;
   const auto train = open_dataset(options);
   EXPECT_EQ(train->size(), 1000);
-  EXPECT_EQ((std::vector<int64_t>{train->label(0), train->label(1), train->label(2), train->label(3)}),
-            (std::vector<int64_t>{5, 0, 4, 1}));
+  EXPECT_EQ(
+      (std::vector<int64_t>{train->class_of(0), train->class_of(1), train->class_of(2), train->class_of(3)}),
+      (std::vector<int64_t>{5, 0, 4, 1}));
   options.split = "test";
   const auto test = open_dataset(options);
   EXPECT_EQ(test->size(), 100);
-  EXPECT_EQ((std::vector<int64_t>{test->label(0), test->label(1), test->label(2)}),
+  EXPECT_EQ((std::vector<int64_t>{test->class_of(0), test->class_of(1), test->class_of(2)}),
             (std::vector<int64_t>{7, 2, 1}));
   std::vector<uint8_t> frames(10 * 2 * 34 * 34);
   for (int64_t i = 0; i < 1000; i += 50) {
-    train->get_frames(i, 0, frames.data());
+    train->read(i, 0, frames.data());
     EXPECT_GT(std::count_if(frames.begin(), frames.end(), [](uint8_t v) { return v > 0; }), 500);
   }
 }

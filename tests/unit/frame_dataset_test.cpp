@@ -51,9 +51,8 @@ std::vector<int64_t> first(int64_t n) {
 }
 
 std::vector<uint8_t> frames_of(const Dataset& data, int64_t index, int64_t epoch) {
-  const auto shape = data.sample_shape();
-  std::vector<uint8_t> out(static_cast<size_t>(data.steps() * shape[0] * shape[1] * shape[2]), 99);
-  data.get_frames(index, epoch, out.data());
+  std::vector<uint8_t> out(static_cast<size_t>(data.sample().numel()), 99);
+  data.read(index, epoch, out.data());
   return out;
 }
 
@@ -92,13 +91,14 @@ TEST(FrameDataset, IsFiltersThenFrames) {
   auto toy = std::make_shared<Toy>();
   const auto data = make_frame_dataset(toy, {7, 3, 20}, options);
   EXPECT_EQ(data->size(), 3);
-  EXPECT_EQ(data->steps(), 4);
-  EXPECT_EQ(data->sample_shape(), (std::vector<int64_t>{2, 9, 12}));
-  EXPECT_EQ(data->classes(), 4);
+  EXPECT_EQ(data->sample(), SampleSpec::frames(4, {2, 9, 12}, torch::kByte));
+  EXPECT_EQ(data->target(), TargetSpec::class_index(4));
+  EXPECT_EQ(data->length(0), 4);
   const Framer framer(options.events, 4, {12, 9, 2});
   for (int64_t i = 0; i < 3; ++i) {
     const int64_t raw = std::vector<int64_t>{7, 3, 20}[static_cast<size_t>(i)];
-    EXPECT_EQ(data->label(i), raw % 4);
+    EXPECT_EQ(data->class_of(i), raw % 4);
+    EXPECT_EQ(data->id(i), raw) << "the index in the official part";
     std::vector<uint8_t> expected(static_cast<size_t>(framer.numel()));
     framer.frame(toy->events(raw).events, expected.data());
     EXPECT_EQ(frames_of(*data, i, 5), expected);
@@ -108,11 +108,9 @@ TEST(FrameDataset, IsFiltersThenFrames) {
   options.events.noise_filter_us = 0;
   options.events.refractory_us = 500;
   EXPECT_NE(frames_of(*make_frame_dataset(toy, {7}, options), 0, 0), frames_of(*data, 0, 0));
-  EXPECT_THROW(data->label(3), UsageError);
+  EXPECT_THROW(data->class_of(3), UsageError);
   EXPECT_THROW(frames_of(*data, -1, 0), UsageError);
   EXPECT_THROW(make_frame_dataset(toy, {30}, options), UsageError);
-  float image = 0;
-  EXPECT_THROW(data->get(0, 0, &image), UsageError);
 }
 
 TEST(FrameDataset, CacheChangesNothingButTheReading) {

@@ -1,5 +1,5 @@
 // Drawn digits: keyed by (seed, split, index), legible, balanced.
-#include "spiketrain/data/glyphs.h"
+#include "spiketrain/data/images/glyphs.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/data/source.h"
 
 namespace spiketrain {
 namespace {
@@ -71,7 +72,7 @@ TEST(Glyphs, DatasetSizesAndSplits) {
   EXPECT_EQ(open_dataset(options)->size(), 10);
   options.split = "test";
   EXPECT_EQ(open_dataset(options)->size(), 20);
-  EXPECT_EQ(open_dataset(options)->classes(), 10);
+  EXPECT_EQ(open_dataset(options)->target().classes, 10);
 }
 
 }  // namespace

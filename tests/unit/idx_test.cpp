@@ -1,5 +1,5 @@
 // IDX: the parser's checks, pairing of files, and the real data sets if they are there.
-#include "spiketrain/data/idx.h"
+#include "spiketrain/data/images/idx.h"
 
 #include <gtest/gtest.h>
 #include <zlib.h>

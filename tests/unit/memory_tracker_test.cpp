@@ -1,12 +1,12 @@
-#include "spiketrain/core/memory_tracker.h"
+#include "spiketrain/ops/memory_tracker.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <stdexcept>
 
-#include "spiketrain/core/ops.h"
-#include "spiketrain/core/torch.h"
+#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/torch.h"
 
 namespace spiketrain {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/base/tar.h"
-#include "spiketrain/data/cifar.h"
-#include "spiketrain/data/idx.h"
+#include "spiketrain/data/images/cifar.h"
+#include "spiketrain/data/images/idx.h"
 #include "tests/support/idx_files.h"
 #include "tests/support/tar_files.h"
 #include "tests/support/temp_dir.h"

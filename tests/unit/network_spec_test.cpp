@@ -1,7 +1,7 @@
 // Networks built from a specification: shapes, sizes known from the papers, echo, errors, blocks.
 #include <gtest/gtest.h>
 
-#include "spiketrain/core/layer.h"
+#include "tests/support/message.h"
 #include "tests/support/network_fixture.h"
 
 namespace spiketrain {
@@ -14,7 +14,7 @@ struct Sizes {
 };
 Sizes sizes(const Network& network) {
   Sizes sum;
-  for (const StageInfo& row : network.describe()) {
+  for (const StageInfo& row : rows_of(network)) {
     sum.parameters += row.parameters;
     sum.macs += row.macs;
     sum.neurons += row.neurons;
@@ -47,9 +47,8 @@ TEST(NetworkSpec, ParametersAndMacsOfTheTsslNetworks) {
                         {"tssl_cifar_cnn1", {3, 32, 32}, 21156384, 615, 1},
                         {"tssl_cifar_cnn2", {3, 32, 32}, 44999040, 1246, 1}};
   for (const Case& c : cases) {
-    const auto network = Registry<NetworkBuilder>::get()
-                             .make({{"name", "preset"}, {"model", c.model}})
-                             ->build(make_context(kPspLif, c.input, 10));
+    const auto network =
+        make<NetworkBuilder>("preset", {{"model", c.model}})->build(make_context(kPspLif, c.input, 10));
     const Sizes sum = sizes(*network);
     EXPECT_EQ(sum.parameters, c.parameters) << c.model;
     EXPECT_NEAR(static_cast<double>(sum.macs) / 1e6, c.mmacs, c.unit / 2 * 1.001) << c.model;
@@ -57,15 +56,19 @@ TEST(NetworkSpec, ParametersAndMacsOfTheTsslNetworks) {
   }
 }
 
-TEST(NetworkSpec, DescribesEveryStage) {
+TEST(NetworkSpec, EveryTokenIsANode) {
   const auto network = make_spec("15C5-P2-40C5-P2-D0.2-300-10", make_context(kPspLif, {1, 28, 28}, 10));
-  const auto rows = network->describe();
   const std::vector<std::pair<std::string, Shape>> expected = {
-      {"input", {1, 28, 28}}, {"15C5", {15, 24, 24}}, {"P2", {15, 12, 12}}, {"40C5", {40, 8, 8}},
-      {"P2", {40, 4, 4}},     {"D0.2", {40, 4, 4}},   {"300", {300}},       {"10", {10}}};
+      {"", {1, 28, 28}},  {"15C5", {15, 24, 24}}, {"P2", {15, 12, 12}}, {"40C5", {40, 8, 8}},
+      {"P2", {40, 4, 4}}, {"D0.2", {40, 4, 4}},   {"300", {300}},       {"10", {10}}};
+  const auto& nodes = network->nodes();
+  const auto rows = rows_of(*network);
+  ASSERT_EQ(nodes.size(), expected.size());
   ASSERT_EQ(rows.size(), expected.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    EXPECT_EQ(rows[i].spec, expected[i].first);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    EXPECT_EQ(nodes[i].token, expected[i].first);
+    EXPECT_EQ(nodes[i].out, expected[i].second);
+    EXPECT_EQ(nodes[i].name, std::to_string(i));
     EXPECT_EQ(rows[i].out, expected[i].second);
   }
   EXPECT_EQ(rows[0].kind, "psp filter");
@@ -74,12 +77,101 @@ TEST(NetworkSpec, DescribesEveryStage) {
   EXPECT_EQ(rows[1].macs, 15 * 24 * 24 * 25);
   EXPECT_EQ(rows[6].parameters, 640 * 300);
   EXPECT_EQ(network->hidden_units(), 3);  // pooling and dropout belong to the unit before them
-  EXPECT_EQ(network->blocks(), 1u);
+  EXPECT_EQ(network->blocks(), 1);
+  EXPECT_EQ(network->notation(), "15C5-P2-40C5-P2-D0.2-300-10");
+}
+
+std::vector<std::string> names_of(const Network& network) {
+  std::vector<std::string> names;
+  for (const auto& item : network.named_parameters()) names.push_back(item.key());
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+/// Names of tensors in checkpoints, and the slots that key all random streams.
+TEST(NetworkSpec, NamesAndSlotsFollowTheTokens) {
+  EXPECT_EQ(names_of(*make_spec("4C3-P2-8-10", make_context(kPspLif, {1, 12, 12}, 10), {{"bias", true}})),
+            (Names{"1.synapse.weight", "1.synapse.bias", "3.synapse.weight", "3.synapse.bias",
+                   "4.synapse.weight", "4.synapse.bias"}));
+  const auto current = make_spec("4C3-RB4-P2-RB6s2-10", make_context(kLif, {1, 12, 12}, 10));
+  EXPECT_EQ(names_of(*current),
+            (Names{"0.synapse.weight", "1_first.synapse.weight", "1_second.synapse.weight",
+                   "3_first.synapse.weight", "3_second.synapse.weight", "3_second.synapse1.weight",
+                   "4.synapse.weight"}));
+  EXPECT_EQ(layer_of(*current, "1_first").slot(), 1);
+  EXPECT_EQ(layer_of(*current, "1_second").slot(), 2);  // an identity takes none
+  EXPECT_EQ(node_of(*current, "2").stage->slot(), 3);
+  EXPECT_EQ(layer_of(*current, "3_second").slot(), 5);  // the projection has 6
+  EXPECT_EQ(layer_of(*current, "4").slot(), 7);
+  EXPECT_EQ(current->notation(), "4C3-RB4-P2-RB6s2-10");
+  EXPECT_EQ(current->hidden_units(), 3);
+  const auto output = make_spec("4C3-SEW4-SEW6s2-10", make_context(kLif, {1, 12, 12}, 10));
+  EXPECT_EQ(names_of(*output), (Names{"0.synapse.weight", "1_first.synapse.weight", "1_second.synapse.weight",
+                                      "2_first.synapse.weight", "2_second.synapse.weight",
+                                      "2_shortcut.synapse.weight", "3.synapse.weight"}));
+  EXPECT_EQ(node_of(*output, "1_sum").stage->slot(), -1);
+  EXPECT_EQ(layer_of(*output, "2_shortcut").slot(), 5);
+  EXPECT_EQ(layer_of(*output, "3").slot(), 6);
+  EXPECT_EQ(output->notation(), "4C3-SEW4-SEW6s2-10");
+}
+
+TEST(NetworkSpec, RecurrentLayersReadThemselves) {
+  const auto network = make_spec("12R-8R-10", make_context(kPspLif, {6}, 10), {{"bias", true}});
+  EXPECT_EQ(network->notation(), "12R-8R-10");
+  EXPECT_EQ(network->parameter_count(), 6 * 12 + 12 + 12 * 12 + 12 * 8 + 8 + 8 * 8 + 8 * 10 + 10);
+  EXPECT_EQ(network->hidden_units(), 2);
+  const Network::Node& node = node_of(*network, "2");
+  ASSERT_EQ(node.inputs.size(), 2u);
+  EXPECT_EQ(node.inputs[0].node, 1);
+  EXPECT_EQ(node.inputs[1].node, 2);
+  EXPECT_EQ(node.inputs[1].delay, 1);
+  EXPECT_EQ(layer_of(*network, "2").connections()[1].synapse->weight().sizes(), at::IntArrayRef({8, 8}));
+  EXPECT_NE(error("12R-10", {6}, {{"norm", "bn"}}).find("token 1 \"12R\": a recurrent layer runs one step"),
+            std::string::npos);
+  // Norms of other layers do not mind.
+  EXPECT_NO_THROW(make_spec("12-10R", make_context(kLif, {6}, 10), {{"norm", "bn"}}));
+}
+
+TEST(NetworkSpec, FeedbackGoesWhereErrorReturns) {
+  NetworkContext context = make_context(kLif, {2, 8, 8}, 10);
+  context.feedback = {{"name", "random"}};
+  const auto network = make_spec("P2-4C3p1-RB6s2-8R-10", context);
+  const auto has = [&](const char* node, size_t connection) {
+    return layer_of(*network, node).connections().at(connection).feedback != nullptr;
+  };
+  EXPECT_FALSE(has("1", 0));  // nothing below it learns
+  EXPECT_TRUE(has("2_first", 0));
+  EXPECT_TRUE(has("2_second", 0));
+  EXPECT_TRUE(has("2_second", 1));
+  EXPECT_TRUE(has("3", 0));
+  EXPECT_TRUE(has("3", 1));
+  EXPECT_TRUE(has("4", 0));  // the output layer's is the one that feedback alignment is about
+  const auto plain = make_spec("P2-4C3p1-RB6s2-8R-10", make_context(kLif, {2, 8, 8}, 10));
+  network->initialise(5);
+  plain->initialise(5);
+  for (const auto& item : plain->named_parameters())
+    EXPECT_TRUE(torch::equal(item.value(), network->named_parameters()[item.key()])) << item.key();
+  EXPECT_GT(network->named_buffers()["4.feedback.feedback"].abs().sum().item<double>(), 0);
+}
+
+TEST(NetworkSpec, OutputsMayBeMaps) {
+  NetworkContext context = make_context(kLif, {2, 8, 8}, 1);
+  context.output = {3, 8, 8};
+  EXPECT_EQ(make_spec("4C3p1-3C3p1", context)->out_shape(), (Shape{3, 8, 8}));
+  EXPECT_NE(message_of<UsageError>([&] { make_spec("4C3p1-3C3", context); }).find("expected [3, 8, 8]"),
+            std::string::npos);
+  EXPECT_NE(message_of<UsageError>([&] { make_spec("4C3p1-3", context); }).find("must end in a convolution"),
+            std::string::npos);
+  EXPECT_NE(message_of<UsageError>([&] {
+              make<NetworkBuilder>("preset", {{"model", "vgg9"}})->build(context);
+            }).find("expected an output of [N]"),
+            std::string::npos);
 }
 
 TEST(NetworkSpec, OnlyNeuronsThatEmitAPspHaveTheInputFiltered) {
-  EXPECT_EQ(make_spec("8-10", make_context(kPspLif, {4}, 10))->describe()[0].kind, "psp filter");
-  EXPECT_EQ(make_spec("8-10", make_context(kLif, {4}, 10))->describe()[0].kind, "layer");
+  EXPECT_EQ(rows_of(*make_spec("8-10", make_context(kPspLif, {4}, 10)))[0].kind, "psp filter");
+  EXPECT_EQ(rows_of(*make_spec("8-10", make_context(kLif, {4}, 10)))[0].kind, "layer");
 }
 
 TEST(NetworkSpec, EchoRebuildsTheSameNetwork) {
@@ -90,9 +182,9 @@ TEST(NetworkSpec, EchoRebuildsTheSameNetwork) {
       const Config options = {{"padding", padding}, {"pool", "avg"}, {"norm", "bn"}, {"bias", true}};
       const NetworkContext context = make_context(kPspLif, {2, 28, 28}, 10);
       const auto first = make_spec(spec, context, options);
-      const auto second = make_spec(first->spec(), context, options);
-      EXPECT_EQ(first->spec(), second->spec());
-      const auto a = first->describe(), b = second->describe();
+      const auto second = make_spec(first->notation(), context, options);
+      EXPECT_EQ(first->notation(), second->notation());
+      const auto a = rows_of(*first), b = rows_of(*second);
       ASSERT_EQ(a.size(), b.size());
       for (size_t i = 0; i < a.size(); ++i) {
         EXPECT_EQ(a[i].kind, b[i].kind);
@@ -101,7 +193,7 @@ TEST(NetworkSpec, EchoRebuildsTheSameNetwork) {
       }
     }
   }
-  EXPECT_EQ(make_spec("32C5-10", make_context(kLif, {1, 28, 28}, 10), {{"padding", "same"}})->spec(),
+  EXPECT_EQ(make_spec("32C5-10", make_context(kLif, {1, 28, 28}, 10), {{"padding", "same"}})->notation(),
             "32C5p2-10");
 }
 
@@ -109,14 +201,13 @@ TEST(NetworkSpec, OptionsReachTheLayers) {
   const NetworkContext context = make_context(kPspLif, {1, 12, 12}, 10);
   const auto plain = make_spec("4C3-8-10", context);
   const auto bias = make_spec("4C3-8-10", context, {{"bias", true}});
-  const auto normed = make_spec("4C3-8-10", context, {{"norm", "tdbn"}, {"tdbn_scale", 0.5}});
+  const auto normed = make_spec("4C3-8-10", context, {{"norm", {{"name", "tdbn"}, {"scale", 0.5}}}});
   EXPECT_EQ(bias->parameter_count() - plain->parameter_count(), 4 + 8 + 10);
   EXPECT_EQ(normed->parameter_count() - plain->parameter_count(), 2 * (4 + 8));  // not on the output layer
-  double scale = 0;
-  for (const auto& module : normed->modules()) {
-    if (const auto* norm = dynamic_cast<const BatchNorm*>(module.get())) scale = norm->scale;
-  }
-  EXPECT_EQ(scale, 0.5);
+  for (const char* name : {"1", "2"})
+    EXPECT_EQ(layer_of(*normed, name).connections()[0].norm->config()["scale"], 0.5);
+  EXPECT_EQ(layer_of(*normed, "3").connections()[0].norm, nullptr);
+  EXPECT_EQ(make_spec("4C3-8-10", context, {{"norm", "none"}})->parameter_count(), plain->parameter_count());
   const auto scaled = make_spec("4C3-8-10", context, {{"conv_scale", 5.0}, {"linear_scale", 2.0}});
   plain->initialise(3);
   scaled->initialise(3);
@@ -142,10 +233,10 @@ TEST(NetworkSpec, TheOutputLayerHasTheReadoutNeuron) {
 TEST(NetworkSpec, ErrorsNameTheTokenAndTheShape) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"15C5-P2",
-       "token 2 \"P2\": a network must end in a layer with one neuron for each of the 10 classes; append "
+       "token 2 \"P2\": a network must end in a layer with one neuron for each of the 10 outputs; append "
        "\"-10\" for the output layer"},
       {"15C5-300",
-       "the last layer must have one neuron for each of the 10 classes, it has 300; append \"-10\""},
+       "the last layer must have one neuron for each of the 10 outputs, it has 300; append \"-10\""},
       {"15C5-GAP",
        "token 2 \"GAP\": as the last token it must follow a convolution with one map for each of the 10"},
       {"GAP", "append \"-10\""},
@@ -175,9 +266,8 @@ TEST(NetworkSpec, ErrorsNameTheTokenAndTheShape) {
 
 TEST(NetworkSpec, ResNet18HasItsSize) {
   for (const char* name : {"spiking_resnet18", "sew_resnet18"}) {
-    const auto network = Registry<NetworkBuilder>::get()
-                             .make({{"name", name}, {"width", 16}})
-                             ->build(make_context(kLif, {3, 32, 32}, 10));
+    const auto network =
+        make<NetworkBuilder>(name, {{"width", 16}})->build(make_context(kLif, {3, 32, 32}, 10));
     // Convolutions w = 16: stem 27w; group 1: 4*9ww; group g: 9mn + 3*9nn + mn with m -> n = 2m; two numbers
     // per norm.
     int64_t weights = 27 * 16 + 4 * 9 * 16 * 16 + 10 * 128, norms = 16 + 4 * 16;
@@ -194,11 +284,10 @@ TEST(NetworkSpec, ResNet18HasItsSize) {
 
 TEST(NetworkSpec, PresetsBuild) {
   for (const char* model : {"vgg9", "vgg11"}) {
-    const auto network = Registry<NetworkBuilder>::get()
-                             .make({{"name", "preset"}, {"model", model}})
-                             ->build(make_context(kLif, {3, 32, 32}, 10));
+    const auto network =
+        make<NetworkBuilder>("preset", {{"model", model}})->build(make_context(kLif, {3, 32, 32}, 10));
     int64_t layers = 0;
-    for (const StageInfo& row : network->describe()) layers += row.kind == "layer";
+    for (const StageInfo& row : rows_of(*network)) layers += row.kind == "layer";
     EXPECT_EQ(layers, model == std::string("vgg9") ? 9 : 11);
   }
 }
@@ -206,16 +295,16 @@ TEST(NetworkSpec, PresetsBuild) {
 TEST(NetworkSpec, ForwardAndBackwardWithSeveralNeurons) {
   for (const Config& neuron : {kPspLif, kLif, Config{{"name", "if"}}}) {
     for (const char* spec : {"4C3-P2-D0.5-8-5", "4C3-MP2-RB6s2-SEW6-SEW8s2-GAP-5", "6C3p1s2-5C3-GAP"}) {
-      for (const bool stationary : {false, true}) {
+      for (const bool constant : {false, true}) {
         const auto network = make_spec(spec, make_context(neuron, {2, 9, 9}, 5), {{"norm", "bn"}});
         network->initialise(1);
-        network->train();
         const Tensor x = binary_input(4, 3, {2, 9, 9}, 5);
-        const Signal input = stationary ? Signal{x.slice(0, 0, 1), torch::ones({4}), {}} : Signal{x, {}, {}};
-        Pass pass = network->start(bptt(), true, 1, 2);
-        const Signal y = network->forward(input, pass);
-        EXPECT_EQ(y.dense().sizes().vec(), (std::vector<int64_t>{4, 3, 5})) << spec;
-        y.dense().sum().backward();
+        const Signal input =
+            constant ? Signal::constant(x.slice(0, 0, 1), torch::ones({4})) : Signal::dense(x);
+        Carry carry = network->start();
+        const Tensor y = network->forward(input, train_context(1, 2), carry).values();
+        EXPECT_EQ(y.sizes().vec(), (std::vector<int64_t>{4, 3, 5})) << spec;
+        y.sum().backward();
         for (const auto& p : network->named_parameters()) {
           EXPECT_TRUE(p.value().grad().defined()) << spec << ' ' << p.key();
         }

@@ -27,14 +27,41 @@ std::vector<Case> cases() {
   return list;
 }
 
+/// A norm and its tensors, by name.
+struct Built {
+  std::shared_ptr<Norm> norm;
+  Tensor weight, bias, mean, var;
+};
+
+/// `bn` if it has no scale, else `tdbn`.
+Built build(const Case& c) {
+  Config options = {{"momentum", c.momentum}, {"eps", c.eps}};
+  if (c.scale != 1) options["scale"] = c.scale;
+  Built built;
+  built.norm = make<Norm>(c.scale == 1 ? "bn" : "tdbn", options);
+  built.norm->build(Shape(c.shape.begin() + 2, c.shape.end()));
+  built.norm->to(torch::kDouble);
+  const auto parameters = built.norm->named_parameters(), buffers = built.norm->named_buffers();
+  built.weight = parameters["weight"];
+  built.bias = parameters["bias"];
+  built.mean = buffers["running_mean"];
+  built.var = buffers["running_var"];
+  return built;
+}
+
 /// A norm whose weight and bias differ from channel to channel.
-BatchNorm make(const Case& c) {
-  BatchNorm norm(c.shape[2], c.scale, c.momentum, c.eps);
-  norm.to(torch::kDouble);
+Built drawn(const Case& c) {
+  Built built = build(c);
   torch::NoGradGuard no_grad;
-  norm.weight.copy_(torch::rand({c.shape[2]}, kDouble) + 0.5);
-  norm.bias.copy_(torch::randn({c.shape[2]}, kDouble));
-  return norm;
+  built.weight.copy_(torch::rand({c.shape[2]}, kDouble) + 0.5);
+  built.bias.copy_(torch::randn({c.shape[2]}, kDouble));
+  return built;
+}
+
+Context in(Mode mode) {
+  Context context;
+  context.mode = mode;
+  return context;
 }
 
 /// Currents whose channels differ in mean and size.
@@ -48,12 +75,11 @@ Tensor currents(const Case& c) {
 /// [C, values of that channel]
 Tensor by_channel(const Tensor& I) { return I.transpose(0, 2).flatten(1); }
 
-Tensor formula(const Tensor& I, const Tensor& mean, const Tensor& var, const Tensor& weight,
-               const Tensor& bias, const Case& c) {
+Tensor formula(const Tensor& I, const Tensor& mean, const Tensor& var, const Built& norm, const Case& c) {
   std::vector<int64_t> per_channel(static_cast<size_t>(I.dim()), 1);
   per_channel[2] = I.size(2);
   const auto wide = [&](const Tensor& x) { return x.view(per_channel); };
-  return c.scale * wide(weight) * (I - wide(mean)) / torch::sqrt(wide(var) + c.eps) + wide(bias);
+  return c.scale * wide(norm.weight) * (I - wide(mean)) / torch::sqrt(wide(var) + c.eps) + wide(norm.bias);
 }
 
 Tensor mean_of(const Tensor& I) { return by_channel(I).mean(1); }
@@ -70,36 +96,37 @@ void expect_near(const Tensor& got, const Tensor& want, const char* what) {
 }
 
 void check_training(const Case& c) {
-  BatchNorm norm = make(c);
-  const Tensor I = currents(c).requires_grad_(), g = torch::randn(c.shape, kDouble);
-  const Tensor y = norm.forward(I);
-  const Tensor want = formula(I, mean_of(I), variance_of(I, false), norm.weight, norm.bias, c);
-  expect_near(y, want, "forward");
-  const std::vector<Tensor> leaves = {I, norm.weight, norm.bias};
-  const auto got = torch::autograd::grad({y}, leaves, {g});
-  const auto expected = torch::autograd::grad({want}, leaves, {g});
-  for (size_t k = 0; k < leaves.size(); ++k) expect_near(got[k], expected[k], "gradient");
+  for (const Mode mode : {Mode::train, Mode::replay}) {
+    const Built norm = drawn(c);
+    const Tensor I = currents(c).requires_grad_(), g = torch::randn(c.shape, kDouble);
+    const Tensor y = norm.norm->forward(I, in(mode));
+    const Tensor want = formula(I, mean_of(I), variance_of(I, false), norm, c);
+    expect_near(y, want, "forward");
+    const std::vector<Tensor> leaves = {I, norm.weight, norm.bias};
+    const auto got = torch::autograd::grad({y}, leaves, {g});
+    const auto expected = torch::autograd::grad({want}, leaves, {g});
+    for (size_t k = 0; k < leaves.size(); ++k) expect_near(got[k], expected[k], "gradient");
+  }
 }
 
 void check_evaluation(const Case& c) {
-  BatchNorm norm = make(c);
+  const Built norm = drawn(c);
   Tensor mean = torch::zeros({c.shape[2]}, kDouble), var = torch::ones({c.shape[2]}, kDouble);
   for (int pass = 0; pass < 2; ++pass) {
     const Tensor I = currents(c);
-    norm.forward(I);
+    norm.norm->forward(I, in(Mode::train));
     mean = (1 - c.momentum) * mean + c.momentum * mean_of(I);
     var = (1 - c.momentum) * var + c.momentum * variance_of(I, true);
-    expect_near(norm.running_mean, mean, "running mean");
-    expect_near(norm.running_var, var, "running variance");
+    expect_near(norm.mean, mean, "running mean");
+    expect_near(norm.var, var, "running variance");
   }
-  norm.eval();
   const Tensor I = currents(c).requires_grad_(), g = torch::randn(c.shape, kDouble);
-  const Tensor y = norm.forward(I), want = formula(I, mean, var, norm.weight, norm.bias, c);
+  const Tensor y = norm.norm->forward(I, in(Mode::evaluate)), want = formula(I, mean, var, norm, c);
   expect_near(y, want, "forward");
   expect_near(torch::autograd::grad({y}, {I}, {g})[0], torch::autograd::grad({want}, {I}, {g})[0],
               "gradient");
-  expect_near(norm.running_mean, mean, "running mean after evaluation");
-  expect_near(norm.running_var, var, "running variance after evaluation");
+  expect_near(norm.mean, mean, "running mean after evaluation");
+  expect_near(norm.var, var, "running variance after evaluation");
 }
 
 void for_every_case(void (*check)(const Case&)) {
@@ -113,26 +140,44 @@ void for_every_case(void (*check)(const Case&)) {
 TEST(Norm, TrainingEqualsTheFormulaAndItsGradient) { for_every_case(check_training); }
 TEST(Norm, RunningStatisticsAreUsedInEvaluation) { for_every_case(check_evaluation); }
 
+/// A segment that is computed again gives the same bits and leaves the running statistics alone.
+TEST(Norm, ReplayLeavesTheRunningStatistics) {
+  torch::manual_seed(23);
+  for (const Case& c : cases()) {
+    const Built norm = drawn(c);
+    const Tensor I = currents(c), y = norm.norm->forward(I, in(Mode::train));
+    const Tensor mean = norm.mean.clone(), var = norm.var.clone();
+    EXPECT_TRUE(torch::equal(norm.norm->forward(I, in(Mode::replay)), y));
+    EXPECT_TRUE(torch::equal(norm.mean, mean));
+    EXPECT_TRUE(torch::equal(norm.var, var));
+    norm.norm->forward(I, in(Mode::train));
+    EXPECT_FALSE(torch::equal(norm.mean, mean));
+  }
+}
+
 TEST(Norm, TdbnGivesCurrentsOfTheSizeOfTheThreshold) {
   torch::manual_seed(22);
   const double alpha = 0.5, threshold = 1.25;
-  BatchNorm norm(4, alpha * threshold);
-  norm.to(torch::kDouble);
-  const Tensor y = norm.forward(currents({{5, 6, 4, 7, 7}, 0, 0, 0}));
+  const Case c = {{5, 6, 4, 7, 7}, alpha * threshold, 0.1, 1e-5};
+  const Tensor y = build(c).norm->forward(currents(c), in(Mode::train));
   EXPECT_LE(mean_of(y).abs().max().item<double>(), 1e-12);
   const Tensor deviation = variance_of(y, false).sqrt();
   EXPECT_LE((deviation - alpha * threshold).abs().max().item<double>(), 1e-4);  // not exact: eps
 }
 
 TEST(Norm, BeginsWithoutGainAndWithTheUsualConstants) {
-  const BatchNorm norm(3);
-  EXPECT_TRUE(torch::equal(norm.weight, torch::ones({3})));
-  EXPECT_TRUE(torch::equal(norm.bias, torch::zeros({3})));
-  EXPECT_TRUE(torch::equal(norm.running_mean, torch::zeros({3})));
-  EXPECT_TRUE(torch::equal(norm.running_var, torch::ones({3})));
-  EXPECT_EQ(norm.scale, 1.0);
-  EXPECT_EQ(norm.momentum, 0.1);
-  EXPECT_EQ(norm.eps, 1e-5);
+  for (const char* name : {"bn", "tdbn"}) {
+    const auto norm = make<Norm>(name);
+    norm->build({3, 4, 4});
+    EXPECT_TRUE(torch::equal(norm->named_parameters()["weight"], torch::ones({3})));
+    EXPECT_TRUE(torch::equal(norm->named_parameters()["bias"], torch::zeros({3})));
+    EXPECT_TRUE(torch::equal(norm->named_buffers()["running_mean"], torch::zeros({3})));
+    EXPECT_TRUE(torch::equal(norm->named_buffers()["running_var"], torch::ones({3})));
+    EXPECT_EQ(norm->config()["momentum"], 0.1);
+    EXPECT_EQ(norm->config()["eps"], 1e-5);
+  }
+  EXPECT_EQ(make<Norm>("tdbn")->config()["scale"], 1.0);
+  EXPECT_THROW(make<Norm>("bn", {{"scale", 2.0}}), UsageError);
 }
 
 }  // namespace

@@ -6,11 +6,14 @@
 #include <filesystem>
 
 #include "spiketrain/core/encoder.h"
+#include "spiketrain/core/head.h"
+#include "spiketrain/core/learning_signal.h"
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/objective.h"
-#include "spiketrain/networks/notation.h"
-#include "spiketrain/train/recipe.h"
-#include "spiketrain/train/toml.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/parts/networks/notation.h"
+#include "spiketrain/recipe/recipe.h"
+#include "spiketrain/recipe/toml.h"
 #include "tests/support/mutation.h"
 
 namespace spiketrain {
@@ -128,6 +131,7 @@ std::string damage_line(const std::string& line, Rng& rng) {
                                 "[1e9, \"x\"]",
                                 "{}",
                                 "{name = \"lif\"}",
+                                "[\"accuracy\", {name = \"top_k\"}]",
                                 "{name = []}",
                                 "\"all\"",
                                 "\"spec\"",
@@ -137,9 +141,11 @@ std::string damage_line(const std::string& line, Rng& rng) {
                                 "[1,,2]",
                                 std::string(300, '['),
                                 '"' + std::string(5000, '1') + '"'};
-  static const Pieces keys = {"name", "\"\"",   "\"two\\nlines\"", "\"\xc3\xa4\"",  "a.b.c",
-                              "size", "[data]", "[[data]]",        "[neuron.name]", "[\"new\\nsection\"]",
-                              "[]",   "=",      "data.batch",      "neuron"};
+  static const Pieces keys = {
+      "name",    "\"\"",       "\"two\\nlines\"", "\"\xc3\xa4\"",    "a.b.c",
+      "size",    "[data]",     "[[data]]",        "[neuron.name]",   "[\"new\\nsection\"]",
+      "metrics", "[rules]",    "[rules.readout]", "[learning_rate]", "[]",
+      "=",       "data.batch", "neuron"};
   const size_t equals = line.find('=');
   if (equals == std::string::npos || rng.below(4) == 0)
     return any_of(keys, rng) + (equals == std::string::npos ? "\n" : line.substr(equals));
@@ -151,13 +157,19 @@ void read_recipe(const std::string& text) {
   const Config resolved = resolve(parse_recipe(text));
   const Config again = resolve(parse_recipe(write_toml(resolved), "again"));
   ASSERT_EQ(nlohmann::json::parse(resolved.dump()), nlohmann::json::parse(again.dump())) << text;
-  Registry<Encoder>::get().make(resolved["encoder"]);
-  Registry<NetworkBuilder>::get().make(resolved["network"]);
-  Registry<Neuron>::get().make(resolved["neuron"]);
-  Registry<Neuron>::get().make(resolved["readout"]);
-  Registry<Rule>::get().make(resolved["rule"]);
-  Registry<Schedule>::get().make(resolved["schedule"]);
-  Registry<Objective>::get().make(resolved["objective"]);
+  make<Encoder>(resolved["encoder"]);
+  make<NetworkBuilder>(resolved["network"]);
+  make<Neuron>(resolved["neuron"]);
+  make<Neuron>(resolved["readout"]);
+  make<Rule>(resolved["rule"]);
+  make<Schedule>(resolved["schedule"]);
+  make<Feedback>(resolved["feedback"]);
+  make<Head>(resolved["head"]);
+  make<LearningSignal>(resolved["learning_signal"]);
+  make<Objective>(resolved["objective"]);
+  make<Optimizer>(resolved["optimizer"]);
+  make<LearningRate>(resolved["learning_rate"]);
+  for (const Config& metric : resolved["metrics"]) make<Metric>(metric);
 }
 
 TEST(RecipeMutation, RecipesAreReadOrRefusedInOneLine) {

@@ -1,11 +1,11 @@
 // Tables and the HTML page of a sweep, from run directories written by hand.
-#include "spiketrain/train/report.h"
+#include "spiketrain/report/report.h"
 
 #include <gtest/gtest.h>
 
 #include <regex>
 
-#include "spiketrain/train/plot.h"
+#include "spiketrain/report/plot.h"
 #include "tests/support/process.h"
 #include "tests/support/sweep_files.h"
 #include "tests/support/temp_dir.h"
@@ -91,15 +91,15 @@ TEST_F(Report, CsvHasEveryColumnAndNoInventedZero) {
   };
   EXPECT_EQ(at(first, "schedule.window"), "1");
   EXPECT_EQ(at(first, "seeds"), "2");
-  EXPECT_EQ(at(first, "test_last_mean"), "0.625");
-  EXPECT_EQ(at(first, "test_last_sd"), "0.176776695");
+  EXPECT_EQ(at(first, "last_test_accuracy_mean"), "0.625");
+  EXPECT_EQ(at(first, "last_test_accuracy_sd"), "0.176776695");
   EXPECT_EQ(at(first, "mac_mean"), "4500");
   EXPECT_EQ(at(first, "gradient_cosine_mean"), "0.125");
   EXPECT_EQ(at(first, "gradient_cosine[4C5]_mean"), "0.5");
   EXPECT_EQ(at(first, "energy_uj_mean"), "-");
   EXPECT_EQ(at(second, "seeds"), "1");
   EXPECT_EQ(at(second, "seeds_planned"), "2");
-  EXPECT_EQ(at(second, "test_last_sd"), "-");
+  EXPECT_EQ(at(second, "last_test_accuracy_sd"), "-");
   for (const char* column :
        {"ac_mean", "mac_mean", "activation_bytes_measured_mean", "gradient_cosine[4C5]_mean"})
     EXPECT_EQ(at(second, column), "-") << column;
@@ -129,7 +129,7 @@ TEST_F(Report, MarkdownShowsMeansDeviationsAndGaps) {
 TEST_F(Report, EverythingWarnsOfUnequalSteps) {
   const SweepResults unequal = results("schedule.update=window");
   const std::string warning =
-      "Warning: the settings made different numbers of optimiser steps, 59 to 599; their accuracies are not "
+      "Warning: the settings made different numbers of optimiser steps, 59 to 599; their results are not "
       "compared at equal numbers of steps.";
   for (const std::string& text : {csv_table(unequal), markdown_table(unequal), html_report(unequal, "")})
     EXPECT_NE(text.find(warning), std::string::npos);
@@ -160,6 +160,31 @@ TEST_F(Report, HtmlOfNothingAndOfMuchIsWellFormed) {
   EXPECT_EQ(count_of(scatter_plot({{0, 0, {}, {}, "l", "t", {}}}, "x", "y"), "nan"), 0);
   EXPECT_EQ(count_of(bar_plot({{"zero", "t", 0, {}, {}}}, "x"), "nan"), 0);
   EXPECT_NE(bar_plot({{"below", "t", -2, 0.5, {}}}, "x").find("-2.00"), std::string::npos);
+}
+
+TEST_F(Report, ShowsEveryMetricInItsOwnWay) {
+  HandRun run;
+  run.more = {{"train_mse", 0.25}, {"test_mse", 0.3125}};
+  run.summary = {{"best_test_mse", 0.28125}, {"last_test_mse", 0.3125}};
+  run.write(dir_ / "window=1_seed=1");
+  SweepGrid grid = sweep_grid({"schedule.window=1,10"});
+  SweepPlan plan = plan_sweep(grid);
+  plan.metrics = {{"mse", false}, {"accuracy", true}};
+  const SweepResults all = collect(plan, "two metrics", dir_.path(), {});
+  const std::string text = markdown_table(all);
+  EXPECT_NE(text.find("| test mse, best epoch | test mse, last epoch |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| test - train mse |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| 0.2812 (n = 1) | 0.3125 (n = 1) | - | 0.2500 (n = 1) | 0.06250 (n = 1) |"),
+            std::string::npos)
+      << text;
+  EXPECT_LT(text.find("mse, best"), text.find("test accuracy, best epoch (%)"))
+      << "in the order of the recipe";
+  EXPECT_NE(csv_table(all).find("best_test_mse_mean"), std::string::npos);
+  const std::string html = html_report(all, "");
+  expect_well_formed(html);
+  EXPECT_EQ(count_of(html, "<figure"), 9) << "four for each metric, and the cosines";
+  EXPECT_NE(html.find("Mse against activation memory"), std::string::npos);
+  EXPECT_EQ(html.find("mse, last epoch (%)"), std::string::npos);
 }
 
 TEST(Plot, ScalesPutValuesWhereTheAxisSays) {

@@ -45,6 +45,20 @@ TEST(Rng, StreamIsTheBlockSequence) {
   }
 }
 
+TEST(Rng, FillGivesTheWordsOfNext) {
+  for (size_t before = 0; before < 5; ++before) {
+    for (size_t n = 0; n < 14; ++n) {
+      Rng one(9, Purpose::test, 1, 2), bulk(9, Purpose::test, 1, 2);
+      for (size_t i = 0; i < before; ++i) EXPECT_EQ(one.next(), bulk.next());
+      std::vector<uint32_t> words(n + 1, 7);
+      bulk.fill(words.data(), n);
+      for (size_t i = 0; i < n; ++i) EXPECT_EQ(words[i], one.next()) << before << ", " << n << ", word " << i;
+      EXPECT_EQ(words[n], 7u);  // no word too many
+      EXPECT_EQ(bulk.next(), one.next());
+    }
+  }
+}
+
 TEST(Rng, UniformAndNormalMoments) {
   Rng rng(7, Purpose::test);
   const int n = 200000;

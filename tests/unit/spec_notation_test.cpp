@@ -3,7 +3,7 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/rng.h"
-#include "spiketrain/networks/notation.h"
+#include "spiketrain/parts/networks/notation.h"
 
 namespace spiketrain {
 namespace {
@@ -50,6 +50,15 @@ TEST(SpecNotation, ReadsThePapersNotation) {
   EXPECT_EQ(tokens[7].stride, 1);
   EXPECT_EQ(tokens[8].kind, Kind::global_average);
   EXPECT_EQ(tokens[8].index, 9u);
+  EXPECT_FALSE(tokens[5].recurrent);
+  const auto recurrent = parse_notation("2x(128R)-10r-4C3");
+  ASSERT_EQ(recurrent.size(), 4u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(recurrent[i].kind, Kind::linear);
+    EXPECT_TRUE(recurrent[i].recurrent);
+  }
+  EXPECT_EQ(recurrent[1].size, 128);
+  EXPECT_FALSE(recurrent[3].recurrent);
 }
 
 TEST(SpecNotation, EchoesCanonically) {
@@ -58,6 +67,7 @@ TEST(SpecNotation, EchoesCanonically) {
   EXPECT_EQ(echo("15c5p2-p2-10"), "15C5p2-P2-10");
   EXPECT_EQ(echo("3x(64C3p1)-AP2-2x( 400-D0.5 )-10"), "64C3p1-64C3p1-64C3p1-AP2-400-D0.5-400-D0.5-10");
   EXPECT_EQ(echo("rb64s2-sew64-D0.00001-007"), "RB64s2-SEW64-D0.00001-7");
+  EXPECT_EQ(echo("128r-2x(20R)-10"), "128R-20R-20R-10");
   EXPECT_EQ(parse_notation("2x(4C3-P2)")[3].index, 4u);
 }
 
@@ -84,7 +94,11 @@ TEST(SpecNotation, ErrorsNameTheTokenAndTheColumn) {
       {"15C5s1s1", "'s' is given twice"},
       {"15C5p", "expected the padding, a number"},
       {"15C5s0", "the stride is \"0\""},
-      {"15X5", "unknown letter 'X' after the number"},
+      {"15X5", "unknown letter 'X' after the number; expected C (convolution), R (recurrent) or nothing"},
+      {"128R2", "'2' is left over after \"128R\""},
+      {"128RR", "'R' is left over"},
+      {"R128", "unknown letter 'R'"},
+      {"15C5R", "unknown suffix 'R'"},
       {"P", "expected the side of the pooling window, a number"},
       {"P0", "the side of the pooling window is \"0\""},
       {"P2x", "'x' is left over after \"P2\""},
@@ -122,7 +136,7 @@ TEST(SpecNotation, ErrorsNameTheTokenAndTheColumn) {
 }
 
 TEST(SpecNotation, MutatedStringsParseOrThrowUsageError) {
-  const std::string seeds[] = {"15C5-P2-40C5p2s1-P2-300-10", "3x(64C3)-AP2-D0.25-SEW64s2-RB8-GAP-10"};
+  const std::string seeds[] = {"15C5-P2-40C5p2s1-P2-300-10", "3x(64C3)-AP2-D0.25-SEW64s2-RB8-GAP-20R-10"};
   const std::string alphabet = std::string("0123456789CPDRBSEWGAxps()-. ", 28) + '\0' + '\xff';
   Rng rng(7, Purpose::test);
   int parsed = 0;

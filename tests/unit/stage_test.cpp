@@ -1,80 +1,121 @@
-// Pooling, dropout, averaging and the PSP of the input: values, masks, windows, stationary signals.
+// Pooling, dropout, averaging, sums and PSPs: values, gradients, masks, segments, constant signals.
+#include "spiketrain/core/stage.h"
+
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "spiketrain/base/safetensors.h"
-#include "spiketrain/core/ops.h"
-#include "spiketrain/networks/stages.h"
 #include "spiketrain/train/checkpoint.h"
-#include "tests/support/network_fixture.h"
+#include "tests/support/message.h"
 
 namespace spiketrain {
 namespace {
 
-Pass pass_for(Stage& stage, bool train, uint64_t step = 0) {
+/// A stage, and what a pass through it needs.
+struct Built {
+  std::shared_ptr<Stage> stage;
+  Shape out;
+  Context context;
+  Carry carry;
+  Signal operator()(const Signal& x) { return stage->forward({x}, context, carry); }
+  Tensor operator()(const Tensor& a) { return (*this)(Signal::dense(a)).values(); }
+  void restart() {
+    carry = Carry();
+    const auto slots = static_cast<size_t>(stage->slot() + 1);
+    carry.state.resize(slots);
+    carry.mask.resize(slots);
+  }
+};
+
+Built build(const char* name, const Config& options, const Shape& in, Mode mode = Mode::evaluate,
+            uint64_t iteration = 0) {
+  Built built;
+  built.stage = make<Stage>(name, options);
+  built.out = built.stage->build({in});
   int64_t slots = 0;
-  stage.assign_slots(slots);
-  Pass pass;
-  pass.rule = bptt();
-  pass.train = train;
-  pass.seed = 11;
-  pass.step = step;
-  pass.state.resize(static_cast<size_t>(slots));
-  return pass;
+  built.stage->assign_slots(slots);
+  EXPECT_EQ(slots, 1);
+  built.context.mode = mode;
+  built.context.seed = 11;
+  built.context.iteration = iteration;
+  built.restart();
+  return built;
 }
 
-Signal stationary(const Shape& in) {
+Signal still_signal(const Shape& in) {
   torch::manual_seed(1);
   std::vector<int64_t> shape = {1, 2};
   shape.insert(shape.end(), in.begin(), in.end());
-  return {torch::randn(shape), torch::tensor({1.0F, -0.5F, 2.0F}), {}};
+  return Signal::constant(torch::randn(shape), torch::tensor({1.0F, -0.5F, 2.0F}));
 }
 
-TEST(Stage, PoolingKindsAndStationarySignals) {
+Spikes spikes_of(const Tensor& x, int64_t levels = 1) {
+  return Spikes::from_bytes(x.to(torch::kUInt8), -1, levels);
+}
+
+TEST(Stage, PoolingKindsAndConstantSignals) {
   const Shape in = {3, 5, 4};
-  const Signal x = stationary(in);
-  const Tensor flat = x.dense().flatten(0, 1);
-  for (const auto kind : {Pool::Kind::sum, Pool::Kind::average, Pool::Kind::max}) {
-    Pool pool(kind, 2, 1.1, in, "P2");
-    EXPECT_EQ(pool.out_shape(), (Shape{3, 2, 2}));
-    Tensor expected = kind == Pool::Kind::max ? torch::max_pool2d(flat, 2) : torch::avg_pool2d(flat, 2);
-    if (kind == Pool::Kind::sum) expected = expected * 4.4;
+  const Signal x = still_signal(in);
+  const Tensor flat = x.values().flatten(0, 1);
+  for (const std::string kind : {"sum", "avg", "max"}) {
+    Built pool = build("pool", {{"kind", kind}, {"window", 2}, {"scale", 1.1}}, in);
+    EXPECT_EQ(pool.out, (Shape{3, 2, 2}));
+    EXPECT_EQ(pool.stage->notation(), kind == "sum" ? "SP2" : kind == "avg" ? "AP2" : "MP2");
+    Tensor expected = kind == "max" ? torch::max_pool2d(flat, 2) : torch::avg_pool2d(flat, 2);
+    if (kind == "sum") expected = expected * 4.4;
     expected = expected.view({3, 2, 3, 2, 2});
-    Pass pass = pass_for(pool, false);
-    const Signal still = pool.forward(x, pass), dense = pool.forward({x.dense(), {}, {}}, pass);
-    EXPECT_TRUE(torch::allclose(dense.a, expected, 1e-6, 1e-6));
-    EXPECT_TRUE(torch::allclose(still.dense(), expected, 1e-6, 1e-6));  // the negative gain is the trap
-    EXPECT_EQ(still.stationary(), kind != Pool::Kind::max);
+    const Signal still = pool(x);
+    EXPECT_TRUE(torch::allclose(pool(x.values()), expected, 1e-6, 1e-6));
+    EXPECT_TRUE(torch::allclose(still.values(), expected, 1e-6, 1e-6));  // the negative gain is the trap
+    EXPECT_EQ(still.is_constant(), kind != "max");
   }
-  EXPECT_THROW(Pool(Pool::Kind::sum, 5, 1, in, "P5"), UsageError);
-  EXPECT_THROW(Pool(Pool::Kind::sum, 2, 1, {7}, "P2"), UsageError);
+  EXPECT_THROW(build("pool", {{"window", 5}}, in), UsageError);
+  EXPECT_THROW(build("pool", {{"window", 2}}, {7}), UsageError);
+  EXPECT_THROW(make<Stage>("pool")->build({in, in}), UsageError);
 }
 
-TEST(Stage, PoolingDropsEvents) {
-  Pool pool(Pool::Kind::sum, 2, 1, {1, 2, 2}, "P2");
-  Pass pass = pass_for(pool, false);
+TEST(Stage, PoolingMakesNumbersOfSpikes) {
   const Tensor x = torch::ones({1, 1, 1, 2, 2});
-  EXPECT_FALSE(pool.forward({x, {}, Events::from_bytes(x.to(torch::kUInt8))}, pass).s.defined());
+  for (const char* kind : {"sum", "avg", "max"}) {
+    Built pool = build("pool", {{"kind", kind}}, {1, 2, 2});
+    const Signal y = pool(Signal::spikes(spikes_of(x), torch::kFloat));
+    EXPECT_FALSE(y.has_spikes());
+    EXPECT_TRUE(torch::equal(y.values(), pool(x)));
+  }
+}
+
+/// Error reaches what made the spikes, though their floats are made in the stage only.
+TEST(Stage, GradientPassesThroughPoolingToTheCarrierOfSpikes) {
+  torch::manual_seed(4);
+  const Tensor s = torch::randint(0, 2, {3, 2, 2, 4, 4}).to(torch::kFloat);
+  for (const char* kind : {"sum", "avg", "max"}) {
+    Built pool = build("pool", {{"kind", kind}}, {2, 4, 4});
+    const Tensor edge = carrier(s.sizes(), s.options()).requires_grad_(), a = s.clone().requires_grad_();
+    const Tensor g = torch::randn({3, 2, 2, 2, 2});
+    pool(Signal::spikes(spikes_of(s), edge)).values().backward(g);
+    pool(a).backward(g);
+    EXPECT_TRUE(torch::equal(edge.grad(), a.grad())) << kind;
+  }
 }
 
 TEST(Stage, GlobalAverage) {
-  GlobalAverage average({3, 4, 4});
-  Pass pass = pass_for(average, false);
-  const Signal x = stationary({3, 4, 4});
-  EXPECT_TRUE(torch::allclose(average.forward(x, pass).dense(), x.dense().mean({3, 4}), 1e-6, 1e-6));
-  EXPECT_EQ(average.out_shape(), Shape{3});
-  EXPECT_THROW(GlobalAverage({3, 4, 5}), UsageError);
+  Built average = build("global_average", {}, {3, 4, 4});
+  const Signal x = still_signal({3, 4, 4});
+  EXPECT_TRUE(torch::allclose(average(x).values(), x.values().mean({3, 4}), 1e-6, 1e-6));
+  EXPECT_EQ(average.out, Shape{3});
+  EXPECT_THROW(build("global_average", {}, {3, 4, 5}), UsageError);
 }
 
 /// Shape of one sample's draws, and the mask broadcast against [1,B,*in].
-void expect_shared(Dropout::Shared shared, const Shape& in, const Shape& draws) {
-  Dropout dropout(0.25, shared, in, "D0.25");
-  Pass pass = pass_for(dropout, true);
+void expect_shared(const char* shared, const Shape& in, const Shape& draws) {
+  Built dropout = build("dropout", {{"probability", 0.25}, {"shared", shared}}, in, Mode::train);
   std::vector<int64_t> shape = {3, 40};
   shape.insert(shape.end(), in.begin(), in.end());
-  const Tensor y = dropout.forward({torch::ones(shape), {}, {}}, pass).a;
+  const Tensor y = dropout(torch::ones(shape));
   std::vector<int64_t> mask_shape = {40};
   mask_shape.insert(mask_shape.end(), draws.begin(), draws.end());
-  const Tensor mask = pass.state[0].state.at(0);
+  const Tensor mask = dropout.carry.mask.at(0);
   EXPECT_EQ(mask.sizes().vec(), mask_shape);
   EXPECT_TRUE(torch::equal(y, mask.unsqueeze(0).expand(shape)));
   const Tensor kept = mask != 0;
@@ -85,38 +126,59 @@ void expect_shared(Dropout::Shared shared, const Shape& in, const Shape& draws) 
 }
 
 TEST(Stage, DropoutSharesDrawsAsTold) {
-  expect_shared(Dropout::Shared::element, {3, 4, 5}, {3, 4, 5});
-  expect_shared(Dropout::Shared::row, {3, 4, 5}, {3, 4, 1});
-  expect_shared(Dropout::Shared::channel, {3, 4, 5}, {3, 1, 1});
-  for (const auto shared : {Dropout::Shared::element, Dropout::Shared::row, Dropout::Shared::channel}) {
-    expect_shared(shared, {30}, {30});
-  }
+  expect_shared("element", {3, 4, 5}, {3, 4, 5});
+  expect_shared("row", {3, 4, 5}, {3, 4, 1});
+  expect_shared("channel", {3, 4, 5}, {3, 1, 1});
+  for (const auto* shared : {"element", "row", "channel"}) expect_shared(shared, {30}, {30});
 }
 
-TEST(Stage, DropoutIsFixedOverWindowsAndDrawnAnewEachStep) {
-  Dropout dropout(0.5, Dropout::Shared::element, {100}, "D0.5");
-  Pass whole = pass_for(dropout, true), windows = pass_for(dropout, true), next = pass_for(dropout, true, 1);
+TEST(Stage, DropoutIsFixedOverSegmentsAndDrawnAnewEachIteration) {
+  const Config half = {{"probability", 0.5}};
+  Built whole = build("dropout", half, {100}, Mode::train),
+        parts = build("dropout", half, {100}, Mode::train),
+        next = build("dropout", half, {100}, Mode::train, 1),
+        again = build("dropout", half, {100}, Mode::replay);
   const Tensor x = torch::ones({4, 2, 100});
-  const Tensor y = dropout.forward({x, {}, {}}, whole).a;
-  const Tensor a = dropout.forward({x.slice(0, 0, 1), {}, {}}, windows).a;
-  const Tensor b = dropout.forward({x.slice(0, 1, 4), {}, {}}, windows).a;
+  const Tensor y = whole(x);
+  const Tensor a = parts(x.slice(0, 0, 1)), b = parts(x.slice(0, 1, 4));
   EXPECT_TRUE(torch::equal(torch::cat({a, b}), y));
-  EXPECT_FALSE(torch::equal(dropout.forward({x, {}, {}}, next).a, y));
+  EXPECT_FALSE(torch::equal(next(x), y));
   EXPECT_TRUE(torch::equal(y[0], y[3]));
   EXPECT_FALSE(torch::equal(y[0][0], y[0][1]));
-  const Signal still = {torch::ones({1, 2, 100}), torch::ones({4}), {}};
-  Pass again = pass_for(dropout, true);
-  EXPECT_TRUE(torch::equal(dropout.forward(still, again).dense(), y));
+  EXPECT_TRUE(torch::equal(again(x), y));  // computed again from the beginning
+  again.restart();
+  const Signal still = again(Signal::constant(torch::ones({1, 2, 100}), torch::ones({4})));
+  EXPECT_TRUE(still.is_constant());
+  EXPECT_TRUE(torch::equal(still.values(), y));
+}
+
+/// A sample's mask is its own: neither its place in the batch nor the threads change it.
+TEST(Stage, DropoutIsDrawnForTheSample) {
+  const Config half = {{"probability", 0.5}};
+  const auto draw = [&](const std::vector<int64_t>& ids) {
+    Built dropout = build("dropout", half, {2, 3, 3}, Mode::train, 5);
+    if (!ids.empty()) dropout.context.ids = torch::tensor(ids);
+    return dropout(torch::ones({1, ids.empty() ? 4 : static_cast<int64_t>(ids.size()), 2, 3, 3}))[0];
+  };
+  const Tensor y = draw({7, 3, 0, 123456789012});
+  EXPECT_TRUE(torch::equal(draw({3, 123456789012}), y.index_select(0, torch::tensor({1, 3}))));
+  EXPECT_TRUE(torch::equal(draw({0, 1, 2, 3}), draw({})));
+  EXPECT_FALSE(torch::equal(y[0], y[1]));
+  const int before = at::get_num_threads();
+  for (const int threads : {1, 3}) {
+    at::set_num_threads(threads);
+    EXPECT_TRUE(torch::equal(draw({7, 3, 0, 123456789012}), y)) << threads;
+  }
+  at::set_num_threads(before);
 }
 
 TEST(Stage, DropoutIsIdleOutsideTraining) {
-  Dropout dropout(0.5, Dropout::Shared::element, {8}, "D0.5");
-  Pass pass = pass_for(dropout, false);
+  Built dropout = build("dropout", {{"probability", 0.5}}, {8});
   const Tensor x = torch::ones({2, 1, 8});
-  const Signal y = dropout.forward({x, {}, Events::from_bytes(x.to(torch::kUInt8))}, pass);
-  EXPECT_TRUE(torch::equal(y.a, x));
-  EXPECT_TRUE(y.s.defined());
-  EXPECT_THROW(Dropout(1.0, Dropout::Shared::element, {8}, "D1"), UsageError);
+  const Signal y = dropout(Signal::spikes(spikes_of(x), torch::kFloat));
+  EXPECT_TRUE(torch::equal(y.values(), x));
+  EXPECT_TRUE(y.is_spikes());
+  EXPECT_THROW(make<Stage>("dropout", {{"probability", 1.0}}), UsageError);
 }
 
 /// The authors' dropout (x, y as [N,C,H,W,T]): one draw per sample, channel and row, scaled by 1/(1 - p), p =
@@ -137,26 +199,103 @@ TEST(Stage, DropoutOfTsslBpSharesRows) {
     EXPECT_FALSE(torch::equal(rows, rows.slice(2, 0, 1).expand_as(rows)));  // not shared over H
   };
   rows_and_scale(y);
-  Dropout dropout(0.2, Dropout::Shared::row, Shape(x.sizes().begin() + 2, x.sizes().end()), "D0.2");
-  Pass pass = pass_for(dropout, true);
-  rows_and_scale(dropout.forward({x, {}, {}}, pass).a);
+  Built dropout = build("dropout", {{"probability", 0.2}, {"shared", "row"}},
+                        Shape(x.sizes().begin() + 2, x.sizes().end()), Mode::train);
+  rows_and_scale(dropout(x));
 }
 
-TEST(Stage, PspFilterOfStationaryEqualsDenseAndWindowsJoin) {
-  PspFilter filter(3.0, {2});
+TEST(Stage, PspFilterOfConstantEqualsDenseAndSegmentsJoin) {
+  const auto filter = [] { return build("psp_filter", {{"tau_s", 3.0}}, {2}); };
   const Tensor image = torch::tensor({{{0.5F, -2.0F}}});
-  const Signal still = {image, torch::ones({5}), {}};
-  Pass a = pass_for(filter, false), b = pass_for(filter, false), c = pass_for(filter, false);
-  const Signal filtered = filter.forward(still, a);
-  ASSERT_TRUE(filtered.stationary());
+  const Signal still = Signal::constant(image, torch::ones({5}));
+  Built a = filter(), b = filter(), c = filter();
+  const Signal filtered = a(still);
+  ASSERT_TRUE(filtered.is_constant());
   for (int64_t t = 0; t < 5; ++t) {
-    EXPECT_NEAR(filtered.gain[t].item<double>(), 1 - std::pow(2.0 / 3.0, static_cast<double>(t + 1)), 1e-6);
+    EXPECT_NEAR(filtered.gain()[t].item<double>(), 1 - std::pow(2.0 / 3.0, static_cast<double>(t + 1)), 1e-6);
   }
-  const Tensor dense = filter.forward({still.dense(), {}, {}}, b).a;
-  EXPECT_TRUE(torch::allclose(filtered.dense(), dense, 1e-6, 1e-6));
-  const Tensor head = filter.forward(still.slice(0, 2), c).gain,
-               tail = filter.forward(still.slice(2, 5), c).gain;
-  EXPECT_TRUE(torch::equal(torch::cat({head, tail}), filtered.gain));
+  EXPECT_TRUE(torch::allclose(filtered.values(), b(still.values()), 1e-6, 1e-6));
+  const Tensor head = c(still.slice(0, 2)).gain(), tail = c(still.slice(2, 5)).gain();
+  EXPECT_TRUE(torch::equal(torch::cat({head, tail}), filtered.gain()));
+}
+
+/// Two segments from a carry of leaves, last one first, as the engine replays them.
+TEST(Stage, PspFilterHandsCreditOnToTheSegmentBefore) {
+  torch::manual_seed(6);
+  const auto options = torch::TensorOptions().dtype(torch::kDouble);
+  const Tensor x = torch::randn({5, 2, 3}, options), g = torch::randn({5, 2, 3}, options);
+  const auto filter = [] { return build("psp_filter", {{"tau_s", 3.0}}, {3}); };
+  Built whole = filter(), parts = filter();
+  const Tensor leaf = x.clone().requires_grad_(), y = whole(leaf);
+  y.backward(g);
+
+  const Tensor first = x.slice(0, 0, 2).clone().requires_grad_(),
+               last = x.slice(0, 2).clone().requires_grad_();
+  const Tensor head = parts(first), carried = parts.carry.state[0].at(0);
+  parts.carry = parts.carry.as_leaves();
+  const Tensor entering = parts.carry.state[0].at(0), tail = parts(last);
+  EXPECT_TRUE(torch::equal(torch::cat({head, tail}), y));
+  tail.backward(g.slice(0, 2));
+  torch::autograd::backward({head, carried}, {g.slice(0, 0, 2), entering.grad()});
+  EXPECT_TRUE(torch::allclose(torch::cat({first.grad(), last.grad()}), leaf.grad(), 1e-12, 1e-12));
+}
+
+/// A sum takes no slot, so that the streams of what follows are not moved.
+Signal sum_of(const std::vector<Signal>& in, const Shape& shape) {
+  const auto sum = make<Stage>("sum");
+  EXPECT_EQ(sum->build(std::vector<Shape>(in.size(), shape)), shape);
+  int64_t slots = 3;
+  sum->assign_slots(slots);
+  EXPECT_EQ(slots, 3);
+  EXPECT_EQ(sum->slot(), -1);
+  Carry carry;
+  return sum->forward(in, Context(), carry);
+}
+
+TEST(Stage, SumOfSpikesIsCounts) {
+  torch::manual_seed(2);
+  const Tensor a = torch::randint(0, 2, {3, 2, 4}).to(torch::kFloat),
+               b = torch::randint(0, 4, {3, 2, 4}).to(torch::kFloat);
+  const Tensor edge_a = carrier(a.sizes(), a.options()).requires_grad_(),
+               edge_b = carrier(b.sizes(), b.options()).requires_grad_();
+  const Signal y =
+      sum_of({Signal::spikes(spikes_of(a), edge_a), Signal::spikes(spikes_of(b, 3), edge_b)}, {4});
+  ASSERT_TRUE(y.is_spikes());
+  EXPECT_EQ(y.spikes().levels(), 4);
+  EXPECT_TRUE(torch::equal(y.values(), a + b));
+  const Tensor g = torch::randn({3, 2, 4});
+  y.values().backward(g);
+  EXPECT_TRUE(torch::equal(edge_a.grad(), g));
+  EXPECT_TRUE(torch::equal(edge_b.grad(), g));
+}
+
+TEST(Stage, SumOfAnythingElseIsRealNumbers) {
+  torch::manual_seed(3);
+  const Tensor s = torch::randint(0, 2, {3, 2, 4}).to(torch::kFloat);
+  const Signal spikes = Signal::spikes(spikes_of(s), torch::kFloat);
+  const Tensor a = torch::randn({3, 2, 4}).requires_grad_(), psp = torch::randn({3, 2, 4});
+  const Signal filtered = Signal::psp(spikes_of(s), carrier(s.sizes(), s.options()), 2, psp);
+  const Signal still = still_signal({4});
+  const Signal y = sum_of({spikes, Signal::dense(a), filtered, still}, {4});
+  EXPECT_FALSE(y.has_spikes());
+  EXPECT_TRUE(torch::equal(y.values(), s + a + psp + still.values()));
+  const Tensor g = torch::randn({3, 2, 4});
+  y.values().backward(g);
+  EXPECT_TRUE(torch::equal(a.grad(), g));
+  // More levels than a byte holds.
+  const Signal high = Signal::spikes(spikes_of(torch::full({3, 2, 4}, 200), 200), torch::kFloat);
+  const Signal sum = sum_of({high, high}, {4});
+  EXPECT_FALSE(sum.has_spikes());
+  EXPECT_TRUE(torch::equal(sum.values(), torch::full({3, 2, 4}, 400.0F)));
+}
+
+TEST(Stage, SumRefusesWhatDoesNotFit) {
+  EXPECT_NE(message_of<UsageError>([] { make<Stage>("sum")->build({{4}}); }).find("two or more"),
+            std::string::npos);
+  EXPECT_NE(message_of<UsageError>([] {
+              make<Stage>("sum")->build({{4}, {5}});
+            }).find("one shape"),
+            std::string::npos);
 }
 
 }  // namespace

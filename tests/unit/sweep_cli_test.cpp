@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "spiketrain/base/file.h"
-#include "spiketrain/train/sweep.h"
+#include "spiketrain/report/sweep.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 

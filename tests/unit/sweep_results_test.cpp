@@ -1,5 +1,5 @@
 // Numbers of a sweep from run directories written by hand.
-#include "spiketrain/train/sweep_results.h"
+#include "spiketrain/report/sweep_results.h"
 
 #include <gtest/gtest.h>
 
@@ -25,25 +25,41 @@ TEST(SweepResults, ReadsARun) {
                                  {{"layer", "10"}, {"cosine", nullptr}}};
   run.summary["test_accuracy_at_best_validation"] = 0.375;
   run.write(dir / "run");
-  const RunResult result = read_run(dir / "run", 3);
-  EXPECT_EQ(number(result[Metric::best_test]), 0.625);
-  EXPECT_EQ(number(result[Metric::last_test]), 0.5);
-  EXPECT_EQ(number(result[Metric::test_at_best_validation]), 0.375);
-  EXPECT_EQ(number(result[Metric::train]), 0.75);
-  EXPECT_EQ(number(result[Metric::gap]), 0.25);
-  EXPECT_EQ(number(result[Metric::epoch_seconds]), 2.0);
-  EXPECT_EQ(number(result[Metric::peak_memory_mib]), 80.0);
-  EXPECT_EQ(number(result[Metric::optimizer_steps]), 60.0 * 3 - 1);
-  EXPECT_EQ(number(result[Metric::mac]), 55.0);
-  EXPECT_EQ(number(result[Metric::energy_uj]), 0.5);
-  EXPECT_FALSE(result[Metric::activation_bytes_measured]);
-  EXPECT_EQ(number(result[Metric::cosine]), 0.75);
+  const RunResult result = read_run(dir / "run", 3, kAccuracy);
+  EXPECT_EQ(number(result["best_test_accuracy"]), 0.625);
+  EXPECT_EQ(number(result["last_test_accuracy"]), 0.5);
+  EXPECT_EQ(number(result["test_accuracy_at_best_validation"]), 0.375);
+  EXPECT_EQ(number(result["last_train_accuracy"]), 0.75);
+  EXPECT_EQ(number(result["gap_accuracy"]), 0.25);
+  EXPECT_EQ(number(result["epoch_seconds"]), 2.0);
+  EXPECT_EQ(number(result["peak_memory_mib"]), 80.0);
+  EXPECT_EQ(number(result["optimizer_steps"]), 60.0 * 3 - 1);
+  EXPECT_EQ(number(result["mac"]), 55.0);
+  EXPECT_EQ(number(result["energy_uj"]), 0.5);
+  EXPECT_FALSE(result["activation_bytes_measured"]);
+  EXPECT_EQ(number(result["gradient_cosine"]), 0.75);
   ASSERT_EQ(result.cosines.size(), 3u);
   EXPECT_EQ(result.cosines[1].first, "10");
   EXPECT_EQ(result.cosines[2].first, "10 #2");
   EXPECT_FALSE(result.cosines[2].second);
-  ASSERT_EQ(result.test_by_epoch.size(), 2u);
-  EXPECT_EQ(number(result.test_by_epoch[0]), 0.25);
+  ASSERT_EQ(result.test_by_epoch.at("accuracy").size(), 2u);
+  EXPECT_EQ(number(result.test_by_epoch.at("accuracy")[0]), 0.25);
+}
+
+TEST(SweepResults, ReadsEveryMetric) {
+  TempDir dir;
+  HandRun run;
+  run.more = {{"train_mse", 0.25}, {"test_mse", 1.0}, {"test_top3", 0.875}};
+  run.summary = {{"last_test_mse", 1.0}, {"best_test_mse", 0.5}, {"last_test_top3", nullptr}};
+  run.write(dir / "run");
+  const RunResult result = read_run(dir / "run", 1, {{"mse", false}, {"top3", true}});
+  EXPECT_EQ(number(result["best_test_mse"]), 0.5);
+  EXPECT_EQ(number(result["gap_mse"]), 0.75) << "positive: the test split is worse";
+  EXPECT_FALSE(result["last_test_top3"]) << "NaN is written as null";
+  EXPECT_FALSE(result["last_test_accuracy"]) << "not asked for";
+  ASSERT_EQ(result.test_by_epoch.at("top3").size(), 2u);
+  EXPECT_FALSE(result.test_by_epoch.at("top3")[0]);
+  EXPECT_EQ(number(result.test_by_epoch.at("top3")[1]), 0.875);
 }
 
 TEST(SweepResults, WhatIsAbsentStaysAbsent) {
@@ -51,14 +67,15 @@ TEST(SweepResults, WhatIsAbsentStaysAbsent) {
   HandRun run;
   run.more = {{"train_accuracy", nullptr}, {"optimizer_steps", 777}};
   run.write(dir / "run");
-  const RunResult result = read_run(dir / "run", 3);
-  for (const Metric m : {Metric::test_at_best_validation, Metric::train, Metric::gap, Metric::ac, Metric::mac,
-                         Metric::energy_uj, Metric::cosine})
-    EXPECT_FALSE(result[m]) << static_cast<int>(m);
-  EXPECT_EQ(number(result[Metric::optimizer_steps]), 777) << "a recorded number wins";
+  const RunResult result = read_run(dir / "run", 3, kAccuracy);
+  for (const char* m : {"test_accuracy_at_best_validation", "last_train_accuracy", "gap_accuracy", "ac",
+                        "mac", "energy_uj", "gradient_cosine"})
+    EXPECT_FALSE(result[m]) << m;
+  EXPECT_EQ(number(result["optimizer_steps"]), 777) << "a recorded number wins";
 
   write_file_atomic(dir / "run/summary.json", std::string(R"({"epochs": 0, "best_test_accuracy": -1})"));
-  EXPECT_FALSE(read_run(dir / "run", 1)[Metric::best_test]) << "placeholders of a run without epochs";
+  EXPECT_FALSE(read_run(dir / "run", 1, kAccuracy)["best_test_accuracy"])
+      << "placeholders of a run without epochs";
 }
 
 TEST(SweepResults, RefusesBrokenFiles) {
@@ -66,7 +83,7 @@ TEST(SweepResults, RefusesBrokenFiles) {
   const auto error_after = [&](const std::string& file, const std::string& text) {
     HandRun().write(dir / "run");
     write_file_atomic(dir / ("run/" + file), text);
-    return message_of<DataError>([&] { read_run(dir / "run", 1); });
+    return message_of<DataError>([&] { read_run(dir / "run", 1, kAccuracy); });
   };
   EXPECT_NE(error_after("metrics.jsonl", "{}\n{\n").find("metrics.jsonl: byte 3"), std::string::npos);
   EXPECT_NE(error_after("summary.json", "[]").find("summary.json"), std::string::npos);
@@ -116,10 +133,10 @@ TEST_F(Collected, AveragesOverSeedsAndNamesWhatIsMissing) {
   ASSERT_EQ(all.settings.size(), 3u);
   const SettingResult& first = all.settings[0];
   EXPECT_EQ(first.done, 2u);
-  EXPECT_DOUBLE_EQ(first[Metric::last_test]->mean, 0.625);
-  EXPECT_DOUBLE_EQ(*first[Metric::last_test]->sd, std::sqrt(0.03125));
-  EXPECT_EQ(first[Metric::ac]->mean, 8);
-  EXPECT_EQ(first[Metric::ac]->n, 1u);
+  EXPECT_DOUBLE_EQ(first["last_test_accuracy"]->mean, 0.625);
+  EXPECT_DOUBLE_EQ(*first["last_test_accuracy"]->sd, std::sqrt(0.03125));
+  EXPECT_EQ(first["ac"]->mean, 8);
+  EXPECT_EQ(first["ac"]->n, 1u);
   EXPECT_EQ(all.layers, (std::vector<std::string>{"a"}));
   EXPECT_EQ(first.cosines[0]->n, 1u);
   EXPECT_FALSE(all.settings[1].cosines[0]);
@@ -129,8 +146,8 @@ TEST_F(Collected, AveragesOverSeedsAndNamesWhatIsMissing) {
   EXPECT_EQ(all.incomplete[0], "window=2_seed=2: failed (exit code 4): NaN");
   EXPECT_NE(all.incomplete[1].find("metrics.jsonl"), std::string::npos);
   EXPECT_EQ(all.steps_warning, "");
-  EXPECT_TRUE(all.has(Metric::ac));
-  EXPECT_FALSE(all.has(Metric::energy_uj));
+  EXPECT_TRUE(all.has("ac"));
+  EXPECT_FALSE(all.has("energy_uj"));
 }
 
 TEST_F(Collected, WarnsOfUnequalSteps) {

@@ -1,5 +1,5 @@
 // The grid of a sweep: parsing, names, expansion, comparison with a stored grid, states of run directories.
-#include "spiketrain/train/sweep.h"
+#include "spiketrain/report/sweep.h"
 
 #include <gtest/gtest.h>
 
@@ -71,6 +71,24 @@ TEST(Sweep, CountsUpdatesPerBatch) {
   EXPECT_FALSE(plan_sweep(sweep_grid({"schedule.window=1,2,5"})).unequal_updates);
 }
 
+TEST(Sweep, KnowsTheMetricsOfItsRuns) {
+  const auto labels = [](const Strings& overs) {
+    Strings list;
+    for (const SweepMetric& m : plan_sweep(sweep_grid(overs, {1})).metrics)
+      list.push_back(m.label + (m.greater_is_better ? "+" : "-"));
+    return list;
+  };
+  EXPECT_EQ(labels({}), (Strings{"accuracy+"}));
+  EXPECT_EQ(labels({"metrics=[{name=\"top_k\",k=3}],[\"accuracy\"]"}), (Strings{"top3+", "accuracy+"}));
+  SweepGrid waves = sweep_grid({"schedule.window=1,2"}, {1});
+  for (const char* set : {"data.name=waves", "network.spec=6-2", "objective={name=\"mse\"}"})
+    apply_set(waves.base, set);
+  const SweepPlan plan = plan_sweep(waves);
+  ASSERT_EQ(plan.metrics.size(), 1u);
+  EXPECT_EQ(plan.metrics[0].label, "mse");
+  EXPECT_FALSE(plan.metrics[0].greater_is_better);
+}
+
 TEST(Sweep, CatchesBadRunsBeforeAnyStarts) {
   const auto error = [](const Strings& overs) {
     return message_of<UsageError>([&] { plan_sweep(sweep_grid(overs)); });
@@ -81,7 +99,7 @@ TEST(Sweep, CatchesBadRunsBeforeAnyStarts) {
   EXPECT_TRUE(contains(error({"schedule.window=2,1", "schedule={name=\"whole\"}"}), "would be the same"));
   EXPECT_TRUE(contains(error({"schedule.window=1,500"}), "longer than the sequence"));
   EXPECT_TRUE(contains(error({"blocks.size=1,50"}), "hidden layers of the network"));
-  EXPECT_TRUE(contains(error({"schedule.window=1", "objective={name=\"kernel\", tau_s=2, target=[1]}",
+  EXPECT_TRUE(contains(error({"schedule.window=1", "objective={name=\"van_rossum\", tau_s=2, target=[1]}",
                               "neuron={name=\"lif\"}", "readout={name=\"lif\"}", "rule={name=\"bptt\"}"}),
                        "use schedule whole"));
   std::string many = "=1";

@@ -12,8 +12,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "spiketrain/base/options.h"
 #include "spiketrain/base/rng.h"
-#include "spiketrain/core/registry.h"
 #include "spiketrain/data/events/event_stream.h"
 
 namespace spiketrain {

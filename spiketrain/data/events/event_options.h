@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "spiketrain/core/registry.h"
+#include "spiketrain/base/options.h"
 
 namespace spiketrain {
 

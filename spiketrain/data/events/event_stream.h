@@ -1,5 +1,4 @@
 // Events of an event camera (or a silicon cochlea), and where a data set of them comes from.
-// Named EventStream because core's `Events` are the spikes on an edge of the network.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,11 +1,13 @@
 // event-folder: one's own recordings, by folder or by file, whole or cut into clips.
+#include "spiketrain/data/events/folder_layout.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/events/event_file.h"
-#include "spiketrain/data/events/event_layouts.h"
+#include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/data/events/layout_files.h"
 
 namespace spiketrain {
@@ -127,4 +129,23 @@ ClipSet folder_clips(const EventOptions& options, const std::string& dir, bool t
   return set;
 }
 
+namespace {
+
+struct EventFolder final : EventSet {
+  static constexpr const char* kDoc =
+      "one's own event recordings, a folder or a file per class; see [events]";
+  template <class V>
+  void visit(V&) {}
+  DatasetInfo info() const override { return describe(kDoc, true, {0, 0, 0}, 0); }
+  bool needs_dir() const override { return false; }  // events.folder may be the whole path
+  std::shared_ptr<const EventSource> recordings(const DataOptions& o, bool train) const override {
+    ST_CHECK(o.events.clip_us == 0 || o.events.clip_us >= o.steps,
+             "event-folder: clip_us = ", o.events.clip_us, " is too short for steps = ", o.steps,
+             " frames: times are in whole microseconds, so a frame needs at least one");
+    return make_clip_source(folder_clips(o.events, o.dir, train));
+  }
+};
+ST_REGISTER(DatasetSource, "event-folder", EventFolder);
+
+}  // namespace
 }  // namespace spiketrain

@@ -30,6 +30,8 @@ class CachedFrames final : public FrameDataset {
         options_(options),
         events_(options_.events),
         framer_(events_, options_.steps, {source_->width(), source_->height(), source_->polarities()}),
+        sample_(SampleSpec::frames(framer_.steps(), framer_.shape(), torch::kByte)),
+        target_(TargetSpec::class_index(source_->classes())),
         codes_(indices_.size()) {
     ST_CHECK(events_.noise_filter_us >= 0 && events_.refractory_us >= 0 && events_.cache_mib >= 0 &&
                  events_.roll >= 0,
@@ -56,12 +58,13 @@ class CachedFrames final : public FrameDataset {
   }
 
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
-  int64_t steps() const override { return framer_.steps(); }
-  std::vector<int64_t> sample_shape() const override { return framer_.shape(); }
-  int64_t classes() const override { return source_->classes(); }
-  int64_t label(int64_t index) const override { return source_->label(indices_[slot_of(index)]); }
+  const SampleSpec& sample() const override { return sample_; }
+  const TargetSpec& target() const override { return target_; }
+  int64_t class_of(int64_t index) const override { return source_->label(id(index)); }
+  int64_t id(int64_t index) const override { return indices_[slot_of(index)]; }
 
-  void get_frames(int64_t index, int64_t epoch, uint8_t* out) const override {
+  void read(int64_t index, int64_t epoch, void* to) const override {
+    auto* out = static_cast<uint8_t*>(to);
     const size_t slot = slot_of(index);
     const std::shared_ptr<const Code> code = find_or_make(slot);
     std::fill_n(out, framer_.numel(), uint8_t{0});
@@ -78,9 +81,9 @@ class CachedFrames final : public FrameDataset {
   }
 
   std::string describe() const override {
-    const std::vector<int64_t> shape = framer_.shape();
-    return str(options_.name, ": ", size(), " samples of ", steps(), "x", shape[0], "x", shape[1], "x",
-               shape[2], ", ", classes(), " classes", options_.augment ? ", augmented" : "", "; from ",
+    const Shape& shape = sample_.shape;
+    return str(options_.name, ": ", size(), " samples of ", sample_.steps, "x", shape[0], "x", shape[1], "x",
+               shape[2], ", ", target_.classes, " classes", options_.augment ? ", augmented" : "", "; from ",
                source_->describe());
   }
 
@@ -212,6 +215,8 @@ class CachedFrames final : public FrameDataset {
   const FrameDatasetOptions options_;
   const EventOptions& events_;
   const Framer framer_;
+  const SampleSpec sample_;
+  const TargetSpec target_;
   std::map<int64_t, std::vector<size_t>> together_;  // recording -> slots
   bool drop_ = false;
   uint64_t drop_below_ = 0;

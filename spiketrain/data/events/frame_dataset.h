@@ -1,6 +1,7 @@
 // Recordings as a data set of frames.
 //   events -> noise filter -> refractory filter -> frames (all splits, no chance involved: this is cached)
-//          -> drop, flip, roll (training split only; keyed by seed, epoch and the sample's index in its part)
+//          -> drop, flip, roll (training split only; keyed by seed, epoch and the sample's id, its index in
+//          its part)
 // drop leaves out each event, after it was given to its frame, with probability p; flip mirrors left-right;
 // roll shifts by up to n pixels of the frame each way, along a row of channels only if the frame is one; what
 // leaves the frame is lost and zeros enter.
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "spiketrain/data/dataset.h"
+#include "spiketrain/data/events/event_options.h"
 #include "spiketrain/data/events/event_stream.h"
 
 namespace spiketrain {

@@ -5,7 +5,9 @@
 #include <array>
 #include <cmath>
 
-#include "spiketrain/data/glyphs.h"
+#include "spiketrain/data/events/camera_set.h"
+#include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/data/images/glyphs.h"
 
 namespace spiketrain {
 namespace {
@@ -143,4 +145,19 @@ std::unique_ptr<EventSource> make_glyph_events(const GlyphEventsOptions& options
   return std::make_unique<GlyphEvents>(options, train);
 }
 
+namespace {
+
+struct GlyphEventsSet final : EventSet {
+  static constexpr const char* kDoc =
+      "drawn digits before a simulated event camera, 2 x 34 x 34, 10 classes; built in";
+  template <class V>
+  void visit(V&) {}
+  DatasetInfo info() const override { return describe(kDoc, false, {2, 34, 34}, 10); }
+  std::shared_ptr<const EventSource> recordings(const DataOptions& o, bool train) const override {
+    return make_glyph_events(camera_options<GlyphEventsOptions>(o), train);
+  }
+};
+ST_REGISTER(DatasetSource, "glyph-events", GlyphEventsSet);
+
+}  // namespace
 }  // namespace spiketrain

@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "spiketrain/base/check.h"
-#include "spiketrain/data/events/event_layouts.h"
 
 namespace spiketrain {
 namespace {
@@ -84,6 +83,10 @@ void take_turns(const ClassFiles& classes, ClipSet& set) {
       set.add(classes[label].second[i], static_cast<int64_t>(label));
     }
   }
+}
+
+std::string missing_hint(const std::string& name) {
+  return "run `spiketrain data check " + name + "` to see where the official files are and where they belong";
 }
 
 std::string class_names(const ClassFiles& classes) {

@@ -1,13 +1,19 @@
-// Folders of recordings: listing, and the class folders below them.  Private to the layouts.
+// Folders of recordings: listing, and the class folders below them.  For the files that say where the
+// recordings of a data set lie (nmnist.cpp, dvs_gesture.cpp, cifar10_dvs.cpp, folder_layout.cpp).
+// Numbers in names are compared as numbers.  Class folders take turns (first of every class, second, ...),
+// so that the first n samples hold all classes.  Hidden files are passed over.
+// Tests: unit/event_sets_test.cpp.
 #pragma once
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "spiketrain/base/file.h"
 #include "spiketrain/data/events/clip_source.h"
 
 namespace spiketrain {
+
+/// Order of names in which runs of digits are compared as numbers: a2 < a10.
+bool natural_less(const std::string& a, const std::string& b);
 
 /// Names in `folder` that are not hidden, in natural order.  DataError if there is no such folder, with
 /// `hint`.
@@ -24,16 +30,13 @@ ClassFiles class_folders(const std::string& folder, const std::string& extension
 /// Appends whole recordings, the classes taking turns.
 void take_turns(const ClassFiles& classes, ClipSet& set);
 
-/// One line of the labels of DVS128 Gesture.
-struct GestureLabel {
-  int64_t label = 0;                 ///< from 0
-  int64_t begin_us = 0, end_us = 0;  ///< begin < end
-};
-/// Lines "class,start,end", class 1 to 11, times in us, below a head line that begins with "class".
-/// DataError with the offset of the line that is something else; `path` is only named there.
-std::vector<GestureLabel> parse_gesture_labels(ByteSpan bytes, const std::string& path);
-
 bool ends_with(const std::string& text, const std::string& ending);
+
+/// What to do about missing files of an official set.
+std::string missing_hint(const std::string& name);
+
+/// Largest text file that lists recordings.
+constexpr uint64_t kMaxListBytes = 64 << 20;
 
 /// "a, b, c"
 std::string class_names(const ClassFiles& classes);

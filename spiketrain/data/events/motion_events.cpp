@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/data/events/camera_set.h"
+#include "spiketrain/data/events/event_sets.h"
+
 namespace spiketrain {
 namespace {
 
@@ -219,4 +222,24 @@ std::unique_ptr<EventSource> make_motion_events(const MotionEventsOptions& optio
   return std::make_unique<MotionEvents>(options, train);
 }
 
+namespace {
+
+struct MotionEventsSet final : EventSet {
+  static constexpr const char* kDoc =
+      "moving textures, the class is the motion, 2 x 34 x 34, 6 classes; built in";
+  template <class V>
+  void visit(V&) {}
+  DatasetInfo info() const override { return describe(kDoc, false, {2, 34, 34}, 6); }
+  std::shared_ptr<const EventSource> recordings(const DataOptions& o, bool train) const override {
+    ST_CHECK(!o.events.flip, "motion-events: mirrored, left becomes right; set events.flip = false");
+    auto options = camera_options<MotionEventsOptions>(o);
+    options.speed = o.events.speed;
+    options.sway = o.events.sway;
+    options.contrast = o.events.contrast;
+    return make_motion_events(options, train);
+  }
+};
+ST_REGISTER(DatasetSource, "motion-events", MotionEventsSet);
+
+}  // namespace
 }  // namespace spiketrain

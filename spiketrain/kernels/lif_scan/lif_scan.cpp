@@ -6,11 +6,10 @@
 #include "spiketrain/kernels/lif_scan/lif_scan-inl.h"
 
 #if HWY_ONCE
-#include <algorithm>
 #include <type_traits>
-#include <vector>
 
 #include "spiketrain/kernels/isa.h"
+#include "spiketrain/kernels/parallel.h"
 
 namespace spiketrain::cpu {
 
@@ -21,22 +20,8 @@ HWY_EXPORT(LifAdjointF64);
 
 namespace {
 
-// Neurons per unit of work; fixed, so that the number of threads cannot change anything.
+// Neurons per unit of work.
 constexpr int64_t kChunk = 4096;
-
-// Calls body(begin, end) for every chunk of [0, N) and returns the sum of what it returns, in order.
-template <class Sum, class Body>
-Sum sum_over_chunks(int64_t N, const Body& body) {
-  const int64_t chunks = (N + kChunk - 1) / kChunk;
-  std::vector<Sum> parts(static_cast<size_t>(chunks));
-#pragma omp parallel for schedule(static) if (chunks > 1)
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    parts[static_cast<size_t>(chunk)] = body(chunk * kChunk, std::min(N, (chunk + 1) * kChunk));
-  }
-  Sum total = 0;
-  for (const Sum& part : parts) total += part;
-  return total;
-}
 
 }  // namespace
 
@@ -44,7 +29,7 @@ template <class R>
 int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x) {
   select_isa();
   const LifCoefficients<R> c(p);
-  return sum_over_chunks<int64_t>(x.N, [&](int64_t begin, int64_t end) {
+  return sum_over_chunks<int64_t>(x.N, kChunk, [&](int64_t begin, int64_t end) {
     if constexpr (std::is_same_v<R, float>)
       return HWY_DYNAMIC_DISPATCH(LifForwardF32)(c, x, begin, end);
     else
@@ -56,7 +41,7 @@ template <class R>
 double lif_adjoint(const LifParams& p, const LifAdjointArgs<R>& x) {
   select_isa();
   const LifCoefficients<R> c(p);
-  return sum_over_chunks<double>(x.N, [&](int64_t begin, int64_t end) {
+  return sum_over_chunks<double>(x.N, kChunk, [&](int64_t begin, int64_t end) {
     if constexpr (std::is_same_v<R, float>)
       return HWY_DYNAMIC_DISPATCH(LifAdjointF32)(c, x, begin, end);
     else

@@ -17,7 +17,8 @@
 // every instruction set and equals lif_forward_ref (no fused multiply-add); the adjoint too, unless the
 // surrogate needs exp (logistic, laplace, gauss), whose implementations differ by a few ulp.  Results do not
 // depend on the number of threads.  Two windows with the state carried, and g_in of the second given to the
-// first as g_out, have the bits of one (g_leak excepted: it is two sums then). Deviation: none.
+// first as g_out, have the bits of one (g_leak excepted: it is two sums then).  Deviation: none.
+// Tests: equiv/kernel_cases_test.cpp, equiv/lif_scan_test.cpp.
 #pragma once
 #include <cstdint>
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "spiketrain/kernels/parallel.h"
+
 namespace spiketrain::cpu {
 namespace {
 
@@ -18,11 +20,9 @@ int64_t planes_per_chunk(const Pool2dShape& p) {
 // Calls body(plane) for every plane.
 template <class Body>
 void for_planes(const Pool2dShape& p, const Body& body) {
-  const int64_t step = planes_per_chunk(p), chunks = (p.M + step - 1) / step;
-#pragma omp parallel for schedule(static) if (chunks > 1)
-  for (int64_t c = 0; c < chunks; ++c) {
-    for (int64_t m = c * step; m < std::min(p.M, (c + 1) * step); ++m) body(m);
-  }
+  for_chunks(p.M, planes_per_chunk(p), [&](int64_t begin, int64_t end) {
+    for (int64_t m = begin; m < end; ++m) body(m);
+  });
 }
 
 // K = 0: the window size is only known at run time.

@@ -7,7 +7,8 @@
 //
 // Errors: none (the caller checks k >= 1 and M, H, W >= 0).
 //
-// Bits: independent of the number of threads and equal to the _ref functions.  Tests: equiv/pool2d_test.cpp.
+// Bits: independent of the number of threads and equal to the _ref functions.
+// Tests: equiv/kernel_cases_test.cpp, equiv/pool2d_test.cpp.
 #pragma once
 #include <cstdint>
 

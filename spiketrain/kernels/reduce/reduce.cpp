@@ -4,17 +4,13 @@
 // not.
 #include "spiketrain/kernels/reduce/reduce.h"
 
-#include <algorithm>
+#include "spiketrain/kernels/parallel.h"
 
 namespace spiketrain::cpu {
 namespace {
 
 constexpr int64_t kChunk = 65536;
 constexpr int64_t kSums = 16;
-// Chunks whose sums are held at once, on the stack.
-constexpr int64_t kGroup = 256;
-
-int64_t chunk_count(int64_t n) { return (n + kChunk - 1) / kChunk; }
 
 template <class R>
 double chunk_sum_squares(const R* x, int64_t n) {
@@ -34,18 +30,8 @@ double chunk_sum_squares(const R* x, int64_t n) {
 
 template <class R>
 double sum_squares(const R* x, int64_t n) {
-  double total = 0;
-  double sums[kGroup];
-  for (int64_t first = 0; first < chunk_count(n); first += kGroup) {
-    const int64_t count = std::min(kGroup, chunk_count(n) - first);
-#pragma omp parallel for schedule(static) if (count > 1)
-    for (int64_t c = 0; c < count; ++c) {
-      const int64_t begin = (first + c) * kChunk;
-      sums[c] = chunk_sum_squares(x + begin, std::min(kChunk, n - begin));
-    }
-    for (int64_t c = 0; c < count; ++c) total += sums[c];
-  }
-  return total;
+  return sum_over_chunks<double>(
+      n, kChunk, [&](int64_t begin, int64_t end) { return chunk_sum_squares(x + begin, end - begin); });
 }
 
 template double sum_squares<float>(const float*, int64_t);

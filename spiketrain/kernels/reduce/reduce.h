@@ -3,7 +3,7 @@
 // running sums, and the chunk sums are added in order.  The bits depend neither on the number of threads nor
 // on the instruction set.
 //
-// Errors: none.  n may be 0 (sum 0).  Tests: equiv/reduce_test.cpp.
+// Errors: none.  n may be 0 (sum 0).  Tests: equiv/kernel_cases_test.cpp, equiv/reduce_test.cpp.
 #pragma once
 #include <cstdint>
 

@@ -8,10 +8,10 @@
 // clang-format on
 
 #if HWY_ONCE
-#include <algorithm>
 #include <type_traits>
 
 #include "spiketrain/kernels/isa.h"
+#include "spiketrain/kernels/parallel.h"
 
 namespace spiketrain::cpu {
 
@@ -26,23 +26,11 @@ HWY_EXPORT(CreditF64);
 
 namespace {
 
-// Neurons per unit of work; fixed, so that the number of threads cannot change anything.
+// Neurons per unit of work.
 constexpr int64_t kChunk = 4096;
 
 template <class R>
 constexpr bool kIsFloat = std::is_same_v<R, float>;
-
-// Calls body(begin, end) for every chunk of [0, N) and returns the sum of what it returns.
-template <class Body>
-int64_t for_chunks(int64_t N, const Body& body) {
-  const int64_t chunks = (N + kChunk - 1) / kChunk;
-  int64_t total = 0;
-#pragma omp parallel for schedule(static) reduction(+ : total) if (chunks > 1)
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    total += body(chunk * kChunk, std::min(N, (chunk + 1) * kChunk));
-  }
-  return total;
-}
 
 }  // namespace
 
@@ -50,7 +38,7 @@ template <class R>
 int64_t tssl_forward(const TsslParams& p, const TsslForwardArgs<R>& x) {
   select_isa();
   const TsslCoefficients<R> c(p);
-  return for_chunks(x.N, [&](int64_t begin, int64_t end) {
+  return sum_over_chunks<int64_t>(x.N, kChunk, [&](int64_t begin, int64_t end) {
     if constexpr (kIsFloat<R>)
       return HWY_DYNAMIC_DISPATCH(ForwardF32)(c, x, begin, end);
     else
@@ -62,12 +50,11 @@ template <class R>
 void psp_scan(double tau_s, const PspScanArgs<R>& x) {
   select_isa();
   const TsslCoefficients<R> c(TsslParams{1.0, tau_s, 1.0});
-  for_chunks(x.N, [&](int64_t begin, int64_t end) {
+  for_chunks(x.N, kChunk, [&](int64_t begin, int64_t end) {
     if constexpr (kIsFloat<R>)
       HWY_DYNAMIC_DISPATCH(PspF32)(c, x, begin, end);
     else
       HWY_DYNAMIC_DISPATCH(PspF64)(c, x, begin, end);
-    return 0;
   });
 }
 
@@ -75,12 +62,11 @@ template <class R>
 void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x) {
   select_isa();
   const TsslCoefficients<R> c(TsslParams{1.0, tau_s, 1.0});
-  for_chunks(x.N, [&](int64_t begin, int64_t end) {
+  for_chunks(x.N, kChunk, [&](int64_t begin, int64_t end) {
     if constexpr (kIsFloat<R>)
       HWY_DYNAMIC_DISPATCH(AdjointF32)(c, x, begin, end);
     else
       HWY_DYNAMIC_DISPATCH(AdjointF64)(c, x, begin, end);
-    return 0;
   });
 }
 
@@ -88,12 +74,11 @@ template <class R>
 void tssl_credit(TsslVariant variant, const TsslParams& p, const TsslCreditArgs<R>& x) {
   select_isa();
   const TsslCoefficients<R> c(p);
-  for_chunks(x.N, [&](int64_t begin, int64_t end) {
+  for_chunks(x.N, kChunk, [&](int64_t begin, int64_t end) {
     if constexpr (kIsFloat<R>)
       HWY_DYNAMIC_DISPATCH(CreditF32)(variant, c, x, begin, end);
     else
       HWY_DYNAMIC_DISPATCH(CreditF64)(variant, c, x, begin, end);
-    return 0;
   });
 }
 

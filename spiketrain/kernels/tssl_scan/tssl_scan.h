@@ -15,7 +15,7 @@
 // Deviation: none from the released code, for finite input.  (A spike of infinite u resets to 0 here, to NaN
 // there.)  The future after the last step of the window is zero.
 //
-// Tests: equiv/tssl_scan_test.cpp, equiv/tssl_golden_test.cpp.
+// Tests: equiv/kernel_cases_test.cpp, equiv/tssl_scan_test.cpp, equiv/tssl_golden_test.cpp.
 #pragma once
 #include <cstdint>
 

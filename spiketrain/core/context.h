@@ -1,0 +1,106 @@
+// What goes along with a signal through a network, apart by what happens to it:
+//   Context  what a pass is told: the same for every part, constant while it runs
+//   Carry    what it carries from segment to segment: states and traces; a copy is a snapshot
+//   Tally    what it counts
+#pragma once
+#include <map>
+#include <vector>
+
+#include "spiketrain/core/record.h"
+
+namespace spiketrain {
+
+struct Rule;
+class ConstantCurrents;
+
+enum class Mode {
+  evaluate,  ///< nothing is recorded; norms use their running statistics, dropout is idle
+  train,
+  replay  ///< a segment of training is computed again: running statistics and tallies stand still
+};
+
+/// Spikes of the layers over a pass, per slot.
+class Tally {
+ public:
+  struct Count {
+    int64_t spikes = 0, sites = 0;
+    double rate() const { return sites ? static_cast<double>(spikes) / static_cast<double>(sites) : 0.0; }
+  };
+  /// Adds what a layer sent.  valid [T,B] bool: count these steps of these samples only; undefined: all.
+  void add(int64_t slot, const Spikes& s, const Tensor& valid);
+  /// [slot]
+  const std::vector<Count>& counts() const { return counts_; }
+
+ private:
+  std::vector<Count> counts_;
+};
+
+/// Which rule each layer learns by.
+struct Method {
+  std::shared_ptr<const Rule> rule;                     ///< of every layer that `layers` does not name
+  std::map<int64_t, std::shared_ptr<const Rule>> layers = {};  ///< by slot
+  const std::shared_ptr<const Rule>& at(int64_t slot) const {
+    const auto it = layers.find(slot);
+    return it == layers.end() ? rule : it->second;
+  }
+};
+
+struct Context {
+  Method method;
+  Mode mode = Mode::evaluate;
+  uint64_t seed = 0, iteration = 0;  ///< with the samples' ids, the keys of random masks
+  Tensor ids = {};                   ///< [B] int64 on the CPU: what a sample is called; undefined: its position
+  Tensor valid = {};                 ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
+  Tally* tally = nullptr;            ///< may be null
+  ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
+  /// Rules record and advance their traces.
+  bool training() const { return mode != Mode::evaluate; }
+  /// Id of the sample at position b.
+  uint64_t id(int64_t b) const {
+    return static_cast<uint64_t>(ids.defined() ? ids.data_ptr<int64_t>()[b] : b);
+  }
+};
+
+/// [slot] and, for edges with a delay, [edge].
+struct Carry {
+  std::vector<State> state;     ///< of neurons and filters; empty: the initial state
+  std::vector<State> trace;     ///< of the rule, one per synapse
+  std::vector<Tensor> mask;     ///< of dropout: one draw per pass
+  std::vector<Signal> delayed;  ///< last step of the source of a delayed edge; undefined before the first step
+  /// Cuts the states from the graph: credit does not cross from here on.
+  void detach();
+  /// The same with states that gather a gradient, for a segment that is computed again from here.
+  Carry as_leaves() const;
+  /// Everything through which credit can pass from segment to segment, in a fixed order.
+  std::vector<Tensor> tensors() const;
+};
+
+/// Input currents of constant signals: the same in every segment while the weights are, so that one product serves
+/// all segments between two updates.  Keyed by the slot of the synapse.
+class ConstantCurrents {
+ public:
+  /// The current of `image` as a leaf in which the credit of the segments gathers; made by `make`, in the graph of
+  /// the weights, unless it is there.
+  template <class F>
+  Tensor get(int64_t slot, const Tensor& image, F&& make) {
+    Entry& entry = entries_[slot];
+    const bool grad = at::GradMode::is_enabled();
+    if (entry.image.defined() && entry.image.data_ptr() == image.data_ptr() && entry.leaf.requires_grad() == grad)
+      return entry.leaf;
+    settle(entry);
+    const Tensor I = make();
+    entry = {image, I, I.detach().requires_grad_(grad)};
+    return entry.leaf;
+  }
+  /// Before the weights change: hands the gathered credit on to the weights and forgets everything.
+  void settle();
+
+ private:
+  struct Entry {
+    Tensor image, I, leaf;
+  };
+  static void settle(Entry& entry);
+  std::map<int64_t, Entry> entries_;
+};
+
+}  // namespace spiketrain

@@ -1,0 +1,18 @@
+#include "spiketrain/core/optimizer.h"
+
+namespace spiketrain {
+
+ST_DEFINE_REGISTRY(Optimizer, "optimizer")
+ST_DEFINE_REGISTRY(LearningRate, "learning_rate")
+
+NamedTensors named_parameters(const torch::nn::Module& module) {
+  NamedTensors list;
+  for (const auto& item : module.named_parameters()) list.emplace_back(item.key(), item.value());
+  return list;
+}
+
+void Optimizer::zero_grad() {
+  for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();
+}
+
+}  // namespace spiketrain

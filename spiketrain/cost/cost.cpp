@@ -1,0 +1,200 @@
+#include "spiketrain/cost/cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "spiketrain/cost/footprint.h"
+
+namespace spiketrain {
+namespace {
+
+/// The adjoint of an elementwise operation takes about two.
+constexpr int64_t kBackward = 2;
+constexpr int64_t kNormForward = 4;
+
+/// A plan, counted.  A segment that is replayed runs forward twice.
+struct Course {
+  int64_t forward = 0, backward = 0;  ///< steps
+  int64_t passes = 0, learning = 0;   ///< segments that run forward, and backward
+  int64_t updates = 0,
+          held = 0;     ///< held: products of a constant image that serves all segments of an update
+  int64_t longest = 0;  ///< steps of a segment that runs backward
+};
+
+Course course_of(const Plan& plan) {
+  Course course;
+  bool replays = false;
+  for (const Segment& segment : plan) {
+    const bool again = segment.role == Role::replay, error = segment.role != Role::burn_in;
+    course.forward += segment.steps() * (again ? 2 : 1);
+    course.passes += again ? 2 : 1;
+    replays = replays || again;
+    if (error) {
+      course.backward += segment.steps();
+      course.learning += 1;
+      course.longest = std::max(course.longest, segment.steps());
+    }
+    if (!segment.update) continue;
+    course.updates += 1;
+    course.held += replays ? 2 : 1;
+    replays = false;
+  }
+  ST_CHECK(course.longest > 0, "cost: the plan has no segment in which error enters");
+  return course;
+}
+
+class Meter {
+ public:
+  Meter(const std::vector<NetworkRow>& rows, const CostOptions& options)
+      : rows_(rows),
+        options_(options),
+        course_(course_of(options.plan)),
+        nodes_(cost_graph(rows, options.input, options.rates)),
+        method_({options.rule, options.rules}) {}
+
+  CostReport run() {
+    CostReport report;
+    if (!options_.rates.empty()) report.effective_ac = 0;
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      const NetworkRow& row = rows_[i];
+      CostRow out{row.spec, row.kind, row.block, row.head, {}, 0};
+      products(i, out.dense, report);
+      traffic(i, out.dense);
+      elements(i, out.dense);
+      report.total += out.dense;
+      report.rows.push_back(std::move(out));
+    }
+    if (options_.rule) memory(report);
+    const Operations& n = report.total;
+    const EnergyTable& e = options_.energy;
+    report.energy_uj = 1e-6 * (e.pj_ac * static_cast<double>(n.ac) +
+                               e.pj_mac * static_cast<double>(n.mac_error + n.mac_weight + n.mac_forward) +
+                               e.pj_vector * static_cast<double>(n.vector) +
+                               e.pj_word * static_cast<double>(n.memory_words));
+    return report;
+  }
+
+ private:
+  /// Whether the rule may keep a trace of what row i reads, which is no spike and changes at every step.
+  bool traced(size_t i) const { return options_.rule && !rule_of(rows_, i, method_).q_is_input(); }
+
+  /// How often the product with a constant input is carried out.
+  int64_t runs(size_t i, int64_t steps, int64_t segments, int64_t held) const {
+    const CostNode& node = nodes_[i];
+    if (!node.reads_constant) return steps;
+    const bool holds = node.reads_image && !traced(i) && segments_per_update(options_.plan) > 1;
+    return holds ? held : node.by_step ? steps : segments;  // what is made anew in each segment is not held
+  }
+
+  void products(size_t i, Operations& n, CostReport& report) const {
+    const NetworkRow& row = rows_[i];
+    const CostNode& node = nodes_[i];
+    const int64_t forward = row.macs * course_.forward, backward = row.macs * course_.backward;
+    const bool trained = row.parameters > 0, with_trace = row.macs > 0 && traced(i);
+    if (node.reads_binary) {
+      n.ac += forward;
+    } else {
+      n.mac_forward += forward;
+      report.mac_forward_run += row.macs * runs(i, course_.forward, course_.passes, course_.held);
+    }
+    if (trained && node.reads_binary && !with_trace) n.ac += backward;
+    if (trained && !(node.reads_binary && !with_trace)) {
+      n.mac_weight += backward;
+      report.mac_weight_run +=
+          with_trace ? backward : row.macs * runs(i, course_.backward, course_.learning, course_.updates);
+    }
+    if (node.pulls) n.mac_error += backward;
+    if (report.effective_ac >= 0) report.effective_ac += node.read_rate * static_cast<double>(n.ac);
+  }
+
+  /// Words of the weights.
+  void traffic(size_t i, Operations& n) const {
+    const NetworkRow& row = rows_[i];
+    const bool trained = row.parameters > 0;
+    const int64_t words = weight_words(row);
+    n.memory_words +=
+        words * (course_.forward + course_.backward * ((nodes_[i].pulls ? 1 : 0) + (trained ? 2 : 0)));
+    if (trained)
+      n.memory_words += words * course_.updates * (2 + 2 * options_.optimizer_words) / options_.batch;
+  }
+
+  void elements(size_t i, Operations& n) const {
+    const NetworkRow& row = rows_[i];
+    const CostNode& node = nodes_[i];
+    const int64_t size = numel(row.out), both = course_.forward + kBackward * course_.backward;
+    n.vector += row.ops * (node.grad ? both : course_.forward);
+    if (row.norm) n.vector += kNormForward * size * both;
+    n.memory_words += 2 * row.buffer / 4 * course_.backward;  // written and read again
+    if (row.macs > 0 && traced(i)) {
+      n.vector += 2 * node.inputs * course_.forward;
+      n.memory_words += 2 * node.inputs * course_.forward;
+    }
+    if (!row.neuron || !options_.rule) return;
+    const NeuronFootprint f =
+        neuron_footprint(*row.neuron, rule_of(rows_, i, method_), course_.longest, row.out);
+    n.vector += static_cast<int64_t>(std::llround(f.ops)) * size * both;
+    n.memory_words += (2 * f.state * course_.forward + 2 * f.kept() * course_.backward) * size / 4;
+  }
+
+  void memory(CostReport& report) const {
+    MemoryPlan plan;
+    plan.plan = options_.plan;
+    plan.batch = options_.batch;
+    plan.block_major = options_.block_major;
+    plan.threads = options_.threads;
+    plan.count_gradients = options_.count_gradients;
+    plan.count_input = options_.count_input;
+    plan.input = options_.input;
+    const MemoryEstimate estimate = predict_memory(rows_, plan, method_);
+    report.activation_bytes_predicted = (estimate.peak + options_.batch - 1) / options_.batch;
+    for (size_t i = 0; i < rows_.size(); ++i)
+      report.rows[i].activation_bytes = estimate.kept[i] / options_.batch;
+  }
+
+  const std::vector<NetworkRow>& rows_;
+  const CostOptions& options_;
+  Course course_;
+  std::vector<CostNode> nodes_;
+  Method method_;
+};
+
+}  // namespace
+
+Operations& Operations::operator+=(const Operations& other) {
+  ac += other.ac;
+  mac_error += other.mac_error;
+  mac_weight += other.mac_weight;
+  mac_forward += other.mac_forward;
+  vector += other.vector;
+  memory_words += other.memory_words;
+  return *this;
+}
+
+CostReport measure_cost(const std::vector<NetworkRow>& rows, const CostOptions& options) {
+  ST_CHECK(options.batch >= 1, "cost: expected a batch of at least 1, got ", options.batch);
+  return Meter(rows, options).run();
+}
+
+int64_t predict_end_to_end(const std::vector<NetworkRow>& rows, CostOptions options) {
+  ST_CHECK(!options.plan.empty(), "cost: the plan has no segment");
+  options.plan = {{0, options.plan.back().t1}};
+  return measure_cost(end_to_end(rows), options).activation_bytes_predicted;
+}
+
+Config to_json(const CostReport& report) {
+  const Operations& n = report.total;
+  Config json = {{"ac", n.ac},
+                 {"mac_error", n.mac_error},
+                 {"mac_weight", n.mac_weight},
+                 {"mac_forward", n.mac_forward},
+                 {"vector", n.vector},
+                 {"memory_words", n.memory_words},
+                 {"activation_bytes_predicted", report.activation_bytes_predicted},
+                 {"energy_uj", report.energy_uj}};
+  if (report.effective_ac >= 0) json["effective_ac"] = report.effective_ac;
+  if (report.mac_forward_run != n.mac_forward) json["mac_forward_run"] = report.mac_forward_run;
+  if (report.mac_weight_run != n.mac_weight) json["mac_weight_run"] = report.mac_weight_run;
+  return json;
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,97 @@
+// Parser of IDX files and reader of the data sets that use it; format in idx.h.
+#include "spiketrain/data/images/idx.h"
+
+#include <algorithm>
+
+#include "spiketrain/base/check.h"
+
+namespace spiketrain {
+namespace {
+
+constexpr int kMaxDims = 4;
+constexpr int64_t kClasses = 10;
+/// The largest official file has 47 MB.
+constexpr uint64_t kMaxFile = uint64_t{1} << 30;
+
+std::string find_file(const std::string& name, const std::string& dir, const std::string& file) {
+  const std::string path = str(dir, "/", name, "/", file);
+  // The official file first: it is the one that `data check` compares with its checksum.
+  for (const std::string& candidate : {path + ".gz", path}) {
+    if (file_exists(candidate)) return candidate;
+  }
+  throw DataError(path, 0,
+                  str("no such file, nor with .gz; run: spiketrain data fetch ", name, " --data-dir ", dir));
+}
+
+}  // namespace
+
+IdxArray parse_idx(ByteSpan bytes, const std::string& path) {
+  if (bytes.size < 4)
+    throw DataError(path, bytes.size, str("expected a 4-byte IDX magic, found ", bytes.size, " bytes"));
+  if (bytes.data[0] != 0 || bytes.data[1] != 0)
+    throw DataError(path, 0, "not an IDX file: it does not start with two zero bytes");
+  if (bytes.data[2] != 8)
+    throw DataError(path, 2, str("expected IDX type 8 (u8), found ", int{bytes.data[2]}));
+  const int dims = bytes.data[3];
+  if (dims < 1 || dims > kMaxDims)
+    throw DataError(path, 3, str("expected 1 to ", kMaxDims, " dimensions, found ", dims));
+  const size_t header = 4 + 4 * static_cast<size_t>(dims);
+  if (bytes.size < header)
+    throw DataError(path, bytes.size, str("expected ", header, " header bytes, found ", bytes.size));
+
+  IdxArray array;
+  uint64_t count = 1;
+  for (size_t at = 4; at < header; at += 4) {
+    const uint64_t size = (uint64_t{bytes.data[at]} << 24) | (uint64_t{bytes.data[at + 1]} << 16) |
+                          (uint64_t{bytes.data[at + 2]} << 8) | uint64_t{bytes.data[at + 3]};
+    array.shape.push_back(static_cast<int64_t>(size));
+    // A zero dimension would let the others lie without limit.
+    if (size == 0) throw DataError(path, at, "dimension is zero");
+    if (__builtin_mul_overflow(count, size, &count)) throw DataError(path, at, "dimensions overflow");
+  }
+  const uint64_t found = bytes.size - header;
+  if (found != count) {
+    throw DataError(path, header + std::min(found, count),
+                    str("dimensions need ", count, " values, found ", found));
+  }
+  array.values = {bytes.data + header, static_cast<size_t>(count)};
+  return array;
+}
+
+RawImages read_idx_pair(const std::string& images_path, const std::string& labels_path) {
+  const Bytes image_file = read_gzip_or_plain(images_path, kMaxFile);
+  const IdxArray images = parse_idx(image_file, images_path);
+  if (images.shape.size() != 3)
+    throw DataError(images_path, 3, str("expected 3 dimensions, found ", images.shape.size()));
+  const Bytes label_file = read_gzip_or_plain(labels_path, kMaxFile);
+  const IdxArray labels = parse_idx(label_file, labels_path);
+  if (labels.shape.size() != 1)
+    throw DataError(labels_path, 3, str("expected 1 dimension, found ", labels.shape.size()));
+  if (labels.shape[0] != images.shape[0]) {
+    throw DataError(
+        labels_path, 4,
+        str("expected a label for each of ", images.shape[0], " images, found ", labels.shape[0]));
+  }
+  for (size_t i = 0; i < labels.values.size; ++i) {
+    if (labels.values.data[i] >= kClasses) {
+      throw DataError(labels_path, 8 + i,
+                      str("expected a label below ", kClasses, ", found ", int{labels.values.data[i]}));
+    }
+  }
+  RawImages raw;
+  raw.height = images.shape[1];
+  raw.width = images.shape[2];
+  raw.classes = kClasses;
+  raw.pixels.assign(images.values.data, images.values.data + images.values.size);
+  raw.labels.assign(labels.values.data, labels.values.data + labels.values.size);
+  return raw;
+}
+
+RawImages read_idx_dataset(const std::string& name, const std::string& dir, bool train) {
+  const std::string part = train ? "train" : "t10k";
+  const std::string images = find_file(name, dir, part + "-images-idx3-ubyte");
+  const std::string labels = find_file(name, dir, part + "-labels-idx1-ubyte");
+  return read_idx_pair(images, labels);
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,38 @@
+#include "spiketrain/engine/gradients.h"
+
+#include <cmath>
+
+#include "spiketrain/ops/reduce.h"
+
+namespace spiketrain {
+
+Tensor grad_norm(const NamedTensors& parameters) {
+  double sum = 0;
+  std::vector<Tensor> on_device;
+  for (const auto& [name, parameter] : parameters) {
+    const Tensor& grad = parameter.grad();
+    if (!grad.defined()) continue;
+    if (!grad.device().is_cpu()) {
+      on_device.push_back(grad.to(torch::kDouble).square().sum());
+      continue;
+    }
+    sum += ops::sum_squares(grad);
+  }
+  if (!on_device.empty()) return (torch::stack(on_device).sum() + sum).sqrt();
+  return torch::tensor(std::sqrt(sum), torch::kDouble);
+}
+
+void clip_grads(const NamedTensors& parameters, double norm, double max_norm) {
+  const double factor = max_norm / (norm + 1e-6);
+  if (!(factor < 1)) return;
+  for (const auto& [name, parameter] : parameters) {
+    if (parameter.grad().defined()) parameter.grad().mul_(factor);
+  }
+}
+
+void clamp_weights(const std::vector<Tensor>& weights, double limit) {
+  torch::NoGradGuard no_grad;
+  for (Tensor weight : weights) weight.clamp_(-limit, limit);
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,19 @@
+// What happens to gradients and weights around an optimizer's step.
+// Clipping: g *= max_norm / (norm + 1e-6) if that factor is below 1, norm over all parameters together, as
+// torch.nn.utils.clip_grad_norm_ does.  Deviation: the norm is summed in double in a fixed order.
+// Tests: unit/optimizer_test.cpp.
+#pragma once
+#include <vector>
+
+#include "spiketrain/core/optimizer.h"
+
+namespace spiketrain {
+
+/// sqrt(sum of squares of all gradients), a double scalar on the CPU or the gradients' device.
+Tensor grad_norm(const NamedTensors& parameters);
+/// Scales all gradients so that their norm, `norm` now, is at most max_norm.
+void clip_grads(const NamedTensors& parameters, double norm, double max_norm);
+/// Keeps every element in [-limit, limit].
+void clamp_weights(const std::vector<Tensor>& weights, double limit);
+
+}  // namespace spiketrain

@@ -1,0 +1,88 @@
+#include "spiketrain/engine/learner.h"
+
+#include "spiketrain/core/layer.h"
+#include "spiketrain/engine/run.h"
+
+namespace spiketrain {
+
+namespace {
+
+/// Credit is handed from a segment to the one before.
+bool joins_segments(const Plan& plan) {
+  for (size_t i = 1; i < plan.size(); ++i) {
+    if (plan[i - 1].role == Role::replay && plan[i].role == Role::replay) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void check_method(const Network& network, const Method& method, const Plan& plan) {
+  const bool joins = joins_segments(plan);
+  for (const Network::Node& node : network.nodes()) {
+    const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+    if (!layer) continue;
+    const RuleP& rule = method.at(layer->slot());
+    ST_CHECK(rule, "layer ", node.name, " has no rule");
+    check_compatible(*rule, *layer->neuron());
+    ST_CHECK(!joins || rule->works_by_step(), "rule ", rule->part_name(), " hands no credit to the segment before; ",
+             "use schedule whole or truncated");
+    ST_CHECK(!layer->neuron()->whole_sequence() || plan.size() == 1, "neuron ", layer->neuron()->part_name(),
+             " reads the whole sequence at once; use schedule whole");
+    for (const Connection& c : layer->connections()) {
+      ST_CHECK(rule->extra_pairs() == 0 || !c.norm, "rule ", rule->part_name(), " has factors that do not pass a ",
+               "norm; layer ", node.name, " has one");
+    }
+    for (const Network::Input& input : node.inputs) {
+      if (input.delay == 0) continue;
+      ST_CHECK(rule->works_by_step(), "rule ", rule->part_name(), " works on whole segments; layer ", node.name,
+               " has a recurrent connection, which runs step by step");
+      ST_CHECK(!layer->neuron()->whole_sequence(), "neuron ", layer->neuron()->part_name(),
+               " reads the whole sequence at once; it cannot be recurrent");
+    }
+  }
+}
+
+Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
+  ST_CHECK(parts_.network && parts_.objective && parts_.steps >= 1,
+           "learner: expected a network, an objective and at least one step");
+  if (!parts_.schedule) parts_.schedule = make<Schedule>("whole");
+  if (!parts_.encoder) parts_.encoder = make<Encoder>("direct");
+  if (!parts_.signal) parts_.signal = make<LearningSignal>("heads");
+  const Network& network = *parts_.network;
+  const Plan first = plan();
+  check_method(network, parts_.method, first);
+  for (int64_t b = 0; b + 1 < network.blocks(); ++b) {
+    ST_CHECK(network.has_head(b) || !parts_.signal->uses_heads(), "learner: block ", b,
+             " has no head to learn from; see Network::attach_head");
+  }
+  parts_.signal->build(network, parts_.seed);
+  Emission emission = Emission::analog_values();
+  const auto output = network.layers(network.blocks() - 1, /*head=*/false);
+  if (!output.empty()) emission = output.back()->neuron()->emits();
+  parts_.objective->prepare(
+      {network.out_shape(), parts_.steps, emission, first.size() > 1, parts_.target});
+}
+
+Plan Learner::plan(uint64_t iteration, const Tensor& lengths) const {
+  Plan plan = parts_.schedule->plan({parts_.steps, parts_.seed, iteration, lengths});
+  check_plan(plan, parts_.steps);
+  return plan;
+}
+
+PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update, Tally* tally) const {
+  return Run(parts_, batch, Mode::train, iteration, tally).train(plan(iteration, batch.lengths), on_update);
+}
+
+PassResult Learner::infer(const Batch& batch, Tally* tally) const {
+  const torch::NoGradGuard no_grad;
+  return Run(parts_, batch, Mode::evaluate, 0, tally).infer(plan(0, batch.lengths));
+}
+
+Tensor Learner::exact_gradient(const Batch& batch, const RuleP& bptt) const {
+  LearnerParts exact = parts_;
+  exact.method = {bptt};
+  return Run(exact, batch, Mode::train, 0, nullptr).exact();
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,80 @@
+// Learner = a network and how it learns, without recipe and without data set: one call takes one batch through it.
+//   for each segment of the schedule's plan, in order
+//     live     for each block: forward; error at its head; backward; its graph is freed; its signal goes on, cut
+//     burn_in  forward
+//     replay   forward, and once more from the last to the first, with the error carried back between them
+// That order, "block-major", is what makes a block's segment the only history in memory.  In time-major order all
+// blocks go forward before any goes backward: the same bits, more memory.  One segment and one block is plain
+// backpropagation through time.
+// Source: Guo et al. 2023, "Efficient training of spiking neural networks with temporally-truncated local
+// backpropagation through time"; the execution order is reconstructed from lifetimes.
+// Tests: engine/, equiv/blocks_test.cpp, grad/truncated_test.cpp.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "spiketrain/core/encoder.h"
+#include "spiketrain/core/learning_signal.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/core/schedule.h"
+
+namespace spiketrain {
+
+/// What a learner is made of.
+struct LearnerParts {
+  std::shared_ptr<Network> network;
+  Method method;
+  std::shared_ptr<Objective> objective;
+  int64_t steps = 1;                                          ///< T
+  std::shared_ptr<const Schedule> schedule = {};              ///< null: whole
+  std::shared_ptr<const Encoder> encoder = {};                ///< null: direct
+  std::shared_ptr<LearningSignal> signal = {};                ///< null: heads
+  Target::Kind target = Target::Kind::class_index;
+  uint64_t seed = 1;
+  bool block_major = true;
+};
+
+/// Loss of each block's head, detached; the output layer's comes last.
+using BlockLosses = std::vector<Tensor>;
+
+/// After a segment that updates: `losses` since the last update.  The callee may change the weights; it returns false
+/// if it refused the update because something was not finite: the pass then goes on from fresh states.
+using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& losses)>;
+
+struct PassResult {
+  Tensor prediction;   ///< [B,*out], or [T,B,*out] for targets per step; see Objective
+  Tensor loss;         ///< of the output layer over the segments in which error enters
+  Tensor valid;        ///< [T,B] bool, undefined: no padding
+};
+
+class Learner {
+ public:
+  /// Prepares the objective.  UsageError if parts do not fit each other.
+  explicit Learner(LearnerParts parts);
+
+  /// Trains on a batch: gradients are added to the parameters.  `iteration` is the key of dropout and of random plans;
+  /// `tally` may be null, `on_update` empty.
+  PassResult pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update = {}, Tally* tally = nullptr) const;
+  /// The same without learning, in evaluation mode: neither gradients nor statistics of norms change.
+  PassResult infer(const Batch& batch, Tally* tally = nullptr) const;
+  /// Exact credit, whatever the schedule, blocks and rule: adds the gradient of the loss of the network's output over
+  /// the whole sequence by rule `bptt`; returns that loss.
+  Tensor exact_gradient(const Batch& batch, const RuleP& bptt) const;
+
+  /// The plan of a batch without lengths; for those of `iteration`.
+  Plan plan(uint64_t iteration = 0, const Tensor& lengths = {}) const;
+
+  const LearnerParts& parts() const { return parts_; }
+  Network& network() const { return *parts_.network; }
+
+ private:
+  LearnerParts parts_;
+};
+
+/// UsageError unless every layer's rule fits its neuron, norm and recurrence, and every neuron the plan.
+void check_method(const Network& network, const Method& method, const Plan& plan);
+
+}  // namespace spiketrain

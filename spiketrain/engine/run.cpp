@@ -1,0 +1,314 @@
+#include "spiketrain/engine/run.h"
+
+namespace spiketrain {
+namespace {
+
+bool per_step(Target::Kind kind) {
+  return kind == Target::Kind::sequence || kind == Target::Kind::spike_times;
+}
+
+/// Shape of one sample of a target, with the dimensions before it.
+void check_target(const Target& target, const Shape& out, int64_t B, int64_t T) {
+  std::vector<int64_t> wanted = {B};
+  if (target.kind == Target::Kind::sequence) wanted.insert(wanted.begin(), T);
+  if (target.kind != Target::Kind::class_index) wanted.insert(wanted.end(), out.begin(), out.end());
+  const at::IntArrayRef sizes = target.y.sizes();
+  const bool fits = target.kind == Target::Kind::spike_times
+                        ? sizes.size() == wanted.size() + 1 && sizes.slice(0, wanted.size()).equals(wanted)
+                        : sizes.equals(wanted);
+  ST_CHECK(fits, "target: expected ", to_string(target.kind), " of shape ", at::IntArrayRef(wanted),
+           target.kind == Target::Kind::spike_times ? " and times" : "", ", got ", sizes);
+}
+
+}  // namespace
+
+Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally)
+    : p_(parts), network_(*parts.network), batch_(batch), carry_(network_.start()) {
+  const bool frames = batch.form == Batch::Form::frames;
+  const at::IntArrayRef sizes = batch.x.sizes(), sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
+  ST_CHECK(sample.equals(network_.input_shape()), "batch: expected samples of shape ",
+           at::IntArrayRef(network_.input_shape()), ", got ", sample);
+  ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ", batch.x.size(0));
+  ST_CHECK(batch.target.kind == p_.target, "batch: expected targets of kind ", to_string(p_.target), ", got ",
+           to_string(batch.target.kind));
+  check_target(batch.target, network_.out_shape(), batch.size(), p_.steps);
+  context_.method = p_.method;
+  context_.mode = mode;
+  context_.seed = p_.seed;
+  context_.iteration = iteration;
+  context_.ids = batch.ids;
+  context_.tally = tally;
+  if (batch.lengths.defined()) {
+    ST_CHECK(batch.lengths.numel() == batch.size() && batch.lengths.min().item<int64_t>() >= 1 &&
+                 batch.lengths.max().item<int64_t>() <= p_.steps,
+             "batch: expected a length between 1 and ", p_.steps, " for each of the ", batch.size(), " samples");
+    lengths_ = batch.lengths.to(batch.x.device());
+    const Tensor t = torch::arange(p_.steps, lengths_.options()).unsqueeze(1);
+    valid_ = t < lengths_.unsqueeze(0);
+  }
+}
+
+Signal Run::input(const Segment& segment) const {
+  const Encoder::Request request = {segment.t0, segment.t1, p_.steps, p_.seed};
+  return batch_.form == Batch::Form::frames ? p_.encoder->frames(batch_, request)
+                                            : p_.encoder->encode(batch_, request);
+}
+
+/// Counts the steps in which error enters.
+void Run::begin(const Plan& plan) {
+  std::vector<Tensor> valid;
+  for (const Segment& segment : plan) {
+    if (segment.role == Role::burn_in) continue;
+    scored_ += segment.steps();
+    if (valid_.defined()) valid.push_back(valid_.slice(0, segment.t0, segment.t1));
+  }
+  if (!valid.empty()) scored_lengths_ = torch::cat(valid).sum(0);
+}
+
+/// Gradients of `roots` that hang on parameters.
+void Run::backward(std::vector<Tensor> roots, std::vector<Tensor> errors) const {
+  for (size_t k = roots.size(); k-- > 0;) {
+    if (roots[k].requires_grad() && errors[k].defined()) continue;
+    roots.erase(roots.begin() + static_cast<int64_t>(k));
+    errors.erase(errors.begin() + static_cast<int64_t>(k));
+  }
+  if (!roots.empty()) torch::autograd::backward(roots, errors);
+}
+
+void Run::enter(const Segment& segment) {
+  carry_.detach();
+  if (valid_.defined()) context_.valid = valid_.slice(0, segment.t0, segment.t1);
+}
+
+Output Run::seen(const Signal& readout, const Segment& segment) const {
+  Output out{readout, segment, scored_};
+  if (valid_.defined()) {
+    out.lengths = scored_lengths_;
+    out.all_lengths = lengths_;
+    out.valid = valid_.slice(0, segment.t0, segment.t1);
+  }
+  return out;
+}
+
+/// Whether the objective's error enters at block b.
+bool Run::learns(int64_t b) const { return b + 1 == network_.blocks() || p_.signal->uses_heads(); }
+
+Run::Shown Run::run_block(int64_t b, const Signal& x, bool error_enters) {
+  const Signal y = network_.forward_block(b, x, context_, carry_);
+  const bool head = error_enters && b + 1 < network_.blocks() && p_.signal->uses_heads();
+  return {y, head ? network_.forward_head(b, y, context_, carry_) : y};
+}
+
+void Run::predict(const Signal& out, const Segment& segment) {
+  const torch::NoGradGuard no_grad;
+  const Output shown = seen(out.detached(), segment);
+  if (per_step(p_.target)) {
+    outputs_.push_back(shown.values());
+    return;
+  }
+  const Tensor evidence = p_.objective->evidence(shown);
+  evidence_ = evidence_.defined() ? evidence_ + evidence : evidence;
+}
+
+Tensor Run::error_at(const Signal& readout, const Segment& segment, Tensor& error) const {
+  const torch::AutoGradMode grad(true);
+  const Tensor edge = readout.edge().detach().requires_grad_();
+  const Tensor loss = p_.objective->loss(seen(readout.with_edge(edge), segment), batch_.target);
+  error = torch::autograd::grad({loss}, {edge})[0];
+  return loss.detach();
+}
+
+/// dL/d(output of block b) where no head gives it.  An error has its segment's weight in it already; a signal made of
+/// the target alone is an average over the segment, so it is weighed by the segment's share of the scored steps.
+Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) const {
+  const Tensor valid = valid_.defined() ? valid_.slice(0, segment.t0, segment.t1) : Tensor();
+  const int64_t K = segment.steps();
+  const Tensor delta = p_.signal->delta(b, error, batch_.target, K, valid);
+  if (p_.signal->reads_error() || K == scored_) return delta;
+  return delta * (static_cast<double>(K) / static_cast<double>(scored_));
+}
+
+void Run::add_losses(const BlockLosses& losses) {
+  for (size_t b = 0; b < losses.size(); ++b) {
+    if (b < losses_.size()) {
+      losses_[b] = losses_[b] + losses[b];
+    } else {
+      losses_.push_back(losses[b]);
+    }
+  }
+}
+
+void Run::live(const Segment& segment) {
+  const int64_t blocks = network_.blocks();
+  const bool heads = p_.signal->uses_heads();
+  const bool block_major = p_.block_major && (heads || !p_.signal->reads_error());
+  BlockLosses losses;
+  std::vector<Tensor> roots(static_cast<size_t>(blocks)), errors(static_cast<size_t>(blocks));
+  Signal x = input(segment);
+  for (int64_t b = 0; b < blocks; ++b) {
+    const auto at = static_cast<size_t>(b);
+    Shown shown = run_block(b, x, true);
+    if (b + 1 == blocks) predict(shown.output, segment);
+    roots[at] = shown.readout.edge();
+    if (learns(b)) {
+      losses.push_back(error_at(shown.readout, segment, errors[at]));
+    } else if (!p_.signal->reads_error()) {
+      errors[at] = signal_at(b, {}, segment);
+    }
+    x = shown.output.detached();
+    shown = {};
+    if (!block_major) continue;
+    backward({std::move(roots[at])}, {std::move(errors[at])});
+    carry_.detach();  // the carried states are the last that hold on to the block's graph
+  }
+  x = {};
+  if (block_major) {
+    add_losses(losses);
+    return;
+  }
+  for (int64_t b = 0; b < blocks; ++b) {
+    const auto at = static_cast<size_t>(b);
+    if (!errors[at].defined())
+      errors[at] = signal_at(b, errors.back(), segment);
+  }
+  for (auto b = static_cast<size_t>(blocks); b-- > 0;) {  // from the top, as end to end
+    backward({std::move(roots[b])}, {std::move(errors[b])});
+  }
+  add_losses(losses);
+}
+
+void Run::burn_in(const Segment& segment) {
+  const torch::NoGradGuard no_grad;
+  Signal x = input(segment);
+  for (int64_t b = 0; b < network_.blocks(); ++b) x = run_block(b, x, true).output;
+  predict(x, segment);
+}
+
+void Run::remember(const Segment& segment) {
+  const torch::NoGradGuard no_grad;
+  replayed_.push_back({segment, carry_});
+  readouts_.resize(static_cast<size_t>(network_.blocks()));
+  Signal x = input(segment);
+  for (int64_t b = 0; b < network_.blocks(); ++b) {
+    const Shown shown = run_block(b, x, true);
+    if (learns(b)) readouts_[static_cast<size_t>(b)].push_back(shown.readout);
+    x = shown.output;
+  }
+  predict(x, segment);
+}
+
+/// Takes the gradient of the remembered segments, from the last to the first.
+void Run::replay() {
+  if (replayed_.empty()) return;
+  Segment whole = replayed_.front().segment;
+  whole.t1 = replayed_.back().segment.t1;
+  const auto blocks = static_cast<size_t>(network_.blocks());
+  std::vector<Tensor> errors(blocks);
+  BlockLosses losses;
+  for (size_t b = 0; b < blocks; ++b) {
+    if (learns(static_cast<int64_t>(b)))
+      losses.push_back(error_at(Signal::concatenate(readouts_[b]), whole, errors[b]));
+  }
+  for (size_t b = 0; b < blocks; ++b) {
+    if (!errors[b].defined())
+      errors[b] = signal_at(static_cast<int64_t>(b), errors.back(), whole);
+  }
+  readouts_.clear();
+  const Carry after = std::move(carry_);
+  const Mode mode = context_.mode;
+  context_.mode = Mode::replay;
+  std::vector<Tensor> g_after;
+  for (; !replayed_.empty(); replayed_.pop_back()) {
+    const Segment& segment = replayed_.back().segment;
+    if (valid_.defined()) context_.valid = valid_.slice(0, segment.t0, segment.t1);
+    carry_ = replayed_.back().before.as_leaves();
+    const std::vector<Tensor> leaves = carry_.tensors();
+    std::vector<Tensor> roots, gradients;
+    Signal x = input(segment);
+    for (size_t b = 0; b < blocks; ++b) {
+      const Shown shown = run_block(static_cast<int64_t>(b), x, true);
+      roots.push_back(shown.readout.edge());
+      gradients.push_back(errors[b].slice(0, segment.t0 - whole.t0, segment.t1 - whole.t0));
+      x = shown.output.detached();
+    }
+    const std::vector<Tensor> carried = carry_.tensors();
+    for (size_t k = 0; k < g_after.size(); ++k) {
+      roots.push_back(carried[k]);
+      gradients.push_back(g_after[k]);
+    }
+    backward(std::move(roots), std::move(gradients));
+    g_after.clear();
+    for (const Tensor& leaf : leaves) g_after.push_back(leaf.defined() ? leaf.grad() : Tensor());
+  }
+  context_.mode = mode;
+  carry_ = after;
+  add_losses(losses);
+}
+
+PassResult Run::train(const Plan& plan, const OnUpdate& on_update) {
+  begin(plan);
+  if (segments_per_update(plan) > 1 || network_.runs_by_step()) context_.currents = &currents_;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const Segment& segment = plan[i];
+    enter(segment);
+    if (segment.role == Role::live) live(segment);
+    if (segment.role == Role::burn_in) burn_in(segment);
+    if (segment.role == Role::replay) remember(segment);
+    carry_.detach();  // nothing of the segment is left
+    if (i + 1 == plan.size() || plan[i + 1].role != Role::replay || segment.update) replay();
+    if (!segment.update) continue;
+    currents_.settle();
+    const Tensor& loss = losses_.back();
+    total_loss_ = total_loss_.defined() ? total_loss_ + loss : loss;
+    if (on_update && !on_update(segment, losses_)) carry_ = network_.start();
+    losses_.clear();
+  }
+  return result();
+}
+
+PassResult Run::infer(const Plan& plan) {
+  begin(plan);
+  if (plan.size() > 1 || network_.runs_by_step()) context_.currents = &currents_;
+  std::vector<Signal> together;  // the readouts of replay segments that follow each other: one loss
+  Segment scored;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const Segment& segment = plan[i];
+    enter(segment);
+    Signal x = input(segment);
+    for (int64_t b = 0; b < network_.blocks(); ++b) x = network_.forward_block(b, x, context_, carry_);
+    predict(x, segment);
+    if (segment.role == Role::burn_in) continue;  // as in training: no error enters there
+    scored.t0 = together.empty() ? segment.t0 : scored.t0;
+    scored.t1 = segment.t1;
+    together.push_back(std::move(x));
+    const bool last = i + 1 == plan.size() || segment.update || plan[i + 1].role != Role::replay;
+    if (segment.role == Role::replay && !last) continue;
+    const Tensor loss = p_.objective->loss(seen(Signal::concatenate(together), scored), batch_.target);
+    total_loss_ = total_loss_.defined() ? total_loss_ + loss : loss;
+    together.clear();
+  }
+  return result();
+}
+
+Tensor Run::exact() {
+  const Segment whole{0, p_.steps};
+  begin({whole});
+  enter(whole);
+  const Signal y = network_.forward(input(whole), context_, carry_);
+  Tensor error;
+  const Tensor loss = error_at(y, whole, error);
+  backward({y.edge()}, {error});
+  return loss;
+}
+
+PassResult Run::result() {
+  PassResult result;
+  result.prediction = outputs_.empty() ? p_.objective->prediction(evidence_, lengths_)
+                      : outputs_.size() == 1 ? outputs_[0]
+                                             : torch::cat(outputs_);
+  result.loss = total_loss_;
+  result.valid = valid_;
+  return result;
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,58 @@
+#include "spiketrain/ops/chunks.h"
+
+#include <ATen/Parallel.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace spiketrain::ops {
+namespace {
+
+/// Enough for eight threads to share, few enough that the per-call cost of a chunk stays small.
+constexpr int64_t kChunks = 8;
+
+std::atomic<int> generic_only{0};
+
+/// Libraries called from inside a parallel region must not believe that they own more than one thread: oneDNN
+/// would wait for helpers that never come.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+GenericOnly::GenericOnly() { ++generic_only; }
+GenericOnly::~GenericOnly() { --generic_only; }
+
+bool has_kernel(const Tensor& x) {
+  return generic_only == 0 && x.is_cpu() &&
+         (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kDouble);
+}
+
+int64_t chunk_size(int64_t n, int64_t min_chunk) {
+  const int64_t chunks = std::clamp<int64_t>(n / std::max<int64_t>(1, min_chunk), 1, kChunks);
+  return std::max<int64_t>(1, (n + chunks - 1) / chunks);
+}
+
+void for_chunks(int64_t n, const std::function<void(int64_t, int64_t)>& f, int64_t min_chunk) {
+  const int64_t size = chunk_size(n, min_chunk), chunks = (n + size - 1) / size;
+  const bool grad = at::GradMode::is_enabled();
+  const auto info = c10::ThreadLocalDebugInfo::current();  // profilers and MemoryTracker
+  at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {
+    OneThread one_thread;
+    torch::AutoGradMode mode(grad);
+    c10::DebugInfoGuard report(info);
+    for (int64_t k = begin; k < end; ++k) f(k * size, std::min(n, (k + 1) * size));
+  });
+}
+
+}  // namespace spiketrain::ops

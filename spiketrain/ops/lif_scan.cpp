@@ -1,0 +1,64 @@
+#include "spiketrain/ops/lif_scan.h"
+
+#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/pointer.h"
+
+namespace spiketrain::ops {
+
+int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, const Tensor& s,
+                    const Tensor& u, const Tensor& psi) {
+  const Tensor I = I_in.contiguous(), before = state.contiguous();
+  ST_CHECK(has_kernel(I) && I.dim() >= 1 && before.sizes() == I.sizes().slice(1) &&
+               before.scalar_type() == I.scalar_type() && s.defined(),
+           "lif_forward: expected a current [T,*] and a state [*] of one type, float or double, on the CPU");
+  check_output(s, I, torch::kUInt8, "lif_forward: s");
+  check_output(u, I, I.scalar_type(), "lif_forward: u");
+  check_output(psi, I, I.scalar_type(), "lif_forward: psi");
+  const Tensor after = torch::empty_like(before);
+  const int64_t spikes = AT_DISPATCH_FLOATING_TYPES(I.scalar_type(), "lif_forward", [&] {
+    cpu::LifForwardArgs<scalar_t> x;
+    x.T = I.size(0);
+    x.N = before.numel();
+    x.I = pointer<scalar_t>(I);
+    x.z0 = pointer<scalar_t>(before);
+    x.s = pointer<uint8_t>(s);
+    x.u = pointer<scalar_t>(u);
+    x.psi = pointer<scalar_t>(psi);
+    x.z1 = pointer<scalar_t>(after);
+    return cpu::lif_forward(p, x);
+  });
+  state = after;
+  return spikes;
+}
+
+LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor& before_in,
+                       const Tensor& u_in, const Tensor& s_in, const Tensor& delta_in,
+                       const Tensor& g_after_in, bool want_leak) {
+  const bool reads_I = want_leak && p.gain_tie != 0;
+  const Tensor I = reads_I ? contiguous(I_in) : Tensor(), before = before_in.contiguous(),
+               u = u_in.contiguous(), s = s_in.contiguous(), delta = delta_in.contiguous(),
+               g_after = contiguous(g_after_in);
+  ST_CHECK(has_kernel(delta) && delta.dim() >= 1 && before.sizes() == delta.sizes().slice(1) &&
+               u.sizes() == delta.sizes() && s.sizes() == delta.sizes() && (!reads_I || I.defined()),
+           "lif_adjoint: expected delta, u and s [T,*], the state before [*], and I if the gain is tied to a "
+           "learned leak");
+  LifAdjoint result{torch::empty_like(delta), torch::empty_like(before)};
+  result.g_leak = AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "lif_adjoint", [&] {
+    cpu::LifAdjointArgs<scalar_t> x;
+    x.T = delta.size(0);
+    x.N = before.numel();
+    x.u = pointer<scalar_t>(u);
+    x.s = pointer<uint8_t>(s);
+    x.z0 = pointer<scalar_t>(before);
+    x.delta = pointer<scalar_t>(delta);
+    x.g_out = pointer<scalar_t>(g_after);
+    x.I = pointer<scalar_t>(I);
+    x.g = pointer<scalar_t>(result.g);
+    x.g_in = pointer<scalar_t>(result.g_before);
+    x.want_leak = want_leak;
+    return cpu::lif_adjoint(p, x);
+  });
+  return result;
+}
+
+}  // namespace spiketrain::ops

@@ -1,0 +1,26 @@
+// LIF neurons over several steps, by the kernel; equations and bits in kernels/lif_scan/lif_scan.h.  Only for
+// currents that has_kernel() takes: the definition by steps is the neuron's own.
+// Tests: equiv/lif_scan, grad/neuron.
+#pragma once
+#include "spiketrain/kernels/lif_scan/lif_scan.h"
+#include "spiketrain/ops/torch.h"
+
+namespace spiketrain::ops {
+using torch::Tensor;
+
+/// I [T,*], state [*] before the first step, which is replaced by that after the last one.  Writes, all [T,*] and
+/// contiguous: spikes s (uint8), membrane before reset u and psi (types of I; either may be undefined).  Returns the
+/// number of spikes.  UsageError if shapes or types do not fit.
+int64_t lif_forward(const cpu::LifParams& p, const Tensor& I, Tensor& state, const Tensor& s, const Tensor& u,
+                    const Tensor& psi);
+
+struct LifAdjoint {
+  Tensor g, g_before;  ///< dL/dI [T,*], dL/d(state before the first step) [*]
+  double g_leak = 0;   ///< dL/d(leak), if wanted
+};
+/// Exact adjoint of lif_forward, given its I (may be undefined unless want_leak and p.gain_tie), the state before the
+/// first step, its u and s, delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.
+LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I, const Tensor& before, const Tensor& u,
+                       const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak);
+
+}  // namespace spiketrain::ops

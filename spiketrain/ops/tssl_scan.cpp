@@ -1,0 +1,166 @@
+#include "spiketrain/ops/tssl_scan.h"
+
+#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/pointer.h"
+
+namespace spiketrain::ops {
+namespace {
+
+using cpu::TsslVariant;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct PspScan : torch::autograd::Function<PspScan> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, double tau_s, const Tensor& before,
+                        Tensor after) {
+    ctx->saved_data["tau_s"] = tau_s;
+    Tensor a = torch::empty_like(x);
+    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "psp_scan", [&] {
+      cpu::PspScanArgs<scalar_t> args;
+      args.T = x.size(0);
+      args.N = after.numel();
+      args.x = pointer<scalar_t>(x);
+      args.a0 = before.numel() ? pointer<scalar_t>(before) : nullptr;
+      args.a = pointer<scalar_t>(a);
+      args.a1 = pointer<scalar_t>(after);
+      cpu::psp_scan(tau_s, args);
+    });
+    return a;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const Tensor g = grads[0].contiguous();
+    Tensor g_x = torch::empty_like(g);
+    AT_DISPATCH_FLOATING_TYPES(g.scalar_type(), "psp_adjoint", [&] {
+      cpu::PspAdjointArgs<scalar_t> args;
+      args.T = g.size(0);
+      args.N = g[0].numel();
+      args.g = pointer<scalar_t>(g);
+      args.g_x = pointer<scalar_t>(g_x);
+      cpu::psp_adjoint(ctx->saved_data["tau_s"].toDouble(), args);
+    });
+    return {g_x, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+/// s[t]*(u[t]/tau_m)*leak^(p-t-1)*delta[p], p the next spike of the neuron after t.
+Tensor to_next_spike(const Tensor& s, const Tensor& u, const Tensor& delta, double tau_m) {
+  Tensor reach = torch::zeros_like(delta[0]);  // leak^(p-t-1)*delta[p]
+  std::vector<Tensor> terms(static_cast<size_t>(delta.size(0)));
+  for (int64_t t = delta.size(0) - 1; t >= 0; --t) {
+    terms[static_cast<size_t>(t)] = s[t] * u[t] / tau_m * reach;
+    reach = torch::where(s[t] > 0, delta[t], (1.0 - 1.0 / tau_m) * reach);
+  }
+  return torch::stack(terms);
+}
+
+/// The PSP at every step.
+Tensor psp_of(const Tensor& s, const Tensor& before, double tau_s) {
+  std::vector<Tensor> steps;
+  Tensor a = before;
+  for (int64_t t = 0; t < s.size(0); ++t) {
+    a = a + (s[t] - a) * (1.0 / tau_s);
+    steps.push_back(a);
+  }
+  return torch::stack(steps);
+}
+
+/// The definition in plain ATen.
+Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& s,
+                       const Tensor& m, const Tensor& psp, const Tensor& delta, bool warm_up) {
+  const double width = 0.2, clip = variant == TsslVariant::head ? 8.0 : 10.0, leak = 1.0 - 1.0 / p.tau_m;
+  const int64_t T = delta.size(0);
+  const Tensor m_before = torch::cat({m.unsqueeze(0), (u * (1 - s)).slice(0, 0, T - 1)});
+  const Tensor r =
+      torch::where(s > 0, torch::clamp((u - m_before).reciprocal(), 0, clip), torch::zeros_like(u));
+  const Tensor f = torch::exp(torch::clamp((p.threshold - u) / width, -8, 8));
+  const Tensor psi = f / (width * (1 + f).square());
+  const bool surrogate = variant == TsslVariant::surrogate || warm_up;
+  const Tensor d = variant == TsslVariant::sep2020 ? delta + to_next_spike(s, u, delta, p.tau_m) : delta;
+  const Tensor a = variant == TsslVariant::head ? psp_of(s, psp, p.tau_s) : Tensor();
+  std::vector<Tensor> g(static_cast<size_t>(T));
+  Tensor A = torch::zeros_like(delta[0]), theta = A;
+  for (int64_t t = T - 1; t >= 0; --t) {
+    A = d[t] / p.tau_s + (1 - 1 / p.tau_s) * A;
+    Tensor& out = g[static_cast<size_t>(t)];
+    if (variant == TsslVariant::head) {
+      theta = torch::where(s[t] > 0, r[t] * (A + u[t] / p.tau_m * theta), leak * theta);
+      out = torch::where(a[t] < 1.0 / (4.0 * p.tau_s), A * psi[t], theta);
+    } else {
+      out = surrogate ? A * psi[t] : r[t] * A;
+    }
+  }
+  return torch::stack(g);
+}
+
+}  // namespace
+
+int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m, Tensor& psp, const Tensor& s,
+                        const Tensor& u, const Tensor& a) {
+  const Tensor I = I_in.contiguous(), m0 = m.contiguous(), a0 = psp.contiguous();
+  ST_CHECK(has_kernel(I) && I.dim() >= 1 && m0.sizes() == I.sizes().slice(1) && a0.sizes() == m0.sizes() &&
+               m0.scalar_type() == I.scalar_type() && a0.scalar_type() == I.scalar_type() && s.defined() &&
+               a.defined(),
+           "psp_lif_forward: expected a current [T,*] and two states [*], float or double alike, on the CPU");
+  check_output(s, I, torch::kUInt8, "psp_lif_forward: s");
+  check_output(u, I, I.scalar_type(), "psp_lif_forward: u");
+  check_output(a, I, I.scalar_type(), "psp_lif_forward: a");
+  const Tensor m1 = torch::empty_like(m0), a1 = torch::empty_like(a0);
+  const int64_t spikes = AT_DISPATCH_FLOATING_TYPES(I.scalar_type(), "psp_lif_forward", [&] {
+    cpu::TsslForwardArgs<scalar_t> x;
+    x.T = I.size(0);
+    x.N = m0.numel();
+    x.I = pointer<scalar_t>(I);
+    x.m0 = pointer<scalar_t>(m0);
+    x.a0 = pointer<scalar_t>(a0);
+    x.s = pointer<uint8_t>(s);
+    x.u = pointer<scalar_t>(u);
+    x.a = pointer<scalar_t>(a);
+    x.m1 = pointer<scalar_t>(m1);
+    x.a1 = pointer<scalar_t>(a1);
+    return cpu::tssl_forward(p, x);
+  });
+  m = m1;
+  psp = a1;
+  return spikes;
+}
+
+Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u_in, const Tensor& s_in,
+                   const Tensor& m_in, const Tensor& psp_in, const Tensor& delta_in, bool warm_up) {
+  const Tensor u = u_in.contiguous(), s = s_in.contiguous(), m = m_in.contiguous(), psp = psp_in.contiguous(),
+               delta = delta_in.contiguous();
+  ST_CHECK(delta.dim() >= 1 && u.sizes() == delta.sizes() && s.sizes() == delta.sizes() &&
+               m.sizes() == delta.sizes().slice(1) && psp.sizes() == m.sizes(),
+           "tssl_credit: expected delta, u and s [T,*] and two states [*]");
+  if (!has_kernel(delta))
+    return credit_by_steps(variant, p, u, s.to(delta.scalar_type()), m, psp, delta, warm_up);
+  const Tensor g = torch::empty_like(delta);
+  AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "tssl_credit", [&] {
+    cpu::TsslCreditArgs<scalar_t> x;
+    x.T = delta.size(0);
+    x.N = m.numel();
+    x.u = pointer<scalar_t>(u);
+    x.s = pointer<uint8_t>(s);
+    x.m0 = pointer<scalar_t>(m);
+    x.a0 = pointer<scalar_t>(psp);
+    x.delta = pointer<scalar_t>(delta);
+    x.g = pointer<scalar_t>(g);
+    x.warm_up = warm_up;
+    cpu::tssl_credit(variant, p, x);
+  });
+  return g;
+}
+
+Tensor psp_scan(const Tensor& x, double tau_s, Tensor& carried) {
+  if (has_kernel(x)) {
+    const Tensor before = carried.defined() ? carried.contiguous() : torch::empty({0}, x.options());
+    Tensor after = torch::empty_like(x[0], at::MemoryFormat::Contiguous).detach();
+    Tensor a = PspScan::apply(x.contiguous(), tau_s, before.detach(), after);
+    carried = after;
+    return a;
+  }
+  const Tensor a = psp_of(x, carried.defined() ? carried : torch::zeros_like(x[0]), tau_s);
+  carried = a[-1].detach();
+  return a;
+}
+
+}  // namespace spiketrain::ops

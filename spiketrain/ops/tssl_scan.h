@@ -1,0 +1,27 @@
+// TSSL-BP's neuron, its PSP filter and its credit; equations and bits in kernels/tssl_scan/tssl_scan.h.
+// Tests: equiv/generic, equiv/tssl_scan, golden/tssl.
+#pragma once
+#include "spiketrain/kernels/tssl_scan/tssl_scan.h"
+#include "spiketrain/ops/torch.h"
+
+namespace spiketrain::ops {
+using torch::Tensor;
+
+/// The neuron over T steps, by the kernel: I [T,*], and its states m (membrane after reset) and psp, both [*], before
+/// the first step, which are replaced by those after the last one.  Writes, all [T,*] and contiguous: spikes s
+/// (uint8), their PSP a, and the membrane before reset u, which may be undefined.  Returns the number of spikes.
+/// UsageError if shapes or types do not fit or has_kernel() does not take I.
+int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I, Tensor& m, Tensor& psp, const Tensor& s,
+                        const Tensor& u, const Tensor& a);
+
+/// Credit g = dL/dI [T,*] from delta = dL/da [T,*], given u and s of the forward and its states before the first
+/// step.  warm_up: the layer hardly fires, so that the variants of 2020 use the surrogate.  On any device.
+Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& s,
+                   const Tensor& m, const Tensor& psp, const Tensor& delta, bool warm_up);
+
+/// PSP filter a[t] = a[t-1] + (x[t] - a[t-1])/tau_s, differentiable.  x [T,*]; `carried` [*] is the state
+/// before the first step (undefined = zeros) and is replaced by the state after the last one, detached.
+/// -> [T,*]
+Tensor psp_scan(const Tensor& x, double tau_s, Tensor& carried);
+
+}  // namespace spiketrain::ops

@@ -1,0 +1,25 @@
+// Direct (real-valued) coding: the sample is the input current of every step.  A constant signal: what is linear in
+// the first layer then runs once, not T times.  The frames of a sequence are taken as they are; bytes as numbers.
+// Tests: unit/encoder_test.cpp.
+#include "spiketrain/core/encoder.h"
+
+namespace spiketrain {
+namespace {
+
+struct Direct final : Encoder {
+  static constexpr const char* kDoc = "the sample itself at every step, or the frames of a sequence";
+  template <class V>
+  void visit(V&) {}
+  Signal encode(const Batch& batch, const Request& request) const override {
+    return Signal::constant(batch.x.unsqueeze(0), torch::ones({request.t1 - request.t0}, batch.x.options()));
+  }
+  Signal frames(const Batch& batch, const Request& request) const override {
+    const Tensor x = batch.x.slice(0, request.t0, request.t1);
+    return Signal::dense(x.is_floating_point() ? x : x.to(torch::kFloat));
+  }
+  void check_frames() const override {}
+};
+ST_REGISTER(Encoder, "direct", Direct);
+
+}  // namespace
+}  // namespace spiketrain

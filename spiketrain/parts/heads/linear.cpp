@@ -1,0 +1,55 @@
+// A local head: the readout of one block.  It is made like the output layer, which is the last block's head: a fully
+// connected synapse and the readout neuron, so leaky, spiking and plain readouts are one option of the recipe, and the
+// recipe's objective is the local loss.  The synapse's weights are trained or fixed (parts/synapses/linear.cpp), and
+// error returns through a Feedback.
+// Sources: Ma et al. 2022 (pooled trained heads, ELL and BELL), Kaiser et al. 2020 (random heads, DECOLLE),
+// Apolinario et al. 2025 (square waves, TESS).  Deviation: the neuron and the loss are those of the output layer.
+// Tests: unit/head_test.cpp.
+#include "spiketrain/core/head.h"
+#include "spiketrain/core/layer.h"
+
+namespace spiketrain {
+namespace {
+
+struct LinearHead final : Head {
+  static constexpr const char* kDoc = "fully connected readout of a block, after pooling if asked for";
+  std::string weights = "trained";
+  double scale = 0;
+  Config feedback = {{"name", "transpose"}};
+  int64_t pool_to = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v(weights, "weights",
+      "weights of the heads: trained, or fixed: random uniform, random sign, square waves",
+      Choices{{"trained", "uniform", "sign", "square_wave"}});
+    v(scale, "scale",
+      "size of fixed weights and of a feedback without a scale; 0: 1/sqrt(inputs), 1/inputs for square_wave",
+      Range{0, 1e6});
+    v(feedback, "feedback", "what error returns through", OnePart<Feedback>{});
+    v(pool_to, "pool_to", "average a block's maps until it has at most so many features; 0: no pooling",
+      Range{0, 1e9});
+  }
+
+  std::vector<std::shared_ptr<Stage>> build(const Shape& in, const Shape& output,
+                                            std::shared_ptr<Neuron> neuron) const override {
+    ST_CHECK(output.size() == 1, "head linear: expected an output of [N], got ", at::IntArrayRef(output));
+    std::vector<std::shared_ptr<Stage>> stages;
+    if (pool_to > 0 && in.size() == 3 && numel(in) > pool_to)
+      stages.push_back(make<Stage>("average_to", {{"features", pool_to}}));
+    Connection c;
+    const bool fixed = weights != "trained";
+    c.synapse = make<Synapse>(
+        "linear",
+        {{"features", output[0]}, {"init", "uniform"}, {"weights", weights}, {"scale", fixed ? scale : 0.0}});
+    Config way_back = feedback;
+    if (scale > 0 && way_back.value("scale", 1.0) == 0) way_back["scale"] = scale;
+    c.feedback = make<Feedback>(way_back);
+    stages.push_back(std::make_shared<Layer>(std::vector<Connection>{std::move(c)}, std::move(neuron)));
+    return stages;
+  }
+};
+ST_REGISTER(Head, "linear", LinearHead);
+
+}  // namespace
+}  // namespace spiketrain

@@ -1,0 +1,34 @@
+// Per-step cross-entropy (temporal efficient training):
+//   L = (1 - mse_weight) * mean_t CE(a[t], label) + mse_weight * mean (a - mse_target)^2
+// Source: Deng et al. 2022, "Temporal efficient training of spiking neural network via gradient re-weighting".
+// Deviation: none.  Tests: unit/objective_value_test.cpp, unit/objective_padding_test.cpp.
+#include "spiketrain/core/objective.h"
+
+namespace spiketrain {
+namespace {
+
+struct TetCe final : Objective {
+  static constexpr const char* kDoc = "mean of the cross-entropies of all steps (TET)";
+  double scale = 1.0, mse_weight = 0.0, mse_target = 1.0;
+  template <class V>
+  void visit(V& v) {
+    v(scale, "scale", "factor on the output before the softmax", Range{1e-9, 1e9});
+    v(mse_weight, "mse_weight", "share of the squared-error regulariser", Range{0, 1});
+    v(mse_target, "mse_target", "value the regulariser pulls every output to");
+  }
+  Tensor loss(const Output& out, const Target& target) const override {
+    const Tensor a = out.values(), label = target.y.repeat({a.size(0)});
+    return out.average([&](int64_t reduction) {
+      const bool each = reduction == at::Reduction::None;
+      Tensor ce = torch::cross_entropy_loss(a.flatten(0, 1) * scale, label, {}, reduction);
+      if (each) ce = ce.view({a.size(0), a.size(1)});
+      if (mse_weight == 0) return ce;
+      const Tensor square = (a - mse_target).square();
+      return (1 - mse_weight) * ce + mse_weight * (each ? square.mean(2) : square.mean());
+    });
+  }
+};
+ST_REGISTER(Objective, "tet_ce", TetCe);
+
+}  // namespace
+}  // namespace spiketrain

@@ -1,0 +1,66 @@
+// Pooling over k x k windows with stride k; rows and columns that do not fill a window are ignored.
+//   sum: y = scale * sum;   avg: y = sum / k^2;   max: y = maximum, at every step by itself
+// Deviation: none.  Tests: unit/stage_test.cpp, equiv/pool2d_test.cpp.
+#include "spiketrain/ops/pool2d.h"
+#include "spiketrain/parts/stages/one_input.h"
+
+namespace spiketrain {
+namespace {
+
+struct Pool final : Stage {
+  static constexpr const char* kDoc = "pooling over square windows";
+  std::string kind = "sum";
+  int64_t window = 2;
+  double scale = 1;
+  template <class V>
+  void visit(V& v) {
+    v(kind, "kind", "sum, average or maximum of a window", Choices{{"sum", "avg", "max"}});
+    v(window, "window", "side of a window", Range{1, 63});
+    v(scale, "scale", "factor on the sum, for kind sum", Range{});
+  }
+
+  Shape build(const std::vector<Shape>& inputs) override {
+    const Shape& in = one_input(inputs, "pool");
+    ST_CHECK(in.size() == 3 && in[1] >= window && in[2] >= window, "pooling over ", window, "x", window,
+             " windows needs a map [C,H,W] of at least that size; got ", at::IntArrayRef(in));
+    out_ = {in[0], in[1] / window, in[2] / window};
+    return out_;
+  }
+
+  Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
+    if (kind != "max") {
+      const double factor = kind == "avg" ? 1.0 / static_cast<double>(window * window) : scale;
+      return in[0].map_linear([&](const Tensor& a) { return ops::window_sum(a, window, factor); });
+    }
+    // A negative gain would turn the maximum into the minimum, so a constant signal is written out.
+    const Tensor a = in[0].values(), y = torch::max_pool2d(a.flatten(0, 1), window);
+    return Signal::dense(y.view({a.size(0), a.size(1), out_[0], out_[1], out_[2]}));
+  }
+
+  std::string notation() const override {
+    return str(kind == "sum" ? "SP" : kind == "avg" ? "AP" : "MP", window);
+  }
+
+  std::vector<StageInfo> describe() const override {
+    StageInfo row;
+    row.spec = notation();
+    row.kind = kind == "sum" ? "sum pooling" : kind == "avg" ? "average pooling" : "max pooling";
+    row.out = out_;
+    row.ops = numel(out_) * window * window;
+    if (kind == "max") {
+      row.values = Values::as_input;
+      row.keeps_input = true;  // autograd's, and the place of each maximum
+      row.buffer = numel(out_) * 8;
+    } else {
+      row.linear = true;
+    }
+    return {row};
+  }
+
+ private:
+  Shape out_;
+};
+ST_REGISTER(Stage, "pool", Pool);
+
+}  // namespace
+}  // namespace spiketrain

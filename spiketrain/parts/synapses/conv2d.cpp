@@ -1,0 +1,112 @@
+// Convolution: I[t] = W * a[t], W [channels, in channels, kernel, kernel], zero padding.
+// Dense: LibTorch's convolution on fixed chunks of the T*B samples; a share of spikes becomes floats inside its chunk.
+// The weight gradient is a sum over samples: each chunk gives a partial sum and these are added in order, so that the
+// bits do not depend on the number of threads.
+// Deviation: none.  Tests: grad/synapse_test.cpp.
+#include <array>
+#include <string>
+#include <tuple>
+
+#include "spiketrain/core/initialise.h"
+#include "spiketrain/core/synapse.h"
+#include "spiketrain/ops/chunks.h"
+
+namespace spiketrain {
+namespace {
+
+struct Conv2d final : Synapse {
+  static constexpr const char* kDoc = "convolution, W [channels, in channels, kernel, kernel]";
+  int64_t channels = 1, kernel = 3, stride = 1, padding = 0;
+  std::string init = "uniform";
+  bool bias = false;
+  template <class V>
+  void visit(V& v) {
+    v(channels, "channels", "number of output maps", Range{1, 1 << 16});
+    v(kernel, "kernel", "side of the square kernel", Range{1, 63});
+    v(stride, "stride", "stride", Range{1, 63});
+    v(padding, "padding", "zeros added on each side", Range{0, 63});
+    v(init, "init", "distribution of the initial weights", init_choices());
+    v(weight_scale, "weight_scale", "factor on the initial weights");
+    v(bias, "bias", "add a learnable bias per map, initially zero");
+  }
+
+  Shape build(const Shape& in) override {
+    ST_CHECK(in.size() == 3, notation(), ": expected an input of [C,H,W], got ", at::IntArrayRef(in),
+             "; convolutions come before the first fully connected layer");
+    const auto side = [&](int64_t n) { return (n + 2 * padding - kernel) / stride + 1; };
+    ST_CHECK(in[1] + 2 * padding >= kernel && in[2] + 2 * padding >= kernel, notation(),
+             ": the kernel does not fit a ", in[1], "x", in[2], " map with padding ", padding);
+    in_ = in;
+    out_ = {channels, side(in[1]), side(in[2])};
+    W_ = register_parameter("weight", torch::zeros({channels, in[0], kernel, kernel}));
+    if (bias) b_ = register_parameter("bias", torch::zeros({channels, 1, 1}));
+    return out_;
+  }
+  void initialise(uint64_t seed, uint64_t index) override {
+    initialise_weight(W_, init, weight_scale, seed, index);
+  }
+  Tensor weight() override { return W_; }
+  Tensor add_bias(const Tensor& I) override { return bias ? I + b_ : I; }
+
+  Tensor apply(const Signal& x, const Tensor& W) const override {
+    return map(x.steps(), x.batch(), out_, W.options(),
+               [&](int64_t i, int64_t j) { return torch::conv2d(x.rows(i, j), W, {}, stride, padding); });
+  }
+  Tensor pull(const Tensor& g, const Tensor& W) const override {
+    const Tensor flat = g.flatten(0, 1);
+    return map(g.size(0), g.size(1), in_, g.options(), [&](int64_t i, int64_t j) {
+      // Only the shape of the second is read.
+      const Tensor like = torch::empty({j - i, in_[0], in_[1], in_[2]}, g.options());
+      return std::get<0>(backward(flat.slice(0, i, j), like, W, {true, false, false}));
+    });
+  }
+  Tensor outer(const Tensor& g, const Signal& q) const override {
+    const Tensor post = g.flatten(0, 1), like = torch::empty({channels, in_[0], kernel, kernel}, g.options());
+    const auto sum = [&](int64_t i, int64_t j) {
+      return std::get<1>(backward(post.slice(0, i, j), q.rows(i, j), like, {false, true, false}));
+    };
+    const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
+    if (!g.is_cpu()) return sum(0, M);
+    std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
+    ops::for_chunks(
+        M, [&](int64_t i, int64_t j) { parts[static_cast<size_t>(i / size)] = sum(i, j); }, min_samples());
+    Tensor g_W = parts[0];
+    for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
+    return g_W;
+  }
+  int64_t macs() const override { return numel(out_) * in_[0] * kernel * kernel; }
+  std::string notation() const override {
+    std::string token = str(channels, "C", kernel);
+    if (padding != 0) token += str("p", padding);
+    if (stride != 1) token += str("s", stride);
+    return token;
+  }
+
+ private:
+  /// Samples of a chunk: a call of LibTorch costs as much as a million multiply-accumulates.
+  int64_t min_samples() const { return std::max<int64_t>(1, 2000000 / macs()); }
+  std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& g, const Tensor& x, const Tensor& W,
+                                              std::array<bool, 3> mask) const {
+    return at::convolution_backward(g, x, W, at::OptionalIntArrayRef(), {stride, stride}, {padding, padding},
+                                    {1, 1}, false, {0, 0}, 1, mask);
+  }
+  /// f(i, j) on chunks of the T*B samples; the results are put together as [T,B,*shape].
+  template <class F>
+  Tensor map(int64_t T, int64_t B, const Shape& shape, const torch::TensorOptions& options, F&& f) const {
+    std::vector<int64_t> sizes = {T, B};
+    sizes.insert(sizes.end(), shape.begin(), shape.end());
+    if (!options.device().is_cpu()) return f(0, T * B).view(sizes);
+    Tensor out = torch::empty(sizes, options);
+    Tensor rows = out.flatten(0, 1);
+    ops::for_chunks(
+        T * B, [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(i, j)); }, min_samples());
+    return out;
+  }
+
+  Shape in_, out_;
+  Tensor W_, b_;
+};
+ST_REGISTER(Synapse, "conv2d", Conv2d);
+
+}  // namespace
+}  // namespace spiketrain

@@ -1,0 +1,142 @@
+// Fully connected synapse: I[t] = W a[t], W [features, inputs].  Maps [C,H,W] are read in C, H, W order.
+//   weights: trained      drawn as `init` says
+//            uniform      fixed, U(-s, s)
+//            sign         fixed, s or -s with equal probability
+//            square_wave  fixed, s * sign(sin(f_c k)), f = linspace(50, 512, features), k = 0, 1, ...
+// s is `scale`; 0 stands for 1/sqrt(inputs), and for 1/inputs with square_wave.
+// Dense: matrix products on fixed chunks of rows, so that the bits do not depend on the number of threads.  A share
+// of spikes becomes floats inside its chunk.
+// Sources of the fixed weights: random as in DECOLLE (Kaiser et al. 2020) and, with +-1, as the abstract of STOLL
+// (Guo et al. 2022) names them; square wave: Apolinario et al. 2025, TESS.
+// Deviation: none.  Tests: grad/synapse_test.cpp, unit/head_test.cpp.
+#include <cmath>
+#include <string>
+
+#include "spiketrain/core/initialise.h"
+#include "spiketrain/core/synapse.h"
+#include "spiketrain/ops/chunks.h"
+
+namespace spiketrain {
+namespace {
+
+/// Least rows or columns of a thread's share of a product: BLAS packs the other factor for each share.
+constexpr int64_t kMinShare = 48;
+
+/// rows(i, j) [j - i, K] for rows of M, times y [K, N]; shared by rows, or by columns of y if there are few rows.
+template <class Rows>
+Tensor product(int64_t M, const Rows& rows, const Tensor& y) {
+  if (!y.is_cpu()) return rows(0, M).mm(y);
+  Tensor out = torch::empty({M, y.size(1)}, y.options());
+  const bool by_rows = M >= 2 * kMinShare || y.size(1) < M;
+  const Tensor all = by_rows ? Tensor() : rows(0, M);
+  ops::for_chunks(
+      by_rows ? M : y.size(1),
+      [&](int64_t i, int64_t j) {
+        Tensor part = out.slice(by_rows ? 0 : 1, i, j);
+        at::mm_out(part, by_rows ? rows(i, j) : all, by_rows ? y : y.slice(1, i, j));
+      },
+      kMinShare);
+  return out;
+}
+
+struct Linear final : Synapse {
+  static constexpr const char* kDoc = "fully connected, W [features, inputs]";
+  int64_t features = 10;
+  std::string init = "kaiming_normal", weights = "trained";
+  double scale = 0;
+  bool bias = false;
+
+  template <class V>
+  void visit(V& v) {
+    v(features, "features", "number of outputs", Range{1, 1 << 24});
+    v(init, "init", "distribution of the initial weights", init_choices());
+    v(weight_scale, "weight_scale", "factor on the initial weights");
+    v(bias, "bias", "add a learnable bias, initially zero");
+    v(weights, "weights", "trained, or fixed: random uniform, random sign, square waves",
+      Choices{{"trained", "uniform", "sign", "square_wave"}});
+    v(scale, "scale", "size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave", Range{0, 1e6});
+  }
+
+  void check() override {
+    ST_CHECK(
+        weights != "trained" || scale == 0,
+        "synapse linear: scale is the size of fixed weights, but the weights are trained; use weight_scale");
+  }
+
+  Shape build(const Shape& in) override {
+    in_ = in;
+    const Tensor zeros = torch::zeros({features, numel(in)});
+    W_ = weights == "trained" ? register_parameter("weight", zeros) : register_buffer("weight", zeros);
+    if (bias) b_ = register_parameter("bias", torch::zeros({features}));
+    return {features};
+  }
+
+  void initialise(uint64_t seed, uint64_t index) override {
+    if (weights == "trained") {
+      initialise_weight(W_, init, weight_scale, seed, index);
+    } else if (weights == "uniform") {
+      draw_uniform(W_, size(), Rng(seed, Purpose::init, index));
+    } else if (weights == "sign") {
+      draw_signs(Rng(seed, Purpose::init, index));
+    } else {
+      const Tensor f = torch::linspace(50, 512, features, torch::kDouble).unsqueeze(1);
+      const Tensor k = torch::arange(numel(in_), torch::kDouble).unsqueeze(0);
+      W_.copy_(torch::sign(torch::sin(f * k)) * size());
+    }
+  }
+
+  Tensor weight() override { return W_; }
+  Tensor add_bias(const Tensor& I) override { return bias ? I + b_ : I; }
+
+  Tensor apply(const Signal& x, const Tensor& W) const override {
+    const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1); };
+    return product(x.steps() * x.batch(), rows, W.t()).view({x.steps(), x.batch(), features});
+  }
+
+  Tensor pull(const Tensor& g, const Tensor& W) const override {
+    std::vector<int64_t> shape = {g.size(0), g.size(1)};
+    shape.insert(shape.end(), in_.begin(), in_.end());
+    const Tensor flat = g.flatten(0, 1);
+    const auto rows = [&](int64_t i, int64_t j) { return flat.slice(0, i, j); };
+    return product(flat.size(0), rows, W).view(shape);
+  }
+
+  /// Shared by features: every share reads all of q.
+  Tensor outer(const Tensor& g, const Signal& q) const override {
+    const Tensor post = g.flatten(0, 1), pre = q.rows(0, post.size(0)).flatten(1);
+    if (!g.is_cpu()) return post.t().mm(pre);
+    Tensor g_W = torch::empty({features, pre.size(1)}, g.options());
+    ops::for_chunks(
+        features,
+        [&](int64_t i, int64_t j) {
+          Tensor rows = g_W.slice(0, i, j);
+          at::mm_out(rows, post.slice(1, i, j).t(), pre);
+        },
+        kMinShare);
+    return g_W;
+  }
+
+  int64_t macs() const override { return features * numel(in_); }
+  std::string notation() const override { return std::to_string(features); }
+
+ private:
+  double size() const {
+    const auto inputs = static_cast<double>(numel(in_));
+    return scale > 0 ? scale : weights == "square_wave" ? 1 / inputs : 1 / std::sqrt(inputs);
+  }
+
+  void draw_signs(Rng rng) {
+    const double s = size();
+    const Tensor drawn = torch::empty(W_.sizes(), torch::kDouble);
+    auto* value = drawn.data_ptr<double>();
+    for (int64_t i = 0; i < drawn.numel(); ++i) value[i] = (rng.next() & 1) != 0 ? s : -s;
+    W_.copy_(drawn);
+  }
+
+  Shape in_;
+  Tensor W_, b_;
+};
+ST_REGISTER(Synapse, "linear", Linear);
+
+}  // namespace
+}  // namespace spiketrain

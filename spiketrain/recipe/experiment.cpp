@@ -1,0 +1,232 @@
+#include "spiketrain/recipe/experiment.h"
+
+#include <torch/cuda.h>
+
+#include <set>
+
+#include "spiketrain/core/head.h"
+#include "spiketrain/core/layer.h"
+#include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/train/metrics.h"
+
+namespace spiketrain {
+namespace {
+
+std::string name_of(const Config& part) { return part.at("name").get<std::string>(); }
+
+void check_data(const Datasets& data, const Recipe& recipe) {
+  ST_CHECK(data.train && data.test, "experiment: a training and a test split are needed");
+  ST_CHECK(data.train->size() > 0, "data: the training split is empty");
+  for (const auto& other : {data.validation, data.test}) {
+    if (!other) continue;
+    ST_CHECK(other->sample() == data.train->sample() && other->target() == data.train->target(),
+             "data: the splits differ in shape, steps or targets");
+  }
+  const int64_t frames = data.train->sample().steps;
+  ST_CHECK(frames == 0 || frames == recipe.steps, "data: ", frames,
+           " frames a sample, but steps = ", recipe.steps);
+  const TargetSpec& target = data.train->target();
+  ST_CHECK(target.kind != Target::Kind::sequence || target.extent == recipe.steps, "data: targets for ",
+           target.extent, " steps, but steps = ", recipe.steps);
+}
+
+/// UsageError if the encoder reads intensities and the recipe does not leave the images as they are.
+void check_normalisation(const Recipe& recipe) {
+  const std::vector<double> zero = {0}, one = {1};
+  if (recipe.data.mean == zero && recipe.data.std == one) return;
+  ST_CHECK(!make<Encoder>(recipe.encoder)->reads_intensities() ||
+               dataset_info(recipe.data.name).form != Batch::Form::image,
+           "encoder ", name_of(recipe.encoder), ": expected intensities from 0 to 1, but the images are ",
+           "normalised; set data.mean = [0] and data.std = [1]");
+}
+
+/// What the recipe says of how the network learns.
+LearnerParts learner_parts(const Recipe& recipe, std::shared_ptr<Network> network, Target::Kind target) {
+  LearnerParts parts;
+  parts.method = make_method(recipe, *network);
+  parts.network = std::move(network);
+  parts.objective = make<Objective>(recipe.objective);
+  parts.steps = recipe.steps;
+  parts.schedule = make<Schedule>(recipe.schedule);
+  parts.encoder = make<Encoder>(recipe.encoder);
+  parts.signal = make<LearningSignal>(recipe.learning_signal);
+  parts.target = target;
+  parts.seed = static_cast<uint64_t>(recipe.seed);
+  parts.block_major = recipe.blocks.order != "time";
+  return parts;
+}
+
+TrainOptions train_options(const Recipe& recipe) {
+  TrainOptions options = recipe.train;
+  options.seed = recipe.seed;
+  options.epochs = recipe.epochs;
+  options.batch = recipe.data.batch;
+  options.loader_threads = recipe.data.loader_threads;
+  options.drop_last = recipe.data.drop_last;
+  return options;
+}
+
+/// Sections that a user may have written for nothing.
+std::vector<std::string> idle_sections(const Recipe& recipe, const Network& network) {
+  std::vector<std::string> lines;
+  const bool head = recipe.head != Registry<Head>::get().resolve({{"name", "linear"}});
+  const bool signal = name_of(recipe.learning_signal) != "heads";
+  if (head && network.blocks() == 1)
+    lines.emplace_back(
+        "the options of [head] have no effect: the network is one block, whose head is the output layer");
+  if (head && signal && network.blocks() > 1)
+    lines.push_back(str("the options of [head] have no effect: blocks learn from [learning_signal] ",
+                        name_of(recipe.learning_signal)));
+  if (signal && network.blocks() == 1)
+    lines.emplace_back("[learning_signal] has no effect: the network is one block");
+  return lines;
+}
+
+using Layers = std::vector<std::shared_ptr<const Layer>>;
+
+Layers readout_layers(const Network& network) {
+  Layers layers;
+  for (int64_t b = 0; b < network.blocks(); ++b)
+    for (const auto& layer : network.layers(b, /*head=*/true)) layers.push_back(layer);
+  const auto last = network.layers(network.blocks() - 1, /*head=*/false);
+  if (!last.empty()) layers.push_back(last.back());
+  return layers;
+}
+
+/// Places of a network in ascending order of precedence.
+std::vector<std::pair<std::string, Layers>> places(const Network& network) {
+  std::vector<std::pair<std::string, Layers>> list;
+  for (int64_t b = 0; b < network.blocks(); ++b)
+    list.emplace_back("block" + std::to_string(b), network.layers(b, /*head=*/false));
+  list.emplace_back("readout", readout_layers(network));
+  for (const Network::Node& node : network.nodes()) {
+    if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage))
+      list.push_back({node.name, {layer}});
+  }
+  return list;
+}
+
+}  // namespace
+
+Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
+  check_normalisation(recipe);
+  const DataSection& section = recipe.data;
+  DataOptions options;
+  options.name = section.name;
+  options.dir = data_dir;
+  options.seed = static_cast<uint64_t>(recipe.seed);
+  options.validation = section.validation;
+  options.augment = section.augment;
+  if (!section.mean.empty()) options.mean = section.mean[0];
+  if (!section.std.empty()) options.std = section.std[0];
+  options.train_size = section.train_size;
+  options.test_size = section.test_size;
+  options.steps = recipe.steps;
+  options.events = recipe.events;
+
+  const auto open = [&](const char* split, int64_t limit) {
+    options.split = split;
+    options.limit = limit;
+    return std::shared_ptr<const Dataset>(open_dataset(options));
+  };
+  Datasets data;
+  data.train = open("train", section.limit);
+  if (section.validation > 0) data.validation = open("validation", 0);
+  data.test = open("test", section.test_limit);
+  return data;
+}
+
+torch::Device parse_device(const std::string& name) {
+  if (name == "cpu") return torch::kCPU;
+  ST_CHECK(name == "cuda", "device: expected cpu or cuda, got '", name, "'");
+  ST_CHECK(torch::cuda::is_available(),
+           "device cuda: this LibTorch or this machine has no CUDA; use --device cpu");
+  return torch::kCUDA;
+}
+
+std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, const Shape& output) {
+  NetworkContext context;
+  context.input = input;
+  context.output = output;
+  context.neuron = [&] { return make<Neuron>(recipe.neuron); };
+  context.readout = [&] { return make<Neuron>(recipe.readout); };
+  if (name_of(recipe.feedback) != "transpose") context.feedback = recipe.feedback;
+  auto network = make<NetworkBuilder>(recipe.network)->build(context);
+  ST_CHECK(network->out_shape() == output, "network ", network->notation(), ": expected an output of shape ",
+           at::IntArrayRef(output), ", got ", at::IntArrayRef(network->out_shape()));
+  network->partition(recipe.blocks.sizes(network->hidden_units()), recipe.blocks.cut == "before_pooling");
+  if (make<LearningSignal>(recipe.learning_signal)->uses_heads()) {
+    const auto head = make<Head>(recipe.head);
+    for (int64_t b = 0; b + 1 < network->blocks(); ++b)
+      network->attach_head(b, head->build(network->block_shape(b), output, context.readout()));
+  }
+  network->initialise(static_cast<uint64_t>(recipe.seed));
+  return network;
+}
+
+Method make_method(const Recipe& recipe, const Network& network) {
+  Method method;
+  method.rule = make<Rule>(recipe.rule);
+  std::set<std::string> found;
+  std::vector<std::string> names;
+  for (const auto& [place, layers] : places(network)) {
+    names.push_back(place);
+    if (!recipe.rules.contains(place)) continue;
+    found.insert(place);
+    const auto rule = make<Rule>(recipe.rules[place]);
+    for (const auto& layer : layers) method.layers[layer->slot()] = rule;
+  }
+  for (const auto& item : recipe.rules.items())
+    ST_CHECK(found.count(item.key()), "rules: the network ", network.notation(), " has no place '",
+             item.key(), "'", did_you_mean(item.key(), names, "."), " Places: ", join(names));
+  return method;
+}
+
+std::vector<MetricP> make_metrics(const Recipe& recipe, Target::Kind kind) {
+  std::vector<MetricP> metrics;
+  for (const Config& metric : recipe.metrics) metrics.push_back(make<Metric>(metric));
+  if (metrics.empty() && kind != Target::Kind::spike_times)
+    metrics.push_back(make<Metric>(kind == Target::Kind::class_index ? "accuracy" : "mse"));
+  MetricSet(metrics, kind);  // they fit the targets
+  return metrics;
+}
+
+void check_recipe(const Recipe& recipe) {
+  check_normalisation(recipe);
+  const DatasetInfo data = dataset_info(recipe.data.name);
+  const bool framed = data.events && !recipe.events.sensor.empty();
+  if (numel(data.target.shape) == 0 || !(framed || numel(data.shape) > 0)) return;
+  const Shape shape = data.events ? event_frame_shape(data, recipe.events) : data.shape;
+  const Learner learner(
+      learner_parts(recipe, make_network(recipe, shape, data.target.shape), data.target.kind));
+  if (data.form == Batch::Form::frames) learner.parts().encoder->check_frames();
+  make_metrics(recipe, data.target.kind);
+}
+
+Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device) {
+  check_data(data, recipe);
+  const Dataset& train = *data.train;
+  const TargetSpec& target = train.target();
+  auto network = make_network(recipe, train.sample().shape, target.shape);
+  network->to(device);
+  const auto optimizer = make<Optimizer>(recipe.optimizer);
+  optimizer->attach(named_parameters(*network));
+
+  Experiment experiment;
+  experiment.recipe = recipe;
+  Training& training = experiment.training;
+  training.caveats = idle_sections(recipe, *network);
+  training.learner = std::make_shared<Learner>(learner_parts(recipe, std::move(network), target.kind));
+  if (train.sample().form == Batch::Form::frames) training.learner->parts().encoder->check_frames();
+  training.optimizer = optimizer;
+  training.rate = make<LearningRate>(recipe.learning_rate);
+  training.metrics = make_metrics(recipe, target.kind);
+  training.options = train_options(recipe);
+  training.device = device;
+  training.config = resolve(recipe);
+  training.docs = resolved_options(recipe);
+  training.data = std::move(data);
+  return experiment;
+}
+
+}  // namespace spiketrain

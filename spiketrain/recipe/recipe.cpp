@@ -1,0 +1,120 @@
+#include "spiketrain/recipe/recipe.h"
+
+#include "spiketrain/base/file.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/recipe/sections.h"
+#include "spiketrain/recipe/toml.h"
+
+namespace spiketrain {
+namespace {
+
+constexpr uint64_t kMaxRecipeBytes = 1 << 20;
+
+/// Sections of earlier revisions, with the name they have now.
+constexpr std::pair<const char*, const char*> kRenamed[] = {{"lr", "learning_rate"}};
+
+OptionDoc metrics_doc() {
+  return {
+      "metrics", "list",
+      "what is reported, a list of names or of tables with name and options; the first decides which epoch is "
+      "best; []: accuracy for classes, mse for values and sequences",
+      join(Registry<Metric>::get().names(), " | "), Config::array()};
+}
+
+std::vector<OptionDoc> top_options() {
+  std::vector<OptionDoc> options = list_options<Recipe>();
+  options.push_back(metrics_doc());
+  return options;
+}
+
+}  // namespace
+
+void DataSection::check() const {
+  ST_CHECK(mean.size() <= 1 && std.size() <= 1, "data.mean, data.std: expected [] or one value");
+}
+
+void BlockSection::check() const {
+  ST_CHECK(partition.empty() || size == 0, "blocks: expected either size or partition, got both");
+}
+
+std::vector<int64_t> BlockSection::sizes(int64_t layers) const {
+  if (!partition.empty()) return partition;
+  if (size == 0) return {layers};
+  ST_CHECK(size <= layers, "blocks.size: expected 1 to ", layers,
+           ", the hidden layers of the network, or \"all\"; got ", size);
+  std::vector<int64_t> sizes(static_cast<size_t>(layers / size), size);
+  if (layers % size != 0) sizes.push_back(layers % size);
+  return sizes;
+}
+
+Recipe make_recipe(const Config& config) {
+  ST_CHECK(config.is_object(), "recipe: expected a table");
+  for (const auto& [before, now] : kRenamed)
+    ST_CHECK(!config.contains(before), "recipe: the section [", before, "] is now called [", now, "]");
+  std::vector<std::string> names;
+  for (const Section& section : recipe_sections()) names.push_back(section.name);
+  Recipe recipe;
+  OptionReader top(config, "recipe");
+  recipe.visit(top);
+  top.finish(names);
+  ST_CHECK(!config.contains("name"), "recipe: unknown option 'name'");
+  for (const Section& section : recipe_sections()) section.read(config, recipe);
+  recipe.data.check();
+  recipe.blocks.check();
+  return recipe;
+}
+
+Recipe parse_recipe(const std::string& text, const std::string& origin) {
+  return make_recipe(parse_toml(text, origin));
+}
+
+Config load_config(const std::string& path) {
+  const Bytes bytes = read_file(path, kMaxRecipeBytes);
+  return parse_toml(std::string(bytes.begin(), bytes.end()), path);
+}
+
+Recipe load_recipe(const std::string& path) { return make_recipe(load_config(path)); }
+
+void apply_set(Config& config, const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  ST_CHECK(equals != std::string::npos && equals > 0, "--set ", assignment, ": expected section.key=value");
+  Config* at = &config;
+  std::string rest = assignment.substr(0, equals);
+  for (bool last = false; !last;) {
+    const size_t dot = rest.find('.');
+    last = dot == std::string::npos;
+    const std::string key = rest.substr(0, dot);
+    ST_CHECK(!key.empty(), "--set ", assignment, ": expected section.key=value");
+    ST_CHECK(at->is_object(), "--set ", assignment, ": what comes before '.", key,
+             "' is a value, not a section");
+    at = &(*at)[key];
+    if (!last && at->is_null()) *at = Config::object();
+    rest = last ? "" : rest.substr(dot + 1);
+  }
+  *at = parse_toml_value(assignment.substr(equals + 1));
+}
+
+Config resolve(const Recipe& recipe) {
+  Config config = write_options(recipe);
+  for (const Section& section : recipe_sections()) {
+    Config value = section.write(recipe);
+    if (!value.is_null()) config[section.name] = std::move(value);
+  }
+  return config;
+}
+
+OptionDocs recipe_options() {
+  const Recipe defaults;
+  OptionDocs docs = {{"", top_options()}};
+  for (const Section& section : recipe_sections())
+    if (!section.part) docs.emplace_back(section.name, section.options(defaults));
+  return docs;
+}
+
+OptionDocs resolved_options(const Recipe& recipe) {
+  OptionDocs docs = {{"", top_options()}};
+  for (const Section& section : recipe_sections()) docs.emplace_back(section.name, section.options(recipe));
+  return docs;
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,126 @@
+// Recipe = the complete configuration of one run, read from TOML.
+//   top level: title seed steps epochs metrics
+//   sections: [data] [events] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks] [feedback]
+//   [head] [learning_signal] [objective] [optimizer] [learning_rate] [train] [cost] [paper]
+// A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
+// neuron and defaults to [neuron]; [rules.PLACE] is the rule of one place; [paper] is free text that no code reads.
+// A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
+// nothing.
+// Tests: unit/config_test.cpp, unit/recipe_mutation_test.cpp.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spiketrain/base/registry.h"
+#include "spiketrain/cost/energy.h"
+#include "spiketrain/data/events/event_options.h"
+#include "spiketrain/train/training.h"
+
+namespace spiketrain {
+
+struct DataSection {
+  std::string name = "glyphs";
+  int64_t batch = 50;
+  int64_t validation = 0;
+  int64_t limit = 0, test_limit = 0;
+  bool augment = false, drop_last = false;
+  int64_t train_size = 10000, test_size = 2000;
+  std::vector<double> mean, std;
+  int64_t loader_threads = 1;
+
+  template <class V>
+  void visit(V& v) {
+    v(name, "name", "data set; `spiketrain list data` shows them");
+    v(batch, "batch", "samples per batch", Range{1, 1e6});
+    v(validation, "validation", "samples moved from the training to the validation split", Range{0, 1e9});
+    v(limit, "limit", "use only the first so many training samples; 0: all", Range{0, 1e9});
+    v(test_limit, "test_limit", "use only the first so many test samples; 0: all", Range{0, 1e9});
+    v(augment, "augment",
+      "training images: random shift by up to 2 pixels (mnist, fashion-mnist) or 4 (cifar10), and random "
+      "mirror (not mnist)");
+    v(drop_last, "drop_last", "leave out the last training batch if it is smaller");
+    v(train_size, "train_size", "built-in data sets: number of training samples", Range{1, 1e7});
+    v(test_size, "test_size", "built-in data sets: number of test samples", Range{1, 1e7});
+    v(mean, "mean", "[m]: x = (pixel / 255 - m) / std; []: the data set's own");
+    v(std, "std", "[s]: see mean; []: the data set's own");
+    v(loader_threads, "loader_threads", "threads that prepare batches in the background; the same batches",
+      Range{1, 256}, OnResume::may_change);
+  }
+  /// UsageError unless mean and std are empty or one value each.
+  void check() const;
+};
+
+/// How the network is cut in space.  The blocks below the last learn from [learning_signal].
+struct BlockSection {
+  int64_t size = 0;
+  std::vector<int64_t> partition;
+  std::string order = "auto", cut = "after_pooling";
+
+  template <class V>
+  void visit(V& v) {
+    v(size, "size", "hidden layers per block, the last may have fewer; 0 or \"all\": one block, end to end",
+      Range{0, 1e6});
+    v(partition, "partition", "hidden layers of each block, instead of size");
+    v(order, "order",
+      "block: a block finishes a window, backward included, before the next begins (least memory); time: all "
+      "blocks go forward first, the same bits; auto: block",
+      Choices{{"auto", "block", "time"}}, OnResume::may_change);
+    v(cut, "cut",
+      "a block ends after the pooling and dropout that follow its last layer, or before them: its head then "
+      "reads the layer, and they open the next block",
+      Choices{{"after_pooling", "before_pooling"}});
+  }
+  /// UsageError if both size and partition are given.
+  void check() const;
+  /// Sizes of the blocks of a network of `layers` hidden layers.
+  std::vector<int64_t> sizes(int64_t layers) const;
+};
+
+struct Recipe {
+  std::string title;
+  int64_t seed = 1, steps = 5, epochs = 1;
+  Config metrics = Config::array();  ///< each with name and every option; []: as the kind of target says
+  DataSection data;
+  EventOptions events;
+  Config encoder, network, neuron, readout, rule, schedule;                     ///< name and every option
+  Config feedback, head, learning_signal, objective, optimizer, learning_rate;  ///< likewise
+  Config rules = Config::object();  ///< place -> rule; see make_method() in recipe/experiment.h
+  BlockSection blocks;
+  TrainOptions train;  ///< the section [train]; what comes from other sections is at its defaults
+  EnergyTable cost;
+  Config paper = Config::object();
+
+  /// The values at the top level, metrics aside.
+  template <class V>
+  void visit(V& v) {
+    v(title, "title", "free text", Range{}, OnResume::may_change);
+    v(seed, "seed", "key of everything random", Range{0, 1e15});
+    v(steps, "steps", "time steps T per sample", Range{1, 1e5});
+    v(epochs, "epochs", "passes over the training data", Range{0, 1e9}, OnResume::may_change);
+  }
+};
+
+/// Checks a configuration and fills in every default.  UsageError on unknown sections, options or names.
+Recipe make_recipe(const Config& config);
+/// The same from TOML text; `origin` is named in errors.
+Recipe parse_recipe(const std::string& text, const std::string& origin = "recipe");
+/// The configuration in a file (at most 1 MiB), not yet checked.  DataError if it cannot be read, UsageError
+/// "file:line:column: what" if it is no TOML.
+Config load_config(const std::string& path);
+Recipe load_recipe(const std::string& path);
+
+/// Applies "section.key=value"; the value is read as TOML, or as plain text if it is none.  UsageError if the
+/// assignment is malformed.
+void apply_set(Config& config, const std::string& assignment);
+
+/// Every option with its value, in the order of a recipe.
+Config resolve(const Recipe& recipe);
+
+/// Options of the top level ("") and of the sections that name no registered part.
+OptionDocs recipe_options();
+
+/// The same with the options of the parts that `recipe` names, by section: what resolve() may hold.
+OptionDocs resolved_options(const Recipe& recipe);
+
+}  // namespace spiketrain

@@ -1,0 +1,159 @@
+#include "spiketrain/recipe/sections.h"
+
+#include <algorithm>
+
+#include "spiketrain/core/encoder.h"
+#include "spiketrain/core/head.h"
+#include "spiketrain/core/learning_signal.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/core/schedule.h"
+
+namespace spiketrain {
+namespace {
+
+/// A section that must hold a table; empty if it is absent.
+Config table_at(const Config& config, const std::string& name) {
+  const auto it = config.find(name);
+  if (it == config.end()) return Config::object();
+  ST_CHECK(it->is_object(), name, ": expected a section [", name, "], got ",
+           it->dump(-1, ' ', false, Config::error_handler_t::replace));
+  return *it;
+}
+
+/// A key called "name" is let through by every reader of options; refuse it where it means nothing.
+void refuse_name(const Config& table, const std::string& owner, const std::vector<OptionDoc>& options) {
+  const bool known =
+      std::any_of(options.begin(), options.end(), [](const OptionDoc& o) { return o.name == "name"; });
+  ST_CHECK(known || !table.contains("name"), owner, ": unknown option 'name'");
+}
+
+/// A section of plain options.  `prepare` may rewrite what was given.
+template <class T>
+Section plain(const char* name, T Recipe::*field, Config (*prepare)(Config) = nullptr) {
+  Section section;
+  section.name = name;
+  section.read = [=](const Config& config, Recipe& recipe) {
+    Config given = table_at(config, name);
+    if (prepare) given = prepare(std::move(given));
+    refuse_name(given, name, list_options<T>());
+    read_options(recipe.*field, given, name);
+  };
+  section.write = [=](const Recipe& recipe) { return write_options(recipe.*field); };
+  section.options = [](const Recipe&) { return list_options<T>(); };
+  return section;
+}
+
+/// A section that names a part; without a name it stands for `fallback`, unless that is null.
+template <class Base>
+Section part(const char* name, Config Recipe::*field, const char* fallback = nullptr) {
+  Section section;
+  section.name = name;
+  section.part = true;
+  section.read = [=](const Config& config, Recipe& recipe) {
+    Config given = table_at(config, name);
+    if (fallback && !given.contains("name")) given["name"] = fallback;
+    recipe.*field = Registry<Base>::get().resolve(given);
+  };
+  section.write = [=](const Recipe& recipe) { return recipe.*field; };
+  section.options = [=](const Recipe& recipe) {
+    return Registry<Base>::get().find((recipe.*field).at("name")).options();
+  };
+  return section;
+}
+
+/// [readout]: a neuron; that of [neuron] if the section is absent.
+Section readout() {
+  Section section = part<Neuron>("readout", &Recipe::readout);
+  section.read = [read = section.read](const Config& config, Recipe& recipe) {
+    if (config.contains("readout")) return read(config, recipe);
+    recipe.readout = recipe.neuron;
+  };
+  return section;
+}
+
+/// A name alone stands for a table that holds it.
+Config named(const Config& given) { return given.is_string() ? Config{{"name", given}} : given; }
+
+/// [rules.PLACE]
+Section rules() {
+  Section section;
+  section.name = "rules";
+  section.read = [](const Config& config, Recipe& recipe) {
+    const Config table = table_at(config, "rules");
+    for (const auto& item : table.items())
+      recipe.rules[item.key()] = Registry<Rule>::get().resolve(named(item.value()));
+  };
+  section.write = [](const Recipe& recipe) { return recipe.rules.empty() ? Config() : recipe.rules; };
+  section.options = [](const Recipe&) { return std::vector<OptionDoc>(); };
+  section.part = true;
+  return section;
+}
+
+/// The key `metrics` at the top level: one metric or a list of them.
+Section metrics() {
+  Section section;
+  section.name = "metrics";
+  section.read = [](const Config& config, Recipe& recipe) {
+    if (!config.contains("metrics")) return;
+    const Config& given = config["metrics"];
+    for (const Config& metric : given.is_array() ? given : Config::array({given}))
+      recipe.metrics.push_back(Registry<Metric>::get().resolve(named(metric)));
+  };
+  section.write = [](const Recipe& recipe) { return recipe.metrics; };
+  section.options = [](const Recipe&) { return std::vector<OptionDoc>(); };
+  section.part = true;
+  return section;
+}
+
+/// [paper]
+Section free_text() {
+  Section section;
+  section.name = "paper";
+  section.read = [](const Config& config, Recipe& recipe) { recipe.paper = table_at(config, "paper"); };
+  section.write = [](const Recipe& recipe) { return recipe.paper.empty() ? Config() : recipe.paper; };
+  section.options = [](const Recipe&) {  // one for the section as a whole
+    return std::vector<OptionDoc>{{"", "table", "free text", "", Config::object(), OnResume::may_change}};
+  };
+  section.part = true;
+  return section;
+}
+
+/// blocks.size = "all" is the same as 0.
+Config all_is_zero(Config blocks) {
+  if (blocks.contains("size") && blocks["size"] == "all") blocks["size"] = 0;
+  return blocks;
+}
+
+std::vector<Section> make_sections() {
+  return {metrics(),
+          plain("data", &Recipe::data),
+          plain("events", &Recipe::events),
+          part<Encoder>("encoder", &Recipe::encoder, "direct"),
+          part<NetworkBuilder>("network", &Recipe::network),
+          part<Neuron>("neuron", &Recipe::neuron),
+          readout(),
+          part<Rule>("rule", &Recipe::rule),
+          rules(),
+          part<Schedule>("schedule", &Recipe::schedule, "whole"),
+          plain("blocks", &Recipe::blocks, all_is_zero),
+          part<Feedback>("feedback", &Recipe::feedback, "transpose"),
+          part<Head>("head", &Recipe::head, "linear"),
+          part<LearningSignal>("learning_signal", &Recipe::learning_signal, "heads"),
+          part<Objective>("objective", &Recipe::objective),
+          part<Optimizer>("optimizer", &Recipe::optimizer, "adamw"),
+          part<LearningRate>("learning_rate", &Recipe::learning_rate, "constant"),
+          plain("train", &Recipe::train),
+          plain("cost", &Recipe::cost),
+          free_text()};
+}
+
+}  // namespace
+
+const std::vector<Section>& recipe_sections() {
+  static const std::vector<Section> sections = make_sections();
+  return sections;
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,47 @@
+#include "spiketrain/train/rates.h"
+
+#include <algorithm>
+
+namespace spiketrain {
+
+std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tally::Count>& counts) {
+  std::vector<LayerRate> rates;
+  const std::vector<Network::Node>& nodes = network.nodes();
+  const auto append = [&](int64_t b, bool head) {
+    for (size_t n = 0; n < nodes.size(); ++n) {
+      if ((nodes[n].head_of >= 0) != head || network.block_of(static_cast<int64_t>(n)) != b) continue;
+      for (const StageInfo& row : nodes[n].stage->describe()) {
+        const auto slot = static_cast<size_t>(row.slot);
+        if (row.slot < 0 || slot >= counts.size() || counts[slot].sites == 0) continue;
+        rates.push_back({row.spec, row.slot, counts[slot].rate()});
+      }
+    }
+  };
+  for (int64_t b = 0; b < network.blocks(); ++b) {
+    append(b, false);
+    append(b, true);
+  }
+  return rates;
+}
+
+void add_counts(std::vector<Tally::Count>& sum, const std::vector<Tally::Count>& counts) {
+  sum.resize(std::max(sum.size(), counts.size()));
+  for (size_t slot = 0; slot < counts.size(); ++slot) {
+    sum[slot].spikes += counts[slot].spikes;
+    sum[slot].sites += counts[slot].sites;
+  }
+}
+
+std::vector<std::string> RateWarnings::of(const std::vector<LayerRate>& rates) {
+  std::vector<std::string> warnings;
+  for (const LayerRate& layer : rates) {
+    const bool dead = layer.rate < dead_below_;
+    if (!dead && layer.rate <= saturated_above_) continue;
+    if (!warned_.insert(layer.slot).second) continue;
+    warnings.push_back(str("layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always",
+                           ": rate ", layer.rate));
+  }
+  return warnings;
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,35 @@
+// Firing rates of the layers, and warnings of layers that hardly learn because of theirs.
+// Tests: unit/progress_test.cpp, train/resume_test.cpp.
+#pragma once
+#include <set>
+#include <string>
+#include <vector>
+
+#include "spiketrain/core/network.h"
+
+namespace spiketrain {
+
+/// Firing rate of one layer.
+struct LayerRate {
+  std::string spec;
+  int64_t slot = -1;
+  double rate = 0;  ///< spikes per neuron and step
+};
+/// Layers that sent something countable, block by block, each block's head after it.
+std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tally::Count>& counts);
+/// Adds counts of one pass to a sum.
+void add_counts(std::vector<Tally::Count>& sum, const std::vector<Tally::Count>& counts);
+
+/// One warning for each layer, in the first epoch that gives reason.
+class RateWarnings {
+ public:
+  RateWarnings(double dead_below, double saturated_above)
+      : dead_below_(dead_below), saturated_above_(saturated_above) {}
+  std::vector<std::string> of(const std::vector<LayerRate>& rates);
+
+ private:
+  double dead_below_, saturated_above_;
+  std::set<int64_t> warned_;  ///< slots
+};
+
+}  // namespace spiketrain

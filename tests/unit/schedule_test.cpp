@@ -1,0 +1,140 @@
+// Plans of the schedules, and plans that are refused.
+#include "spiketrain/core/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/support/message.h"
+
+namespace spiketrain {
+namespace {
+
+/// "b0-2 l2-4 r4-6*": role, steps, * for an update.
+std::string text(const Plan& plan) {
+  std::string line;
+  for (const Segment& s : plan) {
+    const char role = s.role == Role::burn_in ? 'b' : s.role == Role::live ? 'l' : 'r';
+    if (!line.empty()) line += ' ';
+    line += str(role, s.t0, "-", s.t1, s.update ? "*" : "");
+  }
+  return line;
+}
+
+Plan plan_of(const Config& config, int64_t T, uint64_t iteration = 0) {
+  const Plan plan = make<Schedule>(config)->plan({T, 1, iteration});
+  check_plan(plan, T);
+  return plan;
+}
+
+std::string refusal(const Config& config, int64_t T) {
+  return message_of<UsageError>([&] { plan_of(config, T); });
+}
+
+bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
+
+TEST(Schedule, WholeAndTruncated) {
+  EXPECT_EQ(text(plan_of({{"name", "whole"}}, 7)), "l0-7*");
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"window", 3}}, 7)), "l0-3 l3-6 l6-7*");
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"window", 3}, {"update", "window"}}, 7)),
+            "l0-3* l3-6* l6-7*");
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"update", "step"}}, 2)), "l0-1* l1-2*");
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"window", 3}, {"loss", "last"}}, 7)), "b0-3 b3-6 l6-7*");
+}
+
+TEST(Schedule, BurnIn) {
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"window", 2}, {"burn_in", 3}}, 7)), "b0-2 b2-3 l3-5 l5-7*");
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"window", 2}, {"burn_in", 2}, {"update", "window"}}, 6)),
+            "b0-2 l2-4* l4-6*");
+  EXPECT_EQ(text(plan_of({{"name", "truncated"}, {"window", 2}, {"burn_in", 2}, {"loss", "last"}}, 6)),
+            "b0-2 b2-4 l4-6*");
+  EXPECT_TRUE(has(refusal({{"name", "truncated"}, {"burn_in", 6}}, 6), "expected 0 to 5"));
+}
+
+TEST(Schedule, LearningRateIsSharedByTheUpdates) {
+  const auto factors = [](Config config) {
+    config["name"] = "truncated";
+    config["scale_lr"] = true;
+    std::set<double> set;
+    for (const Segment& s : plan_of(config, 6)) set.insert(s.lr_factor);
+    return set;
+  };
+  EXPECT_EQ(factors({{"window", 2}, {"update", "window"}}), std::set<double>{1 / 3.});
+  EXPECT_EQ(factors({{"window", 2}, {"update", "window"}, {"burn_in", 2}}), std::set<double>{1 / 2.});
+  EXPECT_EQ(factors({{"window", 2}}), std::set<double>{1.});
+}
+
+TEST(Schedule, Checkpointed) {
+  EXPECT_EQ(text(plan_of({{"name", "checkpointed"}, {"segment", 3}}, 7)), "r0-3 r3-6 r6-7*");
+  EXPECT_EQ(text(plan_of({{"name", "checkpointed"}}, 7)), "r0-3 r3-6 r6-7*");
+  EXPECT_EQ(text(plan_of({{"name", "checkpointed"}}, 1)), "r0-1*");
+  EXPECT_TRUE(has(refusal({{"name", "checkpointed"}, {"segment", 8}}, 7), "expected 1 to 7"));
+}
+
+TEST(Schedule, RandomSteps) {
+  const Config config = {{"name", "random_steps"}, {"live", 3}};
+  std::set<std::string> seen;
+  std::vector<int64_t> hits(10);
+  for (uint64_t i = 0; i < 200; ++i) {
+    const Plan plan = plan_of(config, 10, i);
+    int64_t live = 0;
+    for (const Segment& s : plan) {
+      EXPECT_EQ(s.steps(), 1);
+      EXPECT_NE(s.role, Role::replay);
+      live += s.role == Role::live;
+      hits[static_cast<size_t>(s.t0)] += s.role == Role::live;
+    }
+    EXPECT_EQ(live, 3);
+    EXPECT_EQ(updates(plan), 1);
+    EXPECT_EQ(text(plan), text(plan_of(config, 10, i)));
+    seen.insert(text(plan));
+  }
+  EXPECT_GT(seen.size(), 60U);  // of 120
+  for (const int64_t n : hits) EXPECT_NEAR(static_cast<double>(n), 60, 30);
+  EXPECT_TRUE(has(refusal({{"name", "random_steps"}, {"live", 4}}, 3), "expected 1 to 3"));
+}
+
+TEST(Schedule, RandomStepsAreNeverPaddingOfEverySample) {
+  const auto schedule = make<Schedule>("random_steps", {{"live", 4}});
+  for (uint64_t i = 0; i < 20; ++i) {
+    int64_t live = 0;
+    for (const Segment& s : schedule->plan({10, 1, i, torch::tensor(std::vector<int64_t>{1, 3})})) {
+      EXPECT_TRUE(s.role == Role::burn_in || s.t0 < 3);
+      live += s.role == Role::live;
+    }
+    EXPECT_EQ(live, 3);
+  }
+}
+
+TEST(Schedule, ContradictingOptions) {
+  const auto message = [](const Config& config) {
+    return message_of<UsageError>([&] { make<Schedule>("truncated", config); });
+  };
+  EXPECT_TRUE(has(message({{"window", 2}, {"update", "step"}}), "update = \"window\""));
+  EXPECT_TRUE(has(message({{"update", "step"}, {"loss", "last"}}), "update = \"batch\""));
+  EXPECT_TRUE(has(refusal({{"name", "truncated"}, {"window", 7}}, 6), "expected 1 to 6"));
+}
+
+TEST(Schedule, PlansThatAreRefused) {
+  const auto message = [](const Plan& plan, int64_t T) {
+    return message_of<UsageError>([&] { check_plan(plan, T); });
+  };
+  const Role live = Role::live, silent = Role::burn_in, replay = Role::replay;
+  EXPECT_TRUE(has(message({}, 4), "end at step 0 of 4"));
+  EXPECT_TRUE(has(message({{0, 2, live, false}, {3, 4}}, 4), "[3, 4) after step 2"));  // a gap
+  EXPECT_TRUE(has(message({{0, 3, live, false}, {2, 4}}, 4), "[2, 4) after step 3"));  // an overlap
+  EXPECT_TRUE(has(message({{1, 4}}, 4), "[1, 4) after step 0"));                       // begins late
+  EXPECT_TRUE(has(message({{0, 2, live, false}, {2, 2}, {2, 4}}, 4), "[2, 2)"));       // empty
+  EXPECT_TRUE(has(message({{0, 3}}, 4), "end at step 3 of 4"));
+  EXPECT_TRUE(has(message({{0, 5}}, 4), "end at step 5 of 4"));
+  EXPECT_TRUE(has(message({{0, 2}, {2, 4, live, false}}, 4), "no update follows"));
+  EXPECT_TRUE(has(message({{0, 2, silent, true}, {2, 4}}, 4), "no segment with a loss"));
+  EXPECT_TRUE(
+      has(message({{0, 2}, {2, 4, silent, true}}, 4), "no segment with a loss"));  // since the last update
+  EXPECT_TRUE(has(message({{0, 2, replay, true}, {2, 4, replay}}, 4), "between replay"));
+  check_plan({{0, 1, silent, false}, {1, 2, replay, false}, {2, 3, replay}, {3, 4}}, 4);
+  EXPECT_EQ(segments_per_update({{0, 1, silent, false}, {1, 2, replay, false}, {2, 3, replay}, {3, 4}}), 3);
+}
+
+}  // namespace
+}  // namespace spiketrain

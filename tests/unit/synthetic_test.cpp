@@ -1,0 +1,196 @@
+// The built-in sets for regression: targets are what the head comments say, statistics, and what keys a
+// sample.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/data/source.h"
+
+namespace spiketrain {
+namespace {
+
+DataOptions named(const std::string& name, int64_t steps, int64_t size = 2000) {
+  DataOptions options;
+  options.name = name;
+  options.steps = steps;
+  options.train_size = size;
+  options.test_size = size;
+  return options;
+}
+
+struct Wave {
+  std::vector<float> x, y;
+};
+Wave wave(const Dataset& data, int64_t index) {
+  Wave one{std::vector<float>(static_cast<size_t>(data.sample().numel())), std::vector<float>(2)};
+  data.read(index, 0, one.x.data());
+  data.read_target(index, one.y.data());
+  return one;
+}
+
+TEST(Waves, TargetsAreAmplitudeAndFrequency) {
+  constexpr int64_t kSteps = 40;
+  const auto data = open_dataset(named("waves", kSteps, 200));
+  EXPECT_EQ(data->sample(), SampleSpec::frames(kSteps, {8}, torch::kFloat));
+  EXPECT_EQ(data->target(), TargetSpec::values({2}));
+  EXPECT_FALSE(data->has_lengths());
+  EXPECT_THROW(data->class_of(0), UsageError);
+  const double turn = 2 * std::acos(-1.0);
+  for (int64_t i = 0; i < 200; ++i) {
+    const Wave one = wave(*data, i);
+    // The eight channels are a wave at eight angles: their first Fourier coefficient is its complex
+    // amplitude.
+    double power = 0, turned = 0, before = 0;
+    for (int64_t t = 0; t < kSteps; ++t) {
+      double re = 0, im = 0;
+      for (int64_t c = 0; c < 8; ++c) {
+        const double value = static_cast<double>(one.x[static_cast<size_t>(t * 8 + c)]);
+        re += value * std::sin(turn * static_cast<double>(c) / 8) / 4;
+        im += value * std::cos(turn * static_cast<double>(c) / 8) / 4;
+      }
+      const double angle = std::atan2(im, re);
+      power += re * re + im * im;
+      if (t > 0) turned += std::remainder(angle - before, turn);
+      before = angle;
+    }
+    EXPECT_NEAR(std::sqrt(power / kSteps), static_cast<double>(one.y[0]), 0.03) << i;
+    const double frequency = turned / turn * kSteps / (kSteps - 1);
+    EXPECT_NEAR((frequency - 0.5) / 1.5, static_cast<double>(one.y[1]), 0.15) << i;
+  }
+}
+
+TEST(Waves, TargetsAreUniform) {
+  const auto data = open_dataset(named("waves", 5));
+  const double low[] = {0.2, 0}, width[] = {0.8, 1};
+  double sum[2] = {}, squares[2] = {};
+  for (int64_t i = 0; i < data->size(); ++i) {
+    const Wave one = wave(*data, i);
+    for (size_t k = 0; k < 2; ++k) {
+      const double u = (static_cast<double>(one.y[k]) - low[k]) / width[k];
+      ASSERT_GE(u, -1e-6);
+      ASSERT_LE(u, 1 + 1e-6);
+      sum[k] += u, squares[k] += u * u;
+    }
+  }
+  for (size_t k = 0; k < 2; ++k) {
+    const double mean = sum[k] / 2000;
+    EXPECT_NEAR(mean, 0.5, 0.03);  // standard error 0.0065
+    EXPECT_NEAR(squares[k] / 2000 - mean * mean, 1.0 / 12, 0.01);
+  }
+}
+
+struct Pulses {
+  std::vector<uint8_t> x;
+  std::vector<float> y;
+};
+Pulses pulses(const Dataset& data, int64_t index) {
+  Pulses one{std::vector<uint8_t>(static_cast<size_t>(data.sample().numel()), 99),
+             std::vector<float>(static_cast<size_t>(data.target().numel()), 99)};
+  data.read(index, 0, one.x.data());
+  data.read_target(index, one.y.data());
+  return one;
+}
+
+TEST(Echo, TargetsAreFadingSums) {
+  constexpr int64_t kSteps = 21;
+  const auto data = open_dataset(named("echo", kSteps));
+  EXPECT_EQ(data->sample(), SampleSpec::frames(kSteps, {4}, torch::kByte));
+  EXPECT_EQ(data->target(), TargetSpec::sequence(kSteps, {2}));
+  EXPECT_TRUE(data->has_lengths());
+  std::vector<int> seen(kSteps + 1);
+  double ones = 0, sites = 0;
+  for (int64_t i = 0; i < data->size(); ++i) {
+    const int64_t length = data->length(i);
+    ASSERT_GE(length, 11);
+    ASSERT_LE(length, kSteps);
+    ++seen[static_cast<size_t>(length)];
+    const Pulses one = pulses(*data, i);
+    double y[2] = {0, 0};
+    for (int64_t t = 0; t < length; ++t) {
+      for (int64_t k = 0; k < 2; ++k) {
+        const auto at = static_cast<size_t>(t * 4 + 2 * k);
+        ASSERT_LE(one.x[at], 1);
+        ASSERT_LE(one.x[at + 1], 1);
+        ones += one.x[at] + one.x[at + 1], sites += 2;
+        y[k] = 0.7 * y[k] + one.x[at] - one.x[at + 1];
+        ASSERT_NEAR(static_cast<double>(one.y[static_cast<size_t>(t * 2 + k)]), y[k], 1e-6) << i << ' ' << t;
+      }
+    }
+    for (auto at = static_cast<size_t>(length * 4); at < one.x.size(); ++at)
+      ASSERT_EQ(one.x[at], 99) << "what is past the end is not written";
+  }
+  EXPECT_NEAR(ones / sites, 0.25, 0.005);
+  for (size_t n = 11; n <= kSteps; ++n) EXPECT_NEAR(seen[n], 2000.0 / 11, 60) << n;
+}
+
+TEST(Echo, ErrorOfAnsweringZero) {
+  const auto data = open_dataset(named("echo", 60));
+  double squares = 0, sum = 0;
+  for (int64_t i = 0; i < data->size(); ++i) {
+    const double last = static_cast<double>(pulses(*data, i).y[static_cast<size_t>(data->length(i) * 2 - 1)]);
+    sum += last, squares += last * last;
+  }
+  EXPECT_NEAR(sum / 2000, 0, 0.08);
+  EXPECT_NEAR(squares / 2000, 0.735, 0.08);
+}
+
+TEST(Echo, OneStepIsEnough) {
+  const auto data = open_dataset(named("echo", 1, 5));
+  for (int64_t i = 0; i < 5; ++i) EXPECT_EQ(data->length(i), 1);
+}
+
+struct Synthetic : testing::TestWithParam<const char*> {
+  /// Bytes of sample and target.
+  static std::vector<char> bytes(const Dataset& data, int64_t index, int64_t epoch = 0) {
+    const auto x = static_cast<size_t>(data.sample().numel()) * torch::elementSize(data.sample().type);
+    const auto y = static_cast<size_t>(data.target().numel()) * sizeof(float);
+    std::vector<char> all(x + y);
+    data.read(index, epoch, all.data());
+    data.read_target(index, all.data() + x);
+    return all;
+  }
+};
+
+TEST_P(Synthetic, SampleDependsOnSeedPartAndIndexOnly) {
+  auto options = named(GetParam(), 12, 40);
+  const auto many = open_dataset(options);
+  EXPECT_EQ(bytes(*many, 7), bytes(*many, 7, 9)) << "the same in every epoch";
+  EXPECT_NE(bytes(*many, 7), bytes(*many, 8));
+  options.train_size = 9;
+  EXPECT_EQ(bytes(*open_dataset(options), 7), bytes(*many, 7));
+  options.seed = 2;
+  EXPECT_NE(bytes(*open_dataset(options), 7), bytes(*many, 7));
+  options = named(GetParam(), 12, 40);
+  options.split = "test";
+  EXPECT_NE(bytes(*open_dataset(options), 7), bytes(*many, 7));
+  options.validation = 10;
+  for (const char* split : {"train", "validation"}) {
+    options.split = split;
+    const auto part = open_dataset(options);
+    EXPECT_EQ(part->size(), options.split == "train" ? 30 : 10);
+    for (int64_t i = 0; i < part->size(); ++i) EXPECT_EQ(bytes(*part, i), bytes(*many, part->id(i))) << split;
+  }
+}
+
+TEST_P(Synthetic, OptionsThatDoNotApplyAreRefused) {
+  const auto refused = [&](auto edit) {
+    DataOptions options = named(GetParam(), 6, 3);
+    edit(options);
+    EXPECT_THROW(open_dataset(options), UsageError);
+  };
+  EXPECT_NO_THROW(open_dataset(named(GetParam(), 6, 3)));
+  refused([](DataOptions& o) { o.steps = 0; });
+  refused([](DataOptions& o) { o.augment = true; });
+  refused([](DataOptions& o) { o.mean = 0; });
+  refused([](DataOptions& o) { o.std = 1; });
+  refused([](DataOptions& o) { o.events.flip = true; });
+  refused([](DataOptions& o) { o.validation = 3; });
+}
+
+INSTANTIATE_TEST_SUITE_P(Sets, Synthetic, testing::Values("waves", "echo"));
+
+}  // namespace
+}  // namespace spiketrain
