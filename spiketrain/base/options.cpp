@@ -33,8 +33,8 @@ const Config* OptionReader::find(const char* name) const {
   return it == config_.end() ? nullptr : &*it;
 }
 
-void OptionReader::operator()(std::string& field, const char* name, const char* help,
-                              const Choices& choices, OnResume) {
+void OptionReader::operator()(std::string& field, const char* name, const char* help, const Choices& choices,
+                              OnResume) {
   (*this)(field, name, help);
   const auto& values = choices.values;
   if (std::find(values.begin(), values.end(), field) != values.end()) return;

@@ -12,7 +12,8 @@ struct Part {
   /// {"name": ..., option: value, ...}: what Registry::make needs to make an equal part.  UsageError if a registry
   /// did not make it.
   virtual Config config() const {
-    ST_CHECK(write_ != nullptr, "this part was not made by a registry, so it has no name or options to write");
+    ST_CHECK(write_ != nullptr,
+             "this part was not made by a registry, so it has no name or options to write");
     Config result = {{"name", name_}};
     result.update(write_(*this));
     return result;

@@ -37,7 +37,7 @@ class Tally {
 
 /// Which rule each layer learns by.
 struct Method {
-  std::shared_ptr<const Rule> rule;                     ///< of every layer that `layers` does not name
+  std::shared_ptr<const Rule> rule;                            ///< of every layer that `layers` does not name
   std::map<int64_t, std::shared_ptr<const Rule>> layers = {};  ///< by slot
   const std::shared_ptr<const Rule>& at(int64_t slot) const {
     const auto it = layers.find(slot);
@@ -49,9 +49,9 @@ struct Context {
   Method method;
   Mode mode = Mode::evaluate;
   uint64_t seed = 0, iteration = 0;  ///< with the samples' ids, the keys of random masks
-  Tensor ids = {};                   ///< [B] int64 on the CPU: what a sample is called; undefined: its position
-  Tensor valid = {};                 ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
-  Tally* tally = nullptr;            ///< may be null
+  Tensor ids = {};         ///< [B] int64 on the CPU: what a sample is called; undefined: its position
+  Tensor valid = {};       ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
+  Tally* tally = nullptr;  ///< may be null
   ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
   /// Rules record and advance their traces.
   bool training() const { return mode != Mode::evaluate; }
@@ -63,10 +63,11 @@ struct Context {
 
 /// [slot] and, for edges with a delay, [edge].
 struct Carry {
-  std::vector<State> state;     ///< of neurons and filters; empty: the initial state
-  std::vector<State> trace;     ///< of the rule, one per synapse
-  std::vector<Tensor> mask;     ///< of dropout: one draw per pass
-  std::vector<Signal> delayed;  ///< last step of the source of a delayed edge; undefined before the first step
+  std::vector<State> state;  ///< of neurons and filters; empty: the initial state
+  std::vector<State> trace;  ///< of the rule, one per synapse
+  std::vector<Tensor> mask;  ///< of dropout: one draw per pass
+  std::vector<Signal>
+      delayed;  ///< last step of the source of a delayed edge; undefined before the first step
   /// Cuts the states from the graph: credit does not cross from here on.
   void detach();
   /// The same with states that gather a gradient, for a segment that is computed again from here.
@@ -85,7 +86,8 @@ class ConstantCurrents {
   Tensor get(int64_t slot, const Tensor& image, F&& make) {
     Entry& entry = entries_[slot];
     const bool grad = at::GradMode::is_enabled();
-    if (entry.image.defined() && entry.image.data_ptr() == image.data_ptr() && entry.leaf.requires_grad() == grad)
+    if (entry.image.defined() && entry.image.data_ptr() == image.data_ptr() &&
+        entry.leaf.requires_grad() == grad)
       return entry.leaf;
     settle(entry);
     const Tensor I = make();

@@ -46,9 +46,8 @@ struct Layer::Nodes {
   struct Weigh : torch::autograd::Function<Weigh> {
     static Tensor forward(AutogradContext* ctx, const Tensor& edge, const Tensor& W, LinkP link) {
       const Signal& x = link->pre.x;
-      Tensor I = x.is_constant()
-                     ? spread(link->synapse->apply(Signal::dense(x.image()), W), x.gain())
-                     : link->synapse->apply(x, W);
+      Tensor I = x.is_constant() ? spread(link->synapse->apply(Signal::dense(x.image()), W), x.gain())
+                                 : link->synapse->apply(x, W);
       ctx->saved_data["held"] = c10::IValue::make_capsule(std::move(link));
       ctx->saved_data["pull"] = edge.requires_grad();
       ctx->save_for_backward({W});
@@ -58,9 +57,8 @@ struct Layer::Nodes {
       const LinkP link = held<Link>(ctx);
       const Tensor W = ctx->get_saved_variables()[0], g = grads[0].contiguous();
       const Presynaptic& pre = link->pre;
-      Tensor g_W = link->record
-                       ? link->record->rule->weight_gradient(*link->synapse, *link->record, pre, g)
-                       : link->synapse->outer(g, pre.x);
+      Tensor g_W = link->record ? link->record->rule->weight_gradient(*link->synapse, *link->record, pre, g)
+                                : link->synapse->outer(g, pre.x);
       Tensor g_x;
       if (ctx->saved_data["pull"].toBool()) {
         const Tensor way_back = link->feedback ? link->feedback->matrix(W) : W;
@@ -86,7 +84,8 @@ struct Layer::Nodes {
     }
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const RecordP record = held<Record>(ctx);
-      ST_CHECK(record->rule, "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
+      ST_CHECK(record->rule,
+               "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
       const Neuron& neuron = *record->neuron;
       Tensor delta = grads[0];
       if (!delta.defined()) {
@@ -156,7 +155,8 @@ Config Layer::config() const {
 }
 
 Shape Layer::build(const std::vector<Shape>& in) {
-  ST_CHECK(in.size() == connections_.size(), "layer: expected ", connections_.size(), " inputs, got ", in.size());
+  ST_CHECK(in.size() == connections_.size(), "layer: expected ", connections_.size(), " inputs, got ",
+           in.size());
   ST_CHECK(!in[0].empty(), "layer: the first connection cannot be recurrent");
   for (size_t k = 0; k < in.size(); ++k) {
     const Connection& c = connections_[k];
@@ -189,7 +189,8 @@ void Layer::initialise(uint64_t seed) {
 }
 
 /// The current of connection k.  `link` stays null if the rule will not meet this synapse in this segment.
-Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const {
+Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Context& context,
+                      LinkP& link) const {
   const Connection& c = connections_[k];
   if (!c.synapse) return x.values();
   const auto new_link = [&](Signal from) {
@@ -241,8 +242,7 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
   record->neuron = neuron_;
   if (record_credit) record->rule = rule;
 
-  const variable_list out =
-      Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record);
+  const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record);
   state.assign(out.begin() + 1, out.end());
   if (context.training()) {
     torch::NoGradGuard no_grad;

@@ -10,8 +10,8 @@ namespace spiketrain {
 /// One input of a layer.  Without a synapse the signal's values are the current (an identity shortcut).
 struct Connection {
   std::shared_ptr<Synapse> synapse = {};
-  std::shared_ptr<Norm> norm = {};          ///< may be null
-  std::shared_ptr<Feedback> feedback = {};  ///< null: transpose
+  std::shared_ptr<Norm> norm = {};                  ///< may be null
+  std::shared_ptr<Feedback> feedback = {};          ///< null: transpose
   std::shared_ptr<const Quantizer> quantizer = {};  ///< of the synapse's weight; null: full precision
 
   /// Effective weight, in autograd.

@@ -14,7 +14,8 @@ Shape Network::shape_of(const Input& input, size_t reader) const {
   if (input.node == kInput) return input_;
   const auto node = static_cast<size_t>(input.node);
   ST_CHECK(input.node >= 0 && (input.delay == 0 || input.delay == 1), "network: node ", reader,
-           " reads node ", input.node, " with a delay of ", input.delay, "; expected a node and a delay of 0 or 1");
+           " reads node ", input.node, " with a delay of ", input.delay,
+           "; expected a node and a delay of 0 or 1");
   if (node < nodes_.size()) return nodes_[node].out;
   ST_CHECK(input.delay == 1, "network: node ", reader, " reads node ", input.node,
            ", which comes later; that needs a delay of 1");
@@ -34,9 +35,9 @@ int64_t Network::add(std::shared_ptr<Stage> stage, std::vector<Input> inputs, bo
   node.out = stage->build(shapes);
   for (const Node& other : nodes_) {
     for (const Input& input : other.inputs) {
-      ST_CHECK(input.node != static_cast<int64_t>(index) || input.shape == node.out, "network: node ", other.name,
-               " expects an input of ", at::IntArrayRef(input.shape), " from node ", node.name, ", which gives ",
-               at::IntArrayRef(node.out));
+      ST_CHECK(input.node != static_cast<int64_t>(index) || input.shape == node.out, "network: node ",
+               other.name, " expects an input of ", at::IntArrayRef(input.shape), " from node ", node.name,
+               ", which gives ", at::IntArrayRef(node.out));
     }
   }
   node.token = token ? token : stage->notation();
@@ -99,8 +100,8 @@ void Network::partition(const std::vector<int64_t>& sizes, bool before_pooling) 
 }
 
 void Network::attach_head(int64_t b, const std::vector<std::shared_ptr<Stage>>& stages) {
-  ST_CHECK(b >= 0 && b < blocks() && !stages.empty() && !has_head(b), "network: cannot hang a head on block ", b,
-           " of ", blocks(), ": it has one, or there is no such block");
+  ST_CHECK(b >= 0 && b < blocks() && !stages.empty() && !has_head(b), "network: cannot hang a head on block ",
+           b, " of ", blocks(), ": it has one, or there is no such block");
   auto below = static_cast<int64_t>(ends_[static_cast<size_t>(b)]) - 1;
   for (size_t i = 0; i < stages.size(); ++i) {
     Node node;
@@ -159,7 +160,8 @@ Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry
   }
   for (size_t i = 0; i < program.calls.size(); ++i) {
     for (const int64_t from : program.calls[i].from) {
-      if (from >= 0 && static_cast<size_t>(from) + 1 < i) program.calls[static_cast<size_t>(from)].keep = true;
+      if (from >= 0 && static_cast<size_t>(from) + 1 < i)
+        program.calls[static_cast<size_t>(from)].keep = true;
     }
   }
   return program;
@@ -284,7 +286,8 @@ std::vector<std::shared_ptr<const Layer>> Network::layers(int64_t b, bool head) 
   std::vector<std::shared_ptr<const Layer>> list;
   for (size_t n = 0; n < nodes_.size(); ++n) {
     if ((nodes_[n].head_of >= 0) != head || block_of(static_cast<int64_t>(n)) != b) continue;
-    if (auto layer = std::dynamic_pointer_cast<const Layer>(nodes_[n].stage)) list.push_back(std::move(layer));
+    if (auto layer = std::dynamic_pointer_cast<const Layer>(nodes_[n].stage))
+      list.push_back(std::move(layer));
   }
   return list;
 }

@@ -107,17 +107,17 @@ class Network : public torch::nn::Module {
   bool complete() const;
   Signal run(const Program& program, const Signal& x, const Context& context, Carry& carry) const;
   /// `release`: lets go of a call's output once nobody reads it any more.
-  void call(const Program& program, size_t begin, size_t end, const Signal& x, const Context& context, Carry& carry,
-            std::vector<Signal>& out, bool release) const;
+  void call(const Program& program, size_t begin, size_t end, const Signal& x, const Context& context,
+            Carry& carry, std::vector<Signal>& out, bool release) const;
   void run_by_step(const Program& program, const Signal& x, const Context& context, Carry& carry,
                    std::vector<Signal>& out) const;
   std::pair<size_t, size_t> nodes_of(int64_t b) const;
   Shape shape_of(const Input& input, size_t reader) const;
 
   Shape input_;
-  std::vector<Node> nodes_;     ///< those of heads last
-  std::vector<size_t> ends_;    ///< [block] one past its last node
-  size_t body_ = 0;             ///< number of nodes that are no head's
+  std::vector<Node> nodes_;                ///< those of heads last
+  std::vector<size_t> ends_;               ///< [block] one past its last node
+  size_t body_ = 0;                        ///< number of nodes that are no head's
   std::vector<Program> programs_, heads_;  ///< [block]
   int64_t slots_ = 0, delays_ = 0, units_ = 0;
 };
@@ -128,7 +128,7 @@ struct NetworkContext {
   Shape output;  ///< of the last layer: {classes}, or the shape of the values wanted
   std::function<std::shared_ptr<Neuron>()> neuron;   ///< a fresh neuron for each hidden layer
   std::function<std::shared_ptr<Neuron>()> readout;  ///< the output layer's neuron
-  Config feedback = nullptr;  ///< of every synapse that reads a layer; null: transpose
+  Config feedback = nullptr;                         ///< of every synapse that reads a layer; null: transpose
 };
 
 struct NetworkBuilder : Part {

@@ -49,7 +49,8 @@ std::shared_ptr<Network> Network::from_config(const Config& config) {
         inputs.push_back({input.at("node"), input.at("delay"), input.value("shape", Shape())});
       const int64_t own = item.at("unit");
       const std::string token = item.at("token");
-      network->add(make_stage(item.at("stage")), std::move(inputs), own != unit, item.at("name"), token.c_str());
+      network->add(make_stage(item.at("stage")), std::move(inputs), own != unit, item.at("name"),
+                   token.c_str());
       unit = own;
     }
     const auto ends = config.at("blocks").get<std::vector<size_t>>();

@@ -59,11 +59,12 @@ void Objective::prepare(const Context& context) {
   if (std::find(kinds.begin(), kinds.end(), context.target) == kinds.end()) {
     std::vector<std::string> names;
     for (const Target::Kind kind : kinds) names.emplace_back(to_string(kind));
-    throw UsageError(str("objective ", part_name(), ": the data have targets of kind ", to_string(context.target),
-                         ", expected ", join(names, " or ")));
+    throw UsageError(str("objective ", part_name(), ": the data have targets of kind ",
+                         to_string(context.target), ", expected ", join(names, " or ")));
   }
-  ST_CHECK(context.target != Target::Kind::class_index || context.output.size() == 1, "objective ", part_name(),
-           ": expected an output of one value per class, got the shape ", at::IntArrayRef(context.output));
+  ST_CHECK(context.target != Target::Kind::class_index || context.output.size() == 1, "objective ",
+           part_name(), ": expected an output of one value per class, got the shape ",
+           at::IntArrayRef(context.output));
   context_ = context;
 }
 

@@ -14,9 +14,11 @@ struct Output {
   Signal signal;    ///< [K,B,*out]
   Segment segment;  ///< its place in the sequence of T steps
   int64_t scored;   ///< steps of the sequence in which error enters
-  Tensor lengths = {};  ///< [B] int64, where the signal lives: of these, the steps of each sample; undefined: all
-  Tensor valid = {};    ///< [K,B] bool, where the signal lives: steps that are no padding; undefined: all
-  Tensor all_lengths = {};  ///< [B] int64, where the signal lives: steps of each sample, scored or not; undefined: T
+  Tensor lengths =
+      {};  ///< [B] int64, where the signal lives: of these, the steps of each sample; undefined: all
+  Tensor valid = {};  ///< [K,B] bool, where the signal lives: steps that are no padding; undefined: all
+  Tensor all_lengths =
+      {};  ///< [B] int64, where the signal lives: steps of each sample, scored or not; undefined: T
 
   /// The values with zeros at padding, so that no error enters there: the one place that masks.  [K,B,*out]
   Tensor values() const;
@@ -39,8 +41,8 @@ struct Objective : Part {
   /// Called once, when the shape of the output, the number of steps and the output neuron are known.  UsageError if
   /// they do not fit.
   struct Context {
-    Shape output;      ///< of one sample at one step
-    int64_t steps;     ///< T
+    Shape output;            ///< of one sample at one step
+    int64_t steps;           ///< T
     Emission emission = {};  ///< of the output neuron
     bool segments = false;   ///< the sequence comes in several
     Target::Kind target = Target::Kind::class_index;

@@ -24,10 +24,10 @@ struct Steps {
 
 /// What a neuron can record (`provides`) and what a rule or the neuron's own adjoint reads.
 enum Slot : uint32_t {
-  kI = 1,     ///< the input current; every neuron provides it
-  kU = 2,     ///< membrane before reset
-  kPsi = 4,   ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
-  kTiming = 8 ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
+  kI = 1,      ///< the input current; every neuron provides it
+  kU = 2,      ///< membrane before reset
+  kPsi = 4,    ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
+  kTiming = 8  ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
 };
 
 /// Constants of a current-based neuron whose output is a PSP, in steps and weight units:
@@ -40,15 +40,15 @@ struct SpikeTiming {
 /// The postsynaptic side.  The layer allocates the arrays, [T,B,*] each; Neuron::run fills them.
 struct Record : torch::CustomClassHolder {
   // Before the neuron runs.
-  uint32_t slots = 0;  ///< which of I, u, psi are kept or recorded
+  uint32_t slots = 0;                      ///< which of I, u, psi are kept or recorded
   torch::ScalarType type = torch::kFloat;  ///< of the current and of everything but s
-  Tensor I;            ///< input current; dropped after the run unless slots has kI
-  State before;        ///< state before the segment
+  Tensor I;                                ///< input current; dropped after the run unless slots has kI
+  State before;                            ///< state before the segment
   // While it runs; an array that is not wanted is undefined.
-  State state;          ///< state after the steps run so far; begins as `before`
-  Tensor a;             ///< output values; undefined if the neuron sends bare spikes
-  Tensor s;             ///< uint8 spikes or counts; undefined if the neuron is analog
-  int64_t total = 0;    ///< sum of s over the steps run so far; -1: unknown
+  State state;        ///< state after the steps run so far; begins as `before`
+  Tensor a;           ///< output values; undefined if the neuron sends bare spikes
+  Tensor s;           ///< uint8 spikes or counts; undefined if the neuron is analog
+  int64_t total = 0;  ///< sum of s over the steps run so far; -1: unknown
   Tensor u, psi;
   // Backward, left by the rule's credit for the synapses of this neuron.
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
@@ -72,16 +72,17 @@ inline Tensor at_steps(const Tensor& array, Steps steps) {
 
 /// The presynaptic side of one synapse.  A rule chooses q and the extra factors and advances the trace.
 struct Presynaptic {
-  Signal x;                   ///< what the synapse multiplied
-  Signal q;                   ///< presynaptic factor of dW = sum_t g[t] (x) q[t]; undefined until the rule chose it
-  std::vector<Signal> extra;  ///< presynaptic factors of further pairs: dW += sum_t post[k][t] (x) extra[k][t]
-  State trace;                ///< the rule's traces, carried from segment to segment; any shape
+  Signal x;  ///< what the synapse multiplied
+  Signal q;  ///< presynaptic factor of dW = sum_t g[t] (x) q[t]; undefined until the rule chose it
+  std::vector<Signal>
+      extra;    ///< presynaptic factors of further pairs: dW += sum_t post[k][t] (x) extra[k][t]
+  State trace;  ///< the rule's traces, carried from segment to segment; any shape
 };
 
 /// What a rule makes of a record and delta = dL/da.
 struct Credit {
-  Tensor g;                      ///< dL/dI [T,B,*]: credit on the input current
-  State g_before = {};           ///< dL/d(state before the segment); undefined entries: none
+  Tensor g;                           ///< dL/dI [T,B,*]: credit on the input current
+  State g_before = {};                ///< dL/d(state before the segment); undefined entries: none
   std::vector<Tensor> g_params = {};  ///< dL/d(the neuron's parameter); undefined entries: none
   std::vector<Tensor> post = {};      ///< further postsynaptic factors, [T,B,*] each
 };

@@ -49,8 +49,8 @@ void check_compatible(const Rule& rule, const Neuron& neuron) {
     if (fits(rule, *entry->make(Config::object()))) fitting.push_back(entry->name);
   }
   throw UsageError(str("rule '", rule.part_name(), "' reads ", slot_names(rule.needs() & ~neuron.provides()),
-                       ", which neuron '", neuron.part_name(), "' does not provide; neurons that do: ",
-                       join(fitting)));
+                       ", which neuron '", neuron.part_name(),
+                       "' does not provide; neurons that do: ", join(fitting)));
 }
 
 }  // namespace spiketrain

@@ -11,9 +11,9 @@ namespace spiketrain {
 enum class Role {
   burn_in,  ///< forward only: state and traces advance, no error enters
   live,     ///< forward, loss, backward; credit does not leave it
-  replay    ///< forward without a graph, and once more, from the last such segment back, for the gradient: credit
-            ///< crosses from each into the one before, as far as replay segments follow each other.  Their loss is
-            ///< taken over all of them as over one segment.
+  replay  ///< forward without a graph, and once more, from the last such segment back, for the gradient: credit
+  ///< crosses from each into the one before, as far as replay segments follow each other.  Their loss is
+  ///< taken over all of them as over one segment.
 };
 
 /// Steps [t0, t1).  State is carried into a segment.
@@ -28,9 +28,9 @@ using Plan = std::vector<Segment>;
 
 /// What a schedule may look at.
 struct PlanRequest {
-  int64_t steps = 1;            ///< T
+  int64_t steps = 1;                 ///< T
   uint64_t seed = 0, iteration = 0;  ///< key of random plans
-  torch::Tensor lengths = {};   ///< [B] int64, see Batch; undefined: T
+  torch::Tensor lengths = {};        ///< [B] int64, see Batch; undefined: T
 };
 
 struct Schedule : Part {

@@ -10,7 +10,7 @@ struct Target {
     class_index,  ///< y [B] int64
     values,       ///< y [B,*out] float: one vector per sample
     sequence,     ///< y [T,B,*out] float: one vector per step
-    spike_times   ///< y [B,*out,n] float: steps of the wanted spikes, in any order; negative entries stand for none
+    spike_times  ///< y [B,*out,n] float: steps of the wanted spikes, in any order; negative entries stand for none
   };
   Kind kind = Kind::class_index;
   Tensor y;
@@ -32,9 +32,11 @@ struct Batch {
   Tensor x;
   Form form = Form::image;
   Target target;
-  Tensor lengths = {};  ///< [B] int64 on the CPU, 1 to T: steps of each sample, the rest is padding; undefined: T
-  Tensor ids = {};      ///< [B] int64 on the CPU: what the samples are called, for random streams; undefined: 0..B-1
-  int64_t epoch = 0;    ///< for random streams of encoders
+  Tensor lengths =
+      {};  ///< [B] int64 on the CPU, 1 to T: steps of each sample, the rest is padding; undefined: T
+  Tensor ids =
+      {};  ///< [B] int64 on the CPU: what the samples are called, for random streams; undefined: 0..B-1
+  int64_t epoch = 0;  ///< for random streams of encoders
   int64_t size() const { return x.size(form == Form::image ? 0 : 1); }
   /// Data and target on another device; lengths and ids stay on the CPU.
   Batch to(torch::Device device) const {

@@ -97,7 +97,8 @@ SynapseScratch conv2d_scratch(const Config& options, const Shape& in, const Shap
   const int64_t w = kFloat * channels * in[0] * kernel * kernel;
   const int64_t bx = x / in[0] * blocked(in[0]), by = y / channels * blocked(channels);
   const int64_t bw = w / in[0] / channels * blocked(in[0]) * blocked(channels);
-  int64_t forward = std::max(by + y, x + w + by), input = std::max(bx + x, by + bw + bx);
+  int64_t forward = std::max(by + y, x + w + by);
+  int64_t input = in[0] <= 4 ? by + w / channels * blocked(channels) : std::max(bx + x, by + bw + bx);
   int64_t weight = in[0] <= 4 ? by + w : bx + by + bw;
   if (size == 1 && numel(in) <= 20480) {
     const int64_t columns = kFloat * in[0] * kernel * kernel * positions;

@@ -175,7 +175,7 @@ class Walk {
     carried_.push_back(heap_.hold(bytes_[i].state));
     state_[i] = heap_.hold(bytes_[i].renewed);
     // The states before the other segments that are computed again, and the one after them or its gradient.
-    carried_.push_back(heap_.hold(bytes_[i].renewed * replays_));
+    snapshots_.push_back(heap_.hold(bytes_[i].renewed * replays_));
     if (plan_.count_gradients) gradients_.push_back(heap_.hold(bytes_[i].weights));
   }
 
@@ -358,6 +358,7 @@ class Walk {
 
   /// A held current's weight gradient, when the segments are done.
   void settle() {
+    snapshots_.clear();
     for (size_t i = 0; i < rows_.size(); ++i) {
       if (holds_current(i)) heap_.touch(bytes_[i].weights + bytes_[i].synapse.outer);
     }
@@ -373,9 +374,9 @@ class Walk {
   Heap heap_;  // outlives all that it holds
   Sent entering_;
   std::vector<Sent> out_;
-  std::vector<Held> tape_, errors_, carried_, gradients_;  ///< tape_: what records and links hold
-  std::vector<std::vector<Held>> saved_;                   ///< [row] by LibTorch's own nodes
-  std::vector<Held> pending_, state_;                      ///< [row] gradient of its output; carried state
+  std::vector<Held> tape_, errors_, carried_, snapshots_, gradients_;  ///< tape_: what records and links hold
+  std::vector<std::vector<Held>> saved_;                               ///< [row] by LibTorch's own nodes
+  std::vector<Held> pending_, state_;  ///< [row] gradient of its output; carried state
 };
 
 }  // namespace

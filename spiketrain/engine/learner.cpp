@@ -25,18 +25,18 @@ void check_method(const Network& network, const Method& method, const Plan& plan
     const RuleP& rule = method.at(layer->slot());
     ST_CHECK(rule, "layer ", node.name, " has no rule");
     check_compatible(*rule, *layer->neuron());
-    ST_CHECK(!joins || rule->works_by_step(), "rule ", rule->part_name(), " hands no credit to the segment before; ",
-             "use schedule whole or truncated");
+    ST_CHECK(!joins || rule->works_by_step(), "rule ", rule->part_name(),
+             " hands no credit to the segment before; ", "use schedule whole or truncated");
     ST_CHECK(!layer->neuron()->whole_sequence() || plan.size() == 1, "neuron ", layer->neuron()->part_name(),
              " reads the whole sequence at once; use schedule whole");
     for (const Connection& c : layer->connections()) {
-      ST_CHECK(rule->extra_pairs() == 0 || !c.norm, "rule ", rule->part_name(), " has factors that do not pass a ",
-               "norm; layer ", node.name, " has one");
+      ST_CHECK(rule->extra_pairs() == 0 || !c.norm, "rule ", rule->part_name(),
+               " has factors that do not pass a ", "norm; layer ", node.name, " has one");
     }
     for (const Network::Input& input : node.inputs) {
       if (input.delay == 0) continue;
-      ST_CHECK(rule->works_by_step(), "rule ", rule->part_name(), " works on whole segments; layer ", node.name,
-               " has a recurrent connection, which runs step by step");
+      ST_CHECK(rule->works_by_step(), "rule ", rule->part_name(), " works on whole segments; layer ",
+               node.name, " has a recurrent connection, which runs step by step");
       ST_CHECK(!layer->neuron()->whole_sequence(), "neuron ", layer->neuron()->part_name(),
                " reads the whole sequence at once; it cannot be recurrent");
     }
@@ -60,8 +60,7 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   Emission emission = Emission::analog_values();
   const auto output = network.layers(network.blocks() - 1, /*head=*/false);
   if (!output.empty()) emission = output.back()->neuron()->emits();
-  parts_.objective->prepare(
-      {network.out_shape(), parts_.steps, emission, first.size() > 1, parts_.target});
+  parts_.objective->prepare({network.out_shape(), parts_.steps, emission, first.size() > 1, parts_.target});
 }
 
 Plan Learner::plan(uint64_t iteration, const Tensor& lengths) const {
@@ -70,7 +69,8 @@ Plan Learner::plan(uint64_t iteration, const Tensor& lengths) const {
   return plan;
 }
 
-PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update, Tally* tally) const {
+PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update,
+                         Tally* tally) const {
   return Run(parts_, batch, Mode::train, iteration, tally).train(plan(iteration, batch.lengths), on_update);
 }
 

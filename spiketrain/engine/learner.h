@@ -28,10 +28,10 @@ struct LearnerParts {
   std::shared_ptr<Network> network;
   Method method;
   std::shared_ptr<Objective> objective;
-  int64_t steps = 1;                                          ///< T
-  std::shared_ptr<const Schedule> schedule = {};              ///< null: whole
-  std::shared_ptr<const Encoder> encoder = {};                ///< null: direct
-  std::shared_ptr<LearningSignal> signal = {};                ///< null: heads
+  int64_t steps = 1;                              ///< T
+  std::shared_ptr<const Schedule> schedule = {};  ///< null: whole
+  std::shared_ptr<const Encoder> encoder = {};    ///< null: direct
+  std::shared_ptr<LearningSignal> signal = {};    ///< null: heads
   Target::Kind target = Target::Kind::class_index;
   uint64_t seed = 1;
   bool block_major = true;
@@ -45,9 +45,9 @@ using BlockLosses = std::vector<Tensor>;
 using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& losses)>;
 
 struct PassResult {
-  Tensor prediction;   ///< [B,*out], or [T,B,*out] for targets per step; see Objective
-  Tensor loss;         ///< of the output layer over the segments in which error enters
-  Tensor valid;        ///< [T,B] bool, undefined: no padding
+  Tensor prediction;  ///< [B,*out], or [T,B,*out] for targets per step; see Objective
+  Tensor loss;        ///< of the output layer over the segments in which error enters
+  Tensor valid;       ///< [T,B] bool, undefined: no padding
 };
 
 class Learner {
@@ -57,7 +57,8 @@ class Learner {
 
   /// Trains on a batch: gradients are added to the parameters.  `iteration` is the key of dropout and of random plans;
   /// `tally` may be null, `on_update` empty.
-  PassResult pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update = {}, Tally* tally = nullptr) const;
+  PassResult pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update = {},
+                  Tally* tally = nullptr) const;
   /// The same without learning, in evaluation mode: neither gradients nor statistics of norms change.
   PassResult infer(const Batch& batch, Tally* tally = nullptr) const;
   /// Exact credit, whatever the schedule, blocks and rule: adds the gradient of the loss of the network's output over

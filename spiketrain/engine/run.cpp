@@ -25,10 +25,12 @@ void check_target(const Target& target, const Shape& out, int64_t B, int64_t T) 
 Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally)
     : p_(parts), network_(*parts.network), batch_(batch), carry_(network_.start()) {
   const bool frames = batch.form == Batch::Form::frames;
-  const at::IntArrayRef sizes = batch.x.sizes(), sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
+  const at::IntArrayRef sizes = batch.x.sizes(),
+                        sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
   ST_CHECK(sample.equals(network_.input_shape()), "batch: expected samples of shape ",
            at::IntArrayRef(network_.input_shape()), ", got ", sample);
-  ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ", batch.x.size(0));
+  ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ",
+           batch.x.size(0));
   ST_CHECK(batch.target.kind == p_.target, "batch: expected targets of kind ", to_string(p_.target), ", got ",
            to_string(batch.target.kind));
   check_target(batch.target, network_.out_shape(), batch.size(), p_.steps);
@@ -41,7 +43,8 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
   if (batch.lengths.defined()) {
     ST_CHECK(batch.lengths.numel() == batch.size() && batch.lengths.min().item<int64_t>() >= 1 &&
                  batch.lengths.max().item<int64_t>() <= p_.steps,
-             "batch: expected a length between 1 and ", p_.steps, " for each of the ", batch.size(), " samples");
+             "batch: expected a length between 1 and ", p_.steps, " for each of the ", batch.size(),
+             " samples");
     lengths_ = batch.lengths.to(batch.x.device());
     const Tensor t = torch::arange(p_.steps, lengths_.options()).unsqueeze(1);
     valid_ = t < lengths_.unsqueeze(0);
@@ -168,8 +171,7 @@ void Run::live(const Segment& segment) {
   }
   for (int64_t b = 0; b < blocks; ++b) {
     const auto at = static_cast<size_t>(b);
-    if (!errors[at].defined())
-      errors[at] = signal_at(b, errors.back(), segment);
+    if (!errors[at].defined()) errors[at] = signal_at(b, errors.back(), segment);
   }
   for (auto b = static_cast<size_t>(blocks); b-- > 0;) {  // from the top, as end to end
     backward({std::move(roots[b])}, {std::move(errors[b])});
@@ -210,8 +212,7 @@ void Run::replay() {
       losses.push_back(error_at(Signal::concatenate(readouts_[b]), whole, errors[b]));
   }
   for (size_t b = 0; b < blocks; ++b) {
-    if (!errors[b].defined())
-      errors[b] = signal_at(static_cast<int64_t>(b), errors.back(), whole);
+    if (!errors[b].defined()) errors[b] = signal_at(static_cast<int64_t>(b), errors.back(), whole);
   }
   readouts_.clear();
   const Carry after = std::move(carry_);
@@ -303,7 +304,7 @@ Tensor Run::exact() {
 
 PassResult Run::result() {
   PassResult result;
-  result.prediction = outputs_.empty() ? p_.objective->prediction(evidence_, lengths_)
+  result.prediction = outputs_.empty()       ? p_.objective->prediction(evidence_, lengths_)
                       : outputs_.size() == 1 ? outputs_[0]
                                              : torch::cat(outputs_);
   result.loss = total_loss_;

@@ -98,9 +98,10 @@ TEST(EngineSignals, DirectFeedback) {
 }
 
 TEST(EngineSignals, TargetProjection) {
-  // matrix() asks for one step of `kClasses` samples, and -y B/(K N) gives -B/kClasses.
+  // matrix() asks for one step of `kClasses` samples, and -y B/(K N) gives -B/kClasses.  In a segment of K of the T
+  // scored steps the engine weighs -y B/(K N) by K/T.
   check("drtp", [](const Tensor& B, const Tensor& error, const Tensor& label) {
-    const auto places = static_cast<double>(error.size(0) * kBatch);
+    const auto places = static_cast<double>(kSteps * kBatch);
     const Tensor delta = B.index_select(0, label) * (static_cast<double>(kClasses) / places);
     return delta.unsqueeze(0).expand({error.size(0), kBatch, B.size(1)});
   });

@@ -68,8 +68,8 @@ TEST(NetworkConfig, EveryNotationRebuilds) {
       Config options = {{"bias", true},
                         {"pool", "avg"},
                         {"dropout_shared", "row"},
-                        {"conv_scale", 3.0},
-                        {"linear_scale", 2.0}};
+                        {"conv_scale", 8.0},
+                        {"linear_scale", 4.0}};
       if (std::string(spec).find('R') == std::string::npos)
         options["norm"] = {{"name", "tdbn"}, {"scale", 1.5}};
       NetworkContext context = make_context(neuron, {2, 16, 16}, 10);

@@ -10,7 +10,8 @@ namespace spiketrain {
 namespace {
 
 struct Uniform final : Quantizer {
-  static constexpr const char* kDoc = "symmetric levels of equal distance, one scale per weight tensor; straight through";
+  static constexpr const char* kDoc =
+      "symmetric levels of equal distance, one scale per weight tensor; straight through";
   int64_t bits = 8;
   template <class V>
   void visit(V& v) {
