@@ -46,7 +46,14 @@ int64_t numel(const Shape& shape) {
 }
 
 Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options) {
-  const Tensor nan = torch::full({1}, std::numeric_limits<double>::quiet_NaN(), options);
+  const auto make = [](const torch::TensorOptions& of) {
+    return torch::full({1}, std::numeric_limits<double>::quiet_NaN(), of);
+  };
+  // Nobody can write to a carrier (its elements overlap), so all of a type share one number.
+  static const Tensor nan_float = make(torch::kFloat), nan_double = make(torch::kDouble);
+  const auto type = options.dtype().toScalarType();
+  const bool shared = options.device().is_cpu() && (type == torch::kFloat || type == torch::kDouble);
+  const Tensor nan = !shared ? make(options) : type == torch::kFloat ? nan_float : nan_double;
   const std::vector<int64_t> strides(shape.size(), 0);
   Tensor result = torch::empty({0}, options);
   result.set_(nan.storage(), 0, shape, strides);  // no view: autograd may take it for a result of its own
@@ -109,8 +116,11 @@ Tensor Signal::values() const {
 
 Tensor Signal::rows(int64_t begin, int64_t end) const {
   ST_ASSERT(!is_constant());
-  if (is_spikes()) return spikes_.bytes().flatten(0, 1).slice(0, begin, end).to(edge_.scalar_type());
-  return (has_spikes() ? psp_ : edge_.detach()).flatten(0, 1).slice(0, begin, end);
+  const Tensor& all = is_spikes() ? spikes_.bytes() : has_spikes() ? psp_ : edge_;
+  Tensor rows = all.flatten(0, 1);
+  if (begin != 0 || end != rows.size(0)) rows = rows.slice(0, begin, end);
+  if (is_spikes()) return rows.to(edge_.scalar_type());
+  return rows.requires_grad() ? rows.detach() : rows;
 }
 
 Signal Signal::slice(int64_t begin, int64_t end) const {

@@ -153,8 +153,12 @@ void Run::live(const Segment& segment) {
     Shown shown = run_block(b, x, true);
     if (b + 1 == blocks) predict(shown.output, segment);
     roots[at] = shown.readout.edge();
-    if (learns(b)) {
+    if (learns(b) && p_.signal->reads_error()) {
       losses.push_back(error_at(shown.readout, segment, errors[at]));
+    } else if (learns(b)) {  // nobody asks for the error itself: one pass back from the loss
+      roots[at] = p_.objective->loss(seen(shown.readout, segment), batch_.target);
+      errors[at] = torch::ones({}, roots[at].options().requires_grad(false));
+      losses.push_back(roots[at].detach());
     } else if (!p_.signal->reads_error()) {
       errors[at] = signal_at(b, {}, segment);
     }

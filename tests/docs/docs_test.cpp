@@ -11,6 +11,7 @@
 namespace spiketrain {
 
 RawImages parse_raw_digits(ByteSpan bytes, const std::string& path);
+std::shared_ptr<Network> train_without_recipe(const Tensor& x, const Tensor& y);  // of the README
 
 namespace {
 
@@ -132,6 +133,19 @@ TEST(Docs, DataSetIsFoundByItsName) {
   options.name = "raw-digits";
   options.dir = "/nonexistent";
   EXPECT_THROW(open_dataset(options), DataError);
+}
+
+TEST(Docs, TheLibraryExampleLearns) {
+  // A class is a bright row of pixels.
+  const Tensor y = torch::arange(640, torch::kLong).remainder(10);
+  Tensor x = torch::zeros({640, 1, 28, 28});
+  for (int64_t n = 0; n < x.size(0); ++n) x[n][0].slice(0, 2 + 2 * (n % 10), 5 + 2 * (n % 10)).fill_(2);
+  const auto network = train_without_recipe(x, y);
+  Carry carry = network->start();
+  const Signal input = Signal::constant(x.slice(0, 0, 10).unsqueeze(0), torch::ones({4}));
+  const torch::NoGradGuard no_grad;
+  const Tensor evidence = network->forward(input, {}, carry).values().sum(0);
+  EXPECT_GE((evidence.argmax(1) == y.slice(0, 0, 10)).sum().item<int64_t>(), 5);
 }
 
 }  // namespace

@@ -22,6 +22,11 @@ namespace {
 /// Least rows or columns of a thread's share of a product: BLAS packs the other factor for each share.
 constexpr int64_t kMinShare = 48;
 
+/// Slices [i, j) of a dimension; x itself for all of them.
+Tensor share(const Tensor& x, int64_t dim, int64_t i, int64_t j) {
+  return i == 0 && j == x.size(dim) ? x : x.slice(dim, i, j);
+}
+
 /// rows(i, j) [j - i, K] for rows of M, times y [K, N]; shared by rows, or by columns of y if there are few rows.
 template <class Rows>
 Tensor product(int64_t M, const Rows& rows, const Tensor& y) {
@@ -32,8 +37,8 @@ Tensor product(int64_t M, const Rows& rows, const Tensor& y) {
   ops::for_chunks(
       by_rows ? M : y.size(1),
       [&](int64_t i, int64_t j) {
-        Tensor part = out.slice(by_rows ? 0 : 1, i, j);
-        at::mm_out(part, by_rows ? rows(i, j) : all, by_rows ? y : y.slice(1, i, j));
+        Tensor part = share(out, by_rows ? 0 : 1, i, j);
+        at::mm_out(part, by_rows ? rows(i, j) : all, by_rows ? y : share(y, 1, i, j));
       },
       kMinShare);
   return out;
@@ -97,7 +102,7 @@ struct Linear final : Synapse {
     std::vector<int64_t> shape = {g.size(0), g.size(1)};
     shape.insert(shape.end(), in_.begin(), in_.end());
     const Tensor flat = g.flatten(0, 1);
-    const auto rows = [&](int64_t i, int64_t j) { return flat.slice(0, i, j); };
+    const auto rows = [&](int64_t i, int64_t j) { return share(flat, 0, i, j); };
     return product(flat.size(0), rows, W).view(shape);
   }
 
@@ -109,8 +114,8 @@ struct Linear final : Synapse {
     ops::for_chunks(
         features,
         [&](int64_t i, int64_t j) {
-          Tensor rows = g_W.slice(0, i, j);
-          at::mm_out(rows, post.slice(1, i, j).t(), pre);
+          Tensor rows = share(g_W, 0, i, j);
+          at::mm_out(rows, share(post, 1, i, j).t(), pre);
         },
         kMinShare);
     return g_W;
