@@ -313,5 +313,26 @@ TEST(NetworkSpec, ForwardAndBackwardWithSeveralNeurons) {
   }
 }
 
+TEST(NetworkSpec, QuantizerReachesEveryLayerAndSurvivesRebuilding) {
+  const auto context = make_context({{"name", "lif"}}, {1, 8, 8}, 4);
+  const auto network = make_spec("4C3-P2-RB6-4", context,
+                                 {{"quantizer", {{"name", "uniform"}, {"bits", 4}}}, {"padding", "same"}});
+  const auto again = Network::from_config(network->config());
+  for (const auto& net : {network, again}) {
+    int64_t synapses = 0;
+    for (const auto& layer : net->layers(0, /*head=*/false)) {
+      for (const Connection& c : layer->connections()) {
+        if (!c.synapse) continue;
+        ++synapses;
+        ASSERT_TRUE(c.quantizer);
+        EXPECT_EQ(c.quantizer->config().at("bits"), 4);
+      }
+    }
+    EXPECT_EQ(synapses, 5);  // the residual unit has two layers and a projection
+  }
+  const auto plain = make_spec("4C3-4", context, {{"quantizer", "none"}});
+  EXPECT_FALSE(plain->layers(0, false).at(0)->connections()[0].quantizer);
+}
+
 }  // namespace
 }  // namespace spiketrain

@@ -162,6 +162,7 @@ class Builder {
     Connection c;
     c.synapse = std::move(synapse);
     if (!options_.norm.is_null() && token.index != output_) c.norm = make<Norm>(options_.norm);
+    if (!options_.quantizer.is_null()) c.quantizer = make<Quantizer>(options_.quantizer);
     if (!context_.feedback.is_null() && error_returns) c.feedback = make<Feedback>(context_.feedback);
     return c;
   }

@@ -12,7 +12,7 @@ namespace spiketrain {
 struct SpecOptions {
   std::string padding = "valid", pool = "sum", dropout_shared = "element";
   std::string conv_init = "uniform", linear_init = "kaiming_normal";
-  Config norm = nullptr;
+  Config norm = nullptr, quantizer = nullptr;
   double pool_scale = 1.1, conv_scale = 1.0, linear_scale = 1.0;
   bool bias = false;
 
@@ -24,6 +24,9 @@ struct SpecOptions {
     v(pool, "pool", "kind of pooling of a plain P2", Choices{{"sum", "avg", "max"}});
     v(pool_scale, "pool_scale", "factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)");
     v(norm, "norm", "normalisation of the current in every layer but the last", OnePart<Norm>{"none"});
+    v(quantizer, "quantizer",
+      "weights that the products of every layer see; full precision is kept for learning",
+      OnePart<Quantizer>{"none"});
     v(bias, "bias", "learnable bias in every layer");
     v(conv_init, "conv_init", "initial weights of convolutions", init_choices());
     v(conv_scale, "conv_scale", "factor on the initial weights of convolutions");
