@@ -18,20 +18,19 @@ void Tally::add(int64_t slot, const Spikes& s, const Tensor& valid) {
 void Carry::detach() {
   for (State& list : state) {
     for (Tensor& z : list) {
-      if (z.defined()) z = z.detach();
+      if (z.defined() && z.requires_grad()) z = z.detach();
     }
   }
   for (Signal& x : delayed) {
-    if (x.defined()) x = x.detached();
+    if (x.defined() && x.edge().requires_grad()) x = x.detached();
   }
 }
 
 Carry Carry::as_leaves() const {
   Carry leaves = *this;
-  leaves.detach();
   for (State& list : leaves.state) {
     for (Tensor& z : list) {
-      if (z.defined()) z.requires_grad_();
+      if (z.defined()) z = z.detach().requires_grad_();
     }
   }
   for (Signal& x : leaves.delayed) {

@@ -15,7 +15,7 @@ struct RateCe final : Objective {
     v(scale, "scale", "factor on the mean before the softmax", Range{1e-9, 1e9});
   }
   Tensor loss(const Output& out, const Target& target) const override {
-    const Tensor z = out.mean() * scale;
+    const Tensor mean = out.mean(), z = scale == 1 ? mean : mean * scale;
     return out.average(
         [&](int64_t reduction) { return torch::cross_entropy_loss(z, target.y, {}, reduction); });
   }
