@@ -39,3 +39,10 @@ function(st_precompile target)
          "${CMAKE_BUILD_TYPE} ${ST_SANITIZE} ${ST_DEV}")
   endif()
 endfunction()
+
+# Compiles `batch` files of `target` at a time.
+function(st_unity target batch)
+  if(ST_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
+  endif()
+endfunction()

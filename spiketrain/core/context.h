@@ -12,6 +12,7 @@ namespace spiketrain {
 
 struct Rule;
 class ConstantCurrents;
+class Tape;
 
 enum class Mode {
   evaluate,  ///< nothing is recorded; norms use their running statistics, dropout is idle
@@ -53,6 +54,8 @@ struct Context {
   Tensor valid = {};       ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
   Tally* tally = nullptr;  ///< may be null
   ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
+  Tape* tape =
+      nullptr;  ///< a chain of bare layers notes its way back here, not in autograd's graph; see core/tape.h
   /// Rules record and advance their traces.
   bool training() const { return mode != Mode::evaluate; }
   /// Id of the sample at position b.
@@ -80,16 +83,16 @@ struct Carry {
 /// all segments between two updates.  Keyed by the slot of the synapse.
 class ConstantCurrents {
  public:
-  /// The current of `image` as a leaf in which the credit of the segments gathers; made by `make`, in the graph of
-  /// the weights, unless it is there.
+  /// The current of `image` as a leaf in which the credit of the segments gathers if `grad`; made by `make`, in the
+  /// graph of the weights, unless it is there.
   template <class F>
-  Tensor get(int64_t slot, const Tensor& image, F&& make) {
+  Tensor get(int64_t slot, const Tensor& image, bool grad, F&& make) {
     Entry& entry = entries_[slot];
-    const bool grad = at::GradMode::is_enabled();
     if (entry.image.defined() && entry.image.data_ptr() == image.data_ptr() &&
         entry.leaf.requires_grad() == grad)
       return entry.leaf;
     settle(entry);
+    const torch::AutoGradMode mode(grad);
     const Tensor I = make();
     entry = {image, I, I.detach().requires_grad_(grad)};
     return entry.leaf;

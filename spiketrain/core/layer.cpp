@@ -1,14 +1,14 @@
-// The autograd nodes of a layer.  Traps kept here on purpose: an undefined tensor handed to Function::apply throws in
+// A layer's way forward and back, as autograd nodes or on a tape.  Traps kept here on purpose: an undefined tensor handed to Function::apply throws in
 // LibTorch 1.13; returning a tensor that the record stores makes a reference cycle, so aliases are returned.
 #include "spiketrain/core/layer.h"
+
+#include "spiketrain/core/tape.h"
 
 namespace spiketrain {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-using RecordP = c10::intrusive_ptr<Record>;
-
 void first_derivatives_only() {
   ST_CHECK(!at::GradMode::is_enabled(),
            "spiketrain layers have first derivatives only: create_graph must be false");
@@ -22,13 +22,53 @@ c10::intrusive_ptr<T> held(AutogradContext* ctx) {
 
 }  // namespace
 
-/// One connection in one segment: what its node reads in backward.
+/// One connection in one segment.
 struct Layer::Link : torch::CustomClassHolder {
   Presynaptic pre;
   std::shared_ptr<const Synapse> synapse;
   std::shared_ptr<const Feedback> feedback;
-  RecordP record;  ///< null: a constant current held over several segments, whose q is its x
+  c10::intrusive_ptr<Record>
+      record;  ///< null: a constant current held over several segments, whose q is its x
+
+  /// W x
+  Tensor product(const Tensor& W) const {
+    const Signal& x = pre.x;
+    return x.is_constant() ? spread(synapse->apply(Signal::dense(x.image()), W), x.gain())
+                           : synapse->apply(x, W);
+  }
+  /// dL/dW from g = dL/d(W x), contiguous.
+  Tensor weight_gradient(const Tensor& g) const {
+    return record ? record->rule->weight_gradient(*synapse, *record, pre, g) : synapse->outer(g, pre.x);
+  }
+  /// dL/d(x's edge)
+  Tensor pull(const Tensor& g, const Tensor& W) const {
+    const Tensor way_back = feedback ? feedback->matrix(W) : W;
+    return synapse->pull(pre.x.is_constant() ? gather(g, pre.x.gain()) : g, way_back);
+  }
 };
+
+namespace {
+
+/// What leaves the layer, as autograd sees it.
+Tensor output_edge(const Record& record) {
+  return record.s.defined() ? carrier(record.s.sizes(), record.s.options().dtype(record.type))
+                            : record.a.alias();
+}
+
+/// The rule's credit for delta, undefined where no error enters; leaves record.post for the synapses.
+Credit credit_of(Record& record, Tensor delta, const State& g_after) {
+  ST_CHECK(record.rule,
+           "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
+  if (!delta.defined()) {
+    const Tensor& like = record.s.defined() ? record.s : record.a;
+    delta = torch::zeros(like.sizes(), like.options().dtype(record.type));
+  }
+  Credit credit = record.rule->credit(*record.neuron, record, delta.contiguous(), g_after);
+  record.post = std::move(credit.post);
+  return credit;
+}
+
+}  // namespace
 
 struct Layer::Nodes {
   /// gain[t] * I forward.
@@ -45,9 +85,7 @@ struct Layer::Nodes {
   /// I = W x forward; dL/dW and dL/dx backward.
   struct Weigh : torch::autograd::Function<Weigh> {
     static Tensor forward(AutogradContext* ctx, const Tensor& edge, const Tensor& W, LinkP link) {
-      const Signal& x = link->pre.x;
-      Tensor I = x.is_constant() ? spread(link->synapse->apply(Signal::dense(x.image()), W), x.gain())
-                                 : link->synapse->apply(x, W);
+      Tensor I = link->product(W);
       ctx->saved_data["held"] = c10::IValue::make_capsule(std::move(link));
       ctx->saved_data["pull"] = edge.requires_grad();
       ctx->save_for_backward({W});
@@ -56,15 +94,8 @@ struct Layer::Nodes {
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const LinkP link = held<Link>(ctx);
       const Tensor W = ctx->get_saved_variables()[0], g = grads[0].contiguous();
-      const Presynaptic& pre = link->pre;
-      Tensor g_W = link->record ? link->record->rule->weight_gradient(*link->synapse, *link->record, pre, g)
-                                : link->synapse->outer(g, pre.x);
-      Tensor g_x;
-      if (ctx->saved_data["pull"].toBool()) {
-        const Tensor way_back = link->feedback ? link->feedback->matrix(W) : W;
-        g_x = link->synapse->pull(pre.x.is_constant() ? gather(g, pre.x.gain()) : g, way_back);
-      }
-      return {g_x, g_W, Tensor()};
+      Tensor g_W = link->weight_gradient(g);
+      return {ctx->saved_data["pull"].toBool() ? link->pull(g, W) : Tensor(), std::move(g_W), Tensor()};
     }
   };
 
@@ -76,26 +107,15 @@ struct Layer::Nodes {
       record->neuron->run(*record, {0, I.size(0)});
       variable_list out;
       out.reserve(1 + record->state.size());
-      const bool bare_or_psp = record->s.defined();
-      out.push_back(bare_or_psp ? carrier(I.sizes(), I.options().requires_grad(false)) : record->a.alias());
+      out.push_back(output_edge(*record));
       for (const Tensor& z : record->state) out.push_back(z.alias());
       ctx->saved_data["held"] = c10::IValue::make_capsule(std::move(record));
       return out;
     }
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const RecordP record = held<Record>(ctx);
-      ST_CHECK(record->rule,
-               "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
-      const Neuron& neuron = *record->neuron;
-      Tensor delta = grads[0];
-      if (!delta.defined()) {
-        const Tensor& like = record->s.defined() ? record->s : record->a;
-        delta = torch::zeros(like.sizes(), like.options().dtype(record->type));
-      }
-      const State g_after(grads.begin() + 1, grads.end());
-      Credit credit = record->rule->credit(neuron, *record, delta.contiguous(), g_after);
-      record->post = std::move(credit.post);
-      credit.g_params.resize(neuron.parameters().size());
+      Credit credit = credit_of(*record, grads[0], State(grads.begin() + 1, grads.end()));
+      credit.g_params.resize(record->neuron->parameters().size());
       credit.g_before.resize(record->before.size());
       variable_list result = {std::move(credit.g)};
       result.insert(result.end(), credit.g_params.begin(), credit.g_params.end());
@@ -188,30 +208,45 @@ void Layer::initialise(uint64_t seed) {
   }
 }
 
+bool Layer::bare() const {
+  const torch::AutoGradMode grad(true);
+  const Connection& c = connections_[0];
+  return connections_.size() == 1 && !c.norm && c.weight().is_leaf();
+}
+
+Layer::LinkP Layer::link(size_t k, const Signal& x) const {
+  auto made = c10::make_intrusive<Link>();
+  made->synapse = connections_[k].synapse;
+  made->feedback = connections_[k].feedback;
+  made->pre.x = x;
+  return made;
+}
+
+bool Layer::holds_current(const Signal& x, const RuleP& rule, const Context& context) const {
+  return context.currents && x.is_constant() && !x.edge().requires_grad() &&
+         (!context.training() || rule->q_is_input());
+}
+
+/// The current of a constant input, a leaf if `grad`, from which it spreads over the steps.
+Tensor Layer::held_current(size_t k, const Signal& x, const Context& context, bool grad) const {
+  return context.currents->get(slots_[k], x.image(), grad, [&] {
+    return Nodes::Weigh::apply(x.image(), connections_[k].weight(), link(k, Signal::dense(x.image())));
+  });
+}
+
 /// The current of connection k.  `link` stays null if the rule will not meet this synapse in this segment.
 Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Context& context,
                       LinkP& link) const {
   const Connection& c = connections_[k];
   if (!c.synapse) return x.values();
-  const auto new_link = [&](Signal from) {
-    auto made = c10::make_intrusive<Link>();
-    made->synapse = c.synapse;
-    made->feedback = c.feedback;
-    made->pre.x = std::move(from);
-    return made;
-  };
   Tensor I;
-  if (context.currents && x.is_constant() && !x.edge().requires_grad() &&
-      (!context.training() || rule->q_is_input())) {
-    const auto product = [&] {
-      return Nodes::Weigh::apply(x.image(), c.weight(), new_link(Signal::dense(x.image())));
-    };
-    I = Nodes::Spread::apply(context.currents->get(slots_[k], x.image(), product), x.gain());
+  if (holds_current(x, rule, context)) {
+    I = Nodes::Spread::apply(held_current(k, x, context, at::GradMode::is_enabled()), x.gain());
   } else {
-    link = new_link(x.detached());
+    link = this->link(k, x.detached());
     I = Nodes::Weigh::apply(x.edge(), c.weight(), link);
   }
-  I = c.synapse->add_bias(I);
+  if (const Tensor b = c.synapse->bias(); b.defined()) I = I + b;
   return c.norm ? c.norm->forward(I, context) : I;
 }
 
@@ -221,29 +256,24 @@ Signal Layer::output(const Tensor& edge, const Record& record) const {
   return emission_.bare() ? Signal::spikes(s, edge) : Signal::psp(s, edge, emission_.tau_s, record.a);
 }
 
-Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Carry& carry) {
-  ST_CHECK(in.size() == connections_.size(), "layer ", notation(), ": expected ", connections_.size(),
-           " inputs, got ", in.size());
-  const RuleP& rule = context.method.at(slot_);
-  ST_CHECK(rule || !context.training(), "layer ", notation(), ": training needs a rule, see Context::method");
-  const bool record_credit = context.training() && at::GradMode::is_enabled();
-  std::vector<LinkP> links(in.size());
-  Tensor I = current(0, in[0], rule, context, links[0]);
-  for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
-
+/// The record of a segment with current I.  `learns`: credit will be asked for.
+Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& context, bool learns,
+                             State& state) const {
   uint32_t slots = context.training() ? rule->needs() : 0;
-  if (record_credit && rule->uses_vjp()) slots |= neuron_->vjp_reads(I);
-  State& state = carry.state.at(static_cast<size_t>(slot_));
+  if (learns && rule->uses_vjp()) slots |= neuron_->vjp_reads(I);
   if (state.empty()) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
   State before;
   before.reserve(state.size());
-  for (const Tensor& z : state) before.push_back(z.detach());
-  const RecordP record = make_record(*neuron_, I.detach(), std::move(before), slots);
+  for (const Tensor& z : state) before.push_back(z.requires_grad() ? z.detach() : z);
+  RecordP record = make_record(*neuron_, I.requires_grad() ? I.detach() : I, std::move(before), slots);
   record->neuron = neuron_;
-  if (record_credit) record->rule = rule;
+  if (learns) record->rule = rule;
+  return record;
+}
 
-  const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record);
-  state.assign(out.begin() + 1, out.end());
+/// After the neuron ran: the rule's traces, and what was sent.
+Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record,
+                     const RuleP& rule, const Context& context, Carry& carry) const {
   if (context.training()) {
     torch::NoGradGuard no_grad;
     for (size_t k = 0; k < links.size(); ++k) {
@@ -255,10 +285,68 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
       trace = links[k]->pre.trace;
     }
   }
-  if (!(slots & kI)) record->I.reset();
-  Signal y = output(out[0], *record);
+  if (!(record->slots & kI)) record->I.reset();
+  Signal y = output(edge, *record);
   if (context.tally && context.mode != Mode::replay && y.has_spikes())
     context.tally->add(slot_, y.spikes(), context.valid);
+  return y;
+}
+
+Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Carry& carry) {
+  ST_CHECK(in.size() == connections_.size(), "layer ", notation(), ": expected ", connections_.size(),
+           " inputs, got ", in.size());
+  const RuleP& rule = context.method.at(slot_);
+  ST_CHECK(rule || !context.training(), "layer ", notation(), ": training needs a rule, see Context::method");
+  if (context.tape) return forward(in[0], *context.tape, rule, context, carry);
+  const bool learns = context.training() && at::GradMode::is_enabled();
+  std::vector<LinkP> links(in.size());
+  Tensor I = current(0, in[0], rule, context, links[0]);
+  for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
+  State& state = carry.state.at(static_cast<size_t>(slot_));
+  const RecordP record = this->record(I, rule, context, learns, state);
+  const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record);
+  state.assign(out.begin() + 1, out.end());
+  return finish(out[0], links, record, rule, context, carry);
+}
+
+/// The same of a bare layer, noted on a tape.
+Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context,
+                      Carry& carry) const {
+  const torch::NoGradGuard no_grad;
+  const Connection& c = connections_[0];
+  const Tensor W = c.weight(), b = c.synapse->bias();
+  Tensor held, I;
+  LinkP link;
+  if (holds_current(x, rule, context)) {
+    held = held_current(0, x, context, W.requires_grad());
+    I = spread(held, x.gain());
+  } else {
+    link = this->link(0, x);
+    I = link->product(W);
+  }
+  if (b.defined()) I = I + b;
+  State& state = carry.state.at(static_cast<size_t>(slot_));
+  const RecordP record = this->record(I, rule, context, /*learns=*/true, state);
+  record->neuron->run(*record, record->all());
+  state = record->state;
+  Signal y = finish(output_edge(*record), {link}, record, rule, context, carry);
+  const bool pulls = !tape.empty();
+  const bool learns = W.requires_grad() || (b.defined() && b.requires_grad()) || !parameters_.empty();
+  if (!pulls && !learns) return y;  // nobody below asks
+  tape.add([this, link, held, W, b, record, pulls,
+            gain = x.is_constant() ? x.gain() : Tensor()](Tensor delta) -> Tensor {
+    Credit credit = credit_of(*record, std::move(delta), State(record->state.size()));
+    for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
+    const Tensor g = credit.g.contiguous();
+    credit = {};  // nobody takes the credit on the state before
+    if (b.defined()) accumulate(b, at::sum_to(g, b.sizes()));
+    if (held.defined()) {
+      accumulate(held, gather(g, gain));
+      return {};
+    }
+    if (W.requires_grad()) accumulate(W, link->weight_gradient(g));
+    return pulls ? link->pull(g, W) : Tensor();
+  });
   return y;
 }
 

@@ -1,6 +1,6 @@
 // Layer = neurons and the connections that drive them: I = sum over connections of norm(W x + bias), then the neuron.
 // Each connection and the neuron are an autograd node; they share one Record.  Autograd carries credit in space, the
-// rule carries credit in time, inside the neuron's node.
+// rule carries credit in time, inside the neuron's node.  In a chain of bare layers a Tape takes autograd's place.
 #pragma once
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/stage.h"
@@ -37,12 +37,22 @@ class Layer : public Stage {
 
   const std::vector<Connection>& connections() const { return connections_; }
   const std::shared_ptr<Neuron>& neuron() const { return neuron_; }
+  /// Whether nothing lies between a single weight, a leaf, and the neuron but a bias: then it runs on a tape.
+  bool bare() const;
 
  private:
   struct Link;
   using LinkP = c10::intrusive_ptr<Link>;
+  using RecordP = c10::intrusive_ptr<Record>;
   struct Nodes;
+  LinkP link(size_t k, const Signal& x) const;
+  bool holds_current(const Signal& x, const RuleP& rule, const Context& context) const;
+  Tensor held_current(size_t k, const Signal& x, const Context& context, bool grad) const;
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
+  RecordP record(const Tensor& I, const RuleP& rule, const Context& context, bool learns, State& state) const;
+  Signal forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context, Carry& carry) const;
+  Signal finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record, const RuleP& rule,
+                const Context& context, Carry& carry) const;
   Signal output(const Tensor& edge, const Record& record) const;
 
   std::vector<Connection> connections_;

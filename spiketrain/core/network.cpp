@@ -156,6 +156,10 @@ Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry
         program.step_end = std::max({program.step_end, here + 1, static_cast<size_t>(from) + 1});
       }
     }
+    const auto layer = std::dynamic_pointer_cast<const Layer>(nodes_[index].stage);
+    const auto before = static_cast<int64_t>(program.calls.size()) - 1;
+    program.chain =
+        program.chain && layer && layer->bare() && call.from.size() == 1 && call.from[0] == before;
     program.calls.push_back(std::move(call));
   }
   for (size_t i = 0; i < program.calls.size(); ++i) {
@@ -274,6 +278,11 @@ Signal Network::forward(const Signal& x, const Context& context, Carry& carry) {
   Signal signal = x;
   for (int64_t b = 0; b < blocks(); ++b) signal = forward_block(b, signal, context, carry);
   return signal;
+}
+
+bool Network::is_chain(int64_t b) const {
+  const auto at = static_cast<size_t>(b);
+  return programs_.at(at).chain && heads_.at(at).chain;
 }
 
 int64_t Network::block_of(int64_t node) const {

@@ -67,6 +67,8 @@ class Network : public torch::nn::Module {
   /// Units below the output layer (all units if there is only one).
   int64_t hidden_units() const;
   const std::vector<Node>& nodes() const { return nodes_; }
+  /// Whether block b, its head included, is a chain of bare layers: it may then run on a Tape.
+  bool is_chain(int64_t b) const;
   /// Whether some nodes run one step at a time, between delayed edges.
   bool runs_by_step() const { return delays_ > 0; }
   /// Block of a node; of a head's node the block it hangs on.
@@ -99,6 +101,7 @@ class Network : public torch::nn::Module {
   struct Program {
     std::vector<Call> calls;
     size_t step_begin = 0, step_end = 0;  ///< calls that run one step at a time: those between delayed edges
+    bool chain = true;                    ///< bare layers, each reading the one before
   };
 
   Program compile(const std::vector<size_t>& nodes, int64_t entry, int64_t& delays) const;

@@ -42,10 +42,7 @@ Tensor Output::mean() const {
   return sum / widen(valid.sum(0).clamp_min(1).to(sum.scalar_type()), sum.dim());
 }
 
-Tensor Output::share(const Tensor& mean) const {
-  const int64_t K = segment.steps();
-  return K == scored ? mean : mean * (static_cast<double>(K) / static_cast<double>(scored));
-}
+Tensor Output::shared(const Tensor& mean) const { return segment.steps() == scored ? mean : mean * share(); }
 
 Tensor Output::weigh(const Tensor& each) const {
   const Tensor length = lengths.clamp_min(1).to(each.scalar_type());
@@ -66,6 +63,15 @@ void Objective::prepare(const Context& context) {
            part_name(), ": expected an output of one value per class, got the shape ",
            at::IntArrayRef(context.output));
   context_ = context;
+}
+
+Objective::Error Objective::error(const Output& out, const Target& target) const {
+  const torch::AutoGradMode grad(true);
+  Output at_leaf = out;
+  const Tensor edge = out.signal.edge().detach().requires_grad_();
+  at_leaf.signal = out.signal.with_edge(edge);
+  const Tensor loss = this->loss(at_leaf, target);
+  return {loss.detach(), torch::autograd::grad({loss}, {edge})[0]};
 }
 
 Tensor Objective::prediction(const Tensor& evidence, const Tensor& lengths) const {

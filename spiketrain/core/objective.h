@@ -24,16 +24,18 @@ struct Output {
   Tensor values() const;
   /// Mean over the valid steps of this segment [B,*out]; zeros for a sample that has none.
   Tensor mean() const;
+  /// This segment's share of the scored steps.
+  double share() const { return static_cast<double>(segment.steps()) / static_cast<double>(scored); }
   /// Weighs a loss that averages over time, so that the losses of all segments add up to the average over
   /// the scored steps.  `loss(reduction)` gives, for at::Reduction::Mean, the mean over this segment's steps and samples; for None, one
   /// value per step [K,B] or per sample [B], an average over its valid steps.
   template <class F>
   Tensor average(F&& loss) const {
-    return valid.defined() ? weigh(loss(at::Reduction::None)) : share(loss(at::Reduction::Mean));
+    return valid.defined() ? weigh(loss(at::Reduction::None)) : shared(loss(at::Reduction::Mean));
   }
 
  private:
-  Tensor share(const Tensor& mean) const;
+  Tensor shared(const Tensor& mean) const;
   Tensor weigh(const Tensor& each) const;
 };
 
@@ -52,6 +54,12 @@ struct Objective : Part {
   virtual std::vector<Target::Kind> targets() const { return {Target::Kind::class_index}; }
   /// Scalar.
   virtual Tensor loss(const Output& out, const Target& target) const = 0;
+  struct Error {
+    Tensor loss;   ///< scalar, without graph
+    Tensor delta;  ///< dL/d(values) [K,B,*out]
+  };
+  /// The loss and what goes back from it.  The default differentiates loss(); an objective may know the derivative.
+  virtual Error error(const Output& out, const Target& target) const;
   /// What one segment says [B,*out]; summed over segments.  A class is decided by the greatest.
   virtual Tensor evidence(const Output& out) const { return out.values().sum(0); }
   /// The prediction from the summed evidence.  The default: the evidence itself for classes, its mean over steps for

@@ -19,8 +19,8 @@ struct Synapse : Part, torch::nn::Module {
   virtual Tensor pull(const Tensor& g, const Tensor& W) const = 0;
   /// sum_t g[t] (x) q[t], shaped like W.  g contiguous; q dense or spikes.
   virtual Tensor outer(const Tensor& g, const Signal& q) const = 0;
-  /// I plus the bias, if there is one.
-  virtual Tensor add_bias(const Tensor& I) { return I; }
+  /// What is added to I [T,B,*out], which it expands to; undefined: nothing.
+  virtual Tensor bias() const { return {}; }
   /// Multiply-accumulates of one dense apply for one sample and step.
   virtual int64_t macs() const = 0;
   /// The layer in the network notation, e.g. "15C5".

@@ -19,6 +19,7 @@ std::vector<NetworkRow> rows_of(const Network& network, int64_t index) {
     static_cast<StageInfo&>(row) = std::move(info);
     row.block = network.block_of(index);
     row.head = node.head_of >= 0;
+    row.chain = network.is_chain(row.block);
     row.node = index;
     row.inner = !rows.empty();
     rows.push_back(std::move(row));
@@ -194,7 +195,9 @@ std::vector<NetworkRow> end_to_end(const std::vector<NetworkRow>& rows) {
     kept.push_back(rows[i]);
     kept.back().block = 0;
   }
+  const bool chain = std::all_of(kept.begin(), kept.end(), [](const NetworkRow& row) { return row.chain; });
   for (NetworkRow& row : kept) {
+    row.chain = chain;
     for (int64_t& source : row.sources) source = source < 0 ? -1 : index.at(static_cast<size_t>(source));
   }
   return kept;

@@ -8,7 +8,6 @@
 namespace spiketrain {
 namespace {
 
-constexpr int64_t kFloat = 4;
 constexpr int64_t kProbe = 1024;  ///< neurons in a probe: scalars beside them hardly count
 constexpr int64_t kLongest = 64;  ///< steps in a probe: bytes per step hardly change with more
 
@@ -38,11 +37,11 @@ class Probe {
 
   /// The arrays of the record.
   void sizes(NeuronFootprint& f) const {
-    for (const Tensor& z : record_->before) f.state += z.numel() * kFloat / count_;
+    for (const Tensor& z : record_->before) f.state += z.numel() * kFloatBytes / count_;
     f.spikes = record_->s.defined() ? 1 : 0;
-    f.values = record_->a.defined() ? kFloat : 0;
-    f.slots = (record_->u.defined() ? kFloat : 0) + (record_->psi.defined() ? kFloat : 0);
-    f.current = (record_->slots & kI) ? kFloat : 0;
+    f.values = record_->a.defined() ? kFloatBytes : 0;
+    f.slots = (record_->u.defined() ? kFloatBytes : 0) + (record_->psi.defined() ? kFloatBytes : 0);
+    f.current = (record_->slots & kI) ? kFloatBytes : 0;
   }
 
   void run(NeuronFootprint& f) {
@@ -59,10 +58,11 @@ class Probe {
     if (stepped) {
       const MemoryTracker tracker;
       stepped->step(record_->I[0], record_->before);
-      f.ops = per_neuron(tracker.allocated()) / kFloat;
+      f.ops = per_neuron(tracker.allocated()) / kFloatBytes;
     } else {
-      const int64_t moved = f.spikes * kFloat + f.values + f.slots + kFloat;  // a spike is a word like others
-      f.ops = (per_neuron(allocated) / static_cast<double>(first) + static_cast<double>(moved)) / kFloat;
+      const int64_t moved =
+          f.spikes * kFloatBytes + f.values + f.slots + kFloatBytes;  // a spike is a word like others
+      f.ops = (per_neuron(allocated) / static_cast<double>(first) + static_cast<double>(moved)) / kFloatBytes;
     }
     if (T > first) neuron_.run(*record_, {first, T});
   }
@@ -72,7 +72,7 @@ class Probe {
     const Tensor delta = torch::zeros_like(record_->I);
     const MemoryTracker tracker;
     const Credit credit = neuron_.vjp(*record_, delta, {});
-    f.scratch = std::max(0.0, per_neuron(tracker.peak()) / static_cast<double>(T) - kFloat);
+    f.scratch = std::max(0.0, per_neuron(tracker.peak()) / static_cast<double>(T) - kFloatBytes);
   }
 
  private:
@@ -93,15 +93,15 @@ SynapseScratch conv2d_scratch(const Config& options, const Shape& in, const Shap
   const int64_t size = ops::chunk_size(plan.rows, least), chunks = (plan.rows + size - 1) / size;
   const int64_t at_once = std::min<int64_t>(plan.threads, chunks);
   const auto blocked = [](int64_t n) { return (n + 15) / 16 * 16; };
-  const int64_t x = kFloat * size * numel(in), y = kFloat * size * numel(out);
-  const int64_t w = kFloat * channels * in[0] * kernel * kernel;
+  const int64_t x = kFloatBytes * size * numel(in), y = kFloatBytes * size * numel(out);
+  const int64_t w = kFloatBytes * channels * in[0] * kernel * kernel;
   const int64_t bx = x / in[0] * blocked(in[0]), by = y / channels * blocked(channels);
   const int64_t bw = w / in[0] / channels * blocked(in[0]) * blocked(channels);
   int64_t forward = std::max(by + y, x + w + by);
   int64_t input = in[0] <= 4 ? by + w / channels * blocked(channels) : std::max(bx + x, by + bw + bx);
   int64_t weight = in[0] <= 4 ? by + w : bx + by + bw;
   if (size == 1 && numel(in) <= 20480) {
-    const int64_t columns = kFloat * in[0] * kernel * kernel * positions;
+    const int64_t columns = kFloatBytes * in[0] * kernel * kernel * positions;
     forward = y + columns;
     input = x;
     weight = w + columns;
@@ -116,7 +116,7 @@ SynapseScratch conv2d_scratch(const Config& options, const Shape& in, const Shap
 SynapseScratch linear_scratch(const Shape& in, const Shape& out, const ProductPlan& plan) {
   if (!plan.spikes) return {};
   constexpr int64_t kMinShare = 48;
-  const int64_t row = kFloat * numel(in), all = row * plan.rows;
+  const int64_t row = kFloatBytes * numel(in), all = row * plan.rows;
   const bool by_rows = plan.rows >= 2 * kMinShare || numel(out) < plan.rows;
   if (!by_rows) return {all, 0, all};
   const int64_t size = ops::chunk_size(plan.rows, kMinShare), chunks = (plan.rows + size - 1) / size;
@@ -139,7 +139,7 @@ SynapseScratch synapse_scratch(const Synapse& synapse, const Shape& in, const Sh
                                const ProductPlan& plan) {
   if (synapse.part_name() == "conv2d") return conv2d_scratch(synapse.config(), in, out, plan);
   if (synapse.part_name() == "linear") return linear_scratch(in, out, plan);
-  const int64_t floats = plan.spikes ? kFloat * numel(in) * plan.rows : 0;
+  const int64_t floats = plan.spikes ? kFloatBytes * numel(in) * plan.rows : 0;
   return {floats, 0, floats};
 }
 

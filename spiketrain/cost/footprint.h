@@ -6,6 +6,8 @@
 
 namespace spiketrain {
 
+inline constexpr int64_t kFloatBytes = 4;
+
 /// One neuron of a layer that learns by a rule.
 struct NeuronFootprint {
   int64_t state = 0;    ///< bytes of state

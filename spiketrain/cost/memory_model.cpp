@@ -9,8 +9,6 @@
 namespace spiketrain {
 namespace {
 
-constexpr int64_t kFloat = 4;
-
 /// Bytes of one row for the whole batch over a segment.
 struct RowBytes {
   int64_t floats = 0;   ///< its output as floats
@@ -56,6 +54,7 @@ class Walk {
         several_(plan.plan.size() > 1),
         method_(method),
         out_(rows.size()),
+        records_(rows.size()),
         saved_(rows.size()),
         pending_(rows.size()),
         state_(rows.size()) {
@@ -71,7 +70,7 @@ class Walk {
     }
     if (plan_.count_input) {
       const int64_t n = numel(plan_.input.shape) * (plan_.input.constant ? plan_.batch : samples_);
-      entering_ = plan_.input.spikes ? Sent{heap_.hold(n), {}} : Sent{{}, heap_.hold(kFloat * n)};
+      entering_ = plan_.input.spikes ? Sent{heap_.hold(n), {}} : Sent{{}, heap_.hold(kFloatBytes * n)};
     }
     const bool block_major = plan_.block_major && replays_ == 0;
     std::vector<std::pair<size_t, size_t>> blocks;
@@ -101,11 +100,11 @@ class Walk {
     const CostNode& node = nodes_[i];
     const int64_t n = numel(row.out);
     RowBytes b;
-    b.image = kFloat * n * plan_.batch;
+    b.image = kFloatBytes * n * plan_.batch;
     b.floats = node.constant ? b.image : b.image * steps_;
-    b.inputs = kFloat * node.inputs * samples_;
+    b.inputs = kFloatBytes * node.inputs * samples_;
     b.state = row.state * (node.constant ? 0 : plan_.batch);
-    b.weights = kFloat * weight_words(row);
+    b.weights = kFloatBytes * weight_words(row);
     if (row.macs > 0) {
       ST_CHECK(row.synapse && (row.neuron || !node.first), "memory model: row ", i, " (", row.spec,
                ") has weights, but no synapse or neuron");
@@ -115,7 +114,7 @@ class Walk {
       b.synapse = synapse_scratch(*row.synapse, in, row.out, {samples, node.reads_spikes, plan_.threads});
       if (traced(i)) {
         b.trace = b.inputs;
-        b.state += kFloat * node.inputs * plan_.batch;
+        b.state += kFloatBytes * node.inputs * plan_.batch;
       }
       if (holds_current(i)) b.state += 2 * b.image;  // the current and its credit
     }
@@ -135,6 +134,8 @@ class Walk {
            b.trace + own_floats + (row.norm ? b.floats : 0);
   }
 
+  /// On a tape records go as credit passes; autograd's graph holds them until the block is done.
+  bool taped(size_t i) const { return rows_[i].chain && replays_ == 0; }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
   /// The rule may keep a trace of what row i reads.
   bool traced(size_t i) const { return !rule_of(rows_, i, method_).q_is_input(); }
@@ -167,7 +168,7 @@ class Walk {
   Held floats(size_t i, size_t k) {
     const Sent& x = input(i, k);
     if (!x.spikes || x.values) return x.values;
-    return heap_.hold(at_once(i, kFloat * *x.spikes));
+    return heap_.hold(at_once(i, kFloatBytes * *x.spikes));
   }
 
   /// The carried state of row i before the segment.
@@ -210,7 +211,7 @@ class Walk {
     if (end == rows_.size()) root = output;  // the last block is read out itself
     heap_.touch(2 * bytes_[root].floats);    // the readout in the loss
     pending_[root] = heap_.hold(bytes_[root].floats * std::max<int64_t>(1, replays_));
-    errors_.push_back(pending_[root]);
+    if (!taped(root)) errors_.push_back(pending_[root]);
     entering_ = std::move(out_[output]);
     for (size_t i = begin_row; i < end; ++i) out_[i] = {};
   }
@@ -227,9 +228,9 @@ class Walk {
     I = heap_.hold(now);
     if (!nodes_[i].reads_constant) heap_.touch(b.synapse.apply);
     image = {};
-    tape_.push_back(heap_.hold(b.trace));
-    tape_.push_back(input(i, 0).spikes);
-    tape_.push_back(input(i, 0).values);
+    records_[i].push_back(heap_.hold(b.trace));
+    records_[i].push_back(input(i, 0).spikes);
+    records_[i].push_back(input(i, 0).values);
     if (!rows_[i].norm) return I;
     saved_[i].push_back(nodes_[i].by_step ? heap_.hold(b.floats) : I);
     return heap_.hold(now);
@@ -251,16 +252,16 @@ class Walk {
     }
     const Sent sent = {f.spikes ? heap_.hold(f.spikes * sites) : Held(),
                        f.values ? heap_.hold(f.values * sites) : Held()};
-    tape_.push_back(sent.spikes);
-    tape_.push_back(sent.values);
-    tape_.push_back(heap_.hold(f.slots * sites));
-    if (f.current) tape_.push_back(nodes_[i].by_step ? heap_.hold(b.floats) : I);
-    tape_.push_back(std::move(state_[i]));
+    records_[i].push_back(sent.spikes);
+    records_[i].push_back(sent.values);
+    records_[i].push_back(heap_.hold(f.slots * sites));
+    if (f.current) records_[i].push_back(nodes_[i].by_step ? heap_.hold(b.floats) : I);
+    records_[i].push_back(std::move(state_[i]));
     state_[i] = heap_.hold(b.renewed);
     heap_.touch(static_cast<int64_t>(f.run * static_cast<double>(n * plan_.batch)));
     out_[i] = sent;
     if (!nodes_[i].by_step) return;
-    tape_.push_back(
+    records_[i].push_back(
         heap_.hold(b.renewed * (steps_ - 1)));  // each step has a record of its own; they are joined
     if (sent.spikes) out_[i].spikes = heap_.hold(*sent.spikes);
     if (sent.values) out_[i].values = heap_.hold(*sent.values);
@@ -302,10 +303,12 @@ class Walk {
   void backward_layer(size_t i, size_t next, Held delta) {
     const RowBytes& b = bytes_[i];
     Held g = heap_.hold(at_once(i, b.floats));
-    heap_.touch(at_once(i, static_cast<int64_t>(b.neuron.scratch * static_cast<double>(b.floats / kFloat))));
+    heap_.touch(
+        at_once(i, static_cast<int64_t>(b.neuron.scratch * static_cast<double>(b.floats / kFloatBytes))));
     if (!nodes_[i].by_step) delta.reset();
     for (size_t k = 1; k < rows_[i].sources.size(); ++k) hand(i, k, g);
     for (size_t r = next; r-- > i;) backward_product(r, r == i ? std::move(g) : g);
+    if (taped(i)) records_[i].clear();
   }
 
   /// g: credit on the current of row i.
@@ -351,8 +354,8 @@ class Walk {
   }
 
   void forget() {
-    tape_.clear();
     errors_.clear();
+    for (auto& list : records_) list.clear();
     for (auto& list : saved_) list.clear();
   }
 
@@ -374,9 +377,10 @@ class Walk {
   Heap heap_;  // outlives all that it holds
   Sent entering_;
   std::vector<Sent> out_;
-  std::vector<Held> tape_, errors_, carried_, snapshots_, gradients_;  ///< tape_: what records and links hold
-  std::vector<std::vector<Held>> saved_;                               ///< [row] by LibTorch's own nodes
-  std::vector<Held> pending_, state_;  ///< [row] gradient of its output; carried state
+  std::vector<Held> errors_, carried_, snapshots_, gradients_;
+  std::vector<std::vector<Held>> records_;  ///< [row] what records and links hold
+  std::vector<std::vector<Held>> saved_;    ///< [row] by LibTorch's own nodes
+  std::vector<Held> pending_, state_;       ///< [row] gradient of its output; carried state
 };
 
 }  // namespace

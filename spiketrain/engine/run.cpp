@@ -96,10 +96,13 @@ Output Run::seen(const Signal& readout, const Segment& segment) const {
 /// Whether the objective's error enters at block b.
 bool Run::learns(int64_t b) const { return b + 1 == network_.blocks() || p_.signal->uses_heads(); }
 
-Run::Shown Run::run_block(int64_t b, const Signal& x, bool error_enters) {
+Run::Shown Run::run_block(int64_t b, const Signal& x, bool error_enters, Tape* tape) {
+  context_.tape = tape;
   const Signal y = network_.forward_block(b, x, context_, carry_);
   const bool head = error_enters && b + 1 < network_.blocks() && p_.signal->uses_heads();
-  return {y, head ? network_.forward_head(b, y, context_, carry_) : y};
+  Shown shown = {y, head ? network_.forward_head(b, y, context_, carry_) : y};
+  context_.tape = nullptr;
+  return shown;
 }
 
 void Run::predict(const Signal& out, const Segment& segment) {
@@ -113,12 +116,8 @@ void Run::predict(const Signal& out, const Segment& segment) {
   evidence_ = evidence_.defined() ? evidence_ + evidence : evidence;
 }
 
-Tensor Run::error_at(const Signal& readout, const Segment& segment, Tensor& error) const {
-  const torch::AutoGradMode grad(true);
-  const Tensor edge = readout.edge().detach().requires_grad_();
-  const Tensor loss = p_.objective->loss(seen(readout.with_edge(edge), segment), batch_.target);
-  error = torch::autograd::grad({loss}, {edge})[0];
-  return loss.detach();
+Objective::Error Run::error_at(const Signal& readout, const Segment& segment) const {
+  return p_.objective->error(seen(readout, segment), batch_.target);
 }
 
 /// dL/d(output of block b) where no head gives it.  An error has its segment's weight in it already; a signal made of
@@ -143,42 +142,43 @@ void Run::add_losses(const BlockLosses& losses) {
 
 void Run::live(const Segment& segment) {
   const int64_t blocks = network_.blocks();
-  const bool heads = p_.signal->uses_heads();
-  const bool block_major = p_.block_major && (heads || !p_.signal->reads_error());
+  const bool block_major = p_.block_major && (p_.signal->uses_heads() || !p_.signal->reads_error());
   BlockLosses losses;
-  std::vector<Tensor> roots(static_cast<size_t>(blocks)), errors(static_cast<size_t>(blocks));
+  std::vector<Tape> tapes(static_cast<size_t>(blocks));
+  std::vector<Tensor> roots(tapes.size()), errors(tapes.size());
+  const auto back = [&](size_t b) {
+    if (network_.is_chain(static_cast<int64_t>(b))) {
+      tapes[b].backward(std::move(errors[b]));
+    } else {
+      backward({std::move(roots[b])}, {std::move(errors[b])});
+    }
+  };
   Signal x = input(segment);
   for (int64_t b = 0; b < blocks; ++b) {
     const auto at = static_cast<size_t>(b);
-    Shown shown = run_block(b, x, true);
+    Shown shown = run_block(b, x, true, network_.is_chain(b) ? &tapes[at] : nullptr);
     if (b + 1 == blocks) predict(shown.output, segment);
-    roots[at] = shown.readout.edge();
-    if (learns(b) && p_.signal->reads_error()) {
-      losses.push_back(error_at(shown.readout, segment, errors[at]));
-    } else if (learns(b)) {  // nobody asks for the error itself: one pass back from the loss
-      roots[at] = p_.objective->loss(seen(shown.readout, segment), batch_.target);
-      errors[at] = torch::ones({}, roots[at].options().requires_grad(false));
-      losses.push_back(roots[at].detach());
+    if (learns(b)) {
+      Objective::Error error = error_at(shown.readout, segment);
+      losses.push_back(std::move(error.loss));
+      errors[at] = std::move(error.delta);
     } else if (!p_.signal->reads_error()) {
       errors[at] = signal_at(b, {}, segment);
     }
+    roots[at] = shown.readout.edge();
     x = shown.output.detached();
     shown = {};
     if (!block_major) continue;
-    backward({std::move(roots[at])}, {std::move(errors[at])});
+    back(at);
     carry_.detach();  // the carried states are the last that hold on to the block's graph
   }
   x = {};
-  if (block_major) {
-    add_losses(losses);
-    return;
-  }
-  for (int64_t b = 0; b < blocks; ++b) {
-    const auto at = static_cast<size_t>(b);
-    if (!errors[at].defined()) errors[at] = signal_at(b, errors.back(), segment);
-  }
-  for (auto b = static_cast<size_t>(blocks); b-- > 0;) {  // from the top, as end to end
-    backward({std::move(roots[b])}, {std::move(errors[b])});
+  if (!block_major) {
+    for (int64_t b = 0; b < blocks; ++b) {
+      const auto at = static_cast<size_t>(b);
+      if (!errors[at].defined()) errors[at] = signal_at(b, errors.back(), segment);
+    }
+    for (auto b = static_cast<size_t>(blocks); b-- > 0;) back(b);  // from the top, as end to end
   }
   add_losses(losses);
 }
@@ -212,8 +212,10 @@ void Run::replay() {
   std::vector<Tensor> errors(blocks);
   BlockLosses losses;
   for (size_t b = 0; b < blocks; ++b) {
-    if (learns(static_cast<int64_t>(b)))
-      losses.push_back(error_at(Signal::concatenate(readouts_[b]), whole, errors[b]));
+    if (!learns(static_cast<int64_t>(b))) continue;
+    Objective::Error error = error_at(Signal::concatenate(readouts_[b]), whole);
+    losses.push_back(std::move(error.loss));
+    errors[b] = std::move(error.delta);
   }
   for (size_t b = 0; b < blocks; ++b) {
     if (!errors[b].defined()) errors[b] = signal_at(static_cast<int64_t>(b), errors.back(), whole);
@@ -300,10 +302,9 @@ Tensor Run::exact() {
   begin({whole});
   enter(whole);
   const Signal y = network_.forward(input(whole), context_, carry_);
-  Tensor error;
-  const Tensor loss = error_at(y, whole, error);
-  backward({y.edge()}, {error});
-  return loss;
+  const Objective::Error error = error_at(y, whole);
+  backward({y.edge()}, {error.delta});
+  return error.loss;
 }
 
 PassResult Run::result() {

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "spiketrain/core/tape.h"
 #include "spiketrain/engine/learner.h"
 
 namespace spiketrain {
@@ -25,10 +26,10 @@ class Run {
   void begin(const Plan& plan);
   void enter(const Segment& segment);
   Output seen(const Signal& readout, const Segment& segment) const;
-  Shown run_block(int64_t b, const Signal& x, bool error_enters);
+  /// `tape` null: in autograd's graph, if that is on.
+  Shown run_block(int64_t b, const Signal& x, bool error_enters, Tape* tape = nullptr);
   void predict(const Signal& out, const Segment& segment);
-  /// Loss at a readout, and dL/d(its values).
-  Tensor error_at(const Signal& readout, const Segment& segment, Tensor& error) const;
+  Objective::Error error_at(const Signal& readout, const Segment& segment) const;
   Tensor signal_at(int64_t b, const Tensor& error, const Segment& segment) const;
   bool learns(int64_t b) const;
 

@@ -45,6 +45,11 @@ int64_t chunk_size(int64_t n, int64_t min_chunk) {
 
 void for_chunks(int64_t n, const std::function<void(int64_t, int64_t)>& f, int64_t min_chunk) {
   const int64_t size = chunk_size(n, min_chunk), chunks = (n + size - 1) / size;
+  if (chunks == 1) {
+    const OneThread one_thread;
+    f(0, n);
+    return;
+  }
   const bool grad = at::GradMode::is_enabled();
   const auto info = c10::ThreadLocalDebugInfo::current();  // profilers and MemoryTracker
   at::parallel_for(0, chunks, 1, [&](int64_t begin, int64_t end) {

@@ -21,21 +21,23 @@ using Total = size_t;
 using Total = int64_t;
 #endif
 
+}  // namespace
+
 /// Messages below errors are held back while at least one of these lives.
-class Quiet {
+class QuietLog {
  public:
-  Quiet() {
+  QuietLog() {
     const std::lock_guard<std::mutex> lock(mutex());
     if (users()++ > 0) return;
     before() = level();
     level() = std::max(level(), 2);  // 2: errors, in glog and in c10's own logger
   }
-  ~Quiet() {
+  ~QuietLog() {
     const std::lock_guard<std::mutex> lock(mutex());
     if (--users() == 0) level() = before();
   }
-  Quiet(const Quiet&) = delete;
-  Quiet& operator=(const Quiet&) = delete;
+  QuietLog(const QuietLog&) = delete;
+  QuietLog& operator=(const QuietLog&) = delete;
 
  private:
 #ifdef C10_USE_GLOG
@@ -56,8 +58,6 @@ class Quiet {
     return value;
   }
 };
-
-}  // namespace
 
 struct MemoryTracker::Counter : c10::MemoryReportingInfoBase {
   bool memoryProfilingEnabled() const override { return true; }
@@ -83,7 +83,7 @@ struct MemoryTracker::Counter : c10::MemoryReportingInfoBase {
     }
   }
 
-  Quiet quiet;
+  QuietLog quiet;
   mutable std::mutex mutex;
   std::unordered_map<void*, int64_t> blocks;
   int64_t current = 0, peak = 0, allocated = 0;

@@ -1,16 +1,16 @@
 #include "spiketrain/ops/surrogate.h"
 
+#include "spiketrain/base/math.h"
 #include "spiketrain/base/registry.h"
 
 namespace spiketrain {
 namespace {
 
 using Curve = SurrogateCurve;
-using Shape = cpu::SurrogateShape;
-constexpr double kPi = 3.14159265358979323846;
+using Form = cpu::SurrogateShape;
 constexpr double kSqrtPi = 1.77245385090551602730;
 
-Curve make(Shape shape, double height, double rate) { return {shape, height, rate}; }
+Curve make_curve(Form shape, double height, double rate) { return {shape, height, rate}; }
 
 struct Named {
   const char* name;
@@ -19,34 +19,34 @@ struct Named {
 };
 
 const Named kNamed[] = {
-    {"sigmoid", 4, [](double a, double) { return make(Shape::logistic, a, a); }},
-    {"atan", 2, [](double a, double) { return make(Shape::lorentz, a / 2, kPi / 2 * a); }},
-    {"fast_sigmoid", 25, [](double a, double) { return make(Shape::inverse_square, 1, a); }},
-    {"super_spike", 1, [](double a, double) { return make(Shape::inverse_square, a, 1); }},
-    {"soft_sign", 2, [](double a, double) { return make(Shape::inverse_square, a / 2, a); }},
-    {"nonzero_sign_log_abs", 1, [](double a, double) { return make(Shape::inverse, a, a); }},
-    {"piecewise_quadratic", 1, [](double a, double) { return make(Shape::tent, a, a); }},
-    {"triangle", 0.3, [](double a, double) { return make(Shape::tent, a, 1); }},
-    {"rect", 1, [](double a, double) { return make(Shape::box, a, 2 * a); }},
-    {"piecewise_exp", 1, [](double a, double) { return make(Shape::laplace, a / 2, a); }},
-    {"erf", 2, [](double a, double) { return make(Shape::gauss, a / kSqrtPi, a); }},
-    {"heavi_erfc", 100, [](double a, double) { return make(Shape::gauss, 2 / kSqrtPi, a); }},
-    {"tanh", 100, [](double a, double) { return make(Shape::logistic, 4, 2 * a); }},
-    {"circ", 100, [](double a, double) { return make(Shape::circle, 1, 1 / a); }},
+    {"sigmoid", 4, [](double a, double) { return make_curve(Form::logistic, a, a); }},
+    {"atan", 2, [](double a, double) { return make_curve(Form::lorentz, a / 2, kPi / 2 * a); }},
+    {"fast_sigmoid", 25, [](double a, double) { return make_curve(Form::inverse_square, 1, a); }},
+    {"super_spike", 1, [](double a, double) { return make_curve(Form::inverse_square, a, 1); }},
+    {"soft_sign", 2, [](double a, double) { return make_curve(Form::inverse_square, a / 2, a); }},
+    {"nonzero_sign_log_abs", 1, [](double a, double) { return make_curve(Form::inverse, a, a); }},
+    {"piecewise_quadratic", 1, [](double a, double) { return make_curve(Form::tent, a, a); }},
+    {"triangle", 0.3, [](double a, double) { return make_curve(Form::tent, a, 1); }},
+    {"rect", 1, [](double a, double) { return make_curve(Form::box, a, 2 * a); }},
+    {"piecewise_exp", 1, [](double a, double) { return make_curve(Form::laplace, a / 2, a); }},
+    {"erf", 2, [](double a, double) { return make_curve(Form::gauss, a / kSqrtPi, a); }},
+    {"heavi_erfc", 100, [](double a, double) { return make_curve(Form::gauss, 2 / kSqrtPi, a); }},
+    {"tanh", 100, [](double a, double) { return make_curve(Form::logistic, 4, 2 * a); }},
+    {"circ", 100, [](double a, double) { return make_curve(Form::circle, 1, 1 / a); }},
     {"single_exponential", 0.5,
      [](double a, double threshold) {
-       return make(Shape::laplace, 1 / (a * threshold), 1 / (a * threshold));
+       return make_curve(Form::laplace, 1 / (a * threshold), 1 / (a * threshold));
      }},
     {"slayer", 1,
      [](double a, double threshold) {
-       return make(Shape::laplace, 0.05 / (100 * a * threshold), 1 / (100 * a * threshold));
+       return make_curve(Form::laplace, 0.05 / (100 * a * threshold), 1 / (100 * a * threshold));
      }},
-    {"triangular", 1, [](double a, double) { return make(Shape::sign, a, 1); }},
-    {"straight_through", 1, [](double, double) { return make(Shape::constant, 1, 1); }},
-    {"heaviside", 1, [](double, double) { return make(Shape::step, 1, 0); }},
-    {"leaky_spike", 0.1, [](double a, double) { return make(Shape::step, 1, a); }},
-    {"spike_rate_escape", 25, [](double a, double) { return make(Shape::escape, a, 1); }},
-    {"sparse_fast_sigmoid", 25, [](double a, double) { return make(Shape::beyond, 1, a); }},
+    {"triangular", 1, [](double a, double) { return make_curve(Form::sign, a, 1); }},
+    {"straight_through", 1, [](double, double) { return make_curve(Form::constant, 1, 1); }},
+    {"heaviside", 1, [](double, double) { return make_curve(Form::step, 1, 0); }},
+    {"leaky_spike", 0.1, [](double a, double) { return make_curve(Form::step, 1, a); }},
+    {"spike_rate_escape", 25, [](double a, double) { return make_curve(Form::escape, a, 1); }},
+    {"sparse_fast_sigmoid", 25, [](double a, double) { return make_curve(Form::beyond, 1, a); }},
 };
 
 struct SpikeNode : torch::autograd::Function<SpikeNode> {
@@ -60,7 +60,7 @@ struct SpikeNode : torch::autograd::Function<SpikeNode> {
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list g) {
-    const SurrogateCurve curve{static_cast<Shape>(ctx->saved_data["shape"].toInt()),
+    const SurrogateCurve curve{static_cast<Form>(ctx->saved_data["shape"].toInt()),
                                ctx->saved_data["height"].toDouble(), ctx->saved_data["rate"].toDouble()};
     return {g[0] * surrogate_derivative(curve, ctx->get_saved_variables()[0]), Tensor(), Tensor()};
   }
@@ -89,39 +89,39 @@ bool surrogate_reads_threshold(const std::string& name) {
 Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
   const Tensor rx = x.abs() * curve.rate;
   switch (curve.shape) {
-    case Shape::logistic: {
+    case Form::logistic: {
       const Tensor e = torch::exp(-rx);
       return curve.height * (e / (1 + e).square());
     }
-    case Shape::laplace:
+    case Form::laplace:
       return curve.height * torch::exp(-rx);
-    case Shape::escape:
+    case Form::escape:
       return curve.height * torch::exp((x - 1).abs() * -curve.rate);
-    case Shape::gauss:
+    case Form::gauss:
       return curve.height * torch::exp(-rx.square());
-    case Shape::circle: {
+    case Form::circle: {
       const Tensor q = 1 + rx.square();
       return curve.height / (q * q.sqrt());
     }
-    case Shape::inverse_square:
+    case Form::inverse_square:
       return curve.height / (rx + 1).square();
-    case Shape::inverse:
+    case Form::inverse:
       return curve.height / (rx + 1);
-    case Shape::beyond:
+    case Form::beyond:
       return curve.height / (rx + 1).square() * (x > 1).to(x.scalar_type());
-    case Shape::lorentz:
+    case Form::lorentz:
       return curve.height / (1 + rx.square());
-    case Shape::tent:
+    case Form::tent:
       return curve.height * torch::relu(1 - rx);
-    case Shape::box:
+    case Form::box:
       return curve.height * (rx < 1).to(x.scalar_type());
-    case Shape::sign:
+    case Form::sign:
       return curve.height * (1 - 2 * (x >= 0).to(x.scalar_type()));
-    case Shape::step: {
+    case Form::step: {
       const Tensor above = (x > 0).to(x.scalar_type());
       return above * curve.height + (1 - above) * curve.rate;
     }
-    case Shape::constant:
+    case Form::constant:
       return torch::full_like(x, curve.height);
   }
   ST_ASSERT(false);

@@ -3,8 +3,7 @@
 #include "tests/support/engine.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::neurons_test {
 
 constexpr int64_t kSteps = 5, kBatch = 4, kIn = 5, kHidden = 6, kClasses = 3;
 
@@ -176,5 +175,4 @@ TEST(EngineNeurons, RecurrentNotation) {
   expect_gradients(*net, gradients_of(W));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::neurons_test

@@ -3,8 +3,7 @@
 #include "tests/support/engine.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::rules_test {
 
 constexpr int64_t kSteps = 6, kBatch = 4, kIn = 5, kHidden = 6, kClasses = 3;
 constexpr double kDecay = 0.6;
@@ -329,5 +328,4 @@ TEST(EngineRules, WhatIsRefused) {
   EXPECT_TRUE(has(refusal(parts), "no segment with a loss"));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::rules_test

@@ -2,8 +2,7 @@
 // credit is cut, and that replayed segments give the credit of the whole sequence.
 #include "tests/support/engine.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::schedules_test {
 
 constexpr int64_t kSteps = 7, kBatch = 4, kIn = 5, kClasses = 3;
 
@@ -293,5 +292,4 @@ TEST(EngineSchedules, ExactGradient) {
   expect_gradients(*net, gradients_of(reference.W));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::schedules_test

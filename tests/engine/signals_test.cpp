@@ -4,8 +4,7 @@
 #include "tests/support/engine.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::signals_test {
 
 constexpr int64_t kSteps = 6, kBatch = 4, kIn = 5, kClasses = 3;
 
@@ -172,5 +171,4 @@ TEST(EngineSignals, LossesOfAllBlocks) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::signals_test

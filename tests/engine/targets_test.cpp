@@ -4,8 +4,7 @@
 #include "tests/support/engine.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::targets_test {
 
 constexpr int64_t kSteps = 6, kBatch = 4, kIn = 5, kOut = 3;
 using Kind = Target::Kind;
@@ -253,5 +252,4 @@ TEST(EngineTargets, WhatIsRefused) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::targets_test

@@ -1,8 +1,7 @@
 // TSSL-BP through Learner, whole and in windows, against its equations written out step by step in float64.
 #include "tests/support/engine.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::tssl_test {
 
 constexpr int64_t kSteps = 10, kBatch = 4, kIn = 5, kClasses = 3;
 constexpr double kTauM = 5, kTauS = 3, kWidth = 0.2;
@@ -116,5 +115,4 @@ TEST(EngineTssl, EqualsItsEquations) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::tssl_test

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::blocks_test {
 
 std::vector<BlockMethod> methods() {
   BlockMethod lif, spiking_readout, norm, tssl;
@@ -157,5 +156,4 @@ TEST(Blocks, NothingOfAPassIsKept) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::blocks_test

@@ -9,8 +9,7 @@
 #include "spiketrain/ops/reduce.h"
 #include "spiketrain/ops/tssl_scan.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::generic_test {
 
 void expect_close(const Tensor& a, const Tensor& b, const std::string& what) {
   ASSERT_EQ(a.sizes(), b.sizes()) << what;
@@ -133,5 +132,4 @@ TEST(Ops, ScansRefuseWhatDoesNotFit) {
   EXPECT_THROW(ops::tssl_credit({}, {}, I, bytes, wrong, psp, I, false), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::generic_test

@@ -6,8 +6,7 @@
 #include "spiketrain/ops/surrogate.h"
 #include "tests/support/neuron_cases.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::lif_scan_test {
 
 TEST(LifScan, EveryNamedSurrogate) {
   for (const std::string& name : surrogate_names()) {
@@ -122,5 +121,4 @@ TEST(LifNeuron, WritesOnlyWhatIsWanted) {
   for (const Tensor& array : {record->a, record->u, record->psi}) EXPECT_FALSE(array.defined());
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::lif_scan_test

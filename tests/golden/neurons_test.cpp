@@ -17,8 +17,7 @@
 #include "tests/support/neuron_cases.h"
 #include "tests/support/peer_conventions.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::neurons_test {
 
 struct Golden {
   std::string peer, where;
@@ -202,5 +201,4 @@ TEST(PeerConventions, UnknownIsAnError) {
   EXPECT_THROW(peer_neuron("norse", {{"cls", "LIFBoxCell"}, {"method", "logistic"}}), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::neurons_test

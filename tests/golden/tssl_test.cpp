@@ -20,8 +20,7 @@
 #include "tests/support/neuron_cases.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::tssl_test {
 
 namespace fs = std::filesystem;
 
@@ -393,5 +392,4 @@ TEST(TsslGolden, StoredPoolingIsNoLayer) {
   EXPECT_EQ(chain.links[1].shape, (Shape{4}));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::tssl_test

@@ -7,8 +7,7 @@
 #include "spiketrain/parts/neurons/lif_core.h"
 #include "tests/support/neuron_cases.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::heterogeneous_neuron_test {
 
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
 const Shape kShape = {3, 2, 2};
@@ -184,5 +183,4 @@ TEST(LifCore, FusedScanRefusesAResetItHasNot) {
   EXPECT_THROW(core.kernel_params(), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::heterogeneous_neuron_test

@@ -4,8 +4,7 @@
 
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::network_recurrent_test {
 
 constexpr int64_t kT = 7, kB = 3, kIn = 5, kOut = 4;
 
@@ -21,7 +20,7 @@ Tensor recurrent(const Layer& layer, const Tensor& x) {
   Tensor a = torch::zeros({x.size(1), W.size(0)}, x.options().requires_grad(false));
   std::vector<Tensor> steps;
   for (int64_t t = 0; t < x.size(0); ++t) {
-    a = cell(in->add_bias(x[t].mm(W.t())) + a.mm(V.t()));
+    a = cell(x[t].mm(W.t()) + in->bias() + a.mm(V.t()));
     steps.push_back(a);
   }
   return torch::stack(steps);
@@ -31,7 +30,7 @@ Tensor feedforward(const Layer& layer, const Tensor& x) {
   const auto& in = layer.connections().at(0).synapse;
   Cell cell(layer);
   std::vector<Tensor> steps;
-  for (int64_t t = 0; t < x.size(0); ++t) steps.push_back(cell(in->add_bias(x[t].mm(in->weight().t()))));
+  for (int64_t t = 0; t < x.size(0); ++t) steps.push_back(cell(x[t].mm(in->weight().t()) + in->bias()));
   return torch::stack(steps);
 }
 
@@ -94,5 +93,4 @@ TEST(NetworkRecurrent, SegmentsOfOneGraphGiveTheSameGradient) {
   expect_equal(take(*network, x, torch::cat(parts), weights), want);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::network_recurrent_test

@@ -3,8 +3,7 @@
 
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::network_residual_test {
 
 constexpr int64_t kT = 5, kB = 2, kClasses = 3;
 
@@ -105,5 +104,4 @@ TEST(NetworkResidual, EverySynapseHasItsOwnTraces) {
   EXPECT_TRUE(carry.state[2].empty());  // a projection has no neuron
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::network_residual_test

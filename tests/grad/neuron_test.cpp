@@ -8,8 +8,7 @@
 #include "spiketrain/ops/surrogate.h"
 #include "tests/support/neuron_cases.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::neuron_test {
 
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
 
@@ -298,5 +297,4 @@ TEST(NeuronOptions, ContradictionsAreErrors) {
   EXPECT_THROW(make_neuron({{"name", "lif"}, {"surrogate", "atna"}}), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::neuron_test

@@ -3,8 +3,7 @@
 
 #include "tests/support/engine.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::truncated_test {
 
 constexpr int64_t kSteps = 6, kBatch = 8, kIn = 36, kClasses = 4;
 
@@ -106,5 +105,4 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Values(std::vector<int64_t>{3}, std::vector<int64_t>{1, 2},
                                          std::vector<int64_t>{2, 1}, std::vector<int64_t>{1, 1, 1})));
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::truncated_test

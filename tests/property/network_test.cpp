@@ -4,8 +4,7 @@
 
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::network_test {
 
 constexpr int64_t kT = 6, kB = 5;
 const Shape kInput = {2, 10, 10};
@@ -132,5 +131,4 @@ TEST_P(NetworkProperty, ThreadsChangeNoBit) {
 std::string case_name(const ::testing::TestParamInfo<size_t>& info) { return std::to_string(info.param); }
 INSTANTIATE_TEST_SUITE_P(Specs, NetworkProperty, ::testing::Range<size_t>(0, 6), case_name);
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::network_test

@@ -7,8 +7,7 @@
 #include "spiketrain/ops/tssl_scan.h"
 #include "tests/support/neuron_cases.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::neuron_test {
 
 const Shape kShape = {2, 3, 3};
 
@@ -135,5 +134,4 @@ TEST(NeuronProperty, BuildComesFirst) {
     EXPECT_THROW(make<Neuron>(name)->initial({1, 1}, torch::kFloat), UsageError) << name;
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::neuron_test

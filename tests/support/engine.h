@@ -12,6 +12,7 @@
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/learner.h"
 #include "spiketrain/ops/surrogate.h"
+#include "tests/support/network_fixture.h"
 
 namespace spiketrain {
 
@@ -19,7 +20,6 @@ inline torch::TensorOptions real() { return torch::TensorOptions().dtype(torch::
 
 inline constexpr double kLeak = 0.75, kGradientTolerance = 1e-12;
 
-inline RuleP bptt() { return make<Rule>("bptt"); }
 inline std::shared_ptr<Neuron> lif() { return make<Neuron>("lif", {{"leak", kLeak}}); }
 inline std::shared_ptr<Neuron> leaky_readout() { return make<Neuron>("leaky_readout", {{"leak", kLeak}}); }
 

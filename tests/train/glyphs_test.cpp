@@ -6,8 +6,7 @@
 #include "spiketrain/data/loader.h"
 #include "spiketrain/data/source.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::glyphs_test {
 
 torch::Tensor gather(const Dataset& data, torch::Tensor* y) {
   LoaderOptions options;
@@ -44,5 +43,4 @@ TEST(GlyphsTrain, LinearClassifierIsNotEnough) {
   EXPECT_LT(right, 0.92) << "too easy to tell networks apart";
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::glyphs_test

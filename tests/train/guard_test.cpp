@@ -11,8 +11,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::guard_test {
 
 namespace fs = std::filesystem;
 
@@ -314,5 +313,4 @@ TEST(Probe, MeasuringMemoryLeavesNoTrace) {
   for (const Tensor& p : network.parameters()) EXPECT_FALSE(p.grad().defined());
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::guard_test

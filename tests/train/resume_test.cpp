@@ -12,8 +12,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::resume_test {
 
 namespace fs = std::filesystem;
 
@@ -270,5 +269,4 @@ TEST(Resume, AfterCtrlC) {
   EXPECT_TRUE(run_is_done(out));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::resume_test

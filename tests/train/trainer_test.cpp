@@ -10,8 +10,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::trainer_test {
 
 TEST(Trainer, SameBitsOnAnyNumberOfThreads) {
   const int before = torch::get_num_threads();
@@ -175,5 +174,4 @@ TEST(Trainer, RefusesWhatIsIncomplete) {
   refuse([](Training& t) { t.options.batch = 64, t.options.drop_last = true; }, "do not fill one batch");
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::trainer_test

@@ -9,8 +9,7 @@
 
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::trajectory_test {
 
 constexpr size_t kSteps = 10;
 constexpr double kTolerance = 1e-3;
@@ -63,5 +62,4 @@ TEST(Trajectory, EveryRuleRepeatsItsLosses) {
   if (update) std::ofstream(kPath) << now.dump(1) << '\n';
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::trajectory_test

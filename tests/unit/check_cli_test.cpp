@@ -11,8 +11,7 @@
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::check_cli_test {
 
 struct Result {
   int code;
@@ -85,5 +84,4 @@ TEST_F(CheckCli, RefusesUnknownNames) {
   expect_error({"--no-such-option"}, "--no-such-option");
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::check_cli_test

@@ -12,8 +12,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::checkpoint_test {
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -280,5 +279,4 @@ TEST(Resume, AnOptionThatIsMissingCountsAsItsDefault) {
   EXPECT_NO_THROW(check_resumable(Config::object(), Config::object(), {})) << "without a recipe";
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::checkpoint_test

@@ -11,8 +11,7 @@
 #include "spiketrain/data/source.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::cifar_test {
 
 constexpr size_t kRecord = 3073;
 
@@ -145,5 +144,4 @@ TEST(Cifar, AugmentationIsACropOfTheBlackBorderAndAFlip) {
   EXPECT_TRUE(is_view(x, test_batch.data() + 1, 0, 0, false));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::cifar_test

@@ -10,8 +10,7 @@
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::cli_test {
 
 struct Result {
   int code;
@@ -258,5 +257,4 @@ TEST_F(Cli, Helps) {
   EXPECT_EQ(run({"data", "check", "mnist", "--data-dir", dir_.path()}).code, 3);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::cli_test

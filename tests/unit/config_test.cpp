@@ -11,8 +11,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::config_test {
 
 constexpr const char* kRecipe = R"(
 title = "a \"quoted\" title"
@@ -278,5 +277,4 @@ TEST(Config, BytesThatAreNoTextAreShownAsAnError) {
   EXPECT_TRUE(contains(message, "steps: expected an integer")) << message;
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::config_test

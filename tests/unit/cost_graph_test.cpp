@@ -6,8 +6,7 @@
 #include "spiketrain/core/head.h"
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::cost_graph_test {
 
 using Sources = std::vector<int64_t>;
 
@@ -175,5 +174,4 @@ TEST(CostGraph, AConstantImageStaysConstantThroughWhatIsLinear) {
   EXPECT_FALSE(maxima[0].grad);  // nothing below it learns
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::cost_graph_test

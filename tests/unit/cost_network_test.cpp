@@ -6,8 +6,7 @@
 #include "tests/support/network_fixture.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::cost_network_test {
 
 RuleP rule(const char* name) { return make<Rule>(name); }
 
@@ -115,5 +114,4 @@ TEST(CostOfNetworks, ReadsARecipe) {
   EXPECT_NE(message_of<UsageError>([] { tiny_recipe({"cost.pj_mak=2"}); }).find("pj_mac"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::cost_network_test

@@ -7,8 +7,7 @@
 #include "spiketrain/recipe/experiment.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::cost_test {
 
 NetworkRow layer(const std::string& spec, const Shape& out, int64_t weights, int64_t macs) {
   NetworkRow row;
@@ -312,5 +311,4 @@ TEST(Cost, RefusesWhatIsNoNetwork) {
   EXPECT_THROW(measure_cost(good, options), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::cost_test

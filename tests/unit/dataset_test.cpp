@@ -13,8 +13,7 @@
 #include "tests/support/idx_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::dataset_test {
 
 /// 40 training images, label i % 10; image i begins with pixel i, so x[0] tells which it is.
 struct Mnist : testing::Test {
@@ -258,5 +257,4 @@ TEST(Dataset, OnesOwnIsRegistered) {
   EXPECT_THROW(open_dataset(options), UsageError) << "it has no augmentation";
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::dataset_test

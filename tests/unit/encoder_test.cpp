@@ -6,8 +6,7 @@
 #include "spiketrain/base/rng.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::encoder_test {
 
 Batch images(Tensor x, std::vector<int64_t> ids = {}, int64_t epoch = 0) {
   Batch batch;
@@ -102,5 +101,4 @@ TEST(Encoder, LatencyFiresOnceTheEarlierTheGreater) {
   EXPECT_EQ(s[3][0][2].item<float>(), 1);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::encoder_test

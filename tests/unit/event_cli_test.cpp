@@ -6,8 +6,7 @@
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_cli_test {
 
 TEST(EventCli, Inspect) {
   TempDir dir;
@@ -28,5 +27,4 @@ TEST(EventCli, Inspect) {
   EXPECT_NE(run(dir / "d.es", 3).find("byte 15: generic events"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_cli_test

@@ -11,8 +11,7 @@
 #include "spiketrain/data/events/event_bytes.h"
 #include "spiketrain/data/events/event_file.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_data_test {
 
 class EventData : public testing::Test {
  protected:
@@ -214,5 +213,4 @@ TEST_F(EventData, NmnistAndGesture) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_data_test

@@ -8,8 +8,7 @@
 #include "tests/support/event_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_file_test {
 
 TEST(EventFile, DetectsAndReads) {
   TempDir dir;
@@ -100,5 +99,4 @@ TEST(EventBytes, ChipSize) {
   EXPECT_EQ(chip_size("retina").width, 0);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_file_test

@@ -8,8 +8,7 @@
 #include "spiketrain/data/events/folder_layout.h"
 #include "tests/support/event_layout.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_folder_test {
 
 struct Folder : Layout {
   void SetUp() override {
@@ -174,5 +173,4 @@ TEST(RealEvents, ObjectsInTwoSessions) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_folder_test

@@ -7,8 +7,7 @@
 #include "spiketrain/data/events/event_parsers.h"
 #include "tests/support/event_files.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_format_test {
 
 using Parser = EventStream (*)(ByteSpan, const std::string&);
 
@@ -317,5 +316,4 @@ TEST(EventFormat, Aedat4Refused) {
   expect_refused(parse_aedat4, outside, at, "inside 346 x 260");
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_format_test

@@ -12,8 +12,7 @@
 #include "spiketrain/data/events/glyph_events.h"
 #include "spiketrain/data/events/motion_events.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_generators_classes_test {
 
 using Frame = std::vector<double>;
 using Feature = std::function<Frame(const EventStream&)>;
@@ -217,5 +216,4 @@ TEST(GlyphEvents, ShapeTellsTheClassButNotToAMean) {
   EXPECT_LT(right, 0.85);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_generators_classes_test

@@ -16,8 +16,7 @@
 #include "spiketrain/data/events/glyph_events.h"
 #include "spiketrain/data/events/motion_events.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_generators_test {
 
 using Frame = std::vector<double>;
 
@@ -318,5 +317,4 @@ TEST(MotionEvents, WithoutMotionOnlyNoiseIsLeft) {
   EXPECT_NEAR(events, expected, 5 * std::sqrt(expected));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_generators_test

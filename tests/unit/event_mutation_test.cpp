@@ -8,8 +8,7 @@
 #include "tests/support/event_files.h"
 #include "tests/support/mutation.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_mutation_test {
 
 struct Case {
   const char* name;
@@ -86,5 +85,4 @@ TEST(EventMutation, GestureLabels) {
   });
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_mutation_test

@@ -12,8 +12,7 @@
 #include "spiketrain/data/manual_catalogue.h"
 #include "tests/support/event_layout.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_sets_test {
 
 TEST(NaturalOrder, ComparesNumbers) {
   EXPECT_TRUE(natural_less("a2", "a10"));
@@ -300,5 +299,4 @@ TEST(RealEvents, Nmnist) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_sets_test

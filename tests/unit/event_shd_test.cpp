@@ -12,8 +12,7 @@
 #include "tests/support/mutation.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::event_shd_test {
 
 struct Recording {
   std::vector<double> times;
@@ -167,5 +166,4 @@ TEST(EventShd, Damaged) {
   EXPECT_LT(peak_bytes() - before, int64_t{64} << 20);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::event_shd_test

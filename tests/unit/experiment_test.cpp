@@ -13,8 +13,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::experiment_test {
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -232,5 +231,4 @@ TEST(Experiment, ARunBeginsWithACostReport) {
   EXPECT_TRUE(told);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::experiment_test

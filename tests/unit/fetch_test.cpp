@@ -10,8 +10,7 @@
 #include "tests/support/tar_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::fetch_test {
 
 Bytes make_bytes(size_t n, uint32_t seed) {
   Bytes bytes(n);
@@ -238,5 +237,4 @@ TEST(Catalogue, RealFilesPass) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::fetch_test

@@ -7,8 +7,7 @@
 #include "spiketrain/base/check.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::file_test {
 
 Bytes pattern(size_t n) {
   Bytes bytes(n);
@@ -83,5 +82,4 @@ TEST(File, DamagedGzip) {
   EXPECT_THROW(read_gzip_or_plain(dir / "flipped.gz", 1 << 20), DataError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::file_test

@@ -6,8 +6,7 @@
 #include "spiketrain/ops/chunks.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::footprint_test {
 
 NeuronFootprint of(const char* neuron, const Rule& rule, int64_t steps = 4,
                    const Config& options = Config::object(), const Shape& shape = {8}) {
@@ -120,5 +119,4 @@ TEST(Footprint, SpikesBecomeFloatsShareByShare) {
   EXPECT_EQ(synapse_scratch(*conv, {16, 32, 32}, maps, {64, false, 2}).apply, 2 * dense.apply);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::footprint_test

@@ -14,8 +14,7 @@
 #include "spiketrain/data/events/framing.h"
 #include "spiketrain/data/loader.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::frame_dataset_test {
 
 /// Random recordings of a 12 x 9 sensor; three samples in a row are cut from one recording.
 class Toy final : public EventSource {
@@ -349,5 +348,4 @@ TEST(FrameDataset, ThreadsDoNotMatter) {
   EXPECT_EQ(expected[0].sizes(), (std::vector<int64_t>{4, 4, 2, 9, 12}));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::frame_dataset_test

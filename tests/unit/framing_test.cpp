@@ -10,8 +10,7 @@
 #include "spiketrain/base/rng.h"
 #include "spiketrain/data/events/event_filter.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::framing_test {
 
 std::vector<Event> random_events(int64_t n, int64_t width, int64_t height, int64_t first, int64_t span,
                                  uint64_t seed) {
@@ -246,5 +245,4 @@ TEST(EventFilter, RefractoryAgainstTheDefinition) {
   EXPECT_THROW(filter_refractory(same, 4, 2, 5), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::framing_test

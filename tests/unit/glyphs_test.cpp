@@ -9,8 +9,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/source.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::glyphs_test {
 
 constexpr size_t kPixels = kGlyphSide * kGlyphSide;
 
@@ -75,5 +74,4 @@ TEST(Glyphs, DatasetSizesAndSplits) {
   EXPECT_EQ(open_dataset(options)->target().classes, 10);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::glyphs_test

@@ -5,8 +5,7 @@
 #include "spiketrain/base/sha256.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::hash_test {
 
 ByteSpan text(const std::string& s) { return {reinterpret_cast<const uint8_t*>(s.data()), s.size()}; }
 
@@ -29,5 +28,4 @@ TEST(Hash, FileEqualsMemory) {
   EXPECT_THROW(digest_file(dir.path()), DataError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::hash_test

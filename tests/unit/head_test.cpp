@@ -8,8 +8,7 @@
 #include "tests/support/network_fixture.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::head_test {
 
 /// Three hidden layers and an output layer of `lif` on the tiny images, T = 6, BPTT, a loss at every step.
 Experiment experiment(const std::vector<std::string>& more = {}) {
@@ -285,5 +284,4 @@ TEST(Blocks, LossesOfAllWindowsAddUpToTheAverage) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::head_test

@@ -13,8 +13,7 @@
 #include "tests/support/idx_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::idx_test {
 
 void expect_rejected(const Bytes& file, uint64_t offset, const std::string& message) {
   try {
@@ -131,5 +130,4 @@ TEST(Idx, RealMnistMeanAndStd) {
   EXPECT_NEAR(std::sqrt(sum2 / n / 255 / 255 - mean * mean), 0.3081, 5e-5);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::idx_test

@@ -10,8 +10,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::isa_test {
 
 // ST_ISA is read once per process, so every case runs in a process of its own; exit code 3 means "as
 // expected".
@@ -60,5 +59,4 @@ TEST_F(Isa, UnknownNameIsAUsageErrorListingTheSupportedOnes) {
       ::testing::ExitedWithCode(3), "");
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::isa_test

@@ -9,8 +9,7 @@
 #include "tests/support/message.h"
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::learning_signal_test {
 
 constexpr int64_t kSteps = 5, kBatch = 3, kOut = 4;
 
@@ -124,5 +123,4 @@ TEST(LearningSignal, WhatDoesNotFitIsRefused) {
       std::string::npos);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::learning_signal_test

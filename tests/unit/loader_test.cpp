@@ -8,8 +8,7 @@
 
 #include "spiketrain/base/check.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::loader_test {
 
 /// Sample i of epoch e is {i, e, i * i}; sample `bad` throws.  Its id is 100 + i.
 class Numbers final : public Dataset {
@@ -316,5 +315,4 @@ TEST(Loader, AbandonedAndMisused) {
   EXPECT_THROW(Loader(data, options), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::loader_test

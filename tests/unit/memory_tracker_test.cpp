@@ -8,8 +8,7 @@
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/torch.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::memory_tracker_test {
 using torch::Tensor;
 
 Tensor kilobytes(int64_t n) { return torch::empty({n * 256}); }
@@ -103,5 +102,4 @@ TEST(MemoryTracker, SeesTheThreadsOfOurLoops) {
   at::set_num_threads(before);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::memory_tracker_test

@@ -6,8 +6,7 @@
 #include "spiketrain/core/objective.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::metric_test {
 
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
 
@@ -94,5 +93,4 @@ TEST(Metric, OnlyTheErrorIsBetterWhenLess) {
     EXPECT_EQ(make<Metric>(name.c_str())->greater_is_better(), name != "mse") << name;
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::metric_test

@@ -14,8 +14,7 @@
 #include "tests/support/tar_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::mutation_test {
 
 TEST(Mutation, Safetensors) {
   TempDir dir;
@@ -69,5 +68,4 @@ TEST(Mutation, Tar) {
   });
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::mutation_test

@@ -5,8 +5,7 @@
 #include "tests/support/message.h"
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::network_config_test {
 
 const Config kPspLif = {{"name", "psp_lif"}, {"tau_s", 2.5}}, kLif = {{"name", "lif"}, {"leak", 0.3}};
 
@@ -137,5 +136,4 @@ TEST(NetworkConfig, WhatIsNoNetworkIsRefused) {
             std::string::npos);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::network_config_test

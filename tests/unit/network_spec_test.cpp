@@ -4,8 +4,7 @@
 #include "tests/support/message.h"
 #include "tests/support/network_fixture.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::network_spec_test {
 
 const Config kPspLif = {{"name", "psp_lif"}}, kLif = {{"name", "lif"}};
 
@@ -334,5 +333,4 @@ TEST(NetworkSpec, QuantizerReachesEveryLayerAndSurvivesRebuilding) {
   EXPECT_FALSE(plain->layers(0, false).at(0)->connections()[0].quantizer);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::network_spec_test

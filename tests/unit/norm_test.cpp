@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::norm_test {
 
 constexpr double kTolerance = 1e-12;
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
@@ -180,5 +179,4 @@ TEST(Norm, BeginsWithoutGainAndWithTheUsualConstants) {
   EXPECT_THROW(make<Norm>("bn", {{"scale", 2.0}}), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::norm_test

@@ -4,8 +4,7 @@
 
 #include "spiketrain/core/objective.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::objective_padding_test {
 
 constexpr int64_t kSteps = 6, kSamples = 3, kOut = 4;
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
@@ -147,5 +146,4 @@ TEST(ObjectivePadding, PredictionOfValuesIsTheMeanOverValidSteps) {
         torch::allclose(prediction[b], a.select(1, b).slice(0, 0, lengths()[b]).mean(0), 1e-12, 1e-12));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::objective_padding_test

@@ -4,8 +4,7 @@
 #include "spiketrain/core/objective.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::objective_target_test {
 
 const auto kDouble = torch::TensorOptions().dtype(torch::kDouble);
 
@@ -132,5 +131,4 @@ TEST(ObjectiveTarget, SumsOverSamples) {
   }
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::objective_target_test

@@ -4,8 +4,7 @@
 
 #include "tests/support/objective_case.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::objective_value_test {
 
 /// D where it harms: below zero for the label, above zero for the others.
 Tensor harm(const Tensor& D, const Tensor& is_label) {
@@ -252,5 +251,4 @@ TEST(ObjectiveValue, EveryRegisteredObjectiveHasACase) {
     EXPECT_TRUE(covered.count(entry->name)) << entry->name;
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::objective_value_test

@@ -8,8 +8,7 @@
 #include "spiketrain/engine/gradients.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::optimizer_test {
 
 NamedTensors make_parameters() {
   torch::manual_seed(1);
@@ -234,5 +233,4 @@ TEST(Optimizer, IsAttachedOnceBeforeItSteps) {
   EXPECT_TRUE(optimizer->state().empty());
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::optimizer_test

@@ -8,8 +8,7 @@
 #include "spiketrain/train/rates.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::progress_test {
 
 constexpr double kNan = Best::kNone;
 
@@ -151,5 +150,4 @@ TEST(RateWarnings, CountsAddUp) {
   EXPECT_EQ(sum[2].rate(), 5.0 / 30);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::progress_test

@@ -3,8 +3,7 @@
 
 #include "spiketrain/core/layer.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::quantizer_test {
 
 Tensor example() { return torch::tensor({-1.0, -0.4, 0.0, 0.2, 0.75}, torch::kDouble).requires_grad_(); }
 
@@ -56,5 +55,4 @@ TEST(Quantizer, ALayerMultipliesWithTheQuantizedWeightAndTrainsTheFullOne) {
   EXPECT_EQ(Layer::from_config(layer.config())->config(), layer.config());
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::quantizer_test

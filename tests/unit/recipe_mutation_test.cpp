@@ -16,8 +16,7 @@
 #include "spiketrain/recipe/toml.h"
 #include "tests/support/mutation.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::recipe_mutation_test {
 
 using Pieces = std::vector<std::string>;
 
@@ -261,5 +260,4 @@ TEST(RecipeMutation, NotationsAreReadOrRefusedInOneLine) {
   EXPECT_GT(outcome.refused, 1000);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::recipe_mutation_test

@@ -10,8 +10,7 @@
 #include "tests/support/sweep_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::report_test {
 
 int64_t count_of(const std::string& text, const std::string& part) {
   int64_t n = 0;
@@ -212,5 +211,4 @@ TEST(Plot, EscapesAndFormats) {
   EXPECT_EQ(format_stat({0, 0.0, 2}, 1, 2), "0.00 \u00b1 0.00");
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::report_test

@@ -9,8 +9,7 @@
 
 #include "spiketrain/base/check.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::rng_test {
 
 using Words = std::array<uint32_t, 4>;
 
@@ -103,5 +102,4 @@ TEST(Rng, PermutationIsAPermutationAndMixes) {
   EXPECT_THROW(permutation(-1, Rng(1, Purpose::shuffle)), UsageError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::rng_test

@@ -6,8 +6,7 @@
 #include "spiketrain/base/check.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::safetensors_test {
 
 Bytes make_file(const std::string& header, size_t data_bytes, int64_t length = -1) {
   const uint64_t stated = length < 0 ? header.size() : static_cast<uint64_t>(length);
@@ -152,5 +151,4 @@ TEST(Safetensors, WriterRefusesNonsense) {
   EXPECT_EQ(dir.count(), 0u);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::safetensors_test

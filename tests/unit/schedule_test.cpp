@@ -7,8 +7,7 @@
 
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::schedule_test {
 
 /// "b0-2 l2-4 r4-6*": role, steps, * for an update.
 std::string text(const Plan& plan) {
@@ -136,5 +135,4 @@ TEST(Schedule, PlansThatAreRefused) {
   EXPECT_EQ(segments_per_update({{0, 1, silent, false}, {1, 2, replay, false}, {2, 3, replay}, {3, 4}}), 3);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::schedule_test

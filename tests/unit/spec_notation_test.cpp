@@ -5,8 +5,7 @@
 #include "spiketrain/base/rng.h"
 #include "spiketrain/parts/networks/notation.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::spec_notation_test {
 
 using Kind = Token::Kind;
 
@@ -166,5 +165,4 @@ TEST(SpecNotation, MutatedStringsParseOrThrowUsageError) {
   EXPECT_GT(parsed, 1000);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::spec_notation_test

@@ -9,8 +9,7 @@
 #include "spiketrain/train/checkpoint.h"
 #include "tests/support/message.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::stage_test {
 
 /// A stage, and what a pass through it needs.
 struct Built {
@@ -298,5 +297,4 @@ TEST(Stage, SumRefusesWhatDoesNotFit) {
             std::string::npos);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::stage_test

@@ -11,8 +11,7 @@
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::sweep_cli_test {
 
 namespace fs = std::filesystem;
 
@@ -142,5 +141,4 @@ TEST_F(SweepCli, ASignalStopsTheRunsWithCheckpoints) {
   EXPECT_TRUE(exists("out/report.html"));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::sweep_cli_test

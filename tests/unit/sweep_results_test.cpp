@@ -10,8 +10,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::sweep_results_test {
 
 double number(const Measured& value) { return value.value_or(NAN); }
 
@@ -163,5 +162,4 @@ TEST_F(Collected, WarnsOfUnequalSteps) {
   EXPECT_NE(results(sweep_grid(axis, {1})).steps_warning.find("40 to 59"), std::string::npos);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::sweep_results_test

@@ -10,8 +10,7 @@
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::sweep_test {
 
 using Strings = std::vector<std::string>;
 
@@ -194,5 +193,4 @@ TEST(Sweep, TellsTheStateOfARunDirectory) {
   EXPECT_EQ(run_state(run), RunState::done);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::sweep_test

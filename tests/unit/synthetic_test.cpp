@@ -9,8 +9,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/source.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::synthetic_test {
 
 DataOptions named(const std::string& name, int64_t steps, int64_t size = 2000) {
   DataOptions options;
@@ -192,5 +191,4 @@ TEST_P(Synthetic, OptionsThatDoNotApplyAreRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Sets, Synthetic, testing::Values("waves", "echo"));
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::synthetic_test

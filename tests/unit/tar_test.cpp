@@ -9,8 +9,7 @@
 #include "tests/support/tar_files.h"
 #include "tests/support/temp_dir.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::tar_test {
 
 std::map<std::string, Bytes> read(const Bytes& tar, const std::map<std::string, uint64_t>& wanted,
                                   uint64_t limit = 1 << 20) {
@@ -100,5 +99,4 @@ TEST(Tar, RejectsMalformed) {
   EXPECT_THROW(read(bad, wanted), DataError);
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::tar_test

@@ -6,8 +6,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/loader.h"
 
-namespace spiketrain {
-namespace {
+namespace spiketrain::tensor_dataset_test {
 
 using Kind = Target::Kind;
 
@@ -169,5 +168,4 @@ TEST(TensorDataset, WhatDoesNotFitIsRefused) {
   EXPECT_IN("samples and their targets", refused(Tensor(), {Kind::class_index, y}));
 }
 
-}  // namespace
-}  // namespace spiketrain
+}  // namespace spiketrain::tensor_dataset_test

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "spiketrain/base/math.h"
 #include "spiketrain/data/events/camera_set.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/data/images/glyphs.h"
@@ -12,7 +13,6 @@
 namespace spiketrain {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 /// The glyph with a border of paper, wide enough for the sensor at every point of the path.
 constexpr int kBorder = 10, kPage = kGlyphSide + 2 * kBorder;
 /// Sensor pixels, on the shorter side, that one glyph with its margin fills.

@@ -4,18 +4,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/base/math.h"
 #include "spiketrain/data/events/camera_set.h"
 #include "spiketrain/data/events/event_sets.h"
 
 namespace spiketrain {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 /// Mean square distance from the center of a square of side 1 is 1 / 6: a turn of speed / (kTurn * side)
 /// radians per second moves the pixels as fast, in the mean square, as a shift of `speed`.
 constexpr double kTurn = 0.408248290463863;
 /// Largest distance any pixel may move between two rendered frames, in pixels; most move a third of it.
-constexpr double kMaxShift = 0.6;
+constexpr double kMaxStartShift = 0.6;
 constexpr int kSegments = 4;
 
 /// Smooth random log intensity on a torus of size() x size() pixels: white noise, blurred by a Gaussian.
@@ -163,7 +163,7 @@ int MotionEvents::frames_per_segment() const {
   // Both shifts and the turn at their fastest, in the corner of the view.
   const double fastest = options_.speed * std::sqrt(2.0) * (std::sqrt(2.0) + std::sqrt(0.5) / kTurn);
   const double way = fastest * static_cast<double>(options_.duration_us) * 1e-6 / kSegments;
-  return std::max(4, static_cast<int>(std::ceil(way / kMaxShift)));
+  return std::max(4, static_cast<int>(std::ceil(way / kMaxStartShift)));
 }
 
 void MotionEvents::look(const Texture& texture, double angle, double x, double y, float* image) const {

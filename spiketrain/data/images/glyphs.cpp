@@ -7,13 +7,12 @@
 #include <thread>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/math.h"
 #include "spiketrain/base/rng.h"
 #include "spiketrain/data/images/image_dataset.h"
 
 namespace spiketrain {
 namespace {
-
-constexpr double kPi = 3.14159265358979323846;
 
 struct Point {
   double x, y;

@@ -9,9 +9,9 @@ namespace spiketrain {
 namespace {
 
 constexpr int kMaxDims = 4;
-constexpr int64_t kClasses = 10;
+constexpr int64_t kIdxClasses = 10;
 /// The largest official file has 47 MB.
-constexpr uint64_t kMaxFile = uint64_t{1} << 30;
+constexpr uint64_t kMaxIdxFile = uint64_t{1} << 30;
 
 std::string find_file(const std::string& name, const std::string& dir, const std::string& file) {
   const std::string path = str(dir, "/", name, "/", file);
@@ -59,11 +59,11 @@ IdxArray parse_idx(ByteSpan bytes, const std::string& path) {
 }
 
 RawImages read_idx_pair(const std::string& images_path, const std::string& labels_path) {
-  const Bytes image_file = read_gzip_or_plain(images_path, kMaxFile);
+  const Bytes image_file = read_gzip_or_plain(images_path, kMaxIdxFile);
   const IdxArray images = parse_idx(image_file, images_path);
   if (images.shape.size() != 3)
     throw DataError(images_path, 3, str("expected 3 dimensions, found ", images.shape.size()));
-  const Bytes label_file = read_gzip_or_plain(labels_path, kMaxFile);
+  const Bytes label_file = read_gzip_or_plain(labels_path, kMaxIdxFile);
   const IdxArray labels = parse_idx(label_file, labels_path);
   if (labels.shape.size() != 1)
     throw DataError(labels_path, 3, str("expected 1 dimension, found ", labels.shape.size()));
@@ -73,15 +73,15 @@ RawImages read_idx_pair(const std::string& images_path, const std::string& label
         str("expected a label for each of ", images.shape[0], " images, found ", labels.shape[0]));
   }
   for (size_t i = 0; i < labels.values.size; ++i) {
-    if (labels.values.data[i] >= kClasses) {
+    if (labels.values.data[i] >= kIdxClasses) {
       throw DataError(labels_path, 8 + i,
-                      str("expected a label below ", kClasses, ", found ", int{labels.values.data[i]}));
+                      str("expected a label below ", kIdxClasses, ", found ", int{labels.values.data[i]}));
     }
   }
   RawImages raw;
   raw.height = images.shape[1];
   raw.width = images.shape[2];
-  raw.classes = kClasses;
+  raw.classes = kIdxClasses;
   raw.pixels.assign(images.values.data, images.values.data + images.values.size);
   raw.labels.assign(labels.values.data, labels.values.data + labels.values.size);
   return raw;

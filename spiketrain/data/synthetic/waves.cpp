@@ -7,6 +7,7 @@
 // Source: our own.  Sample = function of (seed, part, index, T) only.  Tests: unit/synthetic_test.cpp.
 #include <cmath>
 
+#include "spiketrain/base/math.h"
 #include "spiketrain/base/rng.h"
 #include "spiketrain/data/source.h"
 #include "spiketrain/data/tensor_dataset.h"
@@ -14,16 +15,16 @@
 namespace spiketrain {
 namespace {
 
-constexpr double kTurn = 2 * 3.14159265358979323846;
-constexpr int64_t kChannels = 8, kValues = 2;
+constexpr double kTurn = 2 * kPi;
+constexpr int64_t kWaveChannels = 8, kValues = 2;
 
 /// Writes frames x[T,8] and target y[2].
 void draw_wave(Rng rng, int64_t T, float* x, float* y) {
   const double amplitude = rng.uniform(0.2, 1), frequency = rng.uniform(0.5, 2), phase = rng.uniform();
   for (int64_t t = 0; t < T; ++t) {
     const double turns = frequency * static_cast<double>(t) / static_cast<double>(T) + phase;
-    for (int64_t c = 0; c < kChannels; ++c) {
-      const double angle = kTurn * (turns + static_cast<double>(c) / kChannels);
+    for (int64_t c = 0; c < kWaveChannels; ++c) {
+      const double angle = kTurn * (turns + static_cast<double>(c) / kWaveChannels);
       *x++ = static_cast<float>(amplitude * std::sin(angle) + 0.05 * rng.normal());
     }
   }
@@ -38,7 +39,7 @@ struct Waves final : DatasetSource {
   void visit(V&) {}
 
   DatasetInfo info() const override {
-    return {part_name(), kDoc, false, {kChannels}, Batch::Form::frames, TargetSpec::values({kValues})};
+    return {part_name(), kDoc, false, {kWaveChannels}, Batch::Form::frames, TargetSpec::values({kValues})};
   }
 
   std::unique_ptr<Dataset> open(const DataOptions& o) const override {
@@ -48,10 +49,10 @@ struct Waves final : DatasetSource {
     const bool test = o.split == "test";
     const std::vector<int64_t> indices = split_indices(o, test ? o.test_size : o.train_size);
     const auto count = static_cast<int64_t>(indices.size());
-    const Tensor x = torch::empty({count, o.steps, kChannels}), y = torch::empty({count, kValues});
+    const Tensor x = torch::empty({count, o.steps, kWaveChannels}), y = torch::empty({count, kValues});
     for (int64_t i = 0; i < count; ++i) {
       Rng rng(o.seed, Purpose::waves, test, static_cast<uint64_t>(indices[static_cast<size_t>(i)]));
-      draw_wave(rng, o.steps, x.data_ptr<float>() + i * o.steps * kChannels,
+      draw_wave(rng, o.steps, x.data_ptr<float>() + i * o.steps * kWaveChannels,
                 y.data_ptr<float>() + i * kValues);
     }
     TensorDatasetOptions options;

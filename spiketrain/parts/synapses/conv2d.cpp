@@ -18,7 +18,7 @@ struct Conv2d final : Synapse {
   static constexpr const char* kDoc = "convolution, W [channels, in channels, kernel, kernel]";
   int64_t channels = 1, kernel = 3, stride = 1, padding = 0;
   std::string init = "uniform";
-  bool bias = false;
+  bool has_bias = false;
   template <class V>
   void visit(V& v) {
     v(channels, "channels", "number of output maps", Range{1, 1 << 16});
@@ -27,7 +27,7 @@ struct Conv2d final : Synapse {
     v(padding, "padding", "zeros added on each side", Range{0, 63});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
-    v(bias, "bias", "add a learnable bias per map, initially zero");
+    v(has_bias, "bias", "add a learnable bias per map, initially zero");
   }
 
   Shape build(const Shape& in) override {
@@ -39,14 +39,14 @@ struct Conv2d final : Synapse {
     in_ = in;
     out_ = {channels, side(in[1]), side(in[2])};
     W_ = register_parameter("weight", torch::zeros({channels, in[0], kernel, kernel}));
-    if (bias) b_ = register_parameter("bias", torch::zeros({channels, 1, 1}));
+    if (has_bias) b_ = register_parameter("bias", torch::zeros({channels, 1, 1}));
     return out_;
   }
   void initialise(uint64_t seed, uint64_t index) override {
     initialise_weight(W_, init, weight_scale, seed, index);
   }
   Tensor weight() override { return W_; }
-  Tensor add_bias(const Tensor& I) override { return bias ? I + b_ : I; }
+  Tensor bias() const override { return b_; }
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
     return map(x.steps(), x.batch(), out_, W.options(),

@@ -49,14 +49,14 @@ struct Linear final : Synapse {
   int64_t features = 10;
   std::string init = "kaiming_normal", weights = "trained";
   double scale = 0;
-  bool bias = false;
+  bool has_bias = false;
 
   template <class V>
   void visit(V& v) {
     v(features, "features", "number of outputs", Range{1, 1 << 24});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
-    v(bias, "bias", "add a learnable bias, initially zero");
+    v(has_bias, "bias", "add a learnable bias, initially zero");
     v(weights, "weights", "trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(scale, "scale", "size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave", Range{0, 1e6});
@@ -72,7 +72,7 @@ struct Linear final : Synapse {
     in_ = in;
     const Tensor zeros = torch::zeros({features, numel(in)});
     W_ = weights == "trained" ? register_parameter("weight", zeros) : register_buffer("weight", zeros);
-    if (bias) b_ = register_parameter("bias", torch::zeros({features}));
+    if (has_bias) b_ = register_parameter("bias", torch::zeros({features}));
     return {features};
   }
 
@@ -91,7 +91,7 @@ struct Linear final : Synapse {
   }
 
   Tensor weight() override { return W_; }
-  Tensor add_bias(const Tensor& I) override { return bias ? I + b_ : I; }
+  Tensor bias() const override { return b_; }
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
     const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1); };

@@ -1,0 +1,172 @@
+// A chain of bare layers on a tape against the same chain in autograd's graph: the same bits.
+#include "spiketrain/core/tape.h"
+
+#include "tests/support/engine.h"
+#include "tests/support/neuron_cases.h"
+
+namespace spiketrain::tape_test {
+
+constexpr int64_t kSteps = 6, kBatch = 4, kIn = 5, kClasses = 3;
+
+using Gradients = std::vector<std::pair<std::string, Tensor>>;
+
+std::shared_ptr<Layer> biased(int64_t features, std::shared_ptr<Neuron> neuron) {
+  Connection c;
+  c.synapse = make<Synapse>("linear", {{"features", features}, {"bias", true}});
+  return std::make_shared<Layer>(std::vector<Connection>{c}, std::move(neuron));
+}
+
+/// Three layers of `neuron`, float.
+std::shared_ptr<Network> chain(const Config& neuron) {
+  auto network = std::make_shared<Network>(Shape{kIn});
+  for (const int64_t width : {int64_t{6}, int64_t{5}, kClasses})
+    network->add(biased(width, make<Neuron>(neuron)), /*new_unit=*/true);
+  draw_weights(*network);
+  network->to(torch::kFloat);
+  return network;
+}
+
+Batch batch(Batch::Form form) {
+  const Target target = label_target(kBatch, kClasses);
+  Batch b = form == Batch::Form::frames ? frames_batch(kSteps, kBatch, kIn, target)
+                                        : image_batch(kBatch, kIn, target);
+  b.x = b.x.to(torch::kFloat);
+  return b;
+}
+
+/// The pass written out over Network: one segment after the other, credit cut between them, in autograd's graph.
+Tensor graph_pass(const Learner& learner, const Batch& batch) {
+  const LearnerParts& p = learner.parts();
+  Network& network = *p.network;
+  ConstantCurrents currents;
+  Context context;
+  context.method = p.method;
+  context.mode = Mode::train;
+  context.seed = p.seed;
+  const Plan plan = learner.plan();
+  if (plan.size() > 1) context.currents = &currents;
+  Carry carry = network.start();
+  Tensor total = torch::zeros({});
+  for (const Segment& segment : plan) {
+    carry.detach();
+    const Encoder::Request request{segment.t0, segment.t1, p.steps, p.seed};
+    Signal x = batch.form == Batch::Form::frames ? p.encoder->frames(batch, request)
+                                                 : p.encoder->encode(batch, request);
+    for (int64_t b = 0; b < network.blocks(); ++b) {
+      const Signal y = network.forward_block(b, x, context, carry);
+      const Signal readout = network.has_head(b) ? network.forward_head(b, y, context, carry) : y;
+      const Tensor loss = p.objective->loss(Output{readout, segment, p.steps}, batch.target);
+      loss.backward();
+      if (b + 1 == network.blocks()) total = total + loss.detach();
+      x = y.detached();
+      carry.detach();
+    }
+  }
+  currents.settle();
+  return total;
+}
+
+void expect_same(const Gradients& tape, const Gradients& graph) {
+  ASSERT_EQ(tape.size(), graph.size());
+  double size = 0;
+  for (size_t k = 0; k < tape.size(); ++k) {
+    ASSERT_TRUE(tape[k].second.defined() && graph[k].second.defined()) << tape[k].first;
+    EXPECT_TRUE(torch::equal(tape[k].second, graph[k].second)) << tape[k].first;
+    size += graph[k].second.norm().item<double>();
+  }
+  EXPECT_GT(size, 0);
+}
+
+void compare(const LearnerParts& parts) {
+  const Learner learner(parts);
+  for (int64_t b = 0; b < parts.network->blocks(); ++b) ASSERT_TRUE(parts.network->is_chain(b));
+  for (const auto form : {Batch::Form::frames, Batch::Form::image}) {
+    const Tensor loss = learner.pass(batch(form), 0).loss;
+    const Gradients tape = take_gradients(*parts.network);
+    const Tensor expected = graph_pass(learner, batch(form));
+    expect_same(tape, take_gradients(*parts.network));
+    EXPECT_TRUE(torch::equal(loss, expected)) << loss << expected;
+  }
+}
+
+TEST(EngineTape, GivesTheBitsOfTheGraphForEveryNeuron) {
+  std::vector<Config> neurons = default_neurons();
+  neurons.push_back({{"name", "lif"}, {"learn_leak", true}, {"decay_input", true}});
+  neurons.push_back({{"name", "lif"}, {"learn_leak", true}, {"per", "neuron"}});
+  for (const Config& neuron : neurons) {
+    SCOPED_TRACE(neuron.dump());
+    if (make<Neuron>(neuron)->whole_sequence()) continue;  // of other tests, for another number of steps
+    compare(learner_parts(chain(neuron), kSteps, "rate_ce"));
+    LearnerParts parts = learner_parts(chain(neuron), kSteps, "rate_ce");
+    parts.schedule = make<Schedule>("truncated", {{"window", 2}, {"update", "batch"}});
+    compare(parts);
+  }
+}
+
+TEST(EngineTape, GivesTheBitsOfTheGraphForTssl) {
+  for (const char* variant : {"head", "sep2020"}) {
+    LearnerParts parts = learner_parts(chain({{"name", "psp_lif"}}), kSteps, "rate_ce");
+    parts.method = {make<Rule>("tssl_bp", {{"variant", variant}})};
+    parts.schedule = make<Schedule>("truncated", {{"window", 3}, {"update", "batch"}});
+    compare(parts);
+  }
+}
+
+TEST(EngineTape, GivesTheBitsOfTheGraphForBlocksWithHeadsAndFeedback) {
+  const auto network = std::make_shared<Network>(Shape{kIn});
+  for (const int64_t width : {int64_t{6}, int64_t{5}, kClasses}) {
+    Connection c = linear(width);
+    if (width == kClasses) c.feedback = make<Feedback>("random");
+    network->add(std::make_shared<Layer>(std::vector<Connection>{c}, lif()), /*new_unit=*/true);
+  }
+  network->partition({1, 1});
+  network->attach_head(0, {dense_layer(kClasses, leaky_readout())});
+  draw_weights(*network);
+  network->to(torch::kFloat);
+  for (const bool block_major : {true, false}) {
+    LearnerParts parts = learner_parts(network, kSteps);
+    parts.block_major = block_major;
+    parts.schedule = make<Schedule>("truncated", {{"window", 1}, {"update", "batch"}});
+    compare(parts);
+  }
+}
+
+TEST(EngineTape, StopsAboveLayersThatDoNotLearn) {
+  const auto network = chain({{"name", "lif"}});
+  const Learner learner(learner_parts(network, kSteps, "rate_ce"));
+  learner.pass(batch(Batch::Form::frames), 0);
+  const Gradients all = take_gradients(*network);
+  for (auto& item : network->named_parameters()) {
+    if (item.key().rfind("0.", 0) == 0) item.value().requires_grad_(false);
+  }
+  learner.pass(batch(Batch::Form::frames), 0);
+  const Gradients some = take_gradients(*network);
+  for (size_t k = 0; k < all.size(); ++k) {
+    const bool frozen = all[k].first.rfind("0.", 0) == 0;
+    ASSERT_EQ(some[k].second.defined(), !frozen) << all[k].first;
+    if (frozen) continue;
+    EXPECT_TRUE(torch::equal(some[k].second, all[k].second)) << all[k].first;
+  }
+}
+
+TEST(EngineTape, TakesBareLayersOnly) {
+  const auto chain_of = [](Connection c) {
+    auto network = std::make_shared<Network>(Shape{kIn});
+    network->add(std::make_shared<Layer>(std::vector<Connection>{std::move(c)}, lif()), true);
+    network->add(dense_layer(kClasses, leaky_readout()), true);
+    return network->is_chain(0);
+  };
+  EXPECT_TRUE(chain_of(linear(6)));
+  Connection normed = linear(6), quantized = linear(6);
+  normed.norm = make<Norm>("bn");
+  quantized.quantizer = make<Quantizer>("uniform");
+  EXPECT_FALSE(chain_of(normed));
+  EXPECT_FALSE(chain_of(quantized));
+  Network dropping({kIn});
+  dropping.add(dense_layer(6, lif()), true);
+  dropping.add(make<Stage>("dropout", {{"probability", 0.5}}), false);
+  dropping.add(dense_layer(kClasses, leaky_readout()), true);
+  EXPECT_FALSE(dropping.is_chain(0));
+}
+
+}  // namespace spiketrain::tape_test
