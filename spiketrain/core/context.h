@@ -54,8 +54,7 @@ struct Context {
   Tensor valid = {};       ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
   Tally* tally = nullptr;  ///< may be null
   ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
-  Tape* tape =
-      nullptr;  ///< a chain of bare layers notes its way back here, not in autograd's graph; see core/tape.h
+  Tape* tape = nullptr;  ///< a chain notes its way back here, not in one graph of autograd's; see core/tape.h
   /// Rules record and advance their traces.
   bool training() const { return mode != Mode::evaluate; }
   /// Id of the sample at position b.

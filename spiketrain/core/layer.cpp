@@ -208,7 +208,7 @@ void Layer::initialise(uint64_t seed) {
   }
 }
 
-bool Layer::bare() const {
+bool Layer::taped() const {
   const torch::AutoGradMode grad(true);
   const Connection& c = connections_[0];
   return connections_.size() == 1 && !c.norm && c.weight().is_leaf();
@@ -309,7 +309,7 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
   return finish(out[0], links, record, rule, context, carry);
 }
 
-/// The same of a bare layer, noted on a tape.
+/// The same of a taped layer.
 Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context,
                       Carry& carry) const {
   const torch::NoGradGuard no_grad;

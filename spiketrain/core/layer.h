@@ -1,6 +1,6 @@
 // Layer = neurons and the connections that drive them: I = sum over connections of norm(W x + bias), then the neuron.
 // Each connection and the neuron are an autograd node; they share one Record.  Autograd carries credit in space, the
-// rule carries credit in time, inside the neuron's node.  In a chain of bare layers a Tape takes autograd's place.
+// rule carries credit in time, inside the neuron's node.  In a chain a Tape takes autograd's place (core/tape.h).
 #pragma once
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/stage.h"
@@ -28,6 +28,8 @@ class Layer : public Stage {
   /// in[k]: shape of connection k's input; empty: the layer's own output, for a recurrent connection.
   Shape build(const std::vector<Shape>& in) override;
   Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) override;
+  /// Nothing but a bias lies between a single weight, a leaf, and the neuron.
+  bool taped() const override;
   std::string notation() const override { return connections_[0].synapse->notation(); }
   void assign_slots(int64_t& next) override;
   void initialise(uint64_t seed) override;
@@ -37,8 +39,6 @@ class Layer : public Stage {
 
   const std::vector<Connection>& connections() const { return connections_; }
   const std::shared_ptr<Neuron>& neuron() const { return neuron_; }
-  /// Whether nothing lies between a single weight, a leaf, and the neuron but a bias: then it runs on a tape.
-  bool bare() const;
 
  private:
   struct Link;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "spiketrain/core/layer.h"
+#include "spiketrain/core/tape.h"
 
 namespace spiketrain {
 
@@ -156,10 +157,8 @@ Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry
         program.step_end = std::max({program.step_end, here + 1, static_cast<size_t>(from) + 1});
       }
     }
-    const auto layer = std::dynamic_pointer_cast<const Layer>(nodes_[index].stage);
     const auto before = static_cast<int64_t>(program.calls.size()) - 1;
-    program.chain =
-        program.chain && layer && layer->bare() && call.from.size() == 1 && call.from[0] == before;
+    program.chain = program.chain && call.from.size() == 1 && call.from[0] == before && call.delayed[0] < 0;
     program.calls.push_back(std::move(call));
   }
   for (size_t i = 0; i < program.calls.size(); ++i) {
@@ -193,6 +192,27 @@ std::pair<size_t, size_t> Network::nodes_of(int64_t b) const {
   return {b == 0 ? 0 : ends_[at - 1], ends_[at]};
 }
 
+/// A stage that is not taped becomes a step of the tape by autograd, from a leaf where credit goes on below.
+Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const Context& context,
+                             Carry& carry) const {
+  Stage& stage = *nodes_[node].stage;
+  if (!context.tape || stage.taped()) return stage.forward(in, context, carry);
+  Tape& tape = *context.tape;
+  Context by_autograd = context;
+  by_autograd.tape = nullptr;
+  Tensor leaf;
+  if (!tape.empty()) leaf = in[0].edge().detach().requires_grad_();
+  const torch::AutoGradMode grad(true);
+  const Signal y = stage.forward({leaf.defined() ? in[0].with_edge(leaf) : in[0]}, by_autograd, carry);
+  carry.detach();  // the step is all that holds the graph: credit does not leave the segment
+  if (!y.edge().requires_grad()) return y;
+  tape.add([leaf, root = y.edge()](Tensor delta) {
+    torch::autograd::backward({root}, {std::move(delta)});
+    return leaf.defined() ? leaf.grad() : Tensor();
+  });
+  return y.detached();
+}
+
 void Network::call(const Program& program, size_t begin, size_t end, const Signal& x, const Context& context,
                    Carry& carry, std::vector<Signal>& out, bool release) const {
   for (size_t i = begin; i < end; ++i) {
@@ -207,7 +227,7 @@ void Network::call(const Program& program, size_t begin, size_t end, const Signa
         in.push_back(from < 0 ? x : out[static_cast<size_t>(from)]);
       }
     }
-    out[i] = nodes_[call.node].stage->forward(in, context, carry);
+    out[i] = forward_node(call.node, in, context, carry);
     // Nobody else reads the call before: let its memory go.
     if (release && i > begin && !program.calls[i - 1].keep) out[i - 1] = {};
   }

@@ -67,7 +67,7 @@ class Network : public torch::nn::Module {
   /// Units below the output layer (all units if there is only one).
   int64_t hidden_units() const;
   const std::vector<Node>& nodes() const { return nodes_; }
-  /// Whether block b, its head included, is a chain of bare layers: it may then run on a Tape.
+  /// Whether in block b, its head included, each node reads the one before and nothing else: it may run on a Tape.
   bool is_chain(int64_t b) const;
   /// Whether some nodes run one step at a time, between delayed edges.
   bool runs_by_step() const { return delays_ > 0; }
@@ -101,13 +101,14 @@ class Network : public torch::nn::Module {
   struct Program {
     std::vector<Call> calls;
     size_t step_begin = 0, step_end = 0;  ///< calls that run one step at a time: those between delayed edges
-    bool chain = true;                    ///< bare layers, each reading the one before
+    bool chain = true;                    ///< each reads the one before and nothing else
   };
 
   Program compile(const std::vector<size_t>& nodes, int64_t entry, int64_t& delays) const;
   void compile();
   /// Every node that a node reads is there.
   bool complete() const;
+  Signal forward_node(size_t node, const std::vector<Signal>& in, const Context& context, Carry& carry) const;
   Signal run(const Program& program, const Signal& x, const Context& context, Carry& carry) const;
   /// `release`: lets go of a call's output once nobody reads it any more.
   void call(const Program& program, size_t begin, size_t end, const Signal& x, const Context& context,

@@ -43,6 +43,8 @@ struct Stage : Part, torch::nn::Module {
   virtual Shape build(const std::vector<Shape>& in) = 0;
   /// Signals over one segment, all of the same steps and batch.
   virtual Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) = 0;
+  /// Whether forward() notes its way back on Context::tape.  Of other stages in a chain autograd makes a step of it.
+  virtual bool taped() const { return false; }
   /// The stage in the network notation; "" if it has no token of its own.
   virtual std::string notation() const { return ""; }
   /// Numbers the carried tensors: a stage takes as many slots as it needs, from `next` on.

@@ -1,6 +1,6 @@
-// Tape = the way back through a chain of bare layers in one segment, without autograd: each layer notes what it would
-// have made a graph node of.  A layer's own calls do the work either way (core/layer.cpp); what is saved is the graph,
-// which costs more than the arithmetic of a small network's step.
+// Tape = the way back through a chain of stages in one segment, without one graph of it all: each notes a step.  A layer
+// with nothing between its weight and its neuron does so without autograd, whose graph costs more than the arithmetic
+// of a small network's step; any other stage has a graph of its own, as its step.
 // Tests: engine/tape_test.cpp.
 #pragma once
 #include <functional>
@@ -13,13 +13,13 @@ namespace spiketrain {
 
 class Tape {
  public:
-  /// dL/d(what a layer sent) -> dL/d(what it read), and gradients added to its parameters.
+  /// dL/d(what a stage sent) -> dL/d(what it read), and gradients added to its parameters.
   using Step = std::function<torch::Tensor(torch::Tensor)>;
 
   /// Nothing below asks for a gradient.
   bool empty() const { return steps_.empty(); }
   void add(Step step) { steps_.push_back(std::move(step)); }
-  /// Back from delta = dL/d(what the last layer sent).  What a layer recorded is freed when its step is done.
+  /// Back from delta = dL/d(what the last stage sent).  What a stage recorded is freed when its step is done.
   void backward(torch::Tensor delta) {
     const torch::NoGradGuard no_grad;
     for (; !steps_.empty(); steps_.pop_back()) delta = steps_.back()(std::move(delta));

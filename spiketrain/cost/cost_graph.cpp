@@ -20,6 +20,7 @@ std::vector<NetworkRow> rows_of(const Network& network, int64_t index) {
     row.block = network.block_of(index);
     row.head = node.head_of >= 0;
     row.chain = network.is_chain(row.block);
+    row.taped = node.stage->taped();
     row.node = index;
     row.inner = !rows.empty();
     rows.push_back(std::move(row));

@@ -15,6 +15,7 @@ struct NetworkRow : StageInfo {
   int64_t block = 0;
   bool head = false;   ///< part of that block's head
   bool chain = false;  ///< its block is one: Network::is_chain
+  bool taped = false;  ///< Stage::taped
   /// Rows it reads, -1: the network's input.  First what its synapse multiplies, then what adds to the current as it
   /// is; of a stage without weights all that it reads.
   std::vector<int64_t> sources = {};

@@ -134,8 +134,8 @@ class Walk {
            b.trace + own_floats + (row.norm ? b.floats : 0);
   }
 
-  /// On a tape records go as credit passes; autograd's graph holds them until the block is done.
-  bool taped(size_t i) const { return rows_[i].chain && replays_ == 0; }
+  /// On a tape records go as credit passes; a graph of the block holds them until it is done.
+  bool on_tape(size_t i) const { return rows_[i].chain && replays_ == 0; }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
   /// The rule may keep a trace of what row i reads.
   bool traced(size_t i) const { return !rule_of(rows_, i, method_).q_is_input(); }
@@ -211,7 +211,7 @@ class Walk {
     if (end == rows_.size()) root = output;  // the last block is read out itself
     heap_.touch(2 * bytes_[root].floats);    // the readout in the loss
     pending_[root] = heap_.hold(bytes_[root].floats * std::max<int64_t>(1, replays_));
-    if (!taped(root)) errors_.push_back(pending_[root]);
+    if (!on_tape(root)) errors_.push_back(pending_[root]);
     entering_ = std::move(out_[output]);
     for (size_t i = begin_row; i < end; ++i) out_[i] = {};
   }
@@ -305,10 +305,11 @@ class Walk {
     Held g = heap_.hold(at_once(i, b.floats));
     heap_.touch(
         at_once(i, static_cast<int64_t>(b.neuron.scratch * static_cast<double>(b.floats / kFloatBytes))));
-    if (!nodes_[i].by_step) delta.reset();
+    const bool island = on_tape(i) && !rows_[i].taped;  // autograd holds what it was called with
+    if (!nodes_[i].by_step && !island) delta.reset();
     for (size_t k = 1; k < rows_[i].sources.size(); ++k) hand(i, k, g);
     for (size_t r = next; r-- > i;) backward_product(r, r == i ? std::move(g) : g);
-    if (taped(i)) records_[i].clear();
+    if (on_tape(i)) records_[i].clear();
   }
 
   /// g: credit on the current of row i.

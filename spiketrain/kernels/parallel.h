@@ -11,7 +11,9 @@ namespace spiketrain::cpu {
 template <class Body>
 void for_chunks(int64_t n, int64_t chunk, const Body& body) {
   const int64_t chunks = (n + chunk - 1) / chunk;
-#pragma omp parallel for schedule(static) if (chunks > 1)
+  if (chunks == 1)
+    return body(int64_t{0}, n);  // even one thread's parallel region costs as much as a small kernel
+#pragma omp parallel for schedule(static)
   for (int64_t c = 0; c < chunks; ++c) body(c * chunk, std::min(n, (c + 1) * chunk));
 }
 

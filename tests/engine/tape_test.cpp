@@ -149,24 +149,41 @@ TEST(EngineTape, StopsAboveLayersThatDoNotLearn) {
   }
 }
 
-TEST(EngineTape, TakesBareLayersOnly) {
-  const auto chain_of = [](Connection c) {
-    auto network = std::make_shared<Network>(Shape{kIn});
-    network->add(std::make_shared<Layer>(std::vector<Connection>{std::move(c)}, lif()), true);
-    network->add(dense_layer(kClasses, leaky_readout()), true);
-    return network->is_chain(0);
-  };
-  EXPECT_TRUE(chain_of(linear(6)));
-  Connection normed = linear(6), quantized = linear(6);
+/// A norm, a quantizer, dropout and a filter: stages that autograd differentiates, between and below taped ones.
+TEST(EngineTape, GivesTheBitsOfTheGraphForOtherStages) {
+  const auto network = std::make_shared<Network>(Shape{kIn});
+  Connection normed = linear(6), quantized = linear(5);
   normed.norm = make<Norm>("bn");
   quantized.quantizer = make<Quantizer>("uniform");
-  EXPECT_FALSE(chain_of(normed));
-  EXPECT_FALSE(chain_of(quantized));
-  Network dropping({kIn});
-  dropping.add(dense_layer(6, lif()), true);
-  dropping.add(make<Stage>("dropout", {{"probability", 0.5}}), false);
-  dropping.add(dense_layer(kClasses, leaky_readout()), true);
-  EXPECT_FALSE(dropping.is_chain(0));
+  network->add(make<Stage>("psp_filter", {{"tau_s", 2.0}}), /*new_unit=*/true);
+  network->add(std::make_shared<Layer>(std::vector<Connection>{normed}, lif()), true);
+  network->add(make<Stage>("dropout", {{"probability", 0.3}}), false);
+  network->add(std::make_shared<Layer>(std::vector<Connection>{quantized}, lif()), true);
+  network->add(make<Stage>("psp_filter", {{"tau_s", 2.0}}), false);
+  network->add(dense_layer(kClasses, leaky_readout()), true);
+  draw_weights(*network);
+  network->to(torch::kFloat);
+  for (const Network::Node& node : network->nodes())
+    EXPECT_EQ(node.stage->taped(), node.stage->notation() == "3") << node.name;
+  for (const int64_t window : {2, 6}) {
+    LearnerParts parts = learner_parts(network, kSteps);
+    parts.schedule = make<Schedule>("truncated", {{"window", window}, {"update", "batch"}});
+    compare(parts);
+  }
+}
+
+TEST(EngineTape, NeedsAChain) {
+  Network network({kIn});
+  network.add(dense_layer(6, lif()), true);
+  network.add(dense_layer(6, lif()), true);
+  EXPECT_TRUE(network.is_chain(0));
+  network.add(make<Stage>("sum"), {{1}, {0}}, false);
+  EXPECT_FALSE(network.is_chain(0));
+  Network skipping({kIn});
+  skipping.add(dense_layer(6, lif()), true);
+  skipping.add(dense_layer(6, lif()), true);
+  skipping.add(dense_layer(6, lif()), {{0}}, true);
+  EXPECT_FALSE(skipping.is_chain(0));
 }
 
 }  // namespace spiketrain::tape_test

@@ -19,17 +19,17 @@ struct RateCe final : Objective {
     return out.average(
         [&](int64_t reduction) { return torch::cross_entropy_loss(z, target.y, {}, reduction); });
   }
-  /// The calls that autograd makes for loss(), without its graph: the same bits.
+  /// The arithmetic of loss() under autograd without its graph: the same bits.
   Error error(const Output& out, const Target& target) const override {
     if (out.valid.defined()) return Objective::error(out, target);
     const torch::NoGradGuard no_grad;
-    constexpr int64_t mean_of_batch = at::Reduction::Mean, ignored = -100;
     const Tensor mean = out.mean(), z = scale == 1 ? mean : mean * scale;
     const Tensor log_p = at::_log_softmax(z, 1, /*half_to_float=*/false);
-    auto [loss, weight] = at::nll_loss_forward(log_p, target.y, {}, mean_of_batch, ignored);
+    const Tensor loss = at::nll_loss(log_p, target.y);
+    // d(nll)/d(log p); LibTorch's own backward starts its threads however small the batch is.
     const double share = out.share();
-    const Tensor unit = torch::full({}, share, loss.options());
-    Tensor g = at::nll_loss_backward(unit, log_p, target.y, {}, mean_of_batch, ignored, weight);
+    const Tensor minus = torch::full({}, share, loss.options()).div_(z.size(0)).neg_();
+    Tensor g = torch::zeros_like(z).scatter_(1, target.y.unsqueeze(1), minus.expand({z.size(0), 1}));
     g = at::_log_softmax_backward_data(g, log_p, 1, log_p.scalar_type());
     if (scale != 1) g = g * scale;
     const int64_t K = out.segment.steps();
