@@ -37,7 +37,7 @@ Tensor Output::values() const {
 }
 
 Tensor Output::mean() const {
-  if (!valid.defined()) return signal.values().mean(0);
+  if (!valid.defined()) return segment.steps() == 1 ? signal.values().squeeze(0) : signal.values().mean(0);
   const Tensor sum = values().sum(0);
   return sum / widen(valid.sum(0).clamp_min(1).to(sum.scalar_type()), sum.dim());
 }

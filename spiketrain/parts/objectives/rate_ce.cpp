@@ -26,14 +26,16 @@ struct RateCe final : Objective {
     const Tensor mean = out.mean(), z = scale == 1 ? mean : mean * scale;
     const Tensor log_p = at::_log_softmax(z, 1, /*half_to_float=*/false);
     const Tensor loss = at::nll_loss(log_p, target.y);
-    // d(nll)/d(log p); LibTorch's own backward starts its threads however small the batch is.
-    const double share = out.share();
-    const Tensor minus = torch::full({}, share, loss.options()).div_(z.size(0)).neg_();
-    Tensor g = torch::zeros_like(z).scatter_(1, target.y.unsqueeze(1), minus.expand({z.size(0), 1}));
+    // d(nll)/d(log p) is -share/B at the label.  LibTorch's own backward starts its threads however small the batch is.
+    const double share = out.share(), B = static_cast<double>(z.size(0));
+    const bool single = z.scalar_type() == torch::kFloat;  // as a float, divided in float
+    const double step = single ? static_cast<float>(share) / static_cast<float>(B) : share / B;
+    Tensor g = torch::zeros_like(z).scatter_(1, target.y.unsqueeze(1), -step);
     g = at::_log_softmax_backward_data(g, log_p, 1, log_p.scalar_type());
     if (scale != 1) g = g * scale;
     const int64_t K = out.segment.steps();
-    return {share == 1 ? loss : loss * share, g.unsqueeze(0).expand({K, -1, -1}) / K};
+    g = g.unsqueeze(0);
+    return {share == 1 ? loss : loss * share, K == 1 ? g : g.expand({K, -1, -1}) / K};
   }
 };
 ST_REGISTER(Objective, "rate_ce", RateCe);
