@@ -7,4 +7,8 @@ cd "$(dirname "$0")"
 ./setup.sh
 cmake --preset dev >/dev/null
 cmake --build --preset dev
-ctest --preset dev "$@"
+rm -rf build/dev/test-reports
+status=0
+ctest --preset dev --parallel "$(nproc)" --output-junit test-reports/ctest.xml "$@" || status=$?
+python3 tools/test_summary.py build/dev
+exit $status

@@ -9,6 +9,7 @@
 #include "spiketrain/kernels/cases.h"
 #include "spiketrain/kernels/isa.h"
 #include "tests/support/process.h"
+#include "tests/support/scoped_variable.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain::check_cli_test {
@@ -61,11 +62,9 @@ TEST_F(CheckCli, ComparesOneKernelAtEveryInstructionSet) {
 
 // ST_ISA lowers what runs otherwise; here every instruction set is meant.
 TEST_F(CheckCli, DoesNotDependOnTheVariable) {
-  const char* before = std::getenv("ST_ISA");
-  const std::string kept = before ? before : "";
-  setenv("ST_ISA", supported_isas().back().c_str(), 1);
+  const std::string least = supported_isas().back();
+  const ScopedVariable lowered("ST_ISA", least.c_str());
   const Result result = run({"--kernel", "psp_scan", "--kernel", "pool2d_forward"});
-  before ? setenv("ST_ISA", kept.c_str(), 1) : unsetenv("ST_ISA");
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_EQ(result.lines(), 2) << result.text;
   EXPECT_TRUE(result.has(supported_isas().front())) << result.text;

@@ -8,6 +8,7 @@
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/recipe.h"
 #include "tests/support/process.h"
+#include "tests/support/scoped_variable.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain::cli_test {
@@ -64,7 +65,7 @@ class Cli : public ::testing::Test {
 };
 
 TEST_F(Cli, UsageErrorsExitWith2) {
-  unsetenv("SPIKETRAIN_DATA");
+  const ScopedVariable no_data("SPIKETRAIN_DATA", nullptr);
   expect_error({}, 2, "subcommand");
   expect_error({"trane"}, 2, "did you mean 'train'? Commands: ");
   expect_error({"train"}, 2, "expected a recipe");
@@ -106,7 +107,7 @@ TEST_F(Cli, OutputThatIsLostIsAFailure) {
 }
 
 TEST_F(Cli, SaysHowToContinue) {
-  unsetenv("SPIKETRAIN_DATA");
+  const ScopedVariable no_data("SPIKETRAIN_DATA", nullptr);
   const std::string out = dir_ / "a run", path = recipe();
   const pid_t child =
       spawn({ST_CLI, "train", path, "--out", out, "--threads", "1", "--set", "epochs=1000"}, dir_ / "output");

@@ -9,6 +9,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/report/sweep.h"
 #include "tests/support/process.h"
+#include "tests/support/scoped_variable.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain::sweep_cli_test {
@@ -17,8 +18,8 @@ namespace fs = std::filesystem;
 
 class SweepCli : public ::testing::Test {
  protected:
+  const ScopedVariable no_data_{"SPIKETRAIN_DATA", nullptr};
   void SetUp() override {
-    unsetenv("SPIKETRAIN_DATA");
     write_file_atomic(
         dir_ / "small.toml",
         std::string("epochs = 2\ntitle = \"small\"\nsteps = 4\n[data]\nname = \"glyphs\"\nbatch = 20\n"
