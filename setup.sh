@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building, testing and using Spiketrain needs.  The one list of them.
-# Usage: ./setup.sh [--check]     --check: say what is missing, install nothing
+# Usage: ./setup.sh [--dev] [--check]
+#   --dev    also what the stages of tools/ci.sh use beside g++
+#   --check  say what is missing, install nothing
 set -euo pipefail
 
 packages=(
@@ -14,6 +16,16 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev                        # tests and benchmarks
   python3                                                           # tools/
 )
+developer_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
+
+check=0
+for argument in "$@"; do
+  case $argument in
+    --dev) packages+=("${developer_packages[@]}") ;;
+    --check) check=1 ;;
+    *) echo "setup: expected --dev or --check, got '$argument'" >&2; exit 2 ;;
+  esac
+done
 
 missing=()
 for package in "${packages[@]}"; do
@@ -23,7 +35,7 @@ if [ ${#missing[@]} -eq 0 ]; then
   echo "setup: all packages are installed"
   exit 0
 fi
-if [ "${1:-}" = "--check" ]; then
+if [ "$check" -eq 1 ]; then
   echo "setup: missing: ${missing[*]}"
   exit 1
 fi

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# The stages of continuous integration, each runnable by hand.
+# Usage: tools/ci.sh [STAGE ...]      without names: all
+#   format    clang-format, order of layers, generated pages
+#   tests     ./test.sh: build with g++ and run all tests, the installed library and its examples included
+#   clang     build with clang, warnings are errors
+#   sanitize  address and undefined-behaviour sanitizers over kernels, parsers, core and engine
+#   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10)
+#   tidy      clang-tidy on the files changed since CI_BASE (default: the commit before); each is compiled alone
+# A stage whose tools are missing is skipped and says so.  Ends with the summary of the tests; exit code 1 if a stage
+# failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+summary=() failed=0
+
+skip() { echo "$1" >"$skipped"; return 77; }
+have() { command -v "$1" >/dev/null; }
+
+stage_format() {
+  python3 tools/check_layers.py || return 1
+  have clang-format-14 || skip "clang-format-14 is not installed" || return
+  git ls-files '*.h' '*.cpp' | xargs clang-format-14 --dry-run -Werror
+}
+
+stage_tests() { ./test.sh | tee build/tests.log; return "${PIPESTATUS[0]}"; }
+
+stage_clang() {
+  have clang++-14 || skip "clang++-14 is not installed" || return
+  [ -e /usr/lib/llvm-14/lib/libomp.so ] || skip "libomp-14-dev is not installed" || return
+  cmake --preset clang >/dev/null && cmake --build --preset clang
+}
+
+stage_sanitize() {
+  cmake --preset asan >/dev/null &&
+    cmake --build --preset asan --target test_equiv test_property test_engine test_grad test_unit || return 1
+  local options=(ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1) kind
+  for kind in equiv engine grad property; do
+    env "${options[@]}" "build/asan/bin/test_$kind" --gtest_brief=1 --gtest_filter='-*Memory*' || return 1
+  done
+  # Parsers and formats; not the tests that start the program.
+  env "${options[@]}" build/asan/bin/test_unit --gtest_brief=1 \
+    --gtest_filter='*Mutation*:Idx*:*Cifar*:*Event*:*Format*:Safetensors*:*Spec*:Toml*:Tar*:*Json*:Signal*:Spikes*:Layer*:Network*:-*Cli*:*Isa*'
+}
+
+stage_fuzz() {
+  have clang++-14 || skip "clang++-14 is not installed" || return
+  [ -e /usr/lib/llvm-14/lib/libomp.so ] || skip "libomp-14-dev is not installed" || return
+  cmake --preset fuzz >/dev/null || return 1
+  local target targets=()
+  for target in tests/fuzz/fuzz_*.cpp; do targets+=("$(basename "$target" .cpp)"); done
+  cmake --build --preset fuzz --target "${targets[@]}" || return 1
+  for target in "${targets[@]}"; do
+    local length=()
+    [ "$target" = fuzz_kernels ] && length=(-max_len=40 -len_control=0)
+    "build/fuzz/bin/$target" -max_total_time="${FUZZ_SECONDS:-10}" -print_final_stats=1 -verbosity=0 "${length[@]}" \
+      2>&1 | tail -12 | sed "s/^/$target: /"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || return 1
+  done
+}
+
+stage_tidy() {
+  have clang-tidy-14 || skip "clang-tidy-14 is not installed" || return
+  local base=${CI_BASE:-HEAD~1} files
+  git rev-parse -q --verify "$base^{commit}" >/dev/null || skip "no commit $base to compare with" || return
+  mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- 'spiketrain/*.cpp' 'apps/*.cpp')
+  [ ${#files[@]} -gt 0 ] || skip "no source changed since $base" || return
+  local most=${TIDY_FILES:-20}
+  [ ${#files[@]} -le "$most" ] || echo "tidy: the first $most of ${#files[@]} changed files (TIDY_FILES)"
+  cmake -S . -B build/tidy -G Ninja -DST_UNITY=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DST_DEV=OFF \
+    -DCMAKE_CXX_COMPILER_LAUNCHER=env >/dev/null || return 1
+  cmake --build build/tidy --target st_revision >/dev/null || return 1
+  printf '%s\n' "${files[@]:0:$most}" | xargs -P "$jobs" -n 1 clang-tidy-14 -p build/tidy --quiet \
+    --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-ignored-optimization-argument
+}
+
+mkdir -p build
+skipped=$(mktemp)
+trap 'rm -f "$skipped"' EXIT
+stages=("$@")
+[ ${#stages[@]} -gt 0 ] || stages=(format tests clang sanitize fuzz tidy)
+for stage in "${stages[@]}"; do
+  declare -F "stage_$stage" >/dev/null || { echo "ci: no stage '$stage'; see the head of tools/ci.sh" >&2; exit 2; }
+  echo "=== $stage"
+  : >"$skipped"
+  start=$SECONDS
+  "stage_$stage"
+  status=$?
+  case $status in
+    0) result=ok ;;
+    77) result="skipped: $(cat "$skipped")" ;;
+    *) result=FAILED failed=1 ;;
+  esac
+  summary+=("$(printf '%-9s %5d s  %s' "$stage" $((SECONDS - start)) "$result")")
+done
+echo "=== stages"
+printf '%s\n' "${summary[@]}"
+[ -e build/tests.log ] && tail -n 1 build/tests.log
+exit $failed
