@@ -24,6 +24,7 @@ if(ST_DEV)
 endif()
 
 if(ST_SANITIZE)
+  add_compile_options(-Wno-maybe-uninitialized)  # GCC 12 warns of its own <regex> here
   add_compile_options(-fsanitize=${ST_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=${ST_SANITIZE})
 endif()
