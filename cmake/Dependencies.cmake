@@ -1,34 +1,38 @@
 # Everything comes from the system; nothing is downloaded.  setup.sh installs the Debian packages.
+# First what spiketrain's headers include: whoever links the library needs these targets, also from a folder above.
 find_package(Torch REQUIRED)
-if(Torch_VERSION VERSION_LESS 1.13)
-  message(FATAL_ERROR "LibTorch >= 1.13 is needed, found ${Torch_VERSION}; run ./setup.sh")
-endif()
-find_package(OpenMP REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(Threads REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(CLI11 REQUIRED)
-find_package(tomlplusplus REQUIRED)
 find_package(nlohmann_json REQUIRED)
+if(NOT PROJECT_IS_TOP_LEVEL)
+  get_property(found DIRECTORY PROPERTY IMPORTED_TARGETS)
+  foreach(target ${found})  # those made here; a package that the parent has found is global or in its scope already
+    set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+  endforeach()
+endif()
+set(ST_TORCH_SCOPE GLOBAL)
+include(${CMAKE_CURRENT_LIST_DIR}/SpiketrainTorch.cmake)
+
+# Then what only our own files need.
+find_package(ZLIB REQUIRED)
+find_package(tomlplusplus REQUIRED)
 find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
+if(ST_APPS)
+  find_package(CLI11 REQUIRED)
+endif()
 # Highway ships CMake files in some versions and pkg-config files in all.
+find_package(PkgConfig REQUIRED)
 add_library(st_hwy INTERFACE)
 find_package(HWY CONFIG QUIET)
 if(TARGET hwy::hwy)
   target_link_libraries(st_hwy INTERFACE hwy::hwy)
 else()
-  find_package(PkgConfig REQUIRED)
-  pkg_check_modules(HWY REQUIRED IMPORTED_TARGET GLOBAL libhwy)
+  pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
   target_link_libraries(st_hwy INTERFACE PkgConfig::HWY)
 endif()
-add_library(st_torch INTERFACE)
-separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")  # the C++ ABI that LibTorch was built with
-target_compile_options(st_torch INTERFACE ${torch_flags})
-target_link_libraries(st_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
-target_include_directories(st_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 # Event files: packets of AEDAT 4 (LZ4, zstd; FlatBuffers is headers only here) and SHD (HDF5).  Only the files that
 # include HDF5's headers get their folder, so that all others keep their compiler line.
-find_package(PkgConfig REQUIRED)
 foreach(library liblz4 libzstd flatbuffers hdf5)
   pkg_check_modules(${library} REQUIRED ${library})
 endforeach()

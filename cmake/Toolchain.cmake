@@ -1,20 +1,22 @@
-# Compiler launcher, linker, warnings and sanitizers for our own targets (st_warnings).
-find_program(CCACHE ccache)
-if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+# Compiler launcher, linker, warnings and sanitizers for our own targets (st_warnings).  The first two, and the flags of a
+# build type, are ours to choose only where no parent project chooses them.
+if(PROJECT_IS_TOP_LEVEL)
+  find_program(ST_CCACHE ccache)
+  find_program(ST_LLD ld.lld)
+  # Line tables are enough for a stack trace, and compile and link much faster than full debug information.
+  set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
+endif()
+if(ST_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # The sloppiness makes a precompiled header cacheable; relative paths let build folders share the cache.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=/ CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${ST_CCACHE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     add_compile_options(-fpch-preprocess)
   endif()
 endif()
-find_program(LLD ld.lld)
-if(LLD)
+if(ST_LLD)
   add_link_options(-fuse-ld=lld)
 endif()
-
-# Line tables are enough for a stack trace, and compile and link much faster than full debug information.
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1 -DNDEBUG")
 
 add_library(st_warnings INTERFACE)
 target_compile_options(st_warnings INTERFACE -Wall -Wextra -Wno-unused-parameter)
@@ -33,7 +35,7 @@ endif()
 # into it instead.
 function(st_precompile target)
   target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/spiketrain/ops/torch.h <nlohmann/json.hpp> ${ARGN})
-  if(CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  if(ST_CCACHE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     file(SHA256 ${PROJECT_SOURCE_DIR}/spiketrain/ops/torch.h hash)
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum
          "${CMAKE_CXX_COMPILER_VERSION} torch ${Torch_VERSION} ${hash} json ${nlohmann_json_VERSION} ${ARGN} "

@@ -13,6 +13,7 @@
 #include "spiketrain/recipe/toml.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/train/trainer.h"
+#include "spiketrain/version.h"
 
 namespace spiketrain::cli {
 namespace {

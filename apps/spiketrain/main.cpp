@@ -10,6 +10,7 @@
 #include "apps/spiketrain/commands.h"
 #include "revision.h"
 #include "spiketrain/base/registry.h"
+#include "spiketrain/version.h"
 
 namespace {
 

@@ -1,11 +1,11 @@
-# Writes OUTPUT with the version and, if SOURCE is a git checkout, its revision; "+" marks local changes.
+# Writes OUTPUT with the revision of SOURCE, if that is a git checkout; "+" marks local changes.
 set(revision "")
 find_program(GIT git)
 if(GIT)
   execute_process(COMMAND ${GIT} -C ${SOURCE} describe --always --abbrev=12 --dirty=+ --exclude=*
                   OUTPUT_VARIABLE revision OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-set(text "#pragma once\n#define ST_VERSION \"${VERSION}\"\n#define ST_REVISION \"${revision}\"\n")
+set(text "#pragma once\n#define ST_REVISION \"${revision}\"\n")
 set(old "")
 if(EXISTS ${OUTPUT})
   file(READ ${OUTPUT} old)
