@@ -29,6 +29,7 @@ struct Trained {
 Trained find_weights(const EvalCommand& command) {
   if (std::filesystem::path(command.run).extension() == ".safetensors")
     return {command.run, checkpoint_config(SafetensorsFile::open(command.run))};
+  load_plugins_of_run(command.run);
   const Config config = load_config(command.run + "/config.toml");
   const std::string dir = command.run + "/ckpt";
   if (command.checkpoint == "best") {

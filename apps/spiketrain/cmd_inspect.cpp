@@ -202,7 +202,10 @@ void run_inspect(const InspectCommand& command) {
   const bool folder = std::filesystem::is_directory(path, error);
   if (error && error != std::errc::no_such_file_or_directory)
     throw DataError(command.what, 0, "cannot be read: " + error.message());
-  if (folder) return inspect_network(command, (path / "config.toml").string());
+  if (folder) {
+    load_plugins_of_run(command.what);
+    return inspect_network(command, (path / "config.toml").string());
+  }
   if (path.extension() == ".toml") return inspect_network(command, command.what);
   if (path.extension() == ".safetensors") return inspect_tensors(command.what);
   if (has_event_extension(command.what)) return inspect_events(command.what);

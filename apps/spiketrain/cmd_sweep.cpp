@@ -19,6 +19,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/base/plugin.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/toml.h"
 #include "spiketrain/report/report.h"
@@ -202,6 +203,8 @@ class Sweep {
     for (const std::string& set : plan_.runs[run].sets) arguments.insert(arguments.end(), {"--set", set});
     arguments.insert(arguments.end(), {"--out", dir(run), "--device", command_.device, "--threads",
                                        std::to_string(command_.threads)});
+    for (const std::string& plugin : loaded_plugins())
+      arguments.insert(arguments.end(), {"--plugin", plugin});
     if (!command_.data_dir.empty()) arguments.insert(arguments.end(), {"--data-dir", command_.data_dir});
     if (run_state(dir(run)) == RunState::started) arguments.emplace_back("--resume");
     children_[start_child(arguments, log(run))] = {run, Clock::now()};

@@ -47,6 +47,7 @@ Recipe read_recipe(const TrainCommand& command) {
   const bool from_run = command.recipe.empty();
   ST_CHECK(!from_run || !command.out.empty(),
            "train --resume: expected a recipe, or the run directory as --out");
+  if (command.resume) load_plugins_of_run(command.out);
   ST_CHECK(!from_run || file_exists(command.out + "/config.toml"), "train --resume: no run in ", command.out,
            " yet (no config.toml); give the recipe");
   Config config = load_config(from_run ? command.out + "/config.toml" : command.recipe);
@@ -105,8 +106,9 @@ int run_train(TrainCommand command) {
   keep_memory();
   const int threads = set_threads(command.threads);
   const torch::Device device = parse_device(command.device);
+  if (command.out.empty() && !command.recipe.empty())
+    command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();
   const Recipe recipe = read_recipe(command);
-  if (command.out.empty()) command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();
   Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
 
   RunDir dir(command.out, command.resume);

@@ -25,6 +25,12 @@ void add_help(CLI::App& app, int& exit_code);
 /// Adds --data-dir, whose default is the environment variable SPIKETRAIN_DATA.
 void add_data_dir(CLI::App& command, std::string& dir);
 
+/// Adds --plugin to a command and its actions.
+void add_plugins(CLI::App& command);
+/// Loads the plugins that a run was started with (its environment.json), except those that --plugin has given from another
+/// place.  UsageError as load_plugin(), or if one is not there.
+void load_plugins_of_run(const std::string& run_dir);
+
 /// Prints rows with columns of equal width, indented.
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
 /// A word of a command line as a shell reads it: quoted where it must be.

@@ -1,8 +1,6 @@
 // Errors by whose fault they are.  The library throws; only the command line prints and exits.
 #pragma once
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -45,6 +43,12 @@ struct NumericError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A mistake of the library itself.  Exit 1.
+struct InternalError : std::logic_error {
+  InternalError(const char* file, int line, const std::string& what)
+      : std::logic_error(std::string(file) + ":" + std::to_string(line) + ": internal error: " + what) {}
+};
+
 /// Joins its arguments into one string, as a stream would.
 template <class... Args>
 std::string str(const Args&... args) {
@@ -60,11 +64,8 @@ std::string str(const Args&... args) {
     if (!(cond)) throw ::spiketrain::UsageError(::spiketrain::str(__VA_ARGS__), __FILE__, __LINE__); \
   } while (false)
 
-/// Our own bug: stop at once, with the place.
-#define ST_ASSERT(cond)                                                                        \
-  do {                                                                                         \
-    if (!(cond)) {                                                                             \
-      std::fprintf(stderr, "%s:%d: internal error: %s is false\n", __FILE__, __LINE__, #cond); \
-      std::abort();                                                                            \
-    }                                                                                          \
+/// Our own bug: an InternalError with the place.
+#define ST_ASSERT(cond)                                                                    \
+  do {                                                                                     \
+    if (!(cond)) throw ::spiketrain::InternalError(__FILE__, __LINE__, #cond " is false"); \
   } while (false)

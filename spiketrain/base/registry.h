@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "spiketrain/base/part.h"
+#include "spiketrain/base/registration.h"
 
 namespace spiketrain {
 
@@ -31,11 +32,17 @@ class Registry {
   /// UsageError if the name is taken.
   void add(Entry entry) {
     for (const Entry& other : entries_)
-      ST_CHECK(other.name != entry.name, kind(), " '", entry.name, "' is registered twice");
+      ST_CHECK(other.name != entry.name, kind(), " '", entry.name,
+               "' is registered already; give this one another name");
     entries_.push_back(std::move(entry));
   }
-  /// Sorted by name.
+  void remove(const std::string& name) {
+    const auto named = [&](const Entry& entry) { return entry.name == name; };
+    entries_.erase(std::remove_if(entries_.begin(), entries_.end(), named), entries_.end());
+  }
+  /// Sorted by name.  UsageError if a part could not be registered (base/registration.h).
   std::vector<const Entry*> entries() const {
+    check_registrations();
     std::vector<const Entry*> sorted;
     for (const Entry& entry : entries_) sorted.push_back(&entry);
     std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return a->name < b->name; });
@@ -47,13 +54,14 @@ class Registry {
     for (const Entry* entry : entries()) list.push_back(entry->name);
     return list;
   }
-  /// UsageError that lists the names, and the nearest one, if there is no such entry.
+  /// UsageError that lists the names, and the nearest one, if there is no such entry; and as entries().
   const Entry& find(const std::string& name) const {
+    check_registrations();
     for (const Entry& entry : entries_) {
       if (entry.name == name) return entry;
     }
     throw UsageError(str("unknown ", kind(), " '", name, "'", did_you_mean(name, names(), "."),
-                         " Available: ", join(names())));
+                         " Available: ", join(names()), plugin_hint()));
   }
   /// `config` holds the options and, under "name", which implementation.
   std::shared_ptr<Base> make(const Config& config) const { return find(name_in(config)).make(config); }
@@ -87,27 +95,29 @@ std::shared_ptr<Base> make(const Config& config) {
 
 template <class Base, class T>
 bool register_type(const char* name) {
-  const std::string owner = std::string(Registry<Base>::kind()) + " " + name;
-  const auto read = [owner](const Config& config) {
-    auto object = std::make_shared<T>();
-    read_options(*object, config, owner);
-    object->check();
-    return object;
+  const auto add = [name] {
+    const std::string owner = std::string(Registry<Base>::kind()) + " " + name;
+    const auto read = [owner](const Config& config) {
+      auto object = std::make_shared<T>();
+      read_options(*object, config, owner);
+      object->check();
+      return object;
+    };
+    typename Registry<Base>::Entry entry;
+    entry.name = name;
+    entry.doc = T::kDoc;
+    entry.make = [read, entry_name = std::string(name)](const Config& config) -> std::shared_ptr<Base> {
+      auto object = read(config);
+      Part& part = *object;
+      part.name_ = entry_name;
+      part.write_ = [](const Part& p) { return write_options(static_cast<const T&>(p)); };
+      return object;
+    };
+    entry.options = [] { return list_options<T>(); };
+    entry.resolve = [read](const Config& config) { return write_options(*read(config)); };
+    Registry<Base>::get().add(std::move(entry));
   };
-  typename Registry<Base>::Entry entry;
-  entry.name = name;
-  entry.doc = T::kDoc;
-  entry.make = [read, entry_name = std::string(name)](const Config& config) -> std::shared_ptr<Base> {
-    auto object = read(config);
-    Part& part = *object;
-    part.name_ = entry_name;
-    part.write_ = [](const Part& p) { return write_options(static_cast<const T&>(p)); };
-    return object;
-  };
-  entry.options = [] { return list_options<T>(); };
-  entry.resolve = [read](const Config& config) { return write_options(*read(config)); };
-  Registry<Base>::get().add(std::move(entry));
-  return true;
+  return register_static(add, [key = std::string(name)] { Registry<Base>::get().remove(key); });
 }
 
 }  // namespace spiketrain

@@ -28,6 +28,7 @@ Shape Network::shape_of(const Input& input, size_t reader) const {
 int64_t Network::add(std::shared_ptr<Stage> stage, std::vector<Input> inputs, bool new_unit, std::string name,
                      const char* token) {
   ST_CHECK(body_ == nodes_.size(), "network: nodes come before heads");
+  ST_CHECK(stage, "network: expected a stage to add, got none");
   const size_t index = nodes_.size();
   Node node;
   node.name = name.empty() ? std::to_string(index) : std::move(name);
@@ -272,6 +273,11 @@ void Network::run_by_step(const Program& program, const Signal& x, const Context
 
 Signal Network::run(const Program& program, const Signal& x, const Context& context, Carry& carry) const {
   const size_t n = program.calls.size();
+  ST_CHECK(x.defined(), "network: expected a signal, got none");
+  ST_CHECK(carry.state.size() == static_cast<size_t>(slots_) &&
+               carry.delayed.size() == static_cast<size_t>(delays_),
+           "network: expected a carry of this network, see start(); got one of ", carry.state.size(),
+           " states and ", carry.delayed.size(), " delayed signals, not ", slots_, " and ", delays_);
   std::vector<Signal> out(n);
   if (program.step_end == 0) {
     call(program, 0, n, x, context, carry, out, /*release=*/true);

@@ -47,6 +47,8 @@ void Stepped::run(Record& record, Steps steps) const {
       record.psi[t].copy_(psi.defined() ? psi : torch::zeros_like(I));
     }
     torch::NoGradGuard no_grad;
+    ST_CHECK(now.next.size() == record.state.size(), "neuron ", part_name(), ": initial() has ",
+             record.state.size(), " states, step() returned ", now.next.size());
     if (record.a.defined()) record.a[t].copy_(now.a);
     if (record.s.defined()) record.s[t].copy_(now.s);
     if (record.u.defined()) {

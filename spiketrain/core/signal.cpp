@@ -115,7 +115,8 @@ Tensor Signal::values() const {
 }
 
 Tensor Signal::rows(int64_t begin, int64_t end) const {
-  ST_ASSERT(!is_constant());
+  ST_CHECK(!is_constant(),
+           "signal: rows() of a constant signal; expected a dense one or spikes, see values()");
   const Tensor& all = is_spikes() ? spikes_.bytes() : has_spikes() ? psp_ : edge_;
   Tensor rows = all.flatten(0, 1);
   if (begin != 0 || end != rows.size(0)) rows = rows.slice(0, begin, end);

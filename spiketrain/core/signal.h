@@ -41,7 +41,7 @@ class Signal {
   const Tensor& edge() const { return edge_; }
   /// [T,B,*] floating point, in autograd.
   Tensor values() const;
-  /// Rows [begin, end) of the values as a matrix [T*B, *], without gradient.  Not for constant signals.
+  /// Rows [begin, end) of the values as a matrix [T*B, *], without gradient.  UsageError for constant signals.
   Tensor rows(int64_t begin, int64_t end) const;
   /// What constant() was given.
   const Tensor& image() const { return edge_; }

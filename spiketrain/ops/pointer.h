@@ -5,11 +5,11 @@
 
 namespace spiketrain::ops {
 
-/// Elements of a contiguous tensor; null if it is undefined.
+/// Elements of a contiguous tensor; null if it is undefined.  UsageError if it is not contiguous.
 template <class R>
 R* pointer(const torch::Tensor& x) {
   if (!x.defined()) return nullptr;
-  ST_ASSERT(x.is_contiguous());
+  ST_CHECK(x.is_contiguous(), "op: expected a contiguous tensor, got strides ", x.strides());
   return x.data_ptr<R>();
 }
 

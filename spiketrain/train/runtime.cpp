@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "spiketrain/base/plugin.h"
 #include "spiketrain/kernels/isa.h"
 #include "spiketrain/ops/torch.h"
 
@@ -42,9 +43,10 @@ double peak_memory_mib() {
 }
 
 Config environment(const std::string& revision) {
-  return {{"revision", revision},      {"compiler", __VERSION__},
-          {"simd", active_isa()},      {"threads", at::get_num_threads()},
-          {"libtorch", TORCH_VERSION}, {"libtorch_config", torch::show_config()}};
+  return {{"revision", revision},       {"compiler", __VERSION__},
+          {"simd", active_isa()},       {"threads", at::get_num_threads()},
+          {"libtorch", TORCH_VERSION},  {"libtorch_config", torch::show_config()},
+          {"plugins", loaded_plugins()}};
 }
 
 }  // namespace spiketrain

@@ -16,7 +16,7 @@ int set_threads(int n);
 void keep_memory();
 /// Largest resident size of this process so far, MiB.
 double peak_memory_mib();
-/// Version, source revision, compiler, SIMD target, threads, LibTorch's build.
+/// Version, source revision, compiler, SIMD target, threads, LibTorch's build, plugins.
 Config environment(const std::string& revision);
 
 }  // namespace spiketrain

@@ -111,6 +111,18 @@ TEST(NetworkConfig, GraphsThatNoNotationSaysRebuild) {
   expect_rebuilds(network);
 }
 
+TEST(NetworkConfig, AForeignCarryAndAMissingStageAreRefused) {
+  const auto network = make_spec("8R-4", make_context({{"name", "lif"}}, {6}, 4));
+  const Signal x = Signal::dense(torch::zeros({2, 1, 6}));
+  Carry none, other = make_spec("4", make_context({{"name", "lif"}}, {6}, 4))->start(),
+              carry = network->start();
+  EXPECT_THROW(network->forward(x, {}, none), UsageError);
+  EXPECT_THROW(network->forward(x, {}, other), UsageError);
+  EXPECT_THROW(network->forward({}, {}, carry), UsageError);
+  EXPECT_THROW(Network({6}).add(nullptr, /*new_unit=*/true), UsageError);
+  EXPECT_NO_THROW(network->forward(x, {}, carry));
+}
+
 TEST(NetworkConfig, WhatIsNoNetworkIsRefused) {
   const auto network = make_spec("4-3", make_context(kLif, {2}, 3));
   const auto error = [&](const std::function<void(Config&)>& spoil) {

@@ -101,9 +101,25 @@ TEST(Options, ErrorsKeepOneLineAndKnowTheirPlace) {
 }
 
 TEST(Options, ANameIsRegisteredOnce) {
-  const std::string message = usage_error([] { register_type<Toy, Box>("box"); });
-  EXPECT_TRUE(contains(message, "toy 'box' is registered twice")) << message;
+  const Trial trial;
+  EXPECT_FALSE((register_type<Toy, Box>("box")));  // a static object must not throw
+  ASSERT_EQ(trial.problems().size(), 1u);
+  EXPECT_EQ(trial.problems()[0], "toy 'box' is registered already; give this one another name");
   EXPECT_EQ(toys().names(), (std::vector<std::string>{"box", "crate"}));  // and nothing was added
+}
+
+TEST(Options, ATrialTakesBackWhatItRegistered) {
+  {
+    const Trial trial;
+    EXPECT_TRUE((register_type<Toy, Box>("chest")));
+    EXPECT_TRUE(make<Toy>("chest"));
+  }
+  EXPECT_EQ(toys().names(), (std::vector<std::string>{"box", "crate"}));
+}
+
+TEST(Options, OurOwnMistakesAreThrown) {
+  const auto fail = [] { ST_ASSERT(1 > 2); };
+  EXPECT_THROW(fail(), InternalError);
 }
 
 TEST(Options, AnUnknownNameIsAnsweredWithTheNearest) {
