@@ -1,0 +1,20 @@
+# The headers that are installed: what docs/install.md promises to those who build on the library.  All others are ours
+# to change.  tests/install/headers.py checks that each compiles by itself and includes only what is installed.
+set(st_public_headers
+  spiketrain.h
+  base/check.h base/file.h base/options.h base/part.h base/plugin.h base/registration.h base/registry.h base/rng.h base/safetensors.h base/text.h
+  kernels/isa.h kernels/surrogate.h kernels/lif_scan/lif_scan.h kernels/tssl_scan/tssl_scan.h
+  ops/chunks.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h ops/pool2d.h ops/reduce.h ops/surrogate.h ops/torch.h
+  ops/tssl_scan.h
+  core/context.h core/encoder.h core/head.h core/initialise.h core/layer.h core/learning_signal.h core/network.h core/neuron.h
+  core/norm.h core/objective.h core/optimizer.h core/record.h core/rule.h core/schedule.h core/signal.h core/spikes.h
+  core/stage.h core/synapse.h core/target.h
+  data/catalogue.h data/dataset.h data/loader.h data/source.h data/split.h data/tensor_dataset.h
+  data/images/image_dataset.h data/images/raw_images.h
+  data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
+  engine/gradients.h engine/learner.h
+  train/checkpoint.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
+  train/run_dir.h train/runtime.h train/trainer.h train/training.h
+  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/memory_model.h
+  recipe/cost_options.h recipe/experiment.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h
+  report/plot.h report/report.h report/svg.h report/sweep.h report/sweep_results.h)
