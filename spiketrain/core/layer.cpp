@@ -3,6 +3,7 @@
 #include "spiketrain/core/layer.h"
 
 #include "spiketrain/core/tape.h"
+#include "spiketrain/ops/reduce.h"
 
 namespace spiketrain {
 namespace {
@@ -79,6 +80,17 @@ struct Layer::Nodes {
     }
     static variable_list backward(AutogradContext* ctx, variable_list g) {
       return {gather(g[0].contiguous(), ctx->get_saved_variables()[0]), Tensor()};
+    }
+  };
+
+  /// I + b forward.
+  struct Bias : torch::autograd::Function<Bias> {
+    static Tensor forward(AutogradContext* ctx, const Tensor& I, const Tensor& b) {
+      ctx->saved_data["shape"] = b.sizes().vec();
+      return I + b;
+    }
+    static variable_list backward(AutogradContext* ctx, variable_list g) {
+      return {g[0], ops::sum_to(g[0].contiguous(), ctx->saved_data["shape"].toIntVector())};
     }
   };
 
@@ -246,7 +258,7 @@ Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Contex
     link = this->link(k, x.detached());
     I = Nodes::Weigh::apply(x.edge(), c.weight(), link);
   }
-  if (const Tensor b = c.synapse->bias(); b.defined()) I = I + b;
+  if (const Tensor b = c.synapse->bias(); b.defined()) I = Nodes::Bias::apply(I, b);
   return c.norm ? c.norm->forward(I, context) : I;
 }
 
@@ -339,7 +351,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
     const Tensor g = credit.g.contiguous();
     credit = {};  // nobody takes the credit on the state before
-    if (b.defined()) accumulate(b, at::sum_to(g, b.sizes()));
+    if (b.defined()) accumulate(b, ops::sum_to(g, b.sizes()));
     if (held.defined()) {
       accumulate(held, gather(g, gain));
       return {};

@@ -2,6 +2,12 @@
 
 #include <ATen/ExpandUtils.h>
 
+#include <algorithm>
+#include <functional>
+
+#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/one_thread.h"
+
 namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Neuron, "neuron")
@@ -35,12 +41,42 @@ void set_coefficient(Neuron& neuron, const std::string& name, const Tensor& valu
   Tensor(*buffer).copy_(values);
 }
 
-void Stepped::run(Record& record, Steps steps) const {
+namespace {
+
+/// ops::for_chunks makes no more.
+constexpr size_t kMaxShares = 8;
+
+/// f(part, begin, end) for shares of the samples: elementwise operations whose last bits depend on where a vector ends
+/// (and sums for parameters) then do not depend on the number of threads.  Returns the number of parts.
+size_t share_samples(const Tensor& I, const std::function<void(size_t, int64_t, int64_t)>& f) {
+  constexpr int64_t kMinElements = 1 << 12;
+  const int64_t B = I.size(1), each = std::max<int64_t>(1, I.numel() / std::max<int64_t>(1, I.size(0) * B));
+  const int64_t least = std::max<int64_t>(1, kMinElements / each), size = ops::chunk_size(B, least);
+  if (!I.is_cpu() || B <= size) {
+    const ops::OneThread one_thread;
+    f(0, 0, B);
+    return 1;
+  }
+  ops::for_chunks(
+      B, [&](int64_t i, int64_t j) { f(static_cast<size_t>(i / size), i, j); }, least);
+  return static_cast<size_t>((B + size - 1) / size);
+}
+
+/// Of [T,B,*], or undefined.
+Tensor samples_of(const Tensor& x, int64_t i, int64_t j) { return x.defined() ? x.slice(1, i, j) : x; }
+
+State samples_of(const State& state, int64_t i, int64_t j) {
+  State share;
+  for (const Tensor& z : state) share.push_back(z.defined() ? z.slice(0, i, j) : z);
+  return share;
+}
+
+void run_by_steps(const Stepped& neuron, Record& record, Steps steps) {
   const bool want_psi = record.psi.defined();
   for (int64_t t = steps.begin; t < steps.end; ++t) {
     torch::AutoGradMode grad(want_psi);
     const Tensor I = want_psi ? record.I[t].detach().requires_grad_() : record.I[t];
-    Step now = step(I, record.state);
+    Stepped::Step now = neuron.step(I, record.state);
     if (want_psi) {
       const Tensor psi = torch::autograd::grad({now.a.sum()}, {I}, {}, /*retain_graph=*/false,
                                                /*create_graph=*/false, /*allow_unused=*/true)[0];
@@ -57,10 +93,10 @@ void Stepped::run(Record& record, Steps steps) const {
     }
     for (size_t k = 0; k < now.next.size(); ++k) record.state[k] = now.next[k].detach();
   }
-  record.total = -1;
 }
 
-Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
+Credit adjoint_by_steps(const Stepped& neuron, const Record& record, const Tensor& delta,
+                        const State& g_after) {
   torch::AutoGradMode grad(true);
   const int64_t T = record.I.size(0);
   const Tensor I = record.I.detach().requires_grad_();
@@ -70,11 +106,11 @@ Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_af
     state.push_back(z.detach().requires_grad_());
     leaves.push_back(state.back());
   }
-  const std::vector<Tensor> params = parameters();
+  const std::vector<Tensor> params = neuron.parameters();
   leaves.insert(leaves.end(), params.begin(), params.end());
   std::vector<Tensor> outputs, gradients;
   for (int64_t t = 0; t < T; ++t) {
-    Step now = step(I[t], state);
+    Stepped::Step now = neuron.step(I[t], state);
     outputs.push_back(now.a);
     gradients.push_back(delta[t]);
     state = std::move(now.next);
@@ -91,6 +127,66 @@ Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_af
   }
   const auto params_at = g.begin() + 1 + static_cast<int64_t>(record.before.size());
   return {g[0], State(g.begin() + 1, params_at), std::vector<Tensor>(params_at, g.end())};
+}
+
+c10::intrusive_ptr<Record> samples_of(const Record& record, int64_t i, int64_t j) {
+  auto share = c10::make_intrusive<Record>();
+  share->I = samples_of(record.I, i, j);
+  share->before = samples_of(record.before, i, j);
+  share->state = samples_of(record.state, i, j);
+  share->a = samples_of(record.a, i, j);
+  share->s = samples_of(record.s, i, j);
+  share->u = samples_of(record.u, i, j);
+  share->psi = samples_of(record.psi, i, j);
+  return share;
+}
+
+/// Entry k of every part's list, put together along `dim`.
+template <class Part, class List>
+Tensor put_together(const std::vector<Part>& parts, List&& list, size_t k, int64_t dim) {
+  std::vector<Tensor> pieces;
+  for (const Part& part : parts) pieces.push_back(list(part)[k]);
+  return torch::cat(pieces, dim);
+}
+
+}  // namespace
+
+void Stepped::run(Record& record, Steps steps) const {
+  std::vector<State> after(kMaxShares);
+  const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
+    const auto share = samples_of(record, i, j);
+    run_by_steps(*this, *share, steps);
+    after[k] = share->state;
+  });
+  after.resize(n);
+  for (size_t k = 0; k < record.state.size(); ++k) {
+    record.state[k] = n == 1 ? after[0][k]
+                             : put_together(
+                                   after, [](const State& z) { return z; }, k, 0);
+  }
+  record.total = -1;
+}
+
+Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
+  std::vector<Credit> parts(kMaxShares);
+  const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
+    const auto share = samples_of(record, i, j);
+    parts[k] = adjoint_by_steps(*this, *share, samples_of(delta, i, j), samples_of(g_after, i, j));
+  });
+  parts.resize(n);
+  if (n == 1) return parts[0];
+  Credit all;
+  all.g = put_together(
+      parts, [](const Credit& c) { return std::vector<Tensor>{c.g}; }, 0, 1);
+  for (size_t k = 0; k < parts[0].g_before.size(); ++k)
+    all.g_before.push_back(put_together(
+        parts, [](const Credit& c) { return c.g_before; }, k, 0));
+  all.g_params = parts[0].g_params;
+  for (size_t part = 1; part < n; ++part) {
+    for (size_t k = 0; k < all.g_params.size(); ++k)
+      all.g_params[k] = all.g_params[k] + parts[part].g_params[k];
+  }
+  return all;
 }
 
 }  // namespace spiketrain

@@ -1,5 +1,7 @@
 #include "spiketrain/engine/run.h"
 
+#include "spiketrain/ops/one_thread.h"
+
 namespace spiketrain {
 namespace {
 
@@ -106,6 +108,7 @@ Run::Shown Run::run_block(int64_t b, const Signal& x, bool error_enters, Tape* t
 }
 
 void Run::predict(const Signal& out, const Segment& segment) {
+  const ops::OneThread one_thread;  // its sums, as those of the objective below
   const torch::NoGradGuard no_grad;
   const Output shown = seen(out.detached(), segment);
   if (per_step(p_.target)) {
@@ -117,6 +120,7 @@ void Run::predict(const Signal& out, const Segment& segment) {
 }
 
 Objective::Error Run::error_at(const Signal& readout, const Segment& segment) const {
+  const ops::OneThread one_thread;
   return p_.objective->error(seen(readout, segment), batch_.target);
 }
 
@@ -290,6 +294,7 @@ PassResult Run::infer(const Plan& plan) {
     together.push_back(std::move(x));
     const bool last = i + 1 == plan.size() || segment.update || plan[i + 1].role != Role::replay;
     if (segment.role == Role::replay && !last) continue;
+    const ops::OneThread one_thread;
     const Tensor loss = p_.objective->loss(seen(Signal::concatenate(together), scored), batch_.target);
     total_loss_ = total_loss_.defined() ? total_loss_ + loss : loss;
     together.clear();

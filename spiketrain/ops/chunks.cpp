@@ -2,10 +2,11 @@
 
 #include <ATen/Parallel.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <atomic>
+
+#include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain::ops {
 namespace {
@@ -14,19 +15,6 @@ namespace {
 constexpr int64_t kChunks = 8;
 
 std::atomic<int> generic_only{0};
-
-/// Libraries called from inside a parallel region must not believe that they own more than one thread: oneDNN
-/// would wait for helpers that never come.
-class OneThread {
- public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
 
 }  // namespace
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/ops/one_thread.h"
+
 namespace spiketrain {
 
 double Scores::at(const std::string& label) const {
@@ -45,6 +47,7 @@ void MetricSet::start(const MetricTotals& totals) {
 
 void MetricSet::add(const PassResult& result, const Target& target) {
   const torch::NoGradGuard no_grad;
+  const ops::OneThread one_thread;  // sums of errors: the same bits on any number of threads
   for (Item& item : items_) {
     const Tensor sums = item.metric->sums(result.prediction, target, result.valid).to(torch::kDouble);
     item.sums = item.sums.defined() ? item.sums.to(sums.device()) + sums : sums;

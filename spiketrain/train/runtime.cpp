@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <malloc.h>
+#include <omp.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <torch/version.h>
@@ -25,6 +26,7 @@ int allowed_cores() {
 int set_threads(int n) {
   ST_CHECK(n >= 0 && n <= 1024, "threads: expected 0 (all cores) to 1024, got ", n);
   const int count = n == 0 ? allowed_cores() : n;
+  omp_set_dynamic(0);  // OMP_DYNAMIC would give regions fewer threads as the machine's load goes
   at::set_num_threads(count);
   return count;
 }

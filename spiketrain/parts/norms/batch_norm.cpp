@@ -5,11 +5,28 @@
 //   bn    scale = 1
 //   tdbn  scale = alpha * threshold, which aims at currents of the size of the threshold
 // Source of tdbn: Zheng et al. 2021, "Going deeper with directly-trained larger spiking neural networks", eq. 4.
-// Deviation: none.  Tests: unit/norm_test.cpp.
+// Deviation: none.  Tests: unit/norm_test.cpp, property/threads_test.cpp.
 #include "spiketrain/core/norm.h"
 
 namespace spiketrain {
 namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Contiguous forward and back, rows and columns exchanged if asked for.  LibTorch sums a channel within one thread if
+/// maps and their gradients lie one after the other.  [M,N] and 1x1 maps it takes for "channels last", and shares their
+/// rows among the threads: the bits would depend on the number of threads.
+struct Laid : torch::autograd::Function<Laid> {
+  static Tensor lay(const Tensor& x, bool turn) { return (turn ? x.t() : x).contiguous(); }
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, bool turn) {
+    ctx->saved_data["turn"] = turn;
+    return lay(x, turn).alias();
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list g) {
+    return {lay(g[0], ctx->saved_data["turn"].toBool()), Tensor()};
+  }
+};
 
 struct BatchNorm : Norm {
   double momentum = 0.1, eps = 1e-5;
@@ -31,15 +48,22 @@ struct BatchNorm : Norm {
   Tensor forward(const Tensor& I, const Context& context) override {
     const double factor = scaling();
     const Tensor gain = factor == 1.0 ? weight_ : weight_ * factor;
-    const bool evaluate = context.mode == Mode::evaluate, replay = context.mode == Mode::replay;
-    return torch::batch_norm(I.flatten(0, 1), gain, bias_, replay ? Tensor() : mean_,
-                             replay ? Tensor() : var_,
-                             /*training=*/!evaluate, momentum, eps, /*cudnn_enabled=*/true)
-        .view(I.sizes());
+    if (context.mode == Mode::evaluate)
+      return normalise(I.flatten(0, 1), gain, Mode::evaluate).view(I.sizes());
+    const Tensor maps = I.flatten(0, 1);
+    const bool turn = maps.numel() == maps.size(0) * maps.size(1);  // one value per channel
+    const Tensor laid = turn ? Laid::apply(maps.flatten(1), true).unsqueeze(0) : Laid::apply(maps, false);
+    const Tensor y = normalise(laid, gain, context.mode);
+    return (turn ? Laid::apply(y.squeeze(0), true) : Laid::apply(y, false)).view(I.sizes());
   }
 
  private:
   virtual double scaling() const { return 1; }
+  Tensor normalise(const Tensor& x, const Tensor& gain, Mode mode) const {
+    const bool replay = mode == Mode::replay;
+    return torch::batch_norm(x, gain, bias_, replay ? Tensor() : mean_, replay ? Tensor() : var_,
+                             /*training=*/mode != Mode::evaluate, momentum, eps, /*cudnn_enabled=*/true);
+  }
 
   Tensor weight_, bias_, mean_, var_;
 };

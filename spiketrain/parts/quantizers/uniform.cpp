@@ -5,6 +5,7 @@
 // computation" (straight-through estimator); the binary form: Rastegari et al. 2016, "XNOR-Net", one scale per tensor.
 // Deviation: sign(0) is +1.  Tests: unit/quantizer_test.cpp.
 #include "spiketrain/core/synapse.h"
+#include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
 namespace {
@@ -21,6 +22,7 @@ struct Uniform final : Quantizer {
     const Tensor w = W.detach();
     Tensor q;
     if (bits == 1) {
+      const ops::OneThread one_thread;
       q = torch::where(w >= 0, torch::ones_like(w), -torch::ones_like(w)) * w.abs().mean();
     } else {
       const double levels = static_cast<double>((int64_t{1} << (bits - 1)) - 1);

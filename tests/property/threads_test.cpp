@@ -1,0 +1,188 @@
+// The number of threads changes no bit: losses, outputs, gradients and statistics of every registered part, on sizes
+// that LibTorch shares among its threads (at::internal::GRAIN_SIZE elements and more) and that no vector divides.
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include "spiketrain/engine/learner.h"
+#include "spiketrain/ops/reduce.h"
+#include "spiketrain/ops/surrogate.h"
+#include "spiketrain/ops/torch.h"
+#include "tests/support/network_fixture.h"
+#include "tests/support/tensors.h"
+
+namespace spiketrain::threads_test {
+
+constexpr int64_t kSteps = 3, kBatch = 67, kClasses = 211;
+
+struct Case {
+  Config neuron = {{"name", "lif"}, {"leak", 0.5}};
+  Config readout = {{"name", "leaky_readout"}, {"leak", 0.5}};
+  Config objective = {{"name", "tet_ce"}}, rule = {{"name", "bptt"}}, options = Config::object();
+  std::string spec = "701-211";
+  Shape input = {61};
+};
+
+Case psp_case() {
+  Case c;
+  c.neuron = c.readout = {{"name", "psp_lif"}};
+  c.objective = {{"name", "van_rossum"}, {"target", {0, 1, 1}}};
+  return c;
+}
+
+std::shared_ptr<Network> network_of(const Case& c) {
+  NetworkContext context = make_context(c.neuron, c.input, kClasses);
+  context.readout = [&c] { return make<Neuron>(c.readout); };
+  const auto network = make_spec(c.spec, context, c.options);
+  network->initialise(3);
+  return network;
+}
+
+/// What one training pass leaves behind.
+NamedTensors outcome(const Case& c) {
+  LearnerParts parts;
+  parts.network = network_of(c);
+  parts.method = {make<Rule>(c.rule)};
+  parts.objective = make<Objective>(c.objective);
+  parts.steps = kSteps;
+  Batch batch;
+  batch.form = Batch::Form::frames;
+  batch.x = 2 * binary_input(kSteps, kBatch, c.input, 4);
+  batch.target = {Target::Kind::class_index, torch::arange(kBatch).remainder(kClasses)};
+  if (c.objective["name"] == "distillation") batch.target.teacher = torch::rand({kBatch, kClasses});
+  const Learner learner(parts);
+  const PassResult result = learner.pass(batch, 0);
+  NamedTensors all = {{"loss", result.loss}, {"prediction", result.prediction}};
+  for (const auto& item : parts.network->named_parameters()) {
+    EXPECT_TRUE(item.value().grad().defined()) << item.key();
+    if (item.value().grad().defined()) all.emplace_back(item.key(), item.value().grad().clone());
+  }
+  for (const auto& item : parts.network->named_buffers()) all.emplace_back(item.key(), item.value());
+  const PassResult inferred = learner.infer(batch);
+  all.emplace_back("inferred loss", inferred.loss);
+  all.emplace_back("inferred", inferred.prediction);
+  return copy_of(all);
+}
+
+/// f() on 1, 2, 3 and 8 threads, and where the runtime may take fewer.
+template <class F>
+void expect_same_bits(const F& f) {
+  const int threads = torch::get_num_threads();
+  NamedTensors first;
+  for (const int n : {1, 2, 3, 8, -8}) {
+    torch::set_num_threads(std::abs(n));
+    omp_set_dynamic(n < 0);
+    torch::manual_seed(1);
+    const NamedTensors now = f();
+    if (first.empty()) first = now;
+    EXPECT_TRUE(same_tensors(first, now)) << n << " threads";
+  }
+  omp_set_dynamic(0);
+  torch::set_num_threads(threads);
+}
+
+void check(const Case& c) {
+  expect_same_bits([&] { return outcome(c); });
+}
+
+TEST(Threads, EveryNeuron) {
+  for (const std::string& name : Registry<Neuron>::get().names()) {
+    SCOPED_TRACE(name);
+    Case c;
+    c.neuron = {{"name", name}};
+    check(c);
+    c.readout = c.neuron;
+    c.objective = {{"name", "rate_ce"}};
+    check(c);
+  }
+}
+
+TEST(Threads, LearnedAndPerNeuronCoefficients) {
+  for (const char* per : {"layer", "neuron"}) {
+    SCOPED_TRACE(per);
+    Case c;
+    c.neuron = {{"name", "lif"}, {"per", per}, {"learn_leak", true}, {"surrogate", "sigmoid"}};
+    check(c);
+    c.neuron["reset"] = "hard_input";  // by steps
+    check(c);
+  }
+}
+
+/// Neurons that run by steps evaluate the surrogate in LibTorch.
+TEST(Threads, EverySurrogate) {
+  for (const std::string& surrogate : surrogate_names()) {
+    SCOPED_TRACE(surrogate);
+    Case c;
+    c.neuron = {{"name", "cuba_lif"}, {"surrogate", surrogate}};
+    check(c);
+  }
+}
+
+TEST(Threads, EveryNormOnRowsAndMaps) {
+  for (const std::string& name : Registry<Norm>::get().names()) {
+    SCOPED_TRACE(name);
+    Case c;
+    c.options["norm"] = {{"name", name}};
+    check(c);
+    c.spec = "701C5-211";  // 1x1 maps
+    c.input = {2, 5, 5};
+    check(c);
+    c.spec = "37C3-P2-211";
+    c.input = {2, 12, 12};
+    check(c);
+    c.spec = "1C3-211";
+    check(c);
+  }
+}
+
+TEST(Threads, EverySynapseWithBias) {
+  ASSERT_EQ(Registry<Synapse>::get().names(), (std::vector<std::string>{"conv2d", "linear"}));
+  for (const char* spec : {"37C3-P2-301-211", "1C5-211"}) {
+    SCOPED_TRACE(spec);
+    Case c;
+    c.input = {2, 12, 12};
+    c.spec = spec;
+    c.options["bias"] = true;
+    check(c);
+    c.options["quantizer"] = {{"name", "uniform"}, {"bits", 1}};
+    check(c);
+  }
+}
+
+TEST(Threads, EveryRule) {
+  for (const std::string& name : Registry<Rule>::get().names()) {
+    SCOPED_TRACE(name);
+    Case c = psp_case();
+    c.rule = {{"name", name}};
+    check(c);
+  }
+}
+
+TEST(Threads, EveryObjective) {
+  for (const std::string& name : Registry<Objective>::get().names()) {
+    SCOPED_TRACE(name);
+    Case c = psp_case();
+    c.objective = {{"name", name}};
+    if (name == "van_rossum") c.objective = psp_case().objective;
+    check(c);
+  }
+}
+
+/// Against LibTorch on one thread, in exact arithmetic.
+TEST(Threads, SumTo) {
+  const Tensor x = binary_input(5, 67, {7, 9, 11}, 8);
+  for (const std::vector<int64_t>& sizes : {std::vector<int64_t>{},
+                                            {7, 1, 1},
+                                            {7, 9, 11},
+                                            {1, 1, 11},
+                                            {67, 7, 9, 11},
+                                            {5, 67, 7, 9, 11},
+                                            {1, 67, 7, 9, 11}}) {
+    EXPECT_TRUE(torch::equal(ops::sum_to(x, sizes), at::sum_to(x, sizes))) << at::IntArrayRef(sizes);
+    EXPECT_EQ(ops::sum_to(x, sizes).sizes(), at::IntArrayRef(sizes));
+  }
+  expect_same_bits([&] {
+    return NamedTensors{{"sum", ops::sum_to(x / 3, {})}, {"rows", ops::sum_to(x / 3, {11})}};
+  });
+}
+
+}  // namespace spiketrain::threads_test
