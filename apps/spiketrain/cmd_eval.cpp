@@ -28,7 +28,7 @@ struct Trained {
 
 Trained find_weights(const EvalCommand& command) {
   if (std::filesystem::path(command.run).extension() == ".safetensors")
-    return {command.run, checkpoint_config(SafetensorsFile::open(command.run))};
+    return {command.run, checkpoint_config(open_checkpoint(command.run))};
   load_plugins_of_run(command.run);
   const Config config = load_config(command.run + "/config.toml");
   const std::string dir = command.run + "/ckpt";
@@ -40,7 +40,16 @@ Trained find_weights(const EvalCommand& command) {
   if (command.checkpoint != "last") return {command.checkpoint, config};
   const std::vector<std::string> all = list_checkpoints(dir);
   ST_CHECK(!all.empty(), "eval: no checkpoint in ", dir);
-  return {all.front(), config};
+  for (const std::string& path : all) {
+    try {
+      open_checkpoint(path);
+      return {path, config};
+    } catch (const DataError& error) {
+      std::cerr << "spiketrain: warning: checkpoint cannot be read, trying the one before: " << error.what()
+                << std::endl;
+    }
+  }
+  throw DataError(all.front(), 0, str("none of ", all.size(), " checkpoints can be read"));
 }
 
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
@@ -79,7 +88,7 @@ int run_eval(const EvalCommand& command) {
   const Recipe recipe = make_recipe(trained.config);
   const Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
   const Training& training = experiment.training;
-  load_weights(SafetensorsFile::open(trained.path), training.network());
+  load_weights(open_checkpoint(trained.path), training.network());
 
   const auto& data = command.split == "train"        ? training.data.train
                      : command.split == "validation" ? training.data.validation

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "spiketrain/base/check.h"
 
@@ -22,11 +23,17 @@ namespace {
   throw DataError(path, offset, str("cannot ", action, ": ", std::strerror(errno)));
 }
 
+std::function<void(FileStep, const std::string&)>& file_hook() {
+  static std::function<void(FileStep, const std::string&)> hook;
+  return hook;
+}
+
 /// Owns a file descriptor; close errors matter only when writing and are checked by close().
 class Descriptor {
  public:
-  Descriptor(const std::string& path, int flags)
-      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+  Descriptor(const std::string& path, int flags) : path_(path) {
+    if (flags & O_CREAT) before_step(FileStep::create, path);
+    fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
     if (fd_ < 0) fail(path, "open");
   }
   ~Descriptor() {
@@ -36,16 +43,19 @@ class Descriptor {
   Descriptor& operator=(const Descriptor&) = delete;
 
   int get() const { return fd_; }
-  void sync() {
+  void sync(FileStep step) {
+    before_step(step, path_);
     if (::fsync(fd_) != 0) fail(path_, "sync");
   }
   void close() {
+    before_step(FileStep::close, path_);
     const int fd = fd_;
     fd_ = -1;
     if (::close(fd) != 0) fail(path_, "close");
   }
   void write_all(ByteSpan bytes) {
     while (bytes.size > 0) {
+      before_step(FileStep::write, path_);
       const ssize_t n = ::write(fd_, bytes.data, std::min<size_t>(bytes.size, size_t{1} << 30));
       if (n < 0) {
         if (errno == EINTR) continue;
@@ -58,7 +68,7 @@ class Descriptor {
 
  private:
   std::string path_;
-  int fd_;
+  int fd_ = -1;
 };
 
 std::string folder_of(const std::string& path) {
@@ -68,6 +78,14 @@ std::string folder_of(const std::string& path) {
 }
 
 }  // namespace
+
+void set_file_hook(std::function<void(FileStep step, const std::string& path)> hook) {
+  file_hook() = std::move(hook);
+}
+
+void before_step(FileStep step, const std::string& path) {
+  if (file_hook()) file_hook()(step, path);
+}
 
 bool file_exists(const std::string& path) {
   struct stat info {};
@@ -131,9 +149,10 @@ Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes) {
 }
 
 void rename_durably(const std::string& from, const std::string& to) {
+  before_step(FileStep::rename, to);
   if (std::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename the finished file");
   Descriptor folder(folder_of(to), O_RDONLY | O_DIRECTORY);
-  folder.sync();
+  folder.sync(FileStep::sync_folder);
 }
 
 void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& parts) {
@@ -142,10 +161,10 @@ void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& par
   try {
     Descriptor file(temporary, O_WRONLY | O_CREAT | O_EXCL);
     for (const ByteSpan& part : parts) file.write_all(part);
-    file.sync();
+    file.sync(FileStep::sync);
     file.close();
     rename_durably(temporary, path);
-  } catch (...) {
+  } catch (const std::exception&) {
     ::unlink(temporary.c_str());
     throw;
   }

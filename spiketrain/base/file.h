@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,15 @@ Bytes read_file(const std::string& path, uint64_t max_bytes = UINT64_MAX);
 
 /// The whole file, unpacked if it is gzip; DataError as above, max_bytes bounding the unpacked size.
 Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes);
+
+/// What is about to be done to a file that is written.
+enum class FileStep { create, write, sync, close, rename, sync_folder };
+/// For tests: `hook` is called before every such step of the functions below and of a run's metrics; what it throws
+/// stands for a failure (std::exception) or for the end of the process (anything else: nothing is cleaned up).  Null:
+/// none.  Not while files are being written.
+void set_file_hook(std::function<void(FileStep step, const std::string& path)> hook);
+/// For whoever writes files in another way: calls the hook.
+void before_step(FileStep step, const std::string& path);
 
 /// Writes the parts one after the other to a temporary file beside `path`, syncs it, renames it over `path`
 /// and syncs the folder: after a crash `path` holds the old bytes or the new ones.  DataError on any failure.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/sha256.h"
 
 namespace spiketrain {
 namespace {
@@ -120,6 +121,36 @@ void check_cover(const std::vector<TensorEntry>& entries, ByteSpan data, uint64_
     throw DataError(path, start + expected, str(data.size - expected, " bytes belong to no tensor"));
 }
 
+constexpr const char* kSeal = "sha256";
+constexpr size_t kDigits = 64;
+
+/// Where in a header the digits of the seal stand, npos: nowhere.  A text in it cannot look like this: its quotes are
+/// escaped.
+size_t seal_position(const std::string& header, const std::string& digits) {
+  const std::string before = str('"', kSeal, "\":\"");
+  const size_t at = header.find(before + digits + '"');
+  return at == std::string::npos ? at : at + before.size();
+}
+
+void check_seal(const Bytes& bytes, const SafetensorsFile& file) {
+  const auto found = file.metadata().find(kSeal);
+  if (found == file.metadata().end()) return;
+  uint64_t length = 0;
+  for (size_t i = 0; i < kPrefix; ++i) length |= uint64_t{bytes[i]} << (8 * i);
+  const auto header = bytes.begin() + static_cast<int64_t>(kPrefix);
+  std::string text(header, header + static_cast<int64_t>(length));
+  const size_t at = seal_position(text, found->second);
+  const bool sound = at != std::string::npos && found->second.size() == kDigits;
+  if (sound) text.replace(at, kDigits, kDigits, '0');
+  const size_t start = kPrefix + static_cast<size_t>(length);
+  if (!sound || sha256_hex_of_parts({{bytes.data(), kPrefix},
+                                     {reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+                                     {bytes.data() + start, bytes.size() - start}}) != found->second) {
+    throw DataError(file.path(), kPrefix,
+                    "the file is damaged: its SHA-256 is not the one it was written with");
+  }
+}
+
 }  // namespace
 
 size_t dtype_bytes(const std::string& dtype) {
@@ -150,6 +181,7 @@ const TensorEntry& SafetensorsFile::at(const std::string& name) const {
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
   auto bytes = std::make_shared<const Bytes>(read_file(path));
   SafetensorsFile file = parse_safetensors(*bytes, path);
+  check_seal(*bytes, file);
   file.owned_ = std::move(bytes);
   return file;
 }
@@ -193,9 +225,11 @@ SafetensorsFile parse_safetensors(ByteSpan bytes, const std::string& path) {
 }
 
 void write_safetensors(const std::string& path, const std::vector<TensorEntry>& entries,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, bool seal) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[kMetadata] = metadata;
+  const std::string no_digits(kDigits, '0');
+  if (!metadata.empty() || seal) header[kMetadata] = metadata;
+  if (seal) header[kMetadata][kSeal] = no_digits;
   std::vector<ByteSpan> parts(2);
   uint64_t offset = 0;
   for (const TensorEntry& entry : entries) {
@@ -225,6 +259,7 @@ void write_safetensors(const std::string& path, const std::vector<TensorEntry>& 
   for (size_t i = 0; i < kPrefix; ++i) prefix[i] = static_cast<uint8_t>(uint64_t{text.size()} >> (8 * i));
   parts[0] = {prefix, kPrefix};
   parts[1] = {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+  if (seal) text.replace(seal_position(text, no_digits), kDigits, sha256_hex_of_parts(parts));
   write_file_atomic(path, parts);
 }
 

@@ -3,6 +3,8 @@
 //   JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ..., "__metadata__":
 //   {"k": "v"}} offsets count from the end of the header; tensors must cover the rest of the file without gap
 //   or overlap.
+// A sealed file has in its metadata "sha256": the digest of the whole file with these 64 digits as zeros.  Other readers
+// take it for a text like any other.
 // Source: the format's public description.  Deviation: none; big-endian machines are not supported.
 // Tests: unit/safetensors_test.cpp, unit/mutation_test.cpp, fuzz/fuzz_safetensors.cpp.
 #pragma once
@@ -31,7 +33,7 @@ size_t dtype_bytes(const std::string& dtype);
 /// A parsed file.  Copies share the bytes, which live as long as any copy.
 class SafetensorsFile {
  public:
-  /// Reads and checks a whole file; DataError if missing or malformed.
+  /// Reads and checks a whole file; DataError if missing or malformed, or if it is sealed and has changed since.
   static SafetensorsFile open(const std::string& path);
 
   /// Entries in file order.
@@ -42,6 +44,7 @@ class SafetensorsFile {
   /// DataError if there is no such tensor.
   const TensorEntry& at(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  bool is_sealed() const { return metadata_.count("sha256") != 0; }
   const std::string& path() const { return path_; }
 
  private:
@@ -54,12 +57,13 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Parses a whole file in memory, which must outlive the result; `path` is only named in errors (DataError).
+/// Parses a whole file in memory, which must outlive the result; `path` is only named in errors (DataError).  A seal is
+/// not checked.
 SafetensorsFile parse_safetensors(ByteSpan file, const std::string& path);
 
-/// Writes entries in the given order, atomically.  UsageError: unknown dtype, bytes != shape * dtype,
+/// Writes entries in the given order, atomically, and sealed if asked for.  UsageError: unknown dtype, bytes != shape * dtype,
 /// repeated or reserved name, text that is not UTF-8.  DataError: the file cannot be written.
 void write_safetensors(const std::string& path, const std::vector<TensorEntry>& entries,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {}, bool seal = false);
 
 }  // namespace spiketrain

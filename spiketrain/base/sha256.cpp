@@ -51,6 +51,11 @@ std::string digest(const EVP_MD* kind, ByteSpan bytes) {
 }  // namespace
 
 std::string sha256_hex(ByteSpan bytes) { return digest(EVP_sha256(), bytes); }
+std::string sha256_hex_of_parts(const std::vector<ByteSpan>& parts) {
+  Digest sha(EVP_sha256());
+  for (const ByteSpan& part : parts) sha.update(part);
+  return sha.hex();
+}
 std::string md5_hex(ByteSpan bytes) { return digest(EVP_md5(), bytes); }
 
 FileDigest digest_file(const std::string& path) {

@@ -10,7 +10,7 @@ namespace spiketrain {
 namespace {
 
 constexpr const char* kOptimizerPrefix = "optimizer.";
-constexpr const char* kVersion = "2";
+constexpr const char* kVersion = "3";
 
 struct TypeName {
   torch::ScalarType type;
@@ -123,7 +123,16 @@ void save_tensors(const std::string& path, const NamedTensors& tensors,
     entries.push_back({name, type_name(value.scalar_type()), value.sizes().vec(),
                        static_cast<const uint8_t*>(value.data_ptr()), value.nbytes()});
   }
-  write_safetensors(path, entries, metadata);
+  write_safetensors(path, entries, metadata, /*seal=*/true);
+}
+
+SafetensorsFile open_checkpoint(const std::string& path) {
+  SafetensorsFile file = SafetensorsFile::open(path);
+  const auto version = file.metadata().find("version");
+  // A damaged name of the seal would otherwise pass for a file that never had one.
+  if (version != file.metadata().end() && version->second == kVersion && !file.is_sealed())
+    throw DataError(path, 8, "the file is damaged: its metadata hold no \"sha256\"");
+  return file;
 }
 
 Tensor to_tensor(const TensorEntry& entry) {
@@ -154,7 +163,7 @@ void load_weights(const SafetensorsFile& file, Network& network) {
 }
 
 std::shared_ptr<Network> load_network(const std::string& path) {
-  const SafetensorsFile file = SafetensorsFile::open(path);
+  const SafetensorsFile file = open_checkpoint(path);
   const Config config = parse_metadata(file, "network");
   std::shared_ptr<Network> network;
   try {
@@ -188,6 +197,8 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
 Config checkpoint_config(const SafetensorsFile& file) { return parse_metadata(file, "config"); }
 
 Config checkpoint_data(const SafetensorsFile& file) { return parse_metadata(file, "data"); }
+
+Config checkpoint_environment(const SafetensorsFile& file) { return parse_metadata(file, "environment"); }
 
 std::string checkpoint_path(const std::string& dir, int64_t iteration) {
   std::ostringstream name;

@@ -1,7 +1,7 @@
 // Checkpoints: one safetensors file with weights, buffers and optimizer state, and metadata
 //   "kind" = "checkpoint" | "weights", "version", and as JSON "config" (resolved recipe), "environment" (what
 //   it ran on), "data" (fingerprint of the data sets), "network" (Network::config(), if it can be written),
-//   "progress".
+//   "progress"; and "sha256", by which damage is found (base/safetensors.h).
 // Weights carry the network's own names ("0.synapse.weight"); optimizer tensors the prefix "optimizer.".
 // Files are written atomically and named after the iteration, so the newest is the last by name.
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
@@ -30,9 +30,12 @@ NamedTensors network_tensors(const Network& network);
 /// the comparison with the threshold is false, the neuron silent and the loss finite.
 std::string first_not_finite(const NamedTensors& tensors);
 
-/// Writes tensors (any device, detached and made contiguous here), atomically.
+/// Writes tensors (any device, detached and made contiguous here), atomically and sealed.
 void save_tensors(const std::string& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata);
+/// Any file that holds weights.  DataError if it is missing, malformed or damaged; files older than version 3 have no
+/// checksum.
+SafetensorsFile open_checkpoint(const std::string& path);
 /// A copy of one entry.  UsageError if LibTorch has no such type.
 Tensor to_tensor(const TensorEntry& entry);
 
@@ -55,6 +58,9 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
 Config checkpoint_config(const SafetensorsFile& file);
 /// The fingerprint of the data sets it was trained on.  DataError if it holds none.
 Config checkpoint_data(const SafetensorsFile& file);
+
+/// What the run had run on.  DataError if it holds none.
+Config checkpoint_environment(const SafetensorsFile& file);
 
 /// "dir/0000001234.safetensors"
 std::string checkpoint_path(const std::string& dir, int64_t iteration);

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <regex>
 
 #include "spiketrain/base/file.h"
@@ -29,6 +28,7 @@ int64_t append(const std::string& path, const std::string& text, bool sync) {
   if (file < 0) fail(path, "cannot open for appending");
   size_t done = 0;
   while (done < text.size()) {
+    if (sync) before_step(FileStep::write, path);
     const ssize_t n = write(file, text.data() + done, text.size() - done);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
@@ -39,6 +39,7 @@ int64_t append(const std::string& path, const std::string& text, bool sync) {
     }
     done += static_cast<size_t>(n);
   }
+  if (sync) before_step(FileStep::sync, path);
   const off_t length = lseek(file, 0, SEEK_END);
   const bool synced = length >= 0 && (!sync || fsync(file) == 0);
   const int why = errno;
@@ -112,7 +113,8 @@ int64_t RunDir::append_metrics(const Config& line) {
 
 void RunDir::truncate_metrics(int64_t bytes) {
   const std::string path = file("metrics.jsonl");
-  const auto length = static_cast<int64_t>(file_exists(path) ? file_size(path) : 0);
+  std::error_code error;
+  const auto length = static_cast<int64_t>(fs::exists(path, error) ? file_size(path) : 0);
   if (length < bytes) {
     throw DataError(path, static_cast<uint64_t>(length),
                     str("expected at least ", bytes, " bytes, as the checkpoint says"));
@@ -121,8 +123,11 @@ void RunDir::truncate_metrics(int64_t bytes) {
 }
 
 int64_t RunDir::metrics_lines() const {
-  std::ifstream in(file("metrics.jsonl"), std::ios::binary);
-  return std::count(std::istreambuf_iterator<char>(in), {}, '\n');
+  const std::string path = file("metrics.jsonl");
+  std::error_code error;
+  if (!fs::exists(path, error)) return 0;
+  const Bytes bytes = read_file(path);  // names what is no file
+  return std::count(bytes.begin(), bytes.end(), '\n');
 }
 
 void RunDir::log(const std::string& line) {

@@ -9,14 +9,25 @@ namespace spiketrain {
 /// Cores this process may use.
 int allowed_cores();
 /// Threads for LibTorch, BLAS and the kernels; 0: all allowed cores.  Returns the number set.  UsageError if
-/// negative.
+/// negative, or if the limit on address space (ulimit -v) leaves no room for them.
 int set_threads(int n);
 /// Keeps freed blocks in the process: a training step frees and takes the same large blocks again and again,
 /// and handing them back to the system costs a page fault per 4 KiB.
 void keep_memory();
 /// Largest resident size of this process so far, MiB.
 double peak_memory_mib();
-/// Version, source revision, compiler, SIMD target, threads, LibTorch's build, plugins.
+/// Bytes that this process can take beside what it has, and what sets the limit: RLIMIT_AS, the control group, or the
+/// machine's memory and swap.
+struct MemoryLeft {
+  double bytes;
+  std::string limit;
+};
+MemoryLeft memory_left();
+/// Version, source revision, compiler, processor, SIMD target, threads, LibTorch's build, and "variables": those
+/// environment variables that choose code in libraries (OPENBLAS_CORETYPE, ONEDNN_MAX_CPU_ISA, ST_ISA, ...) and are set; plugins.
 Config environment(const std::string& revision);
+/// What of two environments differs and may change the bits of a run, for people: "cpu (was A, is B), ...".  Empty if
+/// nothing does; what one of them does not tell is left out.
+std::string environment_difference(const Config& before, const Config& now);
 
 }  // namespace spiketrain

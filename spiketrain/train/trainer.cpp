@@ -1,14 +1,15 @@
 #include "spiketrain/train/trainer.h"
 
 #include <cmath>
-#include <filesystem>
 #include <numeric>
 #include <set>
 
+#include "spiketrain/base/file.h"
 #include "spiketrain/engine/gradients.h"
 #include "spiketrain/train/caveats.h"
 #include "spiketrain/train/numeric_dump.h"
 #include "spiketrain/train/resume.h"
+#include "spiketrain/train/runtime.h"
 
 namespace spiketrain {
 namespace {
@@ -232,22 +233,29 @@ void Trainer::resume() {
   ST_CHECK(options_.run_dir, "resume: needs a run directory");
   const std::vector<std::string> paths = list_checkpoints(options_.run_dir->checkpoints());
   std::vector<std::string> damaged;
+  Config environment;
   for (const std::string& path : paths) {
     try {
-      const SafetensorsFile file = SafetensorsFile::open(path);
+      const SafetensorsFile file = open_checkpoint(path);
       check_resumable(checkpoint_config(file), t_.config, t_.docs);
       check_same_data(checkpoint_data(file), data_);
       progress_ = load_checkpoint(file, network_, *t_.optimizer);
       check_epochs();
+      environment = checkpoint_environment(file);
     } catch (const DataError& error) {
-      message(str("checkpoint cannot be read, trying the one before: ", error.what()), true);
+      message(str("checkpoint cannot be read, trying the one before (this one is kept as .damaged): ",
+                  error.what()),
+              true);
       damaged.push_back(path);
       continue;
     }
     // Out of the list, or pruning would keep them for being newest and delete the good ones.
-    for (const std::string& bad : damaged) std::filesystem::rename(bad, bad + ".damaged");
+    for (const std::string& bad : damaged) rename_durably(bad, bad + ".damaged");
     options_.run_dir->truncate_metrics(progress_.metrics_bytes);
     message(str("resumed from ", path, ": epoch ", progress_.epoch + 1, ", batch ", progress_.batch));
+    const std::string other = environment_difference(environment, options_.environment);
+    if (!other.empty())
+      message("the run goes on in another environment, which may change its bits: " + other, true);
     return;
   }
   if (!paths.empty()) {

@@ -55,6 +55,8 @@ class Trainer {
   void evaluate_splits(EpochReport& report);
   Scores evaluate_split(const Dataset& data, const char* name, double& seconds);
   void check_weights();
+  /// Advice where on_nan = "skip" does not help.
+  const char* past_skipping() const;
   bool checkpoint_due() const;
   void checkpoint();
   void check_epochs() const;

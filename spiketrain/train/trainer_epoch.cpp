@@ -11,7 +11,14 @@ namespace spiketrain {
 /// training.
 void Trainer::check_weights() {
   const std::string broken = first_not_finite(network_tensors(network_));
-  if (!broken.empty()) fail(nullptr, str("tensor ", broken, " holds NaN or infinity"), "");
+  if (!broken.empty()) fail(nullptr, str("tensor ", broken, " holds NaN or infinity"), past_skipping());
+}
+
+const char* Trainer::past_skipping() const {
+  return t_.options.on_nan == "skip"
+             ? "; train.on_nan = \"skip\" leaves out updates, and cannot save weights that give this: try a smaller "
+               "learning rate or train.clip_norm"
+             : "";
 }
 
 EpochReport Trainer::report_training() const {
@@ -44,7 +51,7 @@ EpochReport Trainer::report_training() const {
 Scores Trainer::evaluate_split(const Dataset& data, const char* name, double& seconds) {
   const int64_t batch = t_.options.eval_batch > 0 ? t_.options.eval_batch : t_.options.batch;
   const Evaluation result = evaluate(t_, data, batch);
-  if (!std::isfinite(result.loss)) fail(nullptr, str(name, " loss ", result.loss), "");
+  if (!std::isfinite(result.loss)) fail(nullptr, str(name, " loss ", result.loss), past_skipping());
   seconds += result.seconds;
   return {result.loss, result.metrics};
 }

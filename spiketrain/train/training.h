@@ -37,7 +37,9 @@ struct TrainOptions {
       "after each epoch, compare the gradient of so many training samples with that of the whole sequence "
       "and one block, layer by layer; 0: no",
       Range{0, 1e6}, free);
-    v(on_nan, "on_nan", "a loss or gradient that is not finite: stop with exit code 4, or skip the update",
+    v(on_nan, "on_nan",
+      "a training loss or gradient that is not finite: stop with exit code 4, or skip the update; weights or "
+      "an evaluation that are not finite stop in any case",
       Choices{{"stop", "skip"}}, free);
     v(dead_below, "dead_below", "warn of layers that fire less often than this", Range{0, 1}, free);
     v(saturated_above, "saturated_above", "warn of layers that fire more often than this", Range{0, 1}, free);

@@ -7,62 +7,13 @@
 #include <fstream>
 #include <thread>
 
-#include "spiketrain/base/file.h"
 #include "tests/support/process.h"
+#include "tests/support/runs.h"
 #include "tests/support/temp_dir.h"
-#include "tests/support/tiny.h"
 
 namespace spiketrain::resume_test {
 
 namespace fs = std::filesystem;
-
-NamedTensors tensors_of(const std::string& path) {
-  NamedTensors tensors;
-  const SafetensorsFile file = SafetensorsFile::open(path);
-  for (const TensorEntry& entry : file.entries()) tensors.emplace_back(entry.name, to_tensor(entry));
-  return tensors;
-}
-
-/// Tensors of the newest checkpoint.
-NamedTensors newest(const std::string& run) {
-  const auto paths = list_checkpoints(run + "/ckpt");
-  EXPECT_FALSE(paths.empty());
-  return paths.empty() ? NamedTensors() : tensors_of(paths.front());
-}
-
-/// metrics.jsonl without what a clock or the memory tells.
-std::vector<Config> metrics(const std::string& run) {
-  std::vector<Config> lines;
-  std::ifstream file(run + "/metrics.jsonl");
-  for (std::string line; std::getline(file, line);) {
-    Config json = Config::parse(line);
-    for (const char* key : {"seconds", "evaluation_seconds", "samples_per_second", "peak_memory_mib"})
-      json.erase(key);
-    lines.push_back(json);
-  }
-  return lines;
-}
-
-/// One process's share of a run: a new experiment, resumed if asked, stopped after some batches (0: never).
-bool run_part(const std::string& path, const std::vector<std::string>& sets, bool resume, size_t stop_after) {
-  Experiment experiment = tiny_experiment(sets);
-  RunDir dir(path, resume);
-  StopAfter observer(stop_after == 0 ? SIZE_MAX : stop_after);
-  TrainerOptions options;
-  options.run_dir = &dir;
-  options.observers = {&observer};
-  options.stop = &observer.stop;
-  Trainer trainer(experiment.training, options);
-  if (resume) trainer.resume();
-  return trainer.run();
-}
-
-void expect_same_run(const std::string& a, const std::string& b) {
-  EXPECT_TRUE(same_tensors(newest(a), newest(b)));
-  EXPECT_EQ(metrics(a), metrics(b));
-  EXPECT_TRUE(
-      same_tensors(tensors_of(a + "/ckpt/best.safetensors"), tensors_of(b + "/ckpt/best.safetensors")));
-}
 
 TEST(Resume, EqualsAnUninterruptedRunForEveryOptimizer) {
   const std::vector<std::vector<std::string>> optimizers = {
@@ -206,23 +157,6 @@ TEST(Resume, RefusesAnotherNetworkThatNoRecipeTells) {
   options.run_dir = &run;
   const std::string message = message_of<UsageError>([&] { Trainer(other.training, options).resume(); });
   EXPECT_NE(message.find("another network"), std::string::npos) << message;
-}
-
-std::string write_recipe(const TempDir& dir) {
-  const std::string path = dir / "recipe.toml";
-  write_file_atomic(path,
-                    std::string("epochs = 2\n"
-                                "[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 600\ntest_size = 100\n"
-                                "[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
-                                "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
-                                "[objective]\nname = \"van_rossum\"\n"
-                                "[train]\nclip_norm = 1.0\nclamp = 4.0\ncheckpoint_batches = 4\n"));
-  return path;
-}
-
-std::string text_of(const std::string& path) {
-  const Bytes bytes = read_file(path);
-  return {bytes.begin(), bytes.end()};
 }
 
 TEST(Resume, AfterKillingTheProcess) {
