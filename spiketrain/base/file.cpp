@@ -71,6 +71,92 @@ class Descriptor {
   int fd_ = -1;
 };
 
+constexpr uint8_t kGzip0 = 0x1f, kGzip1 = 0x8b;
+constexpr size_t kHeaderBytes = 4096;  ///< enough for SizeInHeader
+
+/// Unpacks gzip streams, one after the other.
+class Gunzip {
+ public:
+  Gunzip(const std::string& path, const Bytes& packed, uint64_t max_bytes, const SizeInHeader& size_in_header)
+      : path_(path), packed_(packed), limit_(max_bytes), size_in_header_(size_in_header) {
+    constexpr int kGzipOnly = 16 + MAX_WBITS;
+    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw std::runtime_error("zlib cannot start");
+  }
+  ~Gunzip() { inflateEnd(&stream_); }
+  Gunzip(const Gunzip&) = delete;
+  Gunzip& operator=(const Gunzip&) = delete;
+
+  Bytes unpack() {
+    while (true) {
+      const int code = step();
+      if (code == Z_STREAM_END) {
+        if (only_zeros_left()) return finished();
+        next_stream();
+      } else if (code != Z_OK) {
+        if (code == Z_BUF_ERROR && at_ == packed_.size())
+          throw DataError(path_, at_, "gzip stream ended early");
+        throw DataError(path_, at_,
+                        str("cannot unpack gzip: ", stream_.msg ? stream_.msg : "damaged stream"));
+      }
+    }
+  }
+
+ private:
+  /// Unpacks up to a chunk.
+  int step() {
+    constexpr size_t kStep = size_t{1} << 20;
+    const size_t done = bytes_.size();
+    bytes_.resize(done + kStep);
+    stream_.next_out = bytes_.data() + done;
+    stream_.avail_out = static_cast<uInt>(kStep);
+    stream_.next_in = const_cast<uint8_t*>(packed_.data()) + at_;
+    const size_t given = std::min<size_t>(packed_.size() - at_, size_t{1} << 30);
+    stream_.avail_in = static_cast<uInt>(given);
+    const int code = inflate(&stream_, Z_NO_FLUSH);
+    at_ += given - stream_.avail_in;
+    bytes_.resize(done + kStep - stream_.avail_out);
+    check_size();
+    return code;
+  }
+  void check_size() {
+    if (size_in_header_ && bytes_.size() >= kHeaderBytes) read_header();
+    if (bytes_.size() <= limit_) return;
+    throw DataError(
+        path_, limit_,
+        str("unpacks to more than ", limit_, declared_ ? " bytes, which its header declares" : " bytes"));
+  }
+  /// From now on the size that the header declares is the limit.
+  void read_header() {
+    limit_ = std::min(limit_, std::exchange(size_in_header_, nullptr)(bytes_));
+    declared_ = true;
+  }
+  Bytes finished() {
+    if (size_in_header_) read_header();
+    return std::move(bytes_);
+  }
+  /// Nothing, or what fills up a block of a tape.
+  bool only_zeros_left() const {
+    return std::all_of(packed_.begin() + static_cast<std::ptrdiff_t>(at_), packed_.end(),
+                       [](uint8_t byte) { return byte == 0; });
+  }
+  /// A file may hold several streams.
+  void next_stream() {
+    const size_t left = packed_.size() - at_;
+    if (left < 2 || packed_[at_] != kGzip0 || packed_[at_ + 1] != kGzip1)
+      throw DataError(path_, at_, str(left, " bytes that are no gzip follow the gzip stream"));
+    inflateReset(&stream_);
+  }
+
+  const std::string& path_;
+  const Bytes& packed_;
+  uint64_t limit_;
+  SizeInHeader size_in_header_;
+  bool declared_ = false;
+  z_stream stream_{};
+  Bytes bytes_;
+  size_t at_ = 0;  ///< in packed_
+};
+
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -119,33 +205,17 @@ Bytes read_file(const std::string& path, uint64_t max_bytes) {
   return bytes;
 }
 
-Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes) {
-  file_size(path);  // a missing file or a folder gives a better message here than from zlib
-  std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
-  if (!file) fail(path, "open");
-  gzbuffer(file.get(), 1u << 17);
-  Bytes bytes;
-  while (true) {
-    constexpr size_t kStep = size_t{1} << 20;
-    const size_t done = bytes.size();
-    bytes.resize(done + kStep);
-    const int n = gzread(file.get(), bytes.data() + done, static_cast<unsigned>(kStep));
-    if (n < 0) {
-      int code = 0;
-      const char* message = gzerror(file.get(), &code);
-      throw DataError(path, done,
-                      str("cannot unpack gzip: ", code == Z_ERRNO ? std::strerror(errno) : message));
-    }
-    bytes.resize(done + static_cast<size_t>(n));
-    if (bytes.size() > max_bytes)
-      throw DataError(path, max_bytes, str("unpacks to more than ", max_bytes, " bytes"));
-    if (n == 0) break;
-  }
-  // gzread reports a stream cut short only here.
-  int code = 0;
-  gzerror(file.get(), &code);
-  if (code == Z_BUF_ERROR) throw DataError(path, bytes.size(), "gzip stream ended early");
-  return bytes;
+Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes, const SizeInHeader& size_in_header) {
+  // What does not compress becomes a little longer.
+  const uint64_t most = max_bytes > UINT64_MAX / 2 ? max_bytes : max_bytes + max_bytes / 1000 + 1024;
+  const Bytes packed = read_file(path, most);
+  const bool gzip = packed.size() >= 2 && packed[0] == kGzip0 && packed[1] == kGzip1;
+  if (!gzip && packed.size() > max_bytes)
+    throw DataError(path, max_bytes, str("expected at most ", max_bytes, " bytes, found ", packed.size()));
+  if (gzip) return Gunzip(path, packed, max_bytes, size_in_header).unpack();
+  if (size_in_header)
+    size_in_header(packed);  // what it refuses is refused; other sizes are the parser's affair
+  return packed;
 }
 
 void rename_durably(const std::string& from, const std::string& to) {

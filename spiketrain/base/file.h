@@ -30,8 +30,13 @@ bool file_exists(const std::string& path);
 /// allocating).
 Bytes read_file(const std::string& path, uint64_t max_bytes = UINT64_MAX);
 
-/// The whole file, unpacked if it is gzip; DataError as above, max_bytes bounding the unpacked size.
-Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes);
+/// Reads the size of a whole file from its first bytes (4 KiB, or all there are).  May throw DataError.
+using SizeInHeader = std::function<uint64_t(ByteSpan head)>;
+
+/// The whole file, unpacked if it is gzip; DataError as above, max_bytes bounding the unpacked size, and if anything
+/// but zeros follows the gzip.  With `size_in_header` no more is unpacked than the header declares.
+Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes,
+                         const SizeInHeader& size_in_header = nullptr);
 
 /// What is about to be done to a file that is written.
 enum class FileStep { create, write, sync, close, rename, sync_folder };

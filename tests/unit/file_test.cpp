@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "spiketrain/base/check.h"
+#include "tests/support/message.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain::file_test {
@@ -80,6 +81,39 @@ TEST(File, DamagedGzip) {
   flipped[packed.size() - 6] ^= 1;  // inside the checksum of the contents
   write_file_atomic(dir / "flipped.gz", {flipped});
   EXPECT_THROW(read_gzip_or_plain(dir / "flipped.gz", 1 << 20), DataError);
+}
+
+TEST(File, WhatFollowsAGzip) {
+  TempDir dir;
+  const Bytes bytes = pattern(5000);
+  write_gzip(dir / "f.gz", bytes);
+  const Bytes packed = read_file(dir / "f.gz"), garbage = {'n', 'o', 't', ' ', 'g', 'z'}, zeros(512, 0);
+  write_file_atomic(dir / "garbage.gz", std::vector<ByteSpan>{packed, garbage});
+  const std::string message = message_of<DataError>([&] { read_gzip_or_plain(dir / "garbage.gz", 1 << 20); });
+  EXPECT_NE(message.find("6 bytes that are no gzip follow"), std::string::npos) << message;
+  write_file_atomic(dir / "padded.gz", std::vector<ByteSpan>{packed, zeros});
+  EXPECT_EQ(read_gzip_or_plain(dir / "padded.gz", 1 << 20), bytes);
+  write_file_atomic(dir / "two.gz", std::vector<ByteSpan>{packed, packed});
+  Bytes twice = bytes;
+  twice.insert(twice.end(), bytes.begin(), bytes.end());
+  EXPECT_EQ(read_gzip_or_plain(dir / "two.gz", 1 << 20), twice);
+}
+
+TEST(File, NoMoreIsUnpackedThanTheHeaderDeclares) {
+  TempDir dir;
+  write_gzip(dir / "bomb.gz", Bytes(64 << 20, 0));
+  size_t head = 0;
+  const auto declares = [&](uint64_t size) {
+    return [&head, size](ByteSpan bytes) {
+      head = bytes.size;
+      return size;
+    };
+  };
+  const std::string message =
+      message_of<DataError>([&] { read_gzip_or_plain(dir / "bomb.gz", 1 << 30, declares(100)); });
+  EXPECT_NE(message.find("more than 100 bytes, which its header declares"), std::string::npos) << message;
+  EXPECT_LE(head, size_t{1} << 20);
+  EXPECT_EQ(read_gzip_or_plain(dir / "bomb.gz", 1 << 30, declares(64 << 20)).size(), size_t{64} << 20);
 }
 
 }  // namespace spiketrain::file_test

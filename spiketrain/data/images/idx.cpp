@@ -25,7 +25,15 @@ std::string find_file(const std::string& name, const std::string& dir, const std
 
 }  // namespace
 
-IdxArray parse_idx(ByteSpan bytes, const std::string& path) {
+namespace {
+
+struct IdxHeader {
+  std::vector<int64_t> shape;
+  uint64_t bytes = 0;   ///< of the header
+  uint64_t values = 0;  ///< that follow it
+};
+
+IdxHeader parse_header(ByteSpan bytes, const std::string& path) {
   if (bytes.size < 4)
     throw DataError(path, bytes.size, str("expected a 4-byte IDX magic, found ", bytes.size, " bytes"));
   if (bytes.data[0] != 0 || bytes.data[1] != 0)
@@ -39,31 +47,52 @@ IdxArray parse_idx(ByteSpan bytes, const std::string& path) {
   if (bytes.size < header)
     throw DataError(path, bytes.size, str("expected ", header, " header bytes, found ", bytes.size));
 
-  IdxArray array;
+  IdxHeader result;
+  result.bytes = header;
   uint64_t count = 1;
   for (size_t at = 4; at < header; at += 4) {
     const uint64_t size = (uint64_t{bytes.data[at]} << 24) | (uint64_t{bytes.data[at + 1]} << 16) |
                           (uint64_t{bytes.data[at + 2]} << 8) | uint64_t{bytes.data[at + 3]};
-    array.shape.push_back(static_cast<int64_t>(size));
+    result.shape.push_back(static_cast<int64_t>(size));
     // A zero dimension would let the others lie without limit.
     if (size == 0) throw DataError(path, at, "dimension is zero");
     if (__builtin_mul_overflow(count, size, &count)) throw DataError(path, at, "dimensions overflow");
   }
-  const uint64_t found = bytes.size - header;
-  if (found != count) {
-    throw DataError(path, header + std::min(found, count),
-                    str("dimensions need ", count, " values, found ", found));
+  result.values = count;
+  return result;
+}
+
+/// An IDX file; of one that is packed no more is unpacked than its header declares.
+Bytes read_idx(const std::string& path) {
+  return read_gzip_or_plain(path, kMaxIdxFile, [&](ByteSpan head) {
+    const IdxHeader header = parse_header(head, path);
+    if (header.values > kMaxIdxFile - header.bytes) {
+      throw DataError(
+          path, 4,
+          str("dimensions need ", header.values, " values; expected at most ", kMaxIdxFile - header.bytes));
+    }
+    return header.bytes + header.values;
+  });
+}
+
+}  // namespace
+
+IdxArray parse_idx(ByteSpan bytes, const std::string& path) {
+  const IdxHeader header = parse_header(bytes, path);
+  const uint64_t found = bytes.size - header.bytes;
+  if (found != header.values) {
+    throw DataError(path, header.bytes + std::min(found, header.values),
+                    str("dimensions need ", header.values, " values, found ", found));
   }
-  array.values = {bytes.data + header, static_cast<size_t>(count)};
-  return array;
+  return {header.shape, {bytes.data + header.bytes, static_cast<size_t>(header.values)}};
 }
 
 RawImages read_idx_pair(const std::string& images_path, const std::string& labels_path) {
-  const Bytes image_file = read_gzip_or_plain(images_path, kMaxIdxFile);
+  const Bytes image_file = read_idx(images_path);
   const IdxArray images = parse_idx(image_file, images_path);
   if (images.shape.size() != 3)
     throw DataError(images_path, 3, str("expected 3 dimensions, found ", images.shape.size()));
-  const Bytes label_file = read_gzip_or_plain(labels_path, kMaxIdxFile);
+  const Bytes label_file = read_idx(labels_path);
   const IdxArray labels = parse_idx(label_file, labels_path);
   if (labels.shape.size() != 1)
     throw DataError(labels_path, 3, str("expected 1 dimension, found ", labels.shape.size()));
