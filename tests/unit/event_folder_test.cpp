@@ -7,6 +7,7 @@
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/data/events/folder_layout.h"
 #include "tests/support/event_layout.h"
+#include "tests/support/message.h"
 
 namespace spiketrain::event_folder_test {
 
@@ -57,6 +58,45 @@ TEST_F(Folder, ClipsOverlapAndStayInside) {
   options.events.clip_us = 0;
   options.events.stride_us = 5;
   EXPECT_THROW(open_event_source(options, true), UsageError);
+}
+
+TEST_F(Folder, RecordingsAreHeldOutByFile) {
+  for (int i = 0; i < 10; ++i) {
+    put_file(dir / ("all/train/a/" + std::to_string(i) + ".bs2"), make_nmnist(marked(1 + i, 10)));
+    put_file(dir / ("all/train/b/" + std::to_string(i) + ".bs2"), make_nmnist(marked(11 + i, 10)));
+  }
+  options.events.folder = "all";
+  options.events.test_share = 0.2;
+  options.events.clip_us = 4000;  // three clips each, which stay together
+  options.events.stride_us = 2500;
+  const auto parts = [&] {
+    const std::vector<int> train = marks(*open_event_source(options, true)),
+                           test = marks(*open_event_source(options, false));
+    EXPECT_EQ(train.size(), 48u);
+    EXPECT_EQ(test.size(), 12u);
+    std::set<int> all(train.begin(), train.end());
+    EXPECT_EQ(all.size(), 16u);
+    const std::set<int> held(test.begin(), test.end());
+    EXPECT_EQ(held.size(), 4u);
+    all.insert(held.begin(), held.end());
+    EXPECT_EQ(all.size(), 20u);
+    EXPECT_EQ(labels(*open_event_source(options, false)).front(), 0);
+    return test;
+  };
+  const std::vector<int> first = parts();
+  EXPECT_EQ(parts(), first);
+  options.events.test_seed = 2;
+  EXPECT_NE(parts(), first);
+  EXPECT_NE(open_dataset(options)->describe().find("held out by seed 2"), std::string::npos);
+  options.events.folder = "mine";  // a class of one recording
+  EXPECT_THROW(open_event_source(options, true), DataError);
+}
+
+TEST_F(Folder, TheTrainingPartIsNoTestPart) {
+  options.events.test_dir = "../mine/train/";
+  const std::string message = message_of<UsageError>([&] { open_event_source(options, false); });
+  EXPECT_NE(message.find("are the same folder"), std::string::npos) << message;
+  EXPECT_NE(message.find("events.test_share"), std::string::npos) << message;
 }
 
 TEST_F(Folder, LongRecordingsAreReadOnce) {

@@ -24,7 +24,8 @@ struct EventOptions {
   double drop = 0;
   int64_t noise_filter_us = 0, refractory_us = 0;
   int64_t cache_mib = 1024;
-  double train_share = 0.9;
+  double train_share = 0.9, test_share = 0;
+  int64_t test_seed = 1;
   std::string folder = "event-folder", train_dir = "train", test_dir = "test", extension;
   std::vector<int64_t> sensor;
   int64_t clip_us = 0, stride_us = 0;
@@ -61,6 +62,11 @@ struct EventOptions {
     v(folder, "folder", "event-folder: folder of the recordings, below --data-dir unless it begins with /");
     v(train_dir, "train_dir", "event-folder: training part; a class is a folder in it, or a file");
     v(test_dir, "test_dir", "event-folder: test part");
+    v(test_share, "test_share",
+      "event-folder: share of each class's recordings in train_dir that is held out as the test part, whole files "
+      "drawn by test_seed; 0: test_dir is",
+      Range{0, 0.999});
+    v(test_seed, "test_seed", "event-folder: which recordings test_share holds out", Range{0, 1e15});
     v(extension, "extension", "event-folder: only files with this ending; \"\": every known one");
     v(sensor, "sensor",
       "[height, width]; []: event-folder: as the first training file says; glyph-, motion-events: 34 x 34");

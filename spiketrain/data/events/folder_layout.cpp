@@ -2,10 +2,12 @@
 #include "spiketrain/data/events/folder_layout.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/rng.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/data/events/layout_files.h"
@@ -64,6 +66,52 @@ std::string leave_out(ClassFiles& classes, const ClassFiles& others, const std::
   return rest.empty() ? "" : ", not used as only in " + where + ": " + class_names(rest);
 }
 
+/// The two parts of a folder and what to say about them.
+struct Parts {
+  ClassFiles train, test;
+  std::string notes;
+};
+
+/// Holds out `options.test_share` of each class, at least one recording.  Which ones depends on the seed, on the place
+/// of the class and on the number of its recordings.
+Parts hold_out(const EventOptions& options, const std::string& root) {
+  const std::string folder = root + "/" + options.train_dir;
+  Parts parts;
+  for (auto& [name, files] : part_classes(folder, options.extension)) {
+    const auto total = static_cast<int64_t>(files.size());
+    if (total < 2)
+      throw DataError(folder, 0, str("class ", name, " has one recording, of which none can be held out"));
+    const auto wanted = std::llround(options.test_share * static_cast<double>(total));
+    const int64_t held = std::min<int64_t>(std::max<int64_t>(wanted, 1), total - 1);
+    const Rng rng(static_cast<uint64_t>(options.test_seed), Purpose::split, 1 + parts.train.size());
+    const std::vector<int64_t> order = permutation(total, rng);
+    std::vector<bool> is_test(files.size());
+    for (int64_t i = 0; i < held; ++i) is_test[static_cast<size_t>(order[static_cast<size_t>(i)])] = true;
+    parts.train.emplace_back(name, std::vector<std::string>());
+    parts.test.emplace_back(name, std::vector<std::string>());
+    for (size_t i = 0; i < files.size(); ++i)
+      (is_test[i] ? parts.test : parts.train).back().second.push_back(files[i]);
+  }
+  parts.notes =
+      str(", ", 100 * options.test_share, " % of the recordings held out by seed ", options.test_seed);
+  return parts;
+}
+
+/// train_dir and test_dir, and the classes that both have.
+Parts two_folders(const EventOptions& options, const std::string& root) {
+  const std::string train_dir = root + "/" + options.train_dir, test_dir = root + "/" + options.test_dir;
+  std::error_code error;
+  ST_CHECK(!std::filesystem::equivalent(train_dir, test_dir, error),
+           "event-folder: events.train_dir and events.test_dir are the same folder, ", train_dir,
+           "; the test would be on training samples; hold some out with events.test_share = 0.2");
+  Parts parts = {part_classes(train_dir, options.extension), part_classes(test_dir, options.extension), ""};
+  parts.notes = leave_out(parts.train, parts.test, options.train_dir);
+  parts.notes += leave_out(parts.test, parts.train, options.test_dir);
+  if (parts.train.empty())
+    throw DataError(root, 0, str("no class is in both ", options.train_dir, " and ", options.test_dir));
+  return parts;
+}
+
 /// The whole recordings of `set` become clips of them.
 void cut(const EventOptions& options, ClipSet& set) {
   const int64_t stride = options.stride_us > 0 ? options.stride_us : options.clip_us;
@@ -109,23 +157,20 @@ ClipSet folder_clips(const EventOptions& options, const std::string& dir, bool t
            "event-folder: expected clip_us and stride_us >= 0");
   ST_CHECK(options.stride_us == 0 || options.clip_us > 0, "event-folder: stride_us needs clip_us");
   const std::string root = options.folder[0] == '/' ? options.folder : dir + "/" + options.folder;
-  ClassFiles train_classes = part_classes(root + "/" + options.train_dir, options.extension);
-  ClassFiles test_classes = part_classes(root + "/" + options.test_dir, options.extension);
-  const std::string notes = leave_out(train_classes, test_classes, options.train_dir) +
-                            leave_out(test_classes, train_classes, options.test_dir);
-  if (train_classes.empty())
-    throw DataError(root, 0, str("no class is in both ", options.train_dir, " and ", options.test_dir));
+  const bool held_out = options.test_share > 0;
+  const Parts parts = held_out ? hold_out(options, root) : two_folders(options, root);
   ClipSet set;
   set.cache = std::make_shared<RecordingCache>();
-  set.classes = static_cast<int64_t>(train_classes.size());
-  set_sensor(options, train_classes, set);
-  take_turns(train ? train_classes : test_classes, set);
+  set.classes = static_cast<int64_t>(parts.train.size());
+  set_sensor(options, parts.train, set);
+  take_turns(train ? parts.train : parts.test, set);
   const size_t recordings = set.clips.size();
   if (options.clip_us > 0) cut(options, set);
   set.description =
-      str("event-folder ", options.folder, "/", train ? options.train_dir : options.test_dir, ", ",
-          recordings, " recordings", options.clip_us > 0 ? str(", ", set.clips.size(), " clips") : "",
-          ", classes ", class_names(train_classes), notes);
+      str("event-folder ", options.folder, "/", train || held_out ? options.train_dir : options.test_dir,
+          held_out && !train ? " (test), " : ", ", recordings, " recordings",
+          options.clip_us > 0 ? str(", ", set.clips.size(), " clips") : "", ", classes ",
+          class_names(parts.train), parts.notes);
   return set;
 }
 
