@@ -73,15 +73,47 @@ std::string live_text(const BatchReport& report, size_t width) {
   return batch_text(report, Style::terse).substr(0, width);
 }
 
-/// A metric on every split, and its best value.
-std::string scores_text(const EpochReport& r, const std::string& metric) {
-  const auto value = [&](double x) { return prefix(metric) + metric_text(metric, x); };
+/// Part of a line; where space is short, those of the greatest rank are left out first.
+struct Piece {
+  int rank;
   std::string text;
-  if (metric != "loss") text += "  train " + value(r.train.at(metric));
-  if (r.validation) text += "  validation " + value(r.validation->at(metric));
-  text += "  test " + value(r.test.at(metric));
+};
+
+/// A metric on every split, and its best value.
+void add_scores(const EpochReport& r, const std::string& metric, std::vector<Piece>& pieces) {
+  const auto value = [&](double x) { return prefix(metric) + metric_text(metric, x); };
+  const int rank = metric == r.labels.front() ? 0 : 3;
+  if (metric != "loss") pieces.push_back({rank, "  train " + value(r.train.at(metric))});
+  if (r.validation) pieces.push_back({rank, "  validation " + value(r.validation->at(metric))});
+  pieces.push_back({rank, "  test " + value(r.test.at(metric))});
   if (const auto best = r.best.find(metric); best != r.best.end() && best->second.test_epoch > 0)
-    text += str(" (best ", metric_text(metric, best->second.test), ", epoch ", best->second.test_epoch, ")");
+    pieces.push_back({5, str(" (best ", metric_text(metric, best->second.test), ", epoch ",
+                             best->second.test_epoch, ")")});
+}
+
+std::vector<Piece> epoch_pieces(const EpochReport& r) {
+  std::vector<Piece> pieces = {{0, str("epoch ", r.epoch, "/", r.epochs)},
+                               {0, "  loss " + number(r.train.loss)}};
+  for (const std::string& metric : r.labels) add_scores(r, metric, pieces);
+  pieces.push_back({6, "  grad " + number(r.grad_norm, 3)});
+  pieces.push_back({2, "  rates" + rates_text(r.rates)});
+  pieces.push_back({1, "  " + duration(r.seconds)});
+  pieces.push_back({4, " + " + duration(r.evaluation_seconds)});
+  pieces.push_back({7, "  " + number(r.samples_per_second) + "/s"});
+  pieces.push_back({8, "  " + number(r.peak_memory_mib) + " MiB"});
+  if (r.skipped > 0) pieces.push_back({0, "  skipped " + std::to_string(r.skipped)});
+  return pieces;
+}
+
+/// The pieces of the least ranks that fit.
+std::string fitted(const std::vector<Piece>& pieces, size_t width) {
+  std::string text;
+  for (int most = 8; most >= 0; --most) {
+    text.clear();
+    for (const Piece& piece : pieces)
+      if (piece.rank <= most) text += piece.text;
+    if (text.size() <= width) break;
+  }
   return text;
 }
 
@@ -97,10 +129,12 @@ void ConsoleObserver::erase() {
   live_ = false;
 }
 
-void ConsoleObserver::line(const std::string& text) {
+void ConsoleObserver::line(const std::string& text) { line(text, text); }
+
+void ConsoleObserver::line(const std::string& shown, const std::string& logged) {
   erase();
-  std::cout << text << std::endl;
-  if (log_) log_->log(text);
+  std::cout << shown << std::endl;
+  if (log_) log_->log(logged);
 }
 
 void ConsoleObserver::on_batch(const BatchReport& report) {
@@ -116,13 +150,9 @@ void ConsoleObserver::on_batch(const BatchReport& report) {
 }
 
 void ConsoleObserver::on_epoch(const EpochReport& r) {
-  std::string text = str("epoch ", r.epoch, "/", r.epochs, "  loss ", number(r.train.loss));
-  for (const std::string& metric : r.labels) text += scores_text(r, metric);
-  text += str("  grad ", number(r.grad_norm, 3), "  rates", rates_text(r.rates), "  ", duration(r.seconds),
-              " + ", duration(r.evaluation_seconds), "  ", number(r.samples_per_second), "/s  ",
-              number(r.peak_memory_mib), " MiB");
-  if (r.skipped > 0) text += "  skipped " + std::to_string(r.skipped);
-  line(text);
+  const std::vector<Piece> pieces = epoch_pieces(r);
+  const size_t all = std::string::npos;
+  line(fitted(pieces, terminal_ ? terminal_width() : all), fitted(pieces, all));
   shown_ = Clock::now();
 }
 

@@ -1,5 +1,5 @@
 // What the user sees of a run: a live line on a terminal, otherwise one line per epoch and a sign of life
-// each minute.  Epochs and messages also go to the run's log.txt.
+// each minute.  On a terminal a line is no longer than that is wide.  Epochs and messages also go to the run's log.txt.
 #pragma once
 #include <chrono>
 #include <string>
@@ -22,6 +22,7 @@ class ConsoleObserver : public Observer {
 
  private:
   using Clock = std::chrono::steady_clock;
+  void line(const std::string& shown, const std::string& logged);
   void erase();
 
   RunDir* log_;
