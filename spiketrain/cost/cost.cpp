@@ -43,6 +43,27 @@ Course course_of(const Plan& plan) {
   return course;
 }
 
+/// UsageError if counting could overflow: operations of a pass per sample, and bytes of a batch.
+void check_countable(const std::vector<NetworkRow>& rows, const CostOptions& options) {
+  constexpr double kMost = 0x1.0p60;
+  constexpr double kOperations = 64, kBytes = 64;  // of a neuron and step, more than there are
+  double macs = 0, values = 0;
+  for (const NetworkRow& row : rows) {
+    macs += static_cast<double>(row.macs) + static_cast<double>(row.parameters);
+    double outputs = 1;
+    for (const int64_t n : row.out) outputs *= static_cast<double>(n);
+    values += outputs;
+  }
+  double inputs = 1;
+  for (const int64_t n : options.input.shape) inputs *= static_cast<double>(n);
+  const double steps = options.plan.empty() ? 1 : static_cast<double>(options.plan.back().t1);
+  const double operations = 4 * steps * (macs + kOperations * values);
+  const double bytes = steps * static_cast<double>(options.batch) * kBytes * (values + inputs);
+  ST_CHECK(operations < kMost && bytes < kMost, "cost: a pass of ", steps, " steps has about ", operations,
+           " operations and a batch of ", options.batch, " about ", bytes,
+           " bytes; that is too much to count");
+}
+
 class Meter {
  public:
   Meter(const std::vector<NetworkRow>& rows, const CostOptions& options)
@@ -53,6 +74,7 @@ class Meter {
         method_({options.rule, options.rules}) {}
 
   CostReport run() {
+    check_countable(rows_, options_);
     CostReport report;
     if (!options_.rates.empty()) report.effective_ac = 0;
     for (size_t i = 0; i < rows_.size(); ++i) {

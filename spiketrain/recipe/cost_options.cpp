@@ -20,8 +20,9 @@ SampleSpec sample_of(const Recipe& recipe, const Shape& input) {
 CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
   const auto encoder = make<Encoder>(recipe.encoder);
   const bool frames = sample.form == Batch::Form::frames;
+  // What kind of signal comes out does not depend on the size, which may be any: of one value.
   Shape shape = frames ? Shape{recipe.steps, 1} : Shape{1};
-  shape.insert(shape.end(), sample.shape.begin(), sample.shape.end());
+  shape.insert(shape.end(), sample.shape.size(), 1);
   Batch batch;
   batch.form = sample.form;
   batch.x = torch::zeros(shape, sample.type);

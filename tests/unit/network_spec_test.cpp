@@ -1,6 +1,7 @@
 // Networks built from a specification: shapes, sizes known from the papers, echo, errors, blocks.
 #include <gtest/gtest.h>
 
+#include "spiketrain/train/runtime.h"
 #include "tests/support/message.h"
 #include "tests/support/network_fixture.h"
 
@@ -261,6 +262,34 @@ TEST(NetworkSpec, ErrorsNameTheTokenAndTheShape) {
   EXPECT_NE(error("4C3-GAP-10", {1, 20, 24}).find("the signal here is [4, 18, 22]"), std::string::npos);
   EXPECT_NE(error("10", {3, 4}).find("expected an input of [C,H,W] or [N]"), std::string::npos);
   EXPECT_NE(error("15C5-Q2").find("unknown letter 'Q'"), std::string::npos);
+}
+
+TEST(NetworkSpec, SizesAreCheckedBeforeAnythingIsAllocated) {
+  // 4 GiB of weights fit the limit up to the last token; nothing of them may be allocated before it is seen.
+  const double before = peak_memory_mib();
+  EXPECT_NE(error("10000-100000-100000-10").find("token 3 \"100000\": the network has 1.1"),
+            std::string::npos)
+      << error("10000-100000-100000-10");
+  EXPECT_NE(error("65536C3-P2-65536C1-10", {1, 512, 512}).find("neurons and sums up to here"),
+            std::string::npos);
+  EXPECT_NE(error("10", {3, 65536, 65536}).find("at most 2.6"), std::string::npos);
+  EXPECT_NE(error("10", {INT64_MAX, INT64_MAX, INT64_MAX}).find("an input of"), std::string::npos);
+  EXPECT_LT(peak_memory_mib() - before, 100);
+  // What is counted is what is built.
+  for (const char* spec : {"4C3s2-P2-10", "4C3p2-RB6s2-SEW6-GAP-12R-10", "2x(8C3)-D0.1-20-10"})
+    EXPECT_EQ(error(spec), "no error") << spec;
+}
+
+TEST(NetworkSpec, TheInputIsNotWritten) {
+  EXPECT_NE(error("784-1000-10").find("token 1 \"784\": as many neurons as the input [1, 28, 28] has values"),
+            std::string::npos)
+      << error("784-1000-10");
+  EXPECT_NE(error("12-10", {12}).find("leave it out, or write 1x(12)"), std::string::npos);
+  // A hidden layer of that size can be meant; the output layer always is.
+  EXPECT_EQ(error("1x(12)-10", {12}), "no error");
+  EXPECT_EQ(error("12R-10", {12}), "no error");
+  EXPECT_EQ(error("11-12-10", {12}), "no error");
+  EXPECT_EQ(error("10", {10}), "no error");
 }
 
 TEST(NetworkSpec, ResNet18HasItsSize) {

@@ -125,6 +125,8 @@ class TokenReader {
       token_.recurrent = true;
     } else if (upper(peek()) == 'C') {
       convolution();
+    } else if (upper(peek()) == 'X' || peek() == '*') {
+      fail("a shape? The input is not written: begin with the first layer; a repetition is written 3x(64C3)");
     } else {
       fail(std::string("unknown letter '") + shown(peek()) +
            "' after the number; expected C (convolution), R (recurrent) or nothing (fully connected)");
@@ -272,6 +274,7 @@ class Parser {
     if (!at(')')) fail(text, "the repetition has no closing ')'");
     ++at_;
     const size_t last = tokens_.size();
+    for (size_t i = first; i < last; ++i) tokens_[i].repeated = true;
     if (first + static_cast<size_t>(times) * (last - first) > kMaxTokens)
       fail(text, str("more than ", kMaxTokens, " tokens"));
     for (int64_t k = 1; k < times; ++k) {

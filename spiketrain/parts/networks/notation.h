@@ -7,6 +7,8 @@
 //   SEW64, SEW64s2 the same, shortcut added to the output (SEW-ResNet)
 //   GAP            global average pooling
 //   3x(64C3-D0.1)  repetition
+// The input is not written.  Who does, 784-1000-10 or 28x28-1000-10 for images of 28x28, would get a hidden layer of 784
+// neurons; so a first layer with as many neurons as the input has values is refused, unless it is written 1x(784).
 // Upper and lower case mean the same, except that padding and stride of a convolution are lower-case letters.
 // Spaces around '-' are ignored.  Knows no torch: a pure function of the string.
 // Tests: unit/spec_notation_test.cpp, fuzz/fuzz_spec.cpp.
@@ -29,6 +31,7 @@ struct Token {
   char pool = 0;           ///< pool: 'S' sum, 'A' average, 'M' maximum, 0: the default kind
   double probability = 0;  ///< dropout, in [0,1)
   bool recurrent = false;  ///< linear
+  bool repeated = false;   ///< stands in a repetition, 1x(784) included
 };
 
 /// Bounds that keep a wrong string from asking for the impossible.

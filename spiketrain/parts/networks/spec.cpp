@@ -2,14 +2,14 @@
 // Tests: unit/network_spec_test.cpp, property/network_test.cpp, grad/network_residual_test.cpp.
 #include "spiketrain/parts/networks/spec.h"
 
+#include <algorithm>
+
 #include "spiketrain/core/layer.h"
 #include "spiketrain/parts/networks/notation.h"
+#include "spiketrain/parts/networks/size_limits.h"
 
 namespace spiketrain {
 namespace {
-
-/// More weights than this (4 GiB of floats) are taken for a mistake in the notation.
-constexpr double kMaxParameters = 0x1.0p30;
 
 using Kind = Token::Kind;
 
@@ -28,9 +28,11 @@ class Builder {
     ST_CHECK(context.neuron && context.readout, "network: expected makers of neurons");
     ST_CHECK((context.output.size() == 1 || context.output.size() == 3) && numel(context.output) >= 1,
              "network: expected an output of [N] or [C,H,W], got ", at::IntArrayRef(context.output));
-    ST_CHECK((in.size() == 1 || in.size() == 3) && numel(in) >= 1,
+    ST_CHECK((in.size() == 1 || in.size() == 3) && *std::min_element(in.begin(), in.end()) >= 1,
              "network: expected an input of [C,H,W] or [N], got ", at::IntArrayRef(in));
     output_ = output_token();
+    check_sizes(spec, tokens_, options, in);
+    refuse_input_token();
     network_ = std::make_shared<Network>(in);
   }
 
@@ -82,6 +84,16 @@ class Builder {
     }
     fail(last,
          str("a network must end in a layer with one neuron for each of the ", outputs, " outputs", advice));
+  }
+
+  /// UsageError if the notation seems to begin with the input.
+  void refuse_input_token() const {
+    const Token& first = tokens_.front();
+    if (first.kind != Kind::linear || first.repeated || first.recurrent || first.index == output_) return;
+    if (first.size != numel(context_.input)) return;
+    fail(first, str("as many neurons as the input ", text(context_.input),
+                    " has values; the input is not written, so leave it out, or write 1x(", first.size,
+                    ") for a hidden layer of that size"));
   }
 
   // The graph so far.
@@ -141,13 +153,6 @@ class Builder {
   void need_map(const Token& token) const {
     if (shape().size() != 3) fail(token, "needs a map [C,H,W], the signal here is " + text(shape()));
   }
-  void count_parameters(const Token& token, double count) {
-    parameters_ += count;
-    if (parameters_ > kMaxParameters) {
-      fail(token, str("the network has ", parameters_, " weights up to here; at most ", kMaxParameters,
-                      " are allowed"));
-    }
-  }
 
   std::shared_ptr<Neuron> make_neuron(const Token& token) const {
     return token.index == output_ ? context_.readout() : context_.neuron();
@@ -177,7 +182,6 @@ class Builder {
            str("the ", conv.kernel, "x", conv.kernel, " kernel does not fit the map, the signal here is ",
                text(in), " and the padding ", conv.padding));
     }
-    count_parameters(token, static_cast<double>(conv.channels * in[0] * conv.kernel * conv.kernel));
     auto synapse = make<Synapse>("conv2d", {{"channels", conv.channels},
                                             {"kernel", conv.kernel},
                                             {"stride", conv.stride},
@@ -203,8 +207,7 @@ class Builder {
     add_layer({convolve(token, conv, below(), shape())}, {below()}, token);
   }
 
-  Connection multiply(const Token& token, double inputs, bool bias, bool error_returns) {
-    count_parameters(token, static_cast<double>(token.size) * inputs);
+  Connection multiply(const Token& token, bool bias, bool error_returns) {
     auto synapse = make<Synapse>("linear", {{"features", token.size},
                                             {"bias", bias},
                                             {"init", options_.linear_init},
@@ -213,8 +216,7 @@ class Builder {
   }
 
   void linear(const Token& token) {
-    std::vector<Connection> connections = {
-        multiply(token, static_cast<double>(numel(shape())), options_.bias, learns(below()))};
+    std::vector<Connection> connections = {multiply(token, options_.bias, learns(below()))};
     std::vector<Input> inputs = {below()};
     if (token.recurrent) {
       if (connections[0].norm) {
@@ -222,7 +224,7 @@ class Builder {
              "a recurrent layer runs one step at a time, but a norm takes its statistics over all steps; use "
              "norm = \"none\"");
       }
-      connections.push_back(multiply(token, static_cast<double>(token.size), false, true));
+      connections.push_back(multiply(token, false, true));
       inputs.push_back({below().node + 1, 1});  // itself
     }
     add_layer(std::move(connections), std::move(inputs), token);
@@ -293,7 +295,6 @@ class Builder {
   int64_t first_layer_ = -1;       ///< node of the first layer
   int64_t place_ = 0;              ///< of the present token; the PSP filter counts as one
   size_t output_ = 0;
-  double parameters_ = 0;
 };
 
 struct Spec final : NetworkBuilder, SpecOptions {
