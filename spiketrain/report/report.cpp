@@ -118,7 +118,7 @@ std::string markdown_line(const std::vector<std::string>& row) {
 
 /// Per setting and layer.
 std::string cosine_table(const SweepResults& results) {
-  std::vector<std::string> head = results.short_names;
+  std::vector<std::string> head = results.keys;
   head.insert(head.end(), results.layers.begin(), results.layers.end());
   std::string text =
       "Cosine between the gradient and that of full BPTT, per layer:\n\n" + markdown_line(head);
@@ -154,7 +154,7 @@ std::string gap_title(const SweepMetric& metric) {
 
 ReportTable report_table(const SweepResults& results) {
   ReportTable table;
-  table.head = results.short_names;
+  table.head = results.keys;
   table.head.push_back("seeds");
   std::vector<Column> columns;
   for (const Column& column : columns_of(results)) {

@@ -19,11 +19,12 @@ p.facts{color:var(--soft);margin:0 0 16px}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:28px 32px;margin:0 0 32px}
 figure{margin:0;min-width:0}figure>svg{width:100%;height:auto;display:block}
 figcaption,p.none,.notes{color:var(--soft);font-size:13px}
-.scroll{overflow-x:auto;margin:0 0 12px}
+.scroll{overflow-x:scroll;margin:0 0 12px;padding:0 0 8px;border-right:1px solid var(--rule)}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
 th{white-space:normal;vertical-align:bottom;border-bottom-color:var(--rule);font-weight:600}
 td.setting,th.setting{text-align:left}
+td.setting:first-child,th.setting:first-child{position:sticky;left:0;background:var(--page)}
 summary{cursor:pointer}pre{font-size:12px;overflow-x:auto}
 )css";
 
@@ -208,8 +209,8 @@ std::string cosines(const SweepResults& results) {
 
 std::string warnings(const SweepResults& results) {
   std::string html;
-  if (!results.steps_warning.empty())
-    html += "<p class=\"warning\">" + escape_html(results.steps_warning) + "</p>\n";
+  for (const std::string& warning : {results.steps_warning, results.chance_warning})
+    if (!warning.empty()) html += "<p class=\"warning\">" + escape_html(warning) + "</p>\n";
   if (results.incomplete.empty()) return html;
   html += "<div class=\"warning\">Not in these numbers:<ul>\n";
   for (const std::string& run : results.incomplete) html += "<li>" + escape_html(run) + "</li>\n";
@@ -234,7 +235,9 @@ std::string html_table(const SweepResults& results) {
     }
     html += "</tr>\n";
   };
-  std::string html = "<div class=\"scroll\"><table>\n<thead>\n";
+  std::string html =
+      "<p class=\"notes\">" + std::to_string(table.head.size()) +
+      " columns; the table scrolls sideways.</p>\n<div class=\"scroll\" tabindex=\"0\"><table>\n<thead>\n";
   add("th", table.head, html);
   html += "</thead>\n<tbody>\n";
   for (const auto& row : table.rows) add("td", row, html);

@@ -170,6 +170,14 @@ void add_metrics(const Recipe& recipe, std::vector<SweepMetric>& list) {
   }
 }
 
+/// Accuracy of guessing; none for other targets, and where the files say how many classes there are.
+std::optional<double> chance_of(const Recipe& recipe) {
+  const TargetSpec target = dataset_info(recipe.data.name).target;
+  const int64_t classes = numel(target.shape);
+  if (target.kind != Target::Kind::class_index || classes < 2) return {};
+  return 1.0 / static_cast<double>(classes);
+}
+
 }  // namespace
 
 SweepAxis parse_axis(const std::string& text) {
@@ -309,6 +317,8 @@ SweepPlan plan_sweep(const SweepGrid& grid) {
         ST_CHECK(added, "sweep: the runs ", same->second, " and ", run.name, " would be the same");
         updates = updates_per_batch(recipe);
         add_metrics(recipe, plan.metrics);
+        const std::optional<double> chance = chance_of(recipe);
+        plan.chance = plan.runs.empty() || plan.chance == chance ? chance : std::nullopt;
       }
       run.updates_per_batch = updates;
       plan.runs.push_back(std::move(run));

@@ -8,6 +8,7 @@
 // which state a run directory is.  sweep_results.h reads the finished ones.
 // Tests: unit/sweep_test.cpp, unit/sweep_cli_test.cpp.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ struct SweepPlan {
   std::vector<SweepSetting> settings;  ///< the last axis changes fastest
   std::vector<SweepRun> runs;          ///< setting by setting, seed by seed
   std::vector<SweepMetric> metrics;    ///< of all settings; the first decides which epoch of a run is best
+  std::optional<double> chance;        ///< accuracy of guessing, if it is the same for all settings and known
   bool unequal_updates = false;        ///< settings differ in updates_per_batch
 };
 /// Builds every run's recipe.  UsageError, which names the run, if one is not valid; if two runs would be the

@@ -165,6 +165,26 @@ std::string steps_warning(const std::vector<SettingResult>& settings) {
              std::llround(high), "; their results are not compared at equal numbers of steps.");
 }
 
+/// Of accuracies, how far above chance still counts as chance: half of it, as epochs were chosen by the test, but no
+/// more than 5 points.
+double chance_limit(double chance) { return chance + std::min(chance / 2, 0.05); }
+
+std::string chance_warning(const std::vector<SettingResult>& settings, const Measured& chance) {
+  if (!chance) return "";
+  bool any = false;
+  for (const SettingResult& setting : settings) {
+    const auto best = setting["best_test_accuracy"];
+    if (!best) continue;
+    if (best->mean > chance_limit(*chance)) return "";
+    any = true;
+  }
+  if (!any) return "";
+  return str(
+      "Warning: no setting is better than chance, an accuracy of ", 100 * *chance,
+      " %; comparing them says nothing. Firing rates (log.txt), optimizer.lr and epochs are the first to "
+      "look at.");
+}
+
 void add_layers(const RunResult& run, std::vector<std::string>& layers) {
   for (const auto& item : run.cosines)
     if (std::find(layers.begin(), layers.end(), item.first) == layers.end()) layers.push_back(item.first);
@@ -252,7 +272,7 @@ bool SweepResults::has(const std::string& name) const {
 
 SweepResults collect(const SweepPlan& plan, const std::string& title, const std::string& runs_dir,
                      const std::map<std::string, std::string>& failures) {
-  SweepResults results{title, plan.keys, plan.short_names, plan.seeds, plan.metrics, {}, {}, {}, ""};
+  SweepResults results{title, plan.keys, plan.short_names, plan.seeds, plan.metrics, {}, {}, {}, "", ""};
   std::vector<std::vector<RunResult>> by_setting(plan.settings.size());
   for (const SweepRun& run : plan.runs) {
     const std::string dir = runs_dir + "/" + run.name;
@@ -277,6 +297,7 @@ SweepResults collect(const SweepPlan& plan, const std::string& title, const std:
     results.settings.push_back(std::move(setting));
   }
   results.steps_warning = steps_warning(results.settings);
+  results.chance_warning = chance_warning(results.settings, plan.chance);
   return results;
 }
 

@@ -62,6 +62,7 @@ struct SweepResults {
   std::vector<std::string> layers;  ///< that have a gradient cosine; "15C5 #2" for the second of that name
   std::vector<std::string> incomplete;      ///< "run: why" of runs that are not in the numbers
   std::string steps_warning;                ///< "" if the settings made the same number of optimiser steps
+  std::string chance_warning;               ///< "" unless no setting tells the classes apart
   bool has(const std::string& name) const;  ///< some setting has it
 };
 /// Reads the finished runs below `runs_dir`.  `failures`: reasons of failed runs by name.  A finished run

@@ -114,6 +114,7 @@ TEST_F(Report, CsvQuotesWhatNeedsIt) {
 TEST_F(Report, MarkdownShowsMeansDeviationsAndGaps) {
   const std::string text = markdown_table(results());
   EXPECT_EQ(text.find("# by &lt;hand> &amp; \"quoted\"\n"), 0u) << text;
+  EXPECT_NE(text.find("| schedule.window | seeds |"), std::string::npos) << text;
   EXPECT_NE(text.find("| 1 | 2 | 75.00 \u00b1 17.68 | 62.50 \u00b1 17.68 | - | 75.00 \u00b1 0.00 |"),
             std::string::npos)
       << text;
@@ -143,7 +144,8 @@ TEST_F(Report, HtmlIsWellFormedAndComplete) {
        {"by &lt;hand&gt; &amp; &quot;quoted&quot;", "activation memory per sample, measured (KiB)",
         "MACs per sample: forward, errors and weight gradients (thousands)", "test accuracy, last epoch (%)",
         ">epoch<", "train - test accuracy, last epoch (percentage points)",
-        "1 settings without these numbers", "prefers-color-scheme",
+        "1 settings without these numbers", "columns; the table scrolls sideways", ">schedule.window</th>",
+        "prefers-color-scheme",
         "<title>window=1: 62.50 \u00b1 17.68 % (2 seeds), 2.000 \u00b1 0.000 KiB (2 seeds)</title>",
         "<title>window=10, 4C5: not measured</title>", "window=10_seed=2: not finished", "&lt;&amp;&gt;"})
     EXPECT_NE(html.find(text), std::string::npos) << text;

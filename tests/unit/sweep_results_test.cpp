@@ -120,6 +120,19 @@ class Collected : public ::testing::Test {
   TempDir dir_;
 };
 
+TEST_F(Collected, SaysThatNothingIsBetterThanChance) {
+  const SweepGrid grid = sweep_grid({"schedule.window=1,2"}, {1});
+  write("window=1_seed=1", 0.0);  // its best epoch has 0.125 of 10 classes
+  write("window=2_seed=1", 0.02);
+  const SweepResults lost = results(grid);
+  EXPECT_NE(lost.chance_warning.find("no setting is better than chance, an accuracy of 10 %"),
+            std::string::npos)
+      << lost.chance_warning;
+  write("window=2_seed=1", 0.5);
+  EXPECT_EQ(results(grid).chance_warning, "");
+  EXPECT_EQ(plan_sweep(grid).chance, 0.1);
+}
+
 TEST_F(Collected, AveragesOverSeedsAndNamesWhatIsMissing) {
   write("window=1_seed=1", 0.5, {{"gradient_cosine", {{{"layer", "a"}, {"cosine", 0.5}}}}}, R"({"ac": 8})");
   write("window=1_seed=2", 0.75);
