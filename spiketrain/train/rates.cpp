@@ -38,8 +38,11 @@ std::vector<std::string> RateWarnings::of(const std::vector<LayerRate>& rates) {
     const bool dead = layer.rate < dead_below_;
     if (!dead && layer.rate <= saturated_above_) continue;
     if (!warned_.insert(layer.slot).second) continue;
-    warnings.push_back(str("layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always",
-                           ": rate ", layer.rate));
+    warnings.push_back(str(
+        "layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always", ": rate ", layer.rate,
+        dead
+            ? "; it hardly learns: lower neuron.threshold, or raise network.conv_scale, network.linear_scale"
+            : "; it tells little: raise neuron.threshold, or lower network.conv_scale, network.linear_scale"));
   }
   return warnings;
 }
