@@ -83,7 +83,7 @@ void run_by_steps(const Stepped& neuron, Record& record, Steps steps) {
       record.psi[t].copy_(psi.defined() ? psi : torch::zeros_like(I));
     }
     torch::NoGradGuard no_grad;
-    ST_CHECK(now.next.size() == record.state.size(), "neuron ", part_name(), ": initial() has ",
+    ST_CHECK(now.next.size() == record.state.size(), "neuron ", neuron.part_name(), ": initial() has ",
              record.state.size(), " states, step() returned ", now.next.size());
     if (record.a.defined()) record.a[t].copy_(now.a);
     if (record.s.defined()) record.s[t].copy_(now.s);
