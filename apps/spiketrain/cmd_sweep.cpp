@@ -51,6 +51,9 @@ void catch_signals() {
   struct sigaction action {};
   action.sa_handler = note_signal;
   for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  struct sigaction before {};
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup
 }
 
 /// Starts this program again with `arguments`; its output goes to the end of `log`.
@@ -60,7 +63,7 @@ pid_t start_child(const std::vector<std::string>& arguments, const std::string& 
   argv.push_back(nullptr);
   sigset_t stops, before;
   sigemptyset(&stops);
-  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&stops, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stops, signal);
   sigprocmask(SIG_BLOCK, &stops, &before);  // a signal must not meet our handler in the child
   const pid_t parent = getpid();
   const pid_t child = fork();

@@ -28,15 +28,20 @@ struct TrainCommand {
 std::atomic<bool> stop_requested{false};
 volatile std::sig_atomic_t stop_signal = 0;
 
-/// The first signal asks for a clean end; the handler is then gone, so a second one ends the process at once.
 void request_stop(int signal) {
   stop_signal = signal;
   stop_requested = true;
 }
 
+/// A signal asks for a clean end.  After Ctrl-C and SIGTERM the handler is gone, so that a second one ends the process
+/// at once; a terminal that goes away may tell of it more than once, and a closed pipe does at every line.
 void catch_signals() {
   struct sigaction action {};
+  struct sigaction before {};
   action.sa_handler = request_stop;
+  sigaction(SIGPIPE, &action, nullptr);
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
@@ -66,7 +71,7 @@ std::string method_text(const Recipe& r) {
 }
 
 void introduce(ConsoleObserver& console, const Experiment& e, int threads, const std::string& device,
-               const std::string& out) {
+               const std::string& memory, const std::string& out) {
   const Recipe& r = e.recipe;
   const Network& network = e.training.network();
   if (!r.title.empty()) console.line(r.title);
@@ -76,6 +81,7 @@ void introduce(ConsoleObserver& console, const Experiment& e, int threads, const
   console.line("data      " + e.training.data.train->describe());
   console.line(str("machine   ", device, ", ", threads, threads == 1 ? " thread" : " threads", ", SIMD ",
                    active_isa()));
+  console.line("memory    " + memory);
   console.line("writes    " + out);
 }
 
@@ -110,6 +116,7 @@ int run_train(TrainCommand command) {
     command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();
   const Recipe recipe = read_recipe(command);
   Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
+  const std::string memory = check_memory(recipe, experiment.training);
 
   RunDir dir(command.out, command.resume);
   ConsoleObserver console(&dir);
@@ -121,12 +128,12 @@ int run_train(TrainCommand command) {
   options.environment = environment(ST_VERSION " " ST_REVISION);
   options.environment["device"] = command.device;
 
-  introduce(console, experiment, threads, command.device, command.out);
+  catch_signals();
+  introduce(console, experiment, threads, command.device, memory, command.out);
   Trainer trainer(experiment.training, options);
   if (command.resume) trainer.resume();
   dir.write_text("config.toml", write_toml(experiment.training.config));
   dir.write_json("environment.json", options.environment);
-  catch_signals();
   if (!trainer.run()) {
     console.line("stopped; continue with: " + continue_command(command));
     return 128 + stop_signal;
@@ -145,11 +152,15 @@ void add_train(CLI::App& app, int& exit_code) {
                   "override an option, e.g. --set epochs=3 --set rule.name=bptt --set 'rule={name=\"bptt\"}'")
       ->allow_extra_args(false);
   add_data_dir(*sub, command->data_dir);
-  sub->add_option("--out", command->out, "run directory (default: runs/<recipe>)");
+  const CLI::Option* out = sub->add_option("--out", command->out, "run directory (default: runs/<recipe>)");
   sub->add_flag("--resume", command->resume, "continue from the newest checkpoint of the run directory");
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
-  sub->callback([command, &exit_code] { exit_code = run_train(*command); });
+  sub->callback([command, out, &exit_code] {
+    ST_CHECK(out->count() == 0 || !command->out.empty(),
+             "train --out: expected a run directory, got ''; leave the option out for runs/<recipe>");
+    exit_code = run_train(*command);
+  });
 }
 
 }  // namespace spiketrain::cli

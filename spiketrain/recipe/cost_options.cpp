@@ -5,6 +5,7 @@
 #include "spiketrain/core/encoder.h"
 #include "spiketrain/data/source.h"
 #include "spiketrain/train/probe.h"
+#include "spiketrain/train/runtime.h"
 
 namespace spiketrain {
 namespace {
@@ -58,16 +59,46 @@ CostOptions cost_options(const Recipe& recipe, const Shape& input) {
   return cost_options(recipe, sample_of(recipe, input));
 }
 
+namespace {
+
+/// Of the batches of a run.
+CostOptions run_options(const Recipe& recipe, const Training& training) {
+  const Dataset& data = *training.data.train;
+  CostOptions options = cost_options(recipe, data.sample());
+  options.batch = std::min(recipe.data.batch, data.size());
+  options.rules = training.learner->parts().method.layers;
+  options.threads = at::get_num_threads();
+  return options;
+}
+
+double mebibytes(int64_t bytes) { return static_cast<double>(bytes >> 10) / 1024; }
+
+}  // namespace
+
+std::string check_memory(const Recipe& recipe, const Training& training) {
+  const CostOptions options = run_options(recipe, training);
+  const int64_t activations =
+      measure_cost(network_rows(training.network()), options).activation_bytes_predicted * options.batch;
+  int64_t learned = 0;
+  for (const auto& item : training.optimizer->parameters())
+    learned += static_cast<int64_t>(item.second.nbytes());
+  const int64_t more = activations + learned * (1 + options.optimizer_words);
+  const std::string need =
+      str("about ", static_cast<int64_t>(mebibytes(more)) + 1, " MiB more: activations of a batch of ",
+          options.batch, ", gradients, optimizer");
+  const MemoryLeft left = memory_left();
+  ST_CHECK(!training.device.is_cpu() || static_cast<double>(more) <= left.bytes, "memory: the run needs ",
+           need, "; ", left.limit, " leaves ", static_cast<int64_t>(left.bytes / (1 << 20)),
+           " MiB; make data.batch, steps, schedule.window or the blocks smaller");
+  return need;
+}
+
 void CostObserver::on_begin(const BeginReport& report) {
   if (!report.run_dir || report.progress.iteration > 0) return;
   const Training& training = report.training;
-  const Dataset& data = *training.data.train;
-  const int64_t samples = std::min(recipe_.data.batch, data.size());
   const auto rows = network_rows(training.network());
-  CostOptions options = cost_options(recipe_, data.sample());
-  options.batch = samples;
-  options.rules = training.learner->parts().method.layers;
-  options.threads = at::get_num_threads();
+  const CostOptions options = run_options(recipe_, training);
+  const int64_t samples = options.batch;
   const CostReport cost = measure_cost(rows, options);
   const int64_t bytes = measure_activation_bytes(training, samples);
   const int64_t whole = predict_end_to_end(rows, options);
@@ -75,7 +106,6 @@ void CostObserver::on_begin(const BeginReport& report) {
   json["activation_bytes_measured"] = bytes / samples;
   json["activation_bytes_end_to_end"] = whole;
   report.run_dir->write_json("cost.json", json);
-  const auto mebibytes = [](int64_t n) { return static_cast<double>(n >> 10) / 1024; };
   report.message(str("activations of a batch of ", samples, ": ", mebibytes(bytes), " MiB, predicted ",
                      mebibytes(cost.activation_bytes_predicted * samples), " MiB; end to end ",
                      mebibytes(whole * samples), " MiB; see cost.json"),

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "spiketrain/engine/learner.h"
+#include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/reduce.h"
 #include "spiketrain/ops/surrogate.h"
 #include "spiketrain/ops/torch.h"
@@ -102,7 +103,7 @@ TEST(Threads, LearnedAndPerNeuronCoefficients) {
     Case c;
     c.neuron = {{"name", "lif"}, {"per", per}, {"learn_leak", true}, {"surrogate", "sigmoid"}};
     check(c);
-    c.neuron["reset"] = "hard_input";  // by steps
+    const ops::GenericOnly by_steps;
     check(c);
   }
 }

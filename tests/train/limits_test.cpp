@@ -1,0 +1,77 @@
+// What a run would fail of later is refused before it starts, in one line that says what to do.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "spiketrain/recipe/cost_options.h"
+#include "spiketrain/train/runtime.h"
+#include "tests/support/process.h"
+#include "tests/support/runs.h"
+
+namespace spiketrain::limits_test {
+
+class Limits : public ::testing::Test {
+ protected:
+  Limits() : recipe_(write_recipe(dir_)) {}
+  /// One line that holds `part`, and this exit code.
+  void expect_error(std::vector<std::string> arguments, int code, const std::string& part,
+                    const std::string& shell = "") {
+    arguments.insert(arguments.begin(), {ST_CLI, "train"});
+    if (!shell.empty()) arguments.insert(arguments.begin(), {"/bin/sh", "-c", shell + "; exec \"$@\"", "sh"});
+    EXPECT_EQ(wait_for(spawn(arguments, dir_ / "log.txt")), code);
+    const std::string text = text_of(dir_ / "log.txt");
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+  }
+  TempDir dir_;
+  std::string recipe_;
+};
+
+TEST_F(Limits, EmptyOut) { expect_error({recipe_, "--out", ""}, 2, "--out: expected a run directory"); }
+
+TEST_F(Limits, MemoryOfTheMachine) {
+  expect_error({recipe_, "--out", dir_ / "run", "--set", "steps=1000000", "--set", "objective.target=[0,1]"},
+               2, "memory: the run needs about");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
+}
+
+TEST_F(Limits, AddressSpace) {
+  expect_error({recipe_, "--out", dir_ / "run", "--threads", "64"}, 2, "64 threads need",
+               "ulimit -v 8000000");
+}
+
+TEST_F(Limits, NeedIsToldAndRisesWithTheBatch) {
+  const auto need = [](const char* batch) {
+    const Experiment e = tiny_experiment({str("data.batch=", batch), "network.spec=64C3-64C3-P2-4"});
+    const std::string text = check_memory(e.recipe, e.training);
+    EXPECT_EQ(text.find("about "), 0u) << text;
+    return std::stoi(text.substr(6));
+  };
+  EXPECT_GT(need("32"), need("4"));
+  EXPECT_GT(memory_left().bytes, 0);
+}
+
+TEST_F(Limits, MetricsThatAreNoFileAreNamed) {
+  const std::string run = dir_ / "run";
+  EXPECT_FALSE(run_part(run, {}, false, 2));
+  std::filesystem::remove(run + "/metrics.jsonl");
+  std::filesystem::create_directory(run + "/metrics.jsonl");
+  EXPECT_NE(message_of<DataError>([&] { run_part(run, {}, true, 0); }).find("run/metrics.jsonl"),
+            std::string::npos);
+  for (const std::string& path : list_checkpoints(run + "/ckpt")) std::filesystem::remove(path);
+  EXPECT_NE(message_of<DataError>([&] { run_part(run, {}, true, 0); }).find("run/metrics.jsonl"),
+            std::string::npos);
+}
+
+/// Updates can be left out, a broken evaluation cannot.
+TEST_F(Limits, SkippingUpdatesDoesNotSaveAnEvaluation) {
+  const std::string message = message_of<NumericError>([&] {
+    run_part(dir_ / "run",
+             {"train.on_nan=skip", "optimizer={name=\"sgd\", lr=1e30}", "train.clamp=0", "train.clip_norm=0"},
+             false, 0);
+  });
+  EXPECT_NE(message.find("leaves out updates"), std::string::npos) << message;
+}
+
+}  // namespace spiketrain::limits_test

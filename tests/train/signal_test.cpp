@@ -1,0 +1,68 @@
+// A terminal that is closed and a pipe whose reader has gone end a run as Ctrl-C does: with a checkpoint.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "tests/support/process.h"
+#include "tests/support/runs.h"
+
+namespace spiketrain::signal_test {
+
+class Signals : public ::testing::Test {
+ protected:
+  Signals() : recipe_(write_recipe(dir_)) {}
+  std::vector<std::string> train(const std::string& run, bool resume = false) const {
+    std::vector<std::string> arguments = {ST_CLI, "train", recipe_, "--out", run, "--threads", "1"};
+    if (resume) arguments.emplace_back("--resume");
+    return arguments;
+  }
+  static void wait_for_checkpoint(const std::string& run) {
+    for (int i = 0; i < 30000 && list_checkpoints(run + "/ckpt").empty(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  /// Resumes to the bits of a run that nobody disturbed.
+  void expect_resumes(const std::string& run) {
+    EXPECT_FALSE(run_is_done(run));
+    EXPECT_NE(text_of(run + "/log.txt").find("stopped; continue with"), std::string::npos);
+    ASSERT_EQ(wait_for(spawn(train(dir_ / "whole"), dir_ / "log.txt")), 0) << text_of(dir_ / "log.txt");
+    ASSERT_EQ(wait_for(spawn(train(run, true), dir_ / "log.txt")), 0) << text_of(dir_ / "log.txt");
+    expect_same_run(dir_ / "whole", run);
+  }
+  TempDir dir_;
+  std::string recipe_;
+};
+
+TEST_F(Signals, HangUp) {
+  const std::string run = dir_ / "run";
+  const pid_t child = spawn(train(run), dir_ / "log.txt");
+  wait_for_checkpoint(run);
+  kill(child, SIGHUP);
+  kill(child, SIGHUP);  // the kernel's and the shell's
+  EXPECT_EQ(wait_for(child), 128 + SIGHUP);
+  expect_resumes(run);
+}
+
+TEST_F(Signals, HangUpIsIgnoredUnderNohup) {
+  const std::string run = dir_ / "run";
+  std::vector<std::string> arguments = train(run);
+  arguments.insert(arguments.begin(), {"/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"});
+  const pid_t child = spawn(arguments, dir_ / "log.txt");
+  wait_for_checkpoint(run);
+  kill(child, SIGHUP);
+  EXPECT_EQ(wait_for(child), 0);
+}
+
+TEST_F(Signals, ClosedPipe) {
+  const std::string run = dir_ / "run", pipe = dir_ / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  const pid_t child = spawn(train(run), pipe);
+  wait_for_checkpoint(run);
+  close(reader);
+  EXPECT_EQ(wait_for(child), 128 + SIGPIPE);
+  expect_resumes(run);
+}
+
+}  // namespace spiketrain::signal_test
