@@ -25,7 +25,7 @@ std::vector<const cpu::KernelCases*> chosen(const std::vector<std::string>& want
   }
   for (const std::string& name : wanted) {
     ST_CHECK(std::count(names.begin(), names.end(), name) > 0, "check: unknown kernel '", name, "'",
-             did_you_mean(name, names, "."), " Kernels: ", join(names));
+             spelled_like(name, names, "."), " Kernels: ", join(names));
   }
   return result;
 }

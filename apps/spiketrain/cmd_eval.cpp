@@ -29,6 +29,8 @@ struct Trained {
 Trained find_weights(const EvalCommand& command) {
   if (std::filesystem::path(command.run).extension() == ".safetensors")
     return {command.run, checkpoint_config(open_checkpoint(command.run))};
+  ST_CHECK(file_exists(command.run + "/config.toml"), "eval: ", command.run,
+           " is no run directory; expected one that `spiketrain train --out` wrote, or a .safetensors file");
   load_plugins_of_run(command.run);
   const Config config = load_config(command.run + "/config.toml");
   const std::string dir = command.run + "/ckpt";

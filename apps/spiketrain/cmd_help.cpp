@@ -1,7 +1,7 @@
-// spiketrain help [COMMAND | OPTION]: a command's help, or every place where a recipe option of that name
-// exists.
+// spiketrain help [COMMAND | PART | OPTION]: a command's help, a part with its options, or every place where a
+// recipe option of that name exists.
+#include <algorithm>
 #include <iostream>
-#include <set>
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/recipe/part_kinds.h"
@@ -11,7 +11,8 @@ namespace spiketrain::cli {
 namespace {
 
 struct Place {
-  std::string owner;
+  std::string owner, section;  ///< as people read it; of a recipe, if it has one
+  bool in_recipe;
   OptionDoc option;
 };
 
@@ -19,45 +20,76 @@ std::vector<Place> all_options() {
   std::vector<Place> places;
   for (const auto& [section, options] : recipe_options()) {
     for (const OptionDoc& option : options)
-      places.push_back({section.empty() ? "top level" : "[" + section + "]", option});
+      places.push_back({section.empty() ? "top level" : "[" + section + "]", section, true, option});
   }
   for (const PartKind& kind : part_kinds()) {
     for (const PartDoc& part : kind.parts()) {
       const std::string owner =
           kind.section ? "[" + kind.word + "] name = \"" + part.name + "\"" : kind.word + " " + part.name;
-      for (const OptionDoc& option : part.options) places.push_back({owner, option});
+      for (const OptionDoc& option : part.options) places.push_back({owner, kind.word, kind.section, option});
     }
   }
   return places;
 }
 
-void help_on_option(CLI::App& app, const std::string& word) {
+/// Parts called `word`, each under its kind; their names go to `known`.  False if there is none.
+bool help_on_parts(const std::string& word, std::vector<std::string>& known) {
+  bool found = false;
+  for (const PartKind& kind : part_kinds()) {
+    for (const PartDoc& part : kind.parts()) {
+      known.push_back(part.name);
+      if (part.name != word) continue;
+      std::cout << kind.word << ' ';
+      print_part(part);
+      found = true;
+    }
+  }
+  return found;
+}
+
+/// Every place of an option called `word`; the names of all go to `known`.  False if there is none.
+bool help_on_option(const std::string& word, std::vector<std::string>& known) {
   const size_t dot = word.rfind('.');
   const std::string name = dot == std::string::npos ? word : word.substr(dot + 1);
-  const std::vector<Place> places = all_options();
   std::vector<std::vector<std::string>> rows;
-  std::vector<std::string> known;
-  for (const Place& place : places) {
+  for (const Place& place : all_options()) {
     known.push_back(place.option.name);
     if (place.option.name != name) continue;
     rows.push_back(
         {place.owner, place.option.type, "= " + place.option.default_value.dump(), explain(place.option)});
   }
-  if (rows.empty()) {
-    for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
-    throw UsageError(
-        str("help: no command or recipe option is called '", word, "'", did_you_mean(word, known)));
-  }
+  if (rows.empty()) return false;
   std::cout << name << '\n';
   print_table(rows, 2);
+  return true;
+}
+
+void help_on(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> known;
+  const bool part = help_on_parts(word, known), option = help_on_option(word, known);
+  if (part || option) return;
+  for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
+  throw UsageError(
+      str("help: no command, part or recipe option is called '", word, "'", did_you_mean(word, known)));
 }
 
 }  // namespace
 
+std::vector<std::string> recipe_keys(const std::string& option) {
+  std::vector<std::string> keys;
+  for (const Place& place : all_options()) {
+    const std::string key = (place.section.empty() ? "" : place.section + ".") + option;
+    const bool known = std::find(keys.begin(), keys.end(), key) != keys.end();
+    if (place.in_recipe && place.option.name == option && !known) keys.push_back(key);
+  }
+  return keys;
+}
+
 void add_help(CLI::App& app, int& exit_code) {
   auto word = std::make_shared<std::string>();
-  CLI::App* sub = app.add_subcommand("help", "explain a command or a recipe option");
-  sub->add_option("what", *word, "a command, or an option such as tau_m or train.clip_norm");
+  CLI::App* sub = app.add_subcommand("help", "explain a command, a part or a recipe option");
+  sub->add_option("what", *word,
+                  "a command, a part such as lif, or an option such as tau_m or train.clip_norm");
   sub->callback([&app, word, &exit_code] {
     exit_code = kOk;
     if (word->empty()) {
@@ -72,7 +104,7 @@ void add_help(CLI::App& app, int& exit_code) {
         std::cout << '\n' << action->help("spiketrain " + *word);
       return;
     }
-    help_on_option(app, *word);
+    help_on(app, *word);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
+#include "spiketrain/base/file.h"
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
@@ -17,7 +18,7 @@ namespace spiketrain::cli {
 namespace {
 
 struct InspectCommand {
-  std::string what;
+  std::string what, data_dir;
   std::vector<int64_t> input, output;
   std::vector<std::string> sets;
 };
@@ -150,25 +151,57 @@ void print_network(const Network& network, const std::vector<NetworkRow>& rows) 
   print_table(table);
 }
 
-void inspect_network(const InspectCommand& command, const std::string& recipe_path) {
-  Config config = load_config(recipe_path);
-  for (const std::string& assignment : command.sets) apply_set(config, assignment);
-  const Recipe recipe = make_recipe(config);
-  Shape input = command.input, output = command.output;
-  ST_CHECK(input.empty() == output.empty(), "inspect: --input and --output go together");
-  if (input.empty()) {
-    const DatasetInfo data = dataset_info(recipe.data.name);
-    ST_CHECK(numel(data.target.shape) > 0, "inspect: the files of ", data.name,
-             " decide; give --input and --output");
+/// What the recipe's data are like; false if only their files could say, and no folder is given.
+bool data_shapes(const InspectCommand& command, const Recipe& recipe, Shape& input, Shape& output) {
+  const DatasetInfo data = dataset_info(recipe.data.name);
+  const bool framed = !data.events || data.shape[1] > 0 || !recipe.events.sensor.empty();
+  if (numel(data.target.shape) > 0 && framed) {
     input = data.events ? event_frame_shape(data, recipe.events) : data.shape;
     output = data.target.shape;
-    check_recipe(recipe);
+    return true;
   }
+  if (command.data_dir.empty() && recipe.events.folder[0] != '/') return false;
+  const Datasets files = open_datasets(recipe, command.data_dir);
+  check_data(files, recipe);
+  input = files.train->sample().shape;
+  output = files.train->target().shape;
+  return true;
+}
+
+struct Inspected {
+  Recipe recipe;
+  Shape input, output;
+};
+
+Inspected inspected(const InspectCommand& command, const Config& config, const Overrides& overrides) {
+  Inspected result = {overridden(config, overrides.sets), command.input, command.output};
+  if (!command.input.empty()) return result;
+  ST_CHECK(data_shapes(command, result.recipe, result.input, result.output), "inspect: the files of ",
+           result.recipe.data.name, " decide; give --data-dir, or --input and --output");
+  check_recipe(result.recipe);
+  return result;
+}
+
+void inspect_network(const InspectCommand& command, const std::string& recipe_path) {
+  ST_CHECK(command.input.empty() == command.output.empty(), "inspect: --input and --output go together");
+  const Config config = load_config(recipe_path);
+  Inspected made;
+  try {
+    made = inspected(command, config, {command.sets, {}});
+  } catch (const UsageError& error) {
+    const auto check = [&](const Overrides& o) { inspected(command, config, o); };
+    throw with_working_command(error, {command.sets, {}}, check, [&](const Overrides& o) {
+      return "spiketrain inspect " + shell_word(command.what) + override_words(o);
+    });
+  }
+  const auto& [recipe, input, output] = made;
   const auto network = make_network(recipe, input, output);
   const std::vector<NetworkRow> rows = network_rows(*network);
+  const CostOptions options = cost_options(recipe, input);
+  measure_cost(rows, options);  // refuses what is too much to count before anything is printed
   std::cout << network->notation() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
   print_network(*network, rows);
-  print_cost(rows, cost_options(recipe, input), network->blocks());
+  print_cost(rows, options, network->blocks());
 }
 
 void inspect_events(const std::string& path) {
@@ -203,8 +236,11 @@ void run_inspect(const InspectCommand& command) {
   if (error && error != std::errc::no_such_file_or_directory)
     throw DataError(command.what, 0, "cannot be read: " + error.message());
   if (folder) {
+    const std::string config = (path / "config.toml").string();
+    ST_CHECK(file_exists(config), "inspect: ", command.what,
+             " is no run directory; expected one that `spiketrain train --out` wrote");
     load_plugins_of_run(command.what);
-    return inspect_network(command, (path / "config.toml").string());
+    return inspect_network(command, config);
   }
   if (path.extension() == ".toml") return inspect_network(command, command.what);
   if (path.extension() == ".safetensors") return inspect_tensors(command.what);
@@ -221,6 +257,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
   sub->add_option("what", command->what, "FILE.safetensors, RECIPE.toml, an event file or a run directory")
       ->required();
   sub->add_option("--set", command->sets, "override a recipe option, as in train")->allow_extra_args(false);
+  add_data_dir(*sub, command->data_dir);
   sub->add_option("--input", command->input,
                   "shape of a sample, e.g. 3,32,32, instead of that of the recipe's data set")
       ->delimiter(',')

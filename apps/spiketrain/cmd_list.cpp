@@ -21,11 +21,18 @@ void print_options(const std::vector<OptionDoc>& options) {
   print_table(rows, 4);
 }
 
-void list_parts(const PartKind& kind) {
+/// All parts of a kind, or the one of this name.
+void list_parts(const PartKind& kind, const std::string& name) {
+  std::vector<std::string> names;
+  bool found = name.empty();
   for (const PartDoc& part : kind.parts()) {
-    std::cout << part.name << "  " << part.doc << '\n';
-    print_options(part.options);
+    names.push_back(part.name);
+    if (!name.empty() && part.name != name) continue;
+    print_part(part);
+    found = true;
   }
+  ST_CHECK(found, "list ", kind.plural, ": unknown ", kind.word, " '", name, "'",
+           did_you_mean(name, names, "."), " Available: ", join(names));
 }
 
 void list_data() {
@@ -64,25 +71,41 @@ void list_compat() {
   print_table(rows);
 }
 
-std::map<std::string, std::function<void()>> lists() {
-  std::map<std::string, std::function<void()>> table = {{"data", list_data}, {"recipe", list_recipe}};
-  for (const PartKind& kind : part_kinds()) table[kind.plural] = [&kind] { list_parts(kind); };
+/// What can be listed: a function of the name of one part, or of "".
+std::map<std::string, std::function<void(const std::string&)>> lists() {
+  const auto whole = [](const char* what, void (*print)()) {
+    return [=](const std::string& name) {
+      ST_CHECK(name.empty(), "list ", what, ": no name expected after it, got '", name, "'");
+      print();
+    };
+  };
+  std::map<std::string, std::function<void(const std::string&)>> table = {
+      {"data", whole("data", list_data)}, {"recipe", whole("recipe", list_recipe)}};
+  for (const PartKind& kind : part_kinds())
+    table[kind.plural] = [&kind](const std::string& name) { list_parts(kind, name); };
   return table;
 }
 
 }  // namespace
 
+void print_part(const PartDoc& part) {
+  std::cout << part.name << "  " << part.doc << '\n';
+  print_options(part.options);
+}
+
 void add_list(CLI::App& app, int& exit_code) {
   auto what = std::make_shared<std::string>();
+  auto name = std::make_shared<std::string>();
   auto compat = std::make_shared<bool>(false);
   CLI::App* sub = app.add_subcommand("list", "show what is built in, with every option and its default");
   std::vector<std::string> names;
   for (const auto& item : lists()) names.push_back(item.first);
   sub->add_option("what", *what, join(names))->check(CLI::IsMember(names));
+  sub->add_option("name", *name, "only the part of this name");
   sub->add_flag("--compat", *compat, "which rule works with which neuron");
-  sub->callback([what, compat, names, &exit_code] {
+  sub->callback([what, name, compat, names, &exit_code] {
     ST_CHECK(*compat || !what->empty(), "list: expected one of ", join(names), ", or --compat");
-    if (!what->empty()) lists().at (*what)();
+    if (!what->empty()) lists().at (*what)(*name);
     if (*compat) list_compat();
     exit_code = kOk;
   });

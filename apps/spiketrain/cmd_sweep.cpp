@@ -2,7 +2,6 @@
 // report. Children are in process groups of their own, so that Ctrl-C at a terminal reaches them once,
 // forwarded by us: the first makes them write a checkpoint and stop, the second ends them at once.
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <thread>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/sweep_dir.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/plugin.h"
 #include "spiketrain/recipe/experiment.h"
@@ -98,57 +98,6 @@ std::string last_line(const std::string& path) {
   const size_t begin = before == std::string::npos ? 0 : before + 1;
   return text.substr(begin, end + 1 - begin);
 }
-
-/// Folder of a sweep, held by one process at a time.
-class SweepDir {
- public:
-  SweepDir(const std::string& path, const SweepGrid& grid) : path_(path) {
-    std::error_code error;
-    for (const char* folder : {"/runs", "/logs"}) {
-      std::filesystem::create_directories(path + folder, error);
-      if (error) throw DataError(path, 0, "cannot make the folder: " + error.message());
-    }
-    lock_ = open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (lock_ < 0) throw DataError(path + "/lock", 0, std::string("cannot open: ") + std::strerror(errno));
-    if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-      close(lock_);
-      throw UsageError("sweep: " + path + " is in use by another process");
-    }
-    write_file_atomic(path + "/recipe.toml", write_toml(grid.base));
-    write_file_atomic(path + "/sweep.json", to_json(grid).dump(2) + "\n");
-  }
-  ~SweepDir() { close(lock_); }
-  SweepDir(const SweepDir&) = delete;
-  SweepDir& operator=(const SweepDir&) = delete;
-
-  /// UsageError if `path` holds another grid, or files that are no sweep.
-  static void check(const std::string& path, const SweepGrid& grid) {
-    const std::string stored = path + "/sweep.json";
-    std::error_code error;
-    if (!file_exists(stored)) {
-      for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-        const std::string name = entry.path().filename();
-        const bool left_by_a_start =
-            name == "lock" || name == "runs" || name == "logs" || name == "recipe.toml";
-        ST_CHECK(left_by_a_start, "sweep: ", path, " holds files and no sweep; give another --out");
-      }
-      return;
-    }
-    const Bytes bytes = read_file(stored);
-    std::string difference;
-    try {
-      difference = grid_difference(Config::parse(bytes.begin(), bytes.end()), to_json(grid));
-    } catch (const nlohmann::json::exception& broken) {
-      throw DataError(stored, 0, str("expected the grid of a sweep: ", broken.what()));
-    }
-    ST_CHECK(difference.empty(), "sweep: ", path, " holds another grid: ", difference,
-             "; give another --out");
-  }
-
- private:
-  std::string path_;
-  int lock_ = -1;
-};
 
 class Sweep {
  public:
@@ -308,11 +257,28 @@ void show_plan(const SweepCommand& command, const SweepPlan& plan) {
   print_table(rows);
 }
 
-SweepGrid read_grid(const SweepCommand& command) {
+/// What follows "spiketrain sweep RECIPE" of a command, its --set and --over aside.
+std::string other_words(const SweepCommand& command) {
+  std::string text;
+  const auto add = [&](const char* option, const std::string& value) {
+    text += std::string(" ") + option + " " + shell_word(value);
+  };
+  if (!command.seed_list.empty()) add("--seed-list", command.seed_list);
+  if (command.seeds != 1) add("--seeds", std::to_string(command.seeds));
+  if (command.jobs != 1) add("--jobs", std::to_string(command.jobs));
+  if (command.threads != 0) add("--threads", std::to_string(command.threads));
+  if (!command.out.empty()) add("--out", command.out);
+  if (!command.data_dir.empty()) add("--data-dir", command.data_dir);
+  if (command.device != "cpu") add("--device", command.device);
+  if (command.dry_run) text += " --dry-run";
+  return text;
+}
+
+SweepGrid read_grid(const SweepCommand& command, const Overrides& overrides) {
   ST_CHECK(!command.recipe.empty(), "sweep: expected a recipe; see the folder recipes/");
   Config recipe = load_config(command.recipe);
   std::vector<SweepAxis> axes;
-  for (const std::string& over : command.overs) axes.push_back(parse_axis(over));
+  for (const std::string& over : overrides.overs) axes.push_back(parse_axis(over));
   std::vector<int64_t> seeds;
   if (!command.seed_list.empty()) {
     seeds = parse_seeds(command.seed_list);
@@ -321,7 +287,21 @@ SweepGrid read_grid(const SweepCommand& command) {
     ST_CHECK(first.is_number_integer(), "recipe.seed: expected an integer, got ", first.dump());
     for (int64_t s = 0; s < command.seeds; ++s) seeds.push_back(first.get<int64_t>() + s);
   }
-  return make_grid(std::move(recipe), command.sets, std::move(axes), std::move(seeds));
+  return make_grid(std::move(recipe), overrides.sets, std::move(axes), std::move(seeds));
+}
+
+/// The grid of the command and its runs; an error shows the command that works, if there is one near.
+std::pair<SweepGrid, SweepPlan> plan_of(const SweepCommand& command) {
+  const Overrides given = {command.sets, command.overs};
+  try {
+    const SweepGrid grid = read_grid(command, given);
+    return {grid, plan_sweep(grid)};
+  } catch (const UsageError& error) {
+    const auto check = [&](const Overrides& o) { plan_sweep(read_grid(command, o)); };
+    throw with_working_command(error, given, check, [&](const Overrides& o) {
+      return "spiketrain sweep " + shell_word(command.recipe) + override_words(o) + other_words(command);
+    });
+  }
 }
 
 /// Writes the tables and the report; returns the number of runs that are not in them.
@@ -331,15 +311,15 @@ size_t report(const SweepCommand& command, const SweepGrid& grid, const SweepPla
   write_file_atomic(command.out + "/table.csv", csv_table(results));
   write_file_atomic(command.out + "/table.md", markdown_table(results));
   write_file_atomic(command.out + "/report.html", html_report(results, write_toml(grid.base)));
-  if (!results.steps_warning.empty()) sweep.line(results.steps_warning);
+  for (const std::string& warning : {results.steps_warning, results.chance_warning})
+    if (!warning.empty()) sweep.line(warning);
   sweep.line("wrote " + command.out + "/table.csv, table.md and report.html");
   return results.incomplete.size();
 }
 
 int run_sweep(SweepCommand command) {
   parse_device(command.device);
-  const SweepGrid grid = read_grid(command);
-  const SweepPlan plan = plan_sweep(grid);
+  const auto [grid, plan] = plan_of(command);
   if (command.out.empty())
     command.out = "runs/sweep-" + std::filesystem::path(command.recipe).stem().string();
   if (command.threads == 0) command.threads = std::max(1, allowed_cores() / command.jobs);

@@ -47,7 +47,7 @@ void catch_signals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-Recipe read_recipe(const TrainCommand& command) {
+Config read_config(const TrainCommand& command) {
   ST_CHECK(!command.recipe.empty() || command.resume, "train: expected a recipe; see the folder recipes/");
   const bool from_run = command.recipe.empty();
   ST_CHECK(!from_run || !command.out.empty(),
@@ -55,9 +55,31 @@ Recipe read_recipe(const TrainCommand& command) {
   if (command.resume) load_plugins_of_run(command.out);
   ST_CHECK(!from_run || file_exists(command.out + "/config.toml"), "train --resume: no run in ", command.out,
            " yet (no config.toml); give the recipe");
-  Config config = load_config(from_run ? command.out + "/config.toml" : command.recipe);
-  for (const std::string& assignment : command.sets) apply_set(config, assignment);
-  return make_recipe(config);
+  return load_config(from_run ? command.out + "/config.toml" : command.recipe);
+}
+
+/// What follows "spiketrain train RECIPE" of a command, its --set aside.
+std::string other_words(const TrainCommand& command) {
+  std::string text;
+  if (!command.data_dir.empty()) text += " --data-dir " + shell_word(command.data_dir);
+  if (command.device != "cpu") text += " --device " + command.device;
+  if (command.threads > 0) text += " --threads " + std::to_string(command.threads);
+  return text;
+}
+
+Experiment prepare(const TrainCommand& command) {
+  const torch::Device device = parse_device(command.device);
+  const Config config = read_config(command);
+  try {
+    const Recipe recipe = overridden(config, command.sets);
+    return build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
+  } catch (const UsageError& error) {
+    const auto check = [&](const Overrides& o) { check_recipe(overridden(config, o.sets)); };
+    throw with_working_command(error, {command.sets, {}}, check, [&](const Overrides& o) {
+      return "spiketrain train " + shell_word(command.recipe) + override_words(o) +
+             (command.out.empty() ? "" : " --out " + shell_word(command.out)) + other_words(command);
+    });
+  }
 }
 
 /// "rule bptt (readout: tssl_bp), neuron lif, ..."
@@ -101,26 +123,20 @@ std::string conclusion(const Training& training, const Progress& done) {
 }
 
 std::string continue_command(const TrainCommand& command) {
-  std::string text = "spiketrain train --resume --out " + shell_word(command.out);
-  if (!command.data_dir.empty()) text += " --data-dir " + shell_word(command.data_dir);
-  if (command.device != "cpu") text += " --device " + command.device;
-  if (command.threads > 0) text += " --threads " + std::to_string(command.threads);
-  return text;
+  return "spiketrain train --resume --out " + shell_word(command.out) + other_words(command);
 }
 
 int run_train(TrainCommand command) {
   keep_memory();
   const int threads = set_threads(command.threads);
-  const torch::Device device = parse_device(command.device);
+  Experiment experiment = prepare(command);
   if (command.out.empty() && !command.recipe.empty())
     command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();
-  const Recipe recipe = read_recipe(command);
-  Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
-  const std::string memory = check_memory(recipe, experiment.training);
+  const std::string memory = check_memory(experiment.recipe, experiment.training);
 
   RunDir dir(command.out, command.resume);
   ConsoleObserver console(&dir);
-  CostObserver cost(recipe);
+  CostObserver cost(experiment.recipe);
   TrainerOptions options;
   options.run_dir = &dir;
   options.observers = {&console, &cost};
@@ -148,8 +164,9 @@ void add_train(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<TrainCommand>();
   CLI::App* sub = app.add_subcommand("train", "train the network a recipe describes");
   sub->add_option("recipe", command->recipe, "recipe (TOML); with --resume the run's own by default");
-  sub->add_option("--set", command->sets,
-                  "override an option, e.g. --set epochs=3 --set rule.name=bptt --set 'rule={name=\"bptt\"}'")
+  sub->add_option(
+         "--set", command->sets,
+         "override an option, e.g. --set epochs=3 --set neuron=lif --set 'rule={name=\"bptt\", surrogate=\"atan\"}'")
       ->allow_extra_args(false);
   add_data_dir(*sub, command->data_dir);
   const CLI::Option* out = sub->add_option("--out", command->out, "run directory (default: runs/<recipe>)");

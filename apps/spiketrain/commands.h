@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "spiketrain/base/registry.h"
+#include "spiketrain/recipe/overrides.h"
+#include "spiketrain/recipe/part_kinds.h"
 
 namespace spiketrain::cli {
 
@@ -35,6 +37,17 @@ void load_plugins_of_run(const std::string& run_dir);
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
 /// A word of a command line as a shell reads it: quoted where it must be.
 std::string shell_word(const std::string& text);
+/// " --set neuron=lif --over schedule.window=1,2", as a shell reads it.
+std::string override_words(const Overrides& overrides);
+/// `error` followed by the command that would work: `line` makes it of overrides; `given` and `check` as in
+/// working_overrides().  `error` alone if there is none.
+UsageError with_working_command(const UsageError& error, const Overrides& given,
+                                const std::function<void(const Overrides&)>& check,
+                                const std::function<std::string(const Overrides&)>& line);
+/// A part's name, what it is, and its options.
+void print_part(const PartDoc& part);
+/// Where a recipe may have an option of this name: {"optimizer.lr"}; the top level first.
+std::vector<std::string> recipe_keys(const std::string& option);
 /// Help and allowed values of an option.
 std::string explain(const OptionDoc& option);
 /// 0.98123 -> "98.12 %"

@@ -39,6 +39,23 @@ std::string shell_word(const std::string& text) {
   return quoted + "'";
 }
 
+std::string override_words(const Overrides& overrides) {
+  std::string text;
+  for (const std::string& over : overrides.overs) text += " --over " + shell_word(over);
+  for (const std::string& set : overrides.sets) text += " --set " + shell_word(set);
+  return text;
+}
+
+UsageError with_working_command(const UsageError& error, const Overrides& given,
+                                const std::function<void(const Overrides&)>& check,
+                                const std::function<std::string(const Overrides&)>& line) {
+  const std::optional<Overrides> working = working_overrides(given, check);
+  if (!working) return error;
+  return UsageError(str(error.what(), "; this works: ", line(*working),
+                        " (a part given by its name has its defaults; with options: --set "
+                        "'neuron={name=\"lif\", ...}')"));
+}
+
 std::string explain(const OptionDoc& option) {
   return option.allowed.empty() ? option.help : option.help + "; " + option.allowed;
 }

@@ -10,6 +10,7 @@
 #include "apps/spiketrain/commands.h"
 #include "revision.h"
 #include "spiketrain/base/registry.h"
+#include "spiketrain/base/synonyms.h"
 #include "spiketrain/version.h"
 
 namespace {
@@ -47,8 +48,40 @@ void check_command(const CLI::App& app, const std::string& word) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), word) != names.end()) return;
-  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::did_you_mean(word, names, ".") +
+  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::spelled_like(word, names, ".") +
                                " Commands: " + spiketrain::join(names));
+}
+
+/// Option names of a command and of those below it.
+void add_flags(const CLI::App& app, std::vector<std::string>& flags) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  for (const CLI::App* command : app.get_subcommands({})) add_flags(*command, flags);
+}
+
+/// What to say of a flag that no command has: recipe options are no flags, and others' words are not ours.
+std::string unknown_flag(std::string word, const std::vector<std::string>& flags) {
+  const std::string near = spiketrain::spelled_like("--" + word, flags);
+  std::replace(word.begin(), word.end(), '-', '_');
+  const std::vector<std::string> keys = recipe_keys(word);
+  if (!keys.empty()) return "; options of a recipe are given with --set " + keys.front() + "=...";
+  const std::string ours = spiketrain::our_word(word, keys);
+  if (!ours.empty()) return "; " + ours + " (a recipe's option; here with --set)";
+  return near;
+}
+
+/// CLI11 would only name what it did not expect.
+void check_flags(const CLI::App& app, int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  std::vector<std::string> flags;
+  for (const CLI::App* sub : app.get_subcommands({}))
+    if (sub->get_name() == command) add_flags(*sub, flags);
+  if (flags.empty()) return;
+  for (int i = 2; i < argc && std::string(argv[i]) != "--"; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (word.rfind("--", 0) != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
+    throw spiketrain::UsageError(command + ": unknown option " + word + unknown_flag(word.substr(2), flags));
+  }
 }
 
 /// `code`, unless the output was lost.
@@ -73,6 +106,7 @@ int run(int argc, char** argv) {
   add_help(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) add_plugins(*command);
   check_command(app, argc > 1 ? argv[1] : "");
+  check_flags(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -38,9 +38,8 @@ void OptionReader::operator()(std::string& field, const char* name, const char* 
   (*this)(field, name, help);
   const auto& values = choices.values;
   if (std::find(values.begin(), values.end(), field) != values.end()) return;
-  const std::string guess = nearest(field, values);
   throw UsageError(str(owner_, ".", name, ": expected one of ", join(values, " | "), ", got \"", field, "\"",
-                       guess.empty() ? "" : "; did you mean \"" + guess + "\"?"));
+                       did_you_mean(field, values)));
 }
 
 void OptionReader::read(bool& field, const char* name, const Config& value) const {

@@ -1,6 +1,9 @@
 #include "spiketrain/base/text.h"
 
 #include <algorithm>
+#include <cctype>
+
+#include "spiketrain/base/synonyms.h"
 
 namespace spiketrain {
 
@@ -33,10 +36,30 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   return best;
 }
 
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates,
+std::string bare_word(const std::string& word) {
+  const size_t dot = word.rfind('.');
+  std::string bare = word.substr(dot == std::string::npos ? 0 : dot + 1);
+  bare = bare.substr(0, bare.find('('));
+  for (char& c : bare) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return bare;
+}
+
+std::string spelled_like(const std::string& word, const std::vector<std::string>& candidates,
                          const std::string& otherwise) {
   const std::string guess = nearest(word, candidates);
   return guess.empty() ? otherwise : "; did you mean '" + guess + "'?";
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates,
+                         const std::string& otherwise) {
+  const std::string bare = bare_word(word);
+  const auto known = [&](const std::string& w) {
+    return std::find(candidates.begin(), candidates.end(), w) != candidates.end();
+  };
+  if (const std::string ours = our_word(word, candidates); !ours.empty() && !known(bare))
+    return "; " + ours + ".";
+  if (known(bare)) return "; did you mean '" + bare + "'?";
+  return spelled_like(word, candidates, spelled_like(bare, candidates, otherwise));
 }
 
 }  // namespace spiketrain

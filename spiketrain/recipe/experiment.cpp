@@ -14,22 +14,6 @@ namespace {
 
 std::string name_of(const Config& part) { return part.at("name").get<std::string>(); }
 
-void check_data(const Datasets& data, const Recipe& recipe) {
-  ST_CHECK(data.train && data.test, "experiment: a training and a test split are needed");
-  ST_CHECK(data.train->size() > 0, "data: the training split is empty");
-  for (const auto& other : {data.validation, data.test}) {
-    if (!other) continue;
-    ST_CHECK(other->sample() == data.train->sample() && other->target() == data.train->target(),
-             "data: the splits differ in shape, steps or targets");
-  }
-  const int64_t frames = data.train->sample().steps;
-  ST_CHECK(frames == 0 || frames == recipe.steps, "data: ", frames,
-           " frames a sample, but steps = ", recipe.steps);
-  const TargetSpec& target = data.train->target();
-  ST_CHECK(target.kind != Target::Kind::sequence || target.extent == recipe.steps, "data: targets for ",
-           target.extent, " steps, but steps = ", recipe.steps);
-}
-
 /// UsageError if the encoder reads intensities and the recipe does not leave the images as they are.
 void check_normalisation(const Recipe& recipe) {
   const std::vector<double> zero = {0}, one = {1};
@@ -136,6 +120,25 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
   return data;
 }
 
+void check_data(const Datasets& data, const Recipe& recipe) {
+  ST_CHECK(data.train && data.test, "experiment: a training and a test split are needed");
+  ST_CHECK(data.train->size() > 0, "data: the training split is empty");
+  for (const auto& other : {data.validation, data.test}) {
+    if (!other) continue;
+    ST_CHECK(other->sample() == data.train->sample() && other->target() == data.train->target(),
+             "data: the splits differ in shape, steps or targets");
+  }
+  const int64_t frames = data.train->sample().steps;
+  ST_CHECK(frames == 0 || frames == recipe.steps, "data: ", frames,
+           " frames a sample, but steps = ", recipe.steps);
+  const TargetSpec& target = data.train->target();
+  ST_CHECK(target.kind != Target::Kind::class_index || numel(target.shape) > 1,
+           "data: ", data.train->describe(),
+           ": one class alone; a network cannot learn to tell it from others");
+  ST_CHECK(target.kind != Target::Kind::sequence || target.extent == recipe.steps, "data: targets for ",
+           target.extent, " steps, but steps = ", recipe.steps);
+}
+
 torch::Device parse_device(const std::string& name) {
   if (name == "cpu") return torch::kCPU;
   ST_CHECK(name == "cuda", "device: expected cpu or cuda, got '", name, "'");
@@ -178,7 +181,7 @@ Method make_method(const Recipe& recipe, const Network& network) {
   }
   for (const auto& item : recipe.rules.items())
     ST_CHECK(found.count(item.key()), "rules: the network ", network.notation(), " has no place '",
-             item.key(), "'", did_you_mean(item.key(), names, "."), " Places: ", join(names));
+             item.key(), "'", spelled_like(item.key(), names, "."), " Places: ", join(names));
   return method;
 }
 

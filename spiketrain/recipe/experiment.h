@@ -17,6 +17,9 @@ struct Experiment {
 /// Opens the splits a recipe names.  Errors as open_dataset.
 Datasets open_datasets(const Recipe& recipe, const std::string& data_dir);
 
+/// UsageError if the splits do not fit each other or the recipe, or if there is one class alone.
+void check_data(const Datasets& data, const Recipe& recipe);
+
 /// "cpu" or "cuda".  UsageError for another name, or if this machine or LibTorch has no CUDA.
 torch::Device parse_device(const std::string& name);
 

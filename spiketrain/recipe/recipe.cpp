@@ -1,5 +1,7 @@
 #include "spiketrain/recipe/recipe.h"
 
+#include <filesystem>
+
 #include "spiketrain/base/file.h"
 #include "spiketrain/core/objective.h"
 #include "spiketrain/recipe/sections.h"
@@ -49,8 +51,9 @@ std::vector<int64_t> BlockSection::sizes(int64_t layers) const {
 
 Recipe make_recipe(const Config& config) {
   ST_CHECK(config.is_object(), "recipe: expected a table");
-  for (const auto& [before, now] : kRenamed)
-    ST_CHECK(!config.contains(before), "recipe: the section [", before, "] is now called [", now, "]");
+  for (const auto& [before, now] : kRenamed)  // a value of that name is no section; top.finish() knows it
+    ST_CHECK(!config.contains(before) || !config[before].is_object(), "recipe: the section [", before,
+             "] is now called [", now, "]");
   std::vector<std::string> names;
   for (const Section& section : recipe_sections()) names.push_back(section.name);
   Recipe recipe;
@@ -69,6 +72,9 @@ Recipe parse_recipe(const std::string& text, const std::string& origin) {
 }
 
 Config load_config(const std::string& path) {
+  std::error_code error;
+  ST_CHECK(std::filesystem::exists(path, error) || error, "recipe ", path,
+           ": no such file; the folder recipes/ holds some, and docs/recipes.md says what one is");
   const Bytes bytes = read_file(path, kMaxRecipeBytes);
   return parse_toml(std::string(bytes.begin(), bytes.end()), path);
 }
@@ -80,11 +86,13 @@ void apply_set(Config& config, const std::string& assignment) {
   ST_CHECK(equals != std::string::npos && equals > 0, "--set ", assignment, ": expected section.key=value");
   Config* at = &config;
   std::string rest = assignment.substr(0, equals);
+  const bool part = is_part_section(rest.substr(0, rest.find('.')));
   for (bool last = false; !last;) {
     const size_t dot = rest.find('.');
     last = dot == std::string::npos;
     const std::string key = rest.substr(0, dot);
     ST_CHECK(!key.empty(), "--set ", assignment, ": expected section.key=value");
+    if (part && at->is_string()) *at = Config{{"name", *at}};  // a part by its name alone
     ST_CHECK(at->is_object(), "--set ", assignment, ": what comes before '.", key,
              "' is a value, not a section");
     at = &(*at)[key];

@@ -105,8 +105,8 @@ struct Recipe {
 Recipe make_recipe(const Config& config);
 /// The same from TOML text; `origin` is named in errors.
 Recipe parse_recipe(const std::string& text, const std::string& origin = "recipe");
-/// The configuration in a file (at most 1 MiB), not yet checked.  DataError if it cannot be read, UsageError
-/// "file:line:column: what" if it is no TOML.
+/// The configuration in a file (at most 1 MiB), not yet checked.  DataError if it cannot be read, UsageError if
+/// there is none, or "file:line:column: what" if it is no TOML.
 Config load_config(const std::string& path);
 Recipe load_recipe(const std::string& path);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spiketrain/base/synonyms.h"
 #include "spiketrain/core/encoder.h"
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/learning_signal.h"
@@ -17,10 +18,14 @@ namespace {
 Config table_at(const Config& config, const std::string& name) {
   const auto it = config.find(name);
   if (it == config.end()) return Config::object();
+  const std::string ours = our_word(name, {});
   ST_CHECK(it->is_object(), name, ": expected a section [", name, "], got ",
-           it->dump(-1, ' ', false, Config::error_handler_t::replace));
+           it->dump(-1, ' ', false, Config::error_handler_t::replace), ours.empty() ? "" : "; " + ours);
   return *it;
 }
+
+/// A name alone stands for a table that holds it.
+Config named(const Config& given) { return given.is_string() ? Config{{"name", given}} : given; }
 
 /// A key called "name" is let through by every reader of options; refuse it where it means nothing.
 void refuse_name(const Config& table, const std::string& owner, const std::vector<OptionDoc>& options) {
@@ -45,14 +50,16 @@ Section plain(const char* name, T Recipe::*field, Config (*prepare)(Config) = nu
   return section;
 }
 
-/// A section that names a part; without a name it stands for `fallback`, unless that is null.
+/// A section that names a part, or that part's name alone; without a name it stands for `fallback`, unless that is
+/// null.
 template <class Base>
 Section part(const char* name, Config Recipe::*field, const char* fallback = nullptr) {
   Section section;
   section.name = name;
   section.part = true;
   section.read = [=](const Config& config, Recipe& recipe) {
-    Config given = table_at(config, name);
+    const auto it = config.find(name);
+    Config given = it != config.end() && it->is_string() ? named(*it) : table_at(config, name);
     if (fallback && !given.contains("name")) given["name"] = fallback;
     recipe.*field = Registry<Base>::get().resolve(given);
   };
@@ -72,9 +79,6 @@ Section readout() {
   };
   return section;
 }
-
-/// A name alone stands for a table that holds it.
-Config named(const Config& given) { return given.is_string() ? Config{{"name", given}} : given; }
 
 /// [rules.PLACE]
 Section rules() {
@@ -154,6 +158,11 @@ std::vector<Section> make_sections() {
 const std::vector<Section>& recipe_sections() {
   static const std::vector<Section> sections = make_sections();
   return sections;
+}
+
+bool is_part_section(const std::string& name) {
+  const auto& all = recipe_sections();
+  return std::any_of(all.begin(), all.end(), [&](const Section& s) { return s.part && s.name == name; });
 }
 
 }  // namespace spiketrain

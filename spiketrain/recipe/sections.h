@@ -22,4 +22,7 @@ struct Section {
 /// In the order of a recipe; a section may look at those before it.
 const std::vector<Section>& recipe_sections();
 
+/// Whether a section of this name holds parts.
+bool is_part_section(const std::string& name);
+
 }  // namespace spiketrain

@@ -196,7 +196,7 @@ TEST(Config, ErrorsNameThePlace) {
   fails_with("epochs = 3", "train = 3", "expected a section [train]");
   fails_with("lr = 5e-4", "lr = 5e-4\nmomentum = 0.9", "optimizer adamw: unknown option 'momentum'");
   fails_with("[paper]", "[train]\nname = \"x\"\n[paper]", "train: unknown option 'name'");
-  EXPECT_THROW(load_recipe("/nonexistent/recipe.toml"), DataError);
+  EXPECT_THROW(load_recipe("/nonexistent/recipe.toml"), UsageError);
 }
 
 TEST(Config, RefusesHugeFiles) {

@@ -185,7 +185,7 @@ TEST(Options, ValuesOfAWrongTypeAreRefused) {
       contains(message("weight", std::numeric_limits<double>::quiet_NaN()), "expected a finite number"));
   EXPECT_TRUE(contains(message("open", 1), "open: expected true or false"));
   EXPECT_TRUE(contains(message("color", 1), "color: expected a string"));
-  EXPECT_TRUE(contains(message("color", "grean"), "did you mean \"green\"?"));
+  EXPECT_TRUE(contains(message("color", "grean"), "did you mean 'green'?"));
   EXPECT_TRUE(contains(message("prices", 1), "prices: expected a list of numbers"));
 }
 

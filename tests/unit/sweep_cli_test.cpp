@@ -106,6 +106,7 @@ TEST_F(SweepCli, UsageErrorsStartNothing) {
       {{"--over", "schedule.window=1,x"}, "window=x_seed=1"},
       {{"--over", "seed=1,2"}, "--seed-list"},
       {{"--over", "epochs=1", "--set", "epochs=2"}, "is swept"},
+      {{"--over", "neuron.name=lif,leaky"}, "called lif here"},
       {{"--seeds", "0"}, "seeds"},
       {{"--seeds", "2", "--seed-list", "1"}, "excludes"},
       {{"--jobs", "0"}, "jobs"},
@@ -120,6 +121,21 @@ TEST_F(SweepCli, UsageErrorsStartNothing) {
   write_file_atomic(dir_ / "out/config.toml", std::string("x"));
   EXPECT_EQ(run({}), 2);
   EXPECT_TRUE(says("holds files and no sweep")) << text_;
+}
+
+TEST_F(SweepCli, ShowsTheCommandThatWorks) {
+  write_file_atomic(dir_ / "small.toml",
+                    std::string("steps = 4\n[network]\nname = \"spec\"\nspec = \"2C5-P2-10\"\n[neuron]\n"
+                                "name = \"psp_lif\"\ntau_m = 4\n[rule]\nname = \"tssl_bp\"\n[objective]\n"
+                                "name = \"van_rossum\"\n"));
+  EXPECT_EQ(run({"--over", "neuron.name=lif,psp_lif", "--seeds", "2"}), 2);
+  EXPECT_TRUE(
+      says("this works: spiketrain sweep " + (dir_ / "small.toml") +
+           " --over neuron=lif,psp_lif --set rule=bptt --set objective=rate_ce --seeds 2 --threads 1"))
+      << text_;
+  // An option that the working command would lose.
+  EXPECT_EQ(run({"--over", "neuron.name=lif,psp_lif", "--set", "neuron.tau_m=3"}), 2);
+  EXPECT_FALSE(says("this works")) << text_;
 }
 
 TEST_F(SweepCli, ASignalStopsTheRunsWithCheckpoints) {
