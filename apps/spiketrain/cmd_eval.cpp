@@ -82,8 +82,7 @@ void print_text(const Training& training, const Evaluation& result) {
 }
 
 int run_eval(const EvalCommand& command) {
-  keep_memory();
-  set_threads(command.threads);
+  prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   const torch::Device device = parse_device(command.device);
   Trained trained = find_weights(command);
   if (!command.data.empty()) trained.config["data"]["name"] = command.data;

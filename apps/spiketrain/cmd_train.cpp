@@ -127,8 +127,7 @@ std::string continue_command(const TrainCommand& command) {
 }
 
 int run_train(TrainCommand command) {
-  keep_memory();
-  const int threads = set_threads(command.threads);
+  const int threads = prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   Experiment experiment = prepare(command);
   if (command.out.empty() && !command.recipe.empty())
     command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();

@@ -1,33 +1,24 @@
-// The spiketrain program: dispatches to one command and turns errors into one line and an exit code.
-//   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
+// The spiketrain program: sets the environment of the process and loads the commands (cli.cpp).
+// Why it does not simply link them:
+//   - libgomp reads its environment in a constructor, before main and before any code of a program that links it, and
+//     has no function to change how its threads wait.  By its default they spin, which takes the cores away from
+//     whoever shares the machine and made training slower in our measurements.  (A constructor that sets the variables
+//     would have to run between those of libc, which resets the environment, and of libgomp; the linker promises no
+//     such order.)  A program that starts itself again loads LibTorch twice.
+//   - --version needs no LibTorch, which takes a quarter of a second of processor time to load.
+// Programs of one's own call prepare_process() (train/runtime.h).
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <cstring>
 
-#include "apps/spiketrain/commands.h"
 #include "revision.h"
-#include "spiketrain/base/registry.h"
-#include "spiketrain/base/synonyms.h"
 #include "spiketrain/version.h"
 
 namespace {
-
-using namespace spiketrain::cli;
-
-/// libgomp reads its environment when it is loaded, before main.  By its default, threads spin while they
-/// wait, which takes the cores away from whoever shares the machine and made training slower in our
-/// measurements; so set it and start again.  Commands that compute nothing are left alone.
-void restart_with_passive_waiting(int argc, char** argv) {
-  const std::string command = argc > 1 ? argv[1] : "";
-  const bool computes = command == "train" || command == "eval" || command == "check";
-  if (!computes || std::getenv("OMP_WAIT_POLICY")) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
-  setenv("GOMP_SPINCOUNT", "0", 0);
-  execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
-}
 
 /// A program started without standard streams would get their numbers for the files it opens, and write its
 /// text into them.
@@ -37,99 +28,32 @@ void open_standard_streams() {
   if (file >= 0) close(file);
 }
 
-int fail(const std::string& kind, const std::string& what, int code) {
-  std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
-  return code;
+/// Both for the threads of libgomp; what the user has set stays.
+void wait_passively() {
+  if (std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  setenv("GOMP_SPINCOUNT", "0", 0);
 }
 
-/// CLI11 would only say that a command is missing.
-void check_command(const CLI::App& app, const std::string& word) {
-  if (word.empty() || word[0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), word) != names.end()) return;
-  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::spelled_like(word, names, ".") +
-                               " Commands: " + spiketrain::join(names));
+int fail(const char* what, const char* why = "") {
+  std::fprintf(stderr, "spiketrain: %s%s\n", what, why);
+  return 1;
 }
 
-/// Option names of a command and of those below it.
-void add_flags(const CLI::App& app, std::vector<std::string>& flags) {
-  for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
-  for (const CLI::App* command : app.get_subcommands({})) add_flags(*command, flags);
-}
-
-/// What to say of a flag that no command has: recipe options are no flags, and others' words are not ours.
-std::string unknown_flag(std::string word, const std::vector<std::string>& flags) {
-  const std::string near = spiketrain::spelled_like("--" + word, flags);
-  std::replace(word.begin(), word.end(), '-', '_');
-  const std::vector<std::string> keys = recipe_keys(word);
-  if (!keys.empty()) return "; options of a recipe are given with --set " + keys.front() + "=...";
-  const std::string ours = spiketrain::our_word(word, keys);
-  if (!ours.empty()) return "; " + ours + " (a recipe's option; here with --set)";
-  return near;
-}
-
-/// CLI11 would only name what it did not expect.
-void check_flags(const CLI::App& app, int argc, char** argv) {
-  const std::string command = argc > 1 ? argv[1] : "";
-  std::vector<std::string> flags;
-  for (const CLI::App* sub : app.get_subcommands({}))
-    if (sub->get_name() == command) add_flags(*sub, flags);
-  if (flags.empty()) return;
-  for (int i = 2; i < argc && std::string(argv[i]) != "--"; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    if (word.rfind("--", 0) != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
-    throw spiketrain::UsageError(command + ": unknown option " + word + unknown_flag(word.substr(2), flags));
-  }
-}
-
-/// `code`, unless the output was lost.
-int written(int code) {
-  std::cout.flush();
-  return std::cout || code != kOk ? code : fail("", "standard output cannot be written", kFailure);
-}
-
-int run(int argc, char** argv) {
-  CLI::App app("spiketrain: training of deep spiking neural networks");
-  app.name("spiketrain");
-  app.set_version_flag("--version", "spiketrain " ST_VERSION " " ST_REVISION);
-  app.require_subcommand(1);
-  int exit_code = kOk;
-  add_train(app, exit_code);
-  add_eval(app, exit_code);
-  add_sweep(app, exit_code);
-  add_list(app, exit_code);
-  add_inspect(app, exit_code);
-  add_data(app, exit_code);
-  add_check(app, exit_code);
-  add_help(app, exit_code);
-  for (CLI::App* command : app.get_subcommands({})) add_plugins(*command);
-  check_command(app, argc > 1 ? argv[1] : "");
-  check_flags(app, argc, argv);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return written(app.exit(error));
-    return fail("", std::string(error.what()) + "; see `spiketrain help`", kUsage);
-  }
-  return written(exit_code);
+int print_version() {
+  const bool written = std::puts("spiketrain " ST_VERSION " " ST_REVISION) >= 0 && std::fflush(stdout) == 0;
+  return written ? 0 : fail("standard output cannot be written");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   open_standard_streams();
-  restart_with_passive_waiting(argc, argv);
-  try {
-    return run(argc, argv);
-  } catch (const spiketrain::UsageError& error) {
-    return fail("", error.what(), kUsage);
-  } catch (const spiketrain::DataError& error) {
-    return fail("data: ", error.what(), kData);
-  } catch (const spiketrain::NumericError& error) {
-    return fail("numeric: ", error.what(), kNumeric);
-  } catch (const std::exception& error) {
-    return fail("", error.what(), kFailure);
-  }
+  if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return print_version();
+  wait_passively();
+  // Found beside the other libraries, by this program's own search path.  It stays loaded: it has threads.
+  void* library = dlopen("libspiketrain_cli.so", RTLD_LAZY | RTLD_GLOBAL);
+  void* start = library ? dlsym(library, "spiketrain_main") : nullptr;
+  if (!start) return fail("cannot load its commands: ", dlerror());
+  return reinterpret_cast<int (*)(int, char**)>(start)(argc, argv);
 }

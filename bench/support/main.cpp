@@ -8,9 +8,8 @@
 #include "spiketrain/train/runtime.h"
 
 int main(int argc, char** argv) {
-  spiketrain::keep_memory();
   const char* wanted = std::getenv("ST_THREADS");
-  const int threads = spiketrain::set_threads(wanted ? std::atoi(wanted) : 0);
+  const int threads = spiketrain::prepare_process(argv, wanted ? std::atoi(wanted) : 0);
   std::cerr << "threads " << threads << ", SIMD " << spiketrain::active_isa() << '\n';
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -98,6 +99,16 @@ void keep_memory() {
   mallopt(M_MMAP_THRESHOLD, kLarge);
   mallopt(M_TRIM_THRESHOLD, kLarge);
   mallopt(M_TOP_PAD, 64 << 20);
+}
+
+int prepare_process(char** argv, int threads) {
+  if (argv && !std::getenv("OMP_WAIT_POLICY")) {
+    setenv("OMP_WAIT_POLICY", "passive", 1);
+    setenv("GOMP_SPINCOUNT", "0", 0);
+    execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
+  }
+  keep_memory();
+  return set_threads(threads);
 }
 
 double peak_memory_mib() {

@@ -1,0 +1,111 @@
+// The commands of the spiketrain program: dispatches to one and turns errors into one line and an exit code.
+//   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
+// A shared library of its own, which main.cpp loads.
+#include <algorithm>
+#include <iostream>
+
+#include "apps/spiketrain/commands.h"
+#include "revision.h"
+#include "spiketrain/base/registry.h"
+#include "spiketrain/base/synonyms.h"
+#include "spiketrain/version.h"
+
+namespace {
+
+using namespace spiketrain::cli;
+
+int fail(const std::string& kind, const std::string& what, int code) {
+  std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
+  return code;
+}
+
+/// CLI11 would only say that a command is missing.
+void check_command(const CLI::App& app, const std::string& word) {
+  if (word.empty() || word[0] == '-') return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), word) != names.end()) return;
+  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::spelled_like(word, names, ".") +
+                               " Commands: " + spiketrain::join(names));
+}
+
+/// Option names of a command and of those below it.
+void add_flags(const CLI::App& app, std::vector<std::string>& flags) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  for (const CLI::App* command : app.get_subcommands({})) add_flags(*command, flags);
+}
+
+/// What to say of a flag that no command has: recipe options are no flags, and others' words are not ours.
+std::string unknown_flag(std::string word, const std::vector<std::string>& flags) {
+  const std::string near = spiketrain::spelled_like("--" + word, flags);
+  std::replace(word.begin(), word.end(), '-', '_');
+  const std::vector<std::string> keys = recipe_keys(word);
+  if (!keys.empty()) return "; options of a recipe are given with --set " + keys.front() + "=...";
+  const std::string ours = spiketrain::our_word(word, keys);
+  if (!ours.empty()) return "; " + ours + " (a recipe's option; here with --set)";
+  return near;
+}
+
+/// CLI11 would only name what it did not expect.
+void check_flags(const CLI::App& app, int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  std::vector<std::string> flags;
+  for (const CLI::App* sub : app.get_subcommands({}))
+    if (sub->get_name() == command) add_flags(*sub, flags);
+  if (flags.empty()) return;
+  for (int i = 2; i < argc && std::string(argv[i]) != "--"; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    if (word.rfind("--", 0) != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
+    throw spiketrain::UsageError(command + ": unknown option " + word + unknown_flag(word.substr(2), flags));
+  }
+}
+
+/// `code`, unless the output was lost.
+int written(int code) {
+  std::cout.flush();
+  return std::cout || code != kOk ? code : fail("", "standard output cannot be written", kFailure);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("spiketrain: training of deep spiking neural networks");
+  app.name("spiketrain");
+  app.set_version_flag("--version", "spiketrain " ST_VERSION " " ST_REVISION);  // main.cpp answers it, too
+  app.require_subcommand(1);
+  int exit_code = kOk;
+  add_train(app, exit_code);
+  add_eval(app, exit_code);
+  add_sweep(app, exit_code);
+  add_list(app, exit_code);
+  add_inspect(app, exit_code);
+  add_data(app, exit_code);
+  add_check(app, exit_code);
+  add_help(app, exit_code);
+  for (CLI::App* command : app.get_subcommands({})) add_plugins(*command);
+  check_command(app, argc > 1 ? argv[1] : "");
+  check_flags(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return written(app.exit(error));
+    return fail("", std::string(error.what()) + "; see `spiketrain help`", kUsage);
+  }
+  return written(exit_code);
+}
+
+}  // namespace
+
+/// What main.cpp looks for.
+extern "C" int spiketrain_main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const spiketrain::UsageError& error) {
+    return fail("", error.what(), kUsage);
+  } catch (const spiketrain::DataError& error) {
+    return fail("data: ", error.what(), kData);
+  } catch (const spiketrain::NumericError& error) {
+    return fail("numeric: ", error.what(), kNumeric);
+  } catch (const std::exception& error) {
+    return fail("", error.what(), kFailure);
+  }
+}
