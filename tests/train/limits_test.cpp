@@ -31,8 +31,8 @@ class Limits : public ::testing::Test {
 TEST_F(Limits, EmptyOut) { expect_error({recipe_, "--out", ""}, 2, "--out: expected a run directory"); }
 
 TEST_F(Limits, MemoryOfTheMachine) {
-  expect_error({recipe_, "--out", dir_ / "run", "--set", "steps=1000000", "--set", "objective.target=[0,1]"},
-               2, "memory: the run needs about");
+  expect_error({recipe_, "--out", dir_ / "run", "--set", "steps=100000", "--set", "data.batch=600"}, 2,
+               "memory: the run needs about");
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
 }
 
