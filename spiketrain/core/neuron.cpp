@@ -46,12 +46,17 @@ namespace {
 /// ops::for_chunks makes no more.
 constexpr size_t kMaxShares = 8;
 
+/// Samples of a share, for a current of this shape.
+int64_t least_samples(at::IntArrayRef sizes) {
+  constexpr int64_t kMinElements = 1 << 12;
+  const int64_t each = c10::multiply_integers(sizes.slice(2));
+  return std::max<int64_t>(1, kMinElements / std::max<int64_t>(1, each));
+}
+
 /// f(part, begin, end) for shares of the samples: elementwise operations whose last bits depend on where a vector ends
 /// (and sums for parameters) then do not depend on the number of threads.  Returns the number of parts.
 size_t share_samples(const Tensor& I, const std::function<void(size_t, int64_t, int64_t)>& f) {
-  constexpr int64_t kMinElements = 1 << 12;
-  const int64_t B = I.size(1), each = std::max<int64_t>(1, I.numel() / std::max<int64_t>(1, I.size(0) * B));
-  const int64_t least = std::max<int64_t>(1, kMinElements / each), size = ops::chunk_size(B, least);
+  const int64_t B = I.size(1), least = least_samples(I.sizes()), size = ops::chunk_size(B, least);
   if (!I.is_cpu() || B <= size) {
     const ops::OneThread one_thread;
     f(0, 0, B);
@@ -141,12 +146,11 @@ c10::intrusive_ptr<Record> samples_of(const Record& record, int64_t i, int64_t j
   return share;
 }
 
-/// Entry k of every part's list, put together along `dim`.
-template <class Part, class List>
-Tensor put_together(const std::vector<Part>& parts, List&& list, size_t k, int64_t dim) {
+/// State k of all shares.
+Tensor together(const std::vector<State>& shares, size_t k) {
   std::vector<Tensor> pieces;
-  for (const Part& part : parts) pieces.push_back(list(part)[k]);
-  return torch::cat(pieces, dim);
+  for (const State& share : shares) pieces.push_back(share[k]);
+  return torch::cat(pieces);
 }
 
 }  // namespace
@@ -160,31 +164,40 @@ void Stepped::run(Record& record, Steps steps) const {
   });
   after.resize(n);
   for (size_t k = 0; k < record.state.size(); ++k) {
-    record.state[k] = n == 1 ? after[0][k]
-                             : put_together(
-                                   after, [](const State& z) { return z; }, k, 0);
+    record.state[k] = n == 1 ? after[0][k] : together(after, k);
   }
   record.total = -1;
 }
 
+int64_t Stepped::vjp_shares(at::IntArrayRef sizes) const {
+  const int64_t size = ops::chunk_size(sizes[1], least_samples(sizes));
+  return (sizes[1] + size - 1) / size;
+}
+
 Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
-  std::vector<Credit> parts(kMaxShares);
+  Credit all;
+  std::vector<std::vector<Tensor>> params(kMaxShares);
+  const bool whole = !record.I.is_cpu() || Stepped::vjp_shares(record.I.sizes()) == 1;
+  if (!whole) {  // each share writes its part
+    all.g = torch::empty_like(delta);
+    for (const Tensor& z : record.before) all.g_before.push_back(torch::empty_like(z));
+  }
   const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
     const auto share = samples_of(record, i, j);
-    parts[k] = adjoint_by_steps(*this, *share, samples_of(delta, i, j), samples_of(g_after, i, j));
+    Credit part = adjoint_by_steps(*this, *share, samples_of(delta, i, j), samples_of(g_after, i, j));
+    const torch::NoGradGuard no_grad;
+    params[k] = std::move(part.g_params);
+    if (whole) {
+      all.g = std::move(part.g);
+      all.g_before = std::move(part.g_before);
+      return;
+    }
+    all.g.slice(1, i, j).copy_(part.g);
+    for (size_t z = 0; z < all.g_before.size(); ++z) all.g_before[z].slice(0, i, j).copy_(part.g_before[z]);
   });
-  parts.resize(n);
-  if (n == 1) return parts[0];
-  Credit all;
-  all.g = put_together(
-      parts, [](const Credit& c) { return std::vector<Tensor>{c.g}; }, 0, 1);
-  for (size_t k = 0; k < parts[0].g_before.size(); ++k)
-    all.g_before.push_back(put_together(
-        parts, [](const Credit& c) { return c.g_before; }, k, 0));
-  all.g_params = parts[0].g_params;
+  all.g_params = std::move(params[0]);
   for (size_t part = 1; part < n; ++part) {
-    for (size_t k = 0; k < all.g_params.size(); ++k)
-      all.g_params[k] = all.g_params[k] + parts[part].g_params[k];
+    for (size_t k = 0; k < all.g_params.size(); ++k) all.g_params[k] = all.g_params[k] + params[part][k];
   }
   return all;
 }

@@ -36,6 +36,9 @@ struct Neuron : Part, torch::nn::Module {
   /// Exact adjoint of run() over all steps, from delta = dL/da [T,B,*] and dL/d(state after) (undefined entries
   /// count as zero): g, g_before, and g_params in the order of parameters().
   virtual Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const = 0;
+  /// Shares of the samples that vjp() works on apart from each other, for a float current of this shape [T,B,*] on the
+  /// CPU.
+  virtual int64_t vjp_shares(at::IntArrayRef /*sizes*/) const { return 1; }
 };
 
 /// A neuron defined by one step.  run() and vjp() loop over it under autograd: every neuron trains with them on its
@@ -51,6 +54,7 @@ struct Stepped : Neuron {
   virtual Step step(const Tensor& I, const State& state) const = 0;
   void run(Record& record, Steps steps) const override;
   Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const override;
+  int64_t vjp_shares(at::IntArrayRef sizes) const override;
 };
 
 /// Fills a coefficient that a built neuron holds as a buffer, one per channel or neuron (such as lif's with per =

@@ -5,6 +5,7 @@
 
 #include "spiketrain/cost/footprint.h"
 #include "spiketrain/cost/heap.h"
+#include "spiketrain/cost/plan_lengths.h"
 
 namespace spiketrain {
 namespace {
@@ -21,26 +22,6 @@ struct RowBytes {
   NeuronFootprint neuron;
   SynapseScratch synapse;
 };
-
-/// Length of the longest run of segments that are computed again together.
-int64_t longest_replay(const Plan& plan) {
-  int64_t most = 0, run = 0;
-  for (const Segment& segment : plan) {
-    run = segment.role == Role::replay ? run + 1 : 0;
-    most = std::max(most, run);
-    if (segment.update) run = 0;
-  }
-  return most;
-}
-
-int64_t longest_learning(const Plan& plan) {
-  int64_t most = 0;
-  for (const Segment& segment : plan) {
-    if (segment.role != Role::burn_in) most = std::max(most, segment.steps());
-  }
-  ST_CHECK(most > 0, "memory model: the plan has no segment in which error enters");
-  return most;
-}
 
 class Walk {
  public:
@@ -303,13 +284,23 @@ class Walk {
   void backward_layer(size_t i, size_t next, Held delta) {
     const RowBytes& b = bytes_[i];
     Held g = heap_.hold(at_once(i, b.floats));
-    heap_.touch(
-        at_once(i, static_cast<int64_t>(b.neuron.scratch * static_cast<double>(b.floats / kFloatBytes))));
+    heap_.touch(at_once(i, static_cast<int64_t>(scratch(i) * static_cast<double>(b.floats / kFloatBytes))));
     const bool island = on_tape(i) && !rows_[i].taped;  // autograd holds what it was called with
     if (!nodes_[i].by_step && !island) delta.reset();
     for (size_t k = 1; k < rows_[i].sources.size(); ++k) hand(i, k, g);
     for (size_t r = next; r-- > i;) backward_product(r, r == i ? std::move(g) : g);
     if (on_tape(i)) records_[i].clear();
+  }
+
+  /// Bytes per neuron and step that the rule's credit holds beside delta and g; with shares of the samples, of those at work.
+  double scratch(size_t i) const {
+    const NeuronFootprint& f = bytes_[i].neuron;
+    std::vector<int64_t> sizes = {steps_, plan_.batch};
+    sizes.insert(sizes.end(), rows_[i].out.begin(), rows_[i].out.end());
+    const auto shares = static_cast<double>(rows_[i].neuron->vjp_shares(sizes));
+    if (shares == 1 || !rule_of(rows_, i, method_).uses_vjp()) return f.scratch;
+    const double working = std::min(static_cast<double>(plan_.threads), shares) / shares;
+    return working * (f.scratch + kFloatBytes) + static_cast<double>(f.state) / static_cast<double>(steps_);
   }
 
   /// g: credit on the current of row i.

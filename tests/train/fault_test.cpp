@@ -36,7 +36,7 @@ class Fault {
   std::string where_;
 };
 
-const std::vector<std::string> kSets = {"network.spec=4", "train.checkpoint_batches=3", "epochs=2",
+const std::vector<std::string> kSets = {"network.spec=\"4\"", "train.checkpoint_batches=3", "epochs=2",
                                         "train.keep=2"};
 
 /// Runs until the fault, if it comes; which step it was.
