@@ -67,7 +67,10 @@ TEST_F(Limits, MetricsThatAreNoFileAreNamed) {
 /// Updates can be left out, a broken evaluation cannot.
 TEST_F(Limits, SkippingUpdatesDoesNotSaveAnEvaluation) {
   const std::string message = message_of<NumericError>([&] {
-    run_part(dir_ / "run", {"train.on_nan=skip", "network.linear_scale=1e38"}, false, 0);
+    run_part(dir_ / "run",
+             {"train.on_nan=skip", "neuron=lif", "rule=bptt", "readout=leaky_readout", "objective=mse",
+              "network.linear_scale=1e30", "network.conv_scale=1e9"},
+             false, 0);
   });
   EXPECT_NE(message.find("leaves out updates"), std::string::npos) << message;
 }
