@@ -2,7 +2,8 @@
 # The stages of continuous integration, each runnable by hand.
 # Usage: tools/ci.sh [STAGE ...]      without names: all
 #   format    clang-format, order of layers, generated pages
-#   tests     ./test.sh: build with g++ and run all tests, the installed library and its examples included
+#   tests     ./test.sh: build with g++ and run the tests
+#   install   the examples against an installed tree, public headers one by one, the source tree in another project
 #   clang     build with clang, warnings are errors
 #   sanitize  address and undefined-behaviour sanitizers over kernels, parsers, core and engine
 #   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10)
@@ -24,6 +25,11 @@ stage_format() {
 }
 
 stage_tests() { ./test.sh | tee build/tests.log; return "${PIPESTATUS[0]}"; }
+
+stage_install() {
+  [ -e build/dev/bin/test_unit ] || { cmake --preset dev >/dev/null && cmake --build --preset dev; } || return 1
+  ctest --preset dev --parallel "$jobs" -L install
+}
 
 stage_clang() {
   have clang++-14 || skip "clang++-14 is not installed" || return
@@ -78,7 +84,7 @@ mkdir -p build
 skipped=$(mktemp)
 trap 'rm -f "$skipped"' EXIT
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(format tests clang sanitize fuzz tidy)
+[ ${#stages[@]} -gt 0 ] || stages=(format tests install clang sanitize fuzz tidy)
 for stage in "${stages[@]}"; do
   declare -F "stage_$stage" >/dev/null || { echo "ci: no stage '$stage'; see the head of tools/ci.sh" >&2; exit 2; }
   echo "=== $stage"
