@@ -5,7 +5,7 @@
 #   tests     ./test.sh: build with g++ and run the tests
 #   install   the examples against an installed tree, public headers one by one, the source tree in another project
 #   clang     build with clang, warnings are errors
-#   sanitize  address and undefined-behaviour sanitizers over kernels, parsers, core and engine
+#   sanitize  address and undefined-behaviour sanitizers over kernels, parsers, core and engine (building: a quarter of an hour)
 #   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10)
 #   tidy      clang-tidy on the files changed since CI_BASE (default: the commit before); each is compiled alone
 # A stage whose tools are missing is skipped and says so.  Ends with the summary of the tests; exit code 1 if a stage
