@@ -35,7 +35,7 @@ void request_stop(int signal) {
 
 /// A signal asks for a clean end.  After Ctrl-C and SIGTERM the handler is gone, so that a second one ends the process
 /// at once; a terminal that goes away may tell of it more than once, and a closed pipe does at every line.
-void catch_signals() {
+void stop_on_signals() {
   struct sigaction action {};
   struct sigaction before {};
   action.sa_handler = request_stop;
@@ -143,7 +143,7 @@ int run_train(TrainCommand command) {
   options.environment = environment(ST_VERSION " " ST_REVISION);
   options.environment["device"] = command.device;
 
-  catch_signals();
+  stop_on_signals();
   introduce(console, experiment, threads, command.device, memory, command.out);
   Trainer trainer(experiment.training, options);
   if (command.resume) trainer.resume();
