@@ -15,9 +15,9 @@ namespace spiketrain::runtime_test {
 /// What libgomp says of its settings each time it is loaded by `command`, among other output.
 std::string gomp_says(std::vector<std::string> command) {
   TempDir dir;
-  command.insert(command.begin(),
-                 {"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT", "-u", "GTEST_TOTAL_SHARDS",
-                  "-u", "GTEST_OUTPUT", "OMP_DISPLAY_ENV=verbose", "ST_PREPARED_TEST=1"});
+  command.insert(command.begin(), {"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT", "-u",
+                                   "GTEST_TOTAL_SHARDS", "-u", "GTEST_SHARD_INDEX", "-u", "GTEST_OUTPUT",
+                                   "OMP_DISPLAY_ENV=verbose", "ST_PREPARED_TEST=1"});
   EXPECT_EQ(wait_for(spawn(command, dir / "output")), 0);
   const Bytes bytes = read_file(dir / "output");
   return std::string(bytes.begin(), bytes.end());
