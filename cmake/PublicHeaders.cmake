@@ -8,12 +8,12 @@ set(st_public_headers
   ops/tssl_scan.h
   core/context.h core/encoder.h core/head.h core/initialise.h core/layer.h core/learning_signal.h core/network.h core/neuron.h
   core/norm.h core/objective.h core/optimizer.h core/record.h core/rule.h core/schedule.h core/signal.h core/spikes.h
-  core/stage.h core/synapse.h core/target.h
+  core/stage.h core/synapse.h core/tape.h core/target.h
   data/catalogue.h data/dataset.h data/loader.h data/source.h data/split.h data/tensor_dataset.h
   data/images/image_dataset.h data/images/raw_images.h
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
   engine/gradients.h engine/learner.h
-  train/checkpoint.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
+  train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/training.h
   cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/memory_model.h
   recipe/cost_options.h recipe/experiment.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h

@@ -11,6 +11,7 @@
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/toml.h"
+#include "spiketrain/train/environment.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/train/trainer.h"
 #include "spiketrain/version.h"

@@ -1,11 +1,5 @@
 #include "apps/spiketrain/sweep_dir.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
 #include "spiketrain/base/file.h"
@@ -19,17 +13,10 @@ SweepDir::SweepDir(const std::string& path, const SweepGrid& grid) : path_(path)
     std::filesystem::create_directories(path + folder, error);
     if (error) throw DataError(path, 0, "cannot make the folder: " + error.message());
   }
-  lock_ = open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) throw DataError(path + "/lock", 0, std::string("cannot open: ") + std::strerror(errno));
-  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    close(lock_);
-    throw UsageError("sweep: " + path + " is in use by another process");
-  }
+  lock_ = std::make_unique<FileLock>(path + "/lock", "sweep: " + path);
   write_file_atomic(path + "/recipe.toml", write_toml(grid.base));
   write_file_atomic(path + "/sweep.json", to_json(grid).dump(2) + "\n");
 }
-
-SweepDir::~SweepDir() { close(lock_); }
 
 void SweepDir::check(const std::string& path, const SweepGrid& grid) {
   const std::string stored = path + "/sweep.json";

@@ -1,6 +1,7 @@
 // Errors by whose fault they are.  The library throws; only the command line prints and exits.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -36,6 +37,13 @@ struct DataError : std::runtime_error {
             one_line(path + ": " + (byte_offset ? "byte " + std::to_string(byte_offset) + ": " : "") + what)),
         path(std::move(path)),
         byte_offset(byte_offset) {}
+};
+
+/// The system refused, whatever the file holds: missing, no rights, no space, a broken disk.
+struct SystemError : DataError {
+  /// `code` is an errno; the message is "cannot `action`: " and its text.
+  SystemError(std::string path, const std::string& action, int code, uint64_t byte_offset = 0)
+      : DataError(std::move(path), byte_offset, "cannot " + action + ": " + std::strerror(code)) {}
 };
 
 /// NaN or infinity in the loss or a gradient.  Exit 4.

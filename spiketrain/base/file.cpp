@@ -2,6 +2,7 @@
 #include "spiketrain/base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -20,7 +21,7 @@ namespace spiketrain {
 namespace {
 
 [[noreturn]] void fail(const std::string& path, const char* action, uint64_t offset = 0) {
-  throw DataError(path, offset, str("cannot ", action, ": ", std::strerror(errno)));
+  throw SystemError(path, action, errno, offset);
 }
 
 std::function<void(FileStep, const std::string&)>& file_hook() {
@@ -33,7 +34,7 @@ class Descriptor {
  public:
   Descriptor(const std::string& path, int flags) : path_(path) {
     if (flags & O_CREAT) before_step(FileStep::create, path);
-    fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+    fd_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
     if (fd_ < 0) fail(path, "open");
   }
   ~Descriptor() {
@@ -57,10 +58,9 @@ class Descriptor {
     while (bytes.size > 0) {
       before_step(FileStep::write, path_);
       const ssize_t n = ::write(fd_, bytes.data, std::min<size_t>(bytes.size, size_t{1} << 30));
-      if (n < 0) {
-        if (errno == EINTR) continue;
-        fail(path_, "write");
-      }
+      if (n < 0 && errno == EINTR) continue;
+      if (n == 0) errno = ENOSPC;  // a write of nothing would be tried for ever
+      if (n <= 0) fail(path_, "write");
       bytes.data += n;
       bytes.size -= static_cast<size_t>(n);
     }
@@ -102,36 +102,37 @@ class Gunzip {
   }
 
  private:
-  /// Unpacks up to a chunk.
+  /// Unpacks up to a chunk.  The room for it is made once, not for each of many small streams.
   int step() {
     constexpr size_t kStep = size_t{1} << 20;
-    const size_t done = bytes_.size();
-    bytes_.resize(done + kStep);
-    stream_.next_out = bytes_.data() + done;
-    stream_.avail_out = static_cast<uInt>(kStep);
+    if (bytes_.size() - done_ < kStep / 2) bytes_.resize(done_ + kStep);
+    const size_t room = std::min(bytes_.size() - done_, kStep);
+    stream_.next_out = bytes_.data() + done_;
+    stream_.avail_out = static_cast<uInt>(room);
     stream_.next_in = const_cast<uint8_t*>(packed_.data()) + at_;
     const size_t given = std::min<size_t>(packed_.size() - at_, size_t{1} << 30);
     stream_.avail_in = static_cast<uInt>(given);
     const int code = inflate(&stream_, Z_NO_FLUSH);
     at_ += given - stream_.avail_in;
-    bytes_.resize(done + kStep - stream_.avail_out);
+    done_ += room - stream_.avail_out;
     check_size();
     return code;
   }
   void check_size() {
-    if (size_in_header_ && bytes_.size() >= kHeaderBytes) read_header();
-    if (bytes_.size() <= limit_) return;
+    if (size_in_header_ && done_ >= kHeaderBytes) read_header();
+    if (done_ <= limit_) return;
     throw DataError(
         path_, limit_,
         str("unpacks to more than ", limit_, declared_ ? " bytes, which its header declares" : " bytes"));
   }
   /// From now on the size that the header declares is the limit.
   void read_header() {
-    limit_ = std::min(limit_, std::exchange(size_in_header_, nullptr)(bytes_));
+    limit_ = std::min(limit_, std::exchange(size_in_header_, nullptr)({bytes_.data(), done_}));
     declared_ = true;
   }
   Bytes finished() {
     if (size_in_header_) read_header();
+    bytes_.resize(done_);
     return std::move(bytes_);
   }
   /// Nothing, or what fills up a block of a tape.
@@ -154,13 +155,24 @@ class Gunzip {
   bool declared_ = false;
   z_stream stream_{};
   Bytes bytes_;
-  size_t at_ = 0;  ///< in packed_
+  size_t done_ = 0;  ///< bytes unpacked
+  size_t at_ = 0;    ///< in packed_
 };
 
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// A name that was made, changed or removed is on disk when its folder is.
+void sync_folder_of(const std::string& path) {
+  Descriptor folder(folder_of(path), O_RDONLY | O_DIRECTORY);
+  folder.sync(FileStep::sync_folder);
+}
+
+ByteSpan bytes_of(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
 }  // namespace
@@ -221,9 +233,33 @@ Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes, const Size
 void rename_durably(const std::string& from, const std::string& to) {
   before_step(FileStep::rename, to);
   if (std::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename the finished file");
-  Descriptor folder(folder_of(to), O_RDONLY | O_DIRECTORY);
-  folder.sync(FileStep::sync_folder);
+  sync_folder_of(to);
 }
+
+void remove_durably(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return sync_folder_of(path);
+  if (errno != ENOENT) fail(path, "remove");
+}
+
+uint64_t append_durably(const std::string& path, const std::string& text) {
+  const bool made = !file_exists(path);
+  Descriptor file(path, O_WRONLY | O_CREAT | O_APPEND);
+  file.write_all(bytes_of(text));
+  file.sync(FileStep::sync);
+  file.close();
+  if (made) sync_folder_of(path);
+  return file_size(path);
+}
+
+FileLock::FileLock(const std::string& path, const std::string& what)
+    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  if (fd_ < 0) fail(path, "open");
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  ::close(fd_);
+  throw UsageError(what + " is in use by another process");
+}
+
+FileLock::~FileLock() { ::close(fd_); }
 
 void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& parts) {
   static std::atomic<uint64_t> serial{0};
@@ -241,7 +277,7 @@ void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& par
 }
 
 void write_file_atomic(const std::string& path, const std::string& text) {
-  write_file_atomic(path, {ByteSpan(reinterpret_cast<const uint8_t*>(text.data()), text.size())});
+  write_file_atomic(path, {bytes_of(text)});
 }
 
 }  // namespace spiketrain

@@ -1,4 +1,4 @@
-// Whole-file reading (plain or gzip, always bounded) and atomic writing.
+// Whole-file reading (plain or gzip, always bounded), atomic and durable writing, locks.
 // Tests: unit/file_test.cpp.
 #pragma once
 #include <cstddef>
@@ -26,7 +26,7 @@ uint64_t file_size(const std::string& path);
 /// True for an existing regular file.
 bool file_exists(const std::string& path);
 
-/// The whole file; DataError if it is missing, unreadable or larger than max_bytes (checked before
+/// The whole file; SystemError if it is missing or unreadable, DataError if larger than max_bytes (checked before
 /// allocating).
 Bytes read_file(const std::string& path, uint64_t max_bytes = UINT64_MAX);
 
@@ -54,7 +54,24 @@ void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& par
 /// The same for one text.
 void write_file_atomic(const std::string& path, const std::string& text);
 
-/// Renames `from` to `to` and syncs the folder of `to`.  DataError on failure.
+/// What these do is on disk when they return.  DataError on failure.
 void rename_durably(const std::string& from, const std::string& to);
+/// What does not exist is removed.
+void remove_durably(const std::string& path);
+/// Appends, and returns the file's new length.
+uint64_t append_durably(const std::string& path, const std::string& text);
+
+/// Holds a file against other processes while it lives.
+class FileLock {
+ public:
+  /// Makes the file if need be.  UsageError "`what` is in use by another process".
+  FileLock(const std::string& path, const std::string& what);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 }  // namespace spiketrain

@@ -19,17 +19,18 @@ std::vector<std::string>& loaded() {
   return paths;
 }
 
-/// path -> why it was refused: the loader does not register the parts of a file again.
+/// path -> why it was refused although it could be loaded: the loader does not register the parts of a file again.
 std::map<std::string, std::string>& refused() {
   static std::map<std::string, std::string> reasons;
   return reasons;
 }
 
-/// Loads the file at an absolute path; returns what is wrong with it, "" if nothing is.
+/// Loads the file at an absolute path; returns what is wrong with its parts, "" if nothing is.  UsageError if it cannot
+/// be loaded.
 std::string load(const std::string& path) {
   Trial trial;
-  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr)
-    return str(dlerror(), "; expected a shared library that is linked to libspiketrain.so ", version());
+  ST_CHECK(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr, "plugin ", path, ": ", dlerror(),
+           "; expected a shared library that is linked to libspiketrain.so ", version());
   const std::vector<std::string> copies = loaded_copies();
   if (copies.size() > 1)
     return "it brings another copy of Spiketrain: " + join(copies, " and ") +

@@ -121,7 +121,7 @@ void check_cover(const std::vector<TensorEntry>& entries, ByteSpan data, uint64_
     throw DataError(path, start + expected, str(data.size - expected, " bytes belong to no tensor"));
 }
 
-constexpr const char* kSeal = "sha256";
+constexpr const char* kSeal = SafetensorsFile::kSeal;
 constexpr size_t kDigits = 64;
 
 /// Where in a header the digits of the seal stand, npos: nowhere.  A text in it cannot look like this: its quotes are

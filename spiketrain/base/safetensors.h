@@ -3,7 +3,7 @@
 //   JSON: {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ..., "__metadata__":
 //   {"k": "v"}} offsets count from the end of the header; tensors must cover the rest of the file without gap
 //   or overlap.
-// A sealed file has in its metadata "sha256": the digest of the whole file with these 64 digits as zeros.  Other readers
+// A sealed file has in its metadata "spiketrain.sha256": the digest of the whole file with these 64 digits as zeros.  Other readers
 // take it for a text like any other.
 // Source: the format's public description.  Deviation: none; big-endian machines are not supported.
 // Tests: unit/safetensors_test.cpp, unit/mutation_test.cpp, fuzz/fuzz_safetensors.cpp.
@@ -33,6 +33,9 @@ size_t dtype_bytes(const std::string& dtype);
 /// A parsed file.  Copies share the bytes, which live as long as any copy.
 class SafetensorsFile {
  public:
+  /// Metadata key of the seal.
+  static constexpr const char* kSeal = "spiketrain.sha256";
+
   /// Reads and checks a whole file; DataError if missing or malformed, or if it is sealed and has changed since.
   static SafetensorsFile open(const std::string& path);
 
@@ -44,7 +47,7 @@ class SafetensorsFile {
   /// DataError if there is no such tensor.
   const TensorEntry& at(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  bool is_sealed() const { return metadata_.count("sha256") != 0; }
+  bool is_sealed() const { return metadata_.count(kSeal) != 0; }
   const std::string& path() const { return path_; }
 
  private:

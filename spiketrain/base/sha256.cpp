@@ -61,7 +61,7 @@ std::string md5_hex(ByteSpan bytes) { return digest(EVP_md5(), bytes); }
 FileDigest digest_file(const std::string& path) {
   file_size(path);
   std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw DataError(path, 0, str("cannot open: ", std::strerror(errno)));
+  if (!file) throw SystemError(path, "open", errno);
   Digest sha(EVP_sha256()), md5(EVP_md5());
   Bytes piece(size_t{1} << 17);
   uint64_t done = 0;
@@ -70,7 +70,7 @@ FileDigest digest_file(const std::string& path) {
     md5.update({piece.data(), n});
     done += n;
   }
-  if (std::ferror(file.get())) throw DataError(path, done, str("cannot read: ", std::strerror(errno)));
+  if (std::ferror(file.get())) throw SystemError(path, "read", errno, done);
   return {sha.hex(), md5.hex()};
 }
 

@@ -126,7 +126,7 @@ void read_tar_gz(const std::string& path, const std::map<std::string, uint64_t>&
                  const TarSink& sink) {
   file_size(path);
   std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
-  if (!file) throw DataError(path, 0, str("cannot open: ", std::strerror(errno)));
+  if (!file) throw SystemError(path, "open", errno);
   gzbuffer(file.get(), 1u << 17);
   const ByteSource source = [&](uint8_t* out, size_t n) {
     size_t done = 0;

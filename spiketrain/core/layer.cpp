@@ -223,7 +223,7 @@ void Layer::initialise(uint64_t seed) {
 bool Layer::taped() const {
   const torch::AutoGradMode grad(true);
   const Connection& c = connections_[0];
-  return connections_.size() == 1 && !c.norm && c.weight().is_leaf();
+  return connections_.size() == 1 && !c.norm && !c.quantizer && c.synapse->weight().is_leaf();
 }
 
 Layer::LinkP Layer::link(size_t k, const Signal& x) const {
@@ -235,8 +235,8 @@ Layer::LinkP Layer::link(size_t k, const Signal& x) const {
 }
 
 bool Layer::holds_current(const Signal& x, const RuleP& rule, const Context& context) const {
-  return context.currents && x.is_constant() && !x.edge().requires_grad() &&
-         (!context.training() || rule->q_is_input());
+  const bool asked_below = x.edge().requires_grad() || (context.tape && !context.tape->empty());
+  return context.currents && x.is_constant() && !asked_below && (!context.training() || rule->q_is_input());
 }
 
 /// The current of a constant input, a leaf if `grad`, from which it spreads over the steps.

@@ -206,7 +206,10 @@ Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const C
   const torch::AutoGradMode grad(true);
   const Signal y = stage.forward({leaf.defined() ? in[0].with_edge(leaf) : in[0]}, by_autograd, carry);
   carry.detach();  // the step is all that holds the graph: credit does not leave the segment
-  if (!y.edge().requires_grad()) return y;
+  if (!y.edge().requires_grad()) {
+    tape.cut();
+    return y;
+  }
   tape.add([leaf, root = y.edge()](Tensor delta) {
     torch::autograd::backward({root}, {std::move(delta)});
     return leaf.defined() ? leaf.grad() : Tensor();

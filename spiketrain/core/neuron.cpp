@@ -43,9 +43,6 @@ void set_coefficient(Neuron& neuron, const std::string& name, const Tensor& valu
 
 namespace {
 
-/// ops::for_chunks makes no more.
-constexpr size_t kMaxShares = 8;
-
 /// Samples of a share, for a current of this shape.
 int64_t least_samples(at::IntArrayRef sizes) {
   constexpr int64_t kMinElements = 1 << 12;
@@ -156,7 +153,7 @@ Tensor together(const std::vector<State>& shares, size_t k) {
 }  // namespace
 
 void Stepped::run(Record& record, Steps steps) const {
-  std::vector<State> after(kMaxShares);
+  std::vector<State> after(ops::kMaxChunks);
   const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
     const auto share = samples_of(record, i, j);
     run_by_steps(*this, *share, steps);
@@ -176,7 +173,7 @@ int64_t Stepped::vjp_shares(at::IntArrayRef sizes) const {
 
 Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
   Credit all;
-  std::vector<std::vector<Tensor>> params(kMaxShares);
+  std::vector<std::vector<Tensor>> params(ops::kMaxChunks);
   const bool whole = !record.I.is_cpu() || Stepped::vjp_shares(record.I.sizes()) == 1;
   if (!whole) {  // each share writes its part
     all.g = torch::empty_like(delta);

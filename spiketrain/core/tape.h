@@ -19,10 +19,14 @@ class Tape {
   /// Nothing below asks for a gradient.
   bool empty() const { return steps_.empty(); }
   void add(Step step) { steps_.push_back(std::move(step)); }
-  /// Back from delta = dL/d(what the last stage sent).  What a stage recorded is freed when its step is done.
+  /// No credit goes below what comes now.
+  void cut() { steps_.clear(); }
+  /// Back from delta = dL/d(what the last stage sent), as far down as a step gives an answer.  What a stage recorded is
+  /// freed when its step is done.
   void backward(torch::Tensor delta) {
     const torch::NoGradGuard no_grad;
-    for (; !steps_.empty(); steps_.pop_back()) delta = steps_.back()(std::move(delta));
+    for (; !steps_.empty() && delta.defined(); steps_.pop_back()) delta = steps_.back()(std::move(delta));
+    cut();
   }
 
  private:

@@ -11,9 +11,6 @@
 namespace spiketrain::ops {
 namespace {
 
-/// Enough for eight threads to share, few enough that the per-call cost of a chunk stays small.
-constexpr int64_t kChunks = 8;
-
 std::atomic<int> generic_only{0};
 
 }  // namespace
@@ -27,7 +24,7 @@ bool has_kernel(const Tensor& x) {
 }
 
 int64_t chunk_size(int64_t n, int64_t min_chunk) {
-  const int64_t chunks = std::clamp<int64_t>(n / std::max<int64_t>(1, min_chunk), 1, kChunks);
+  const int64_t chunks = std::clamp<int64_t>(n / std::max<int64_t>(1, min_chunk), 1, kMaxChunks);
   return std::max<int64_t>(1, (n + chunks - 1) / chunks);
 }
 

@@ -23,6 +23,10 @@ class GenericOnly {
   GenericOnly& operator=(const GenericOnly&) = delete;
 };
 
+/// Most chunks that for_chunks makes: enough for eight threads to share, few enough that the cost of a call per chunk
+/// stays small (docs/adr/0006-fixed-chunks.md).
+constexpr int64_t kMaxChunks = 8;
+
 /// Calls f(begin, end) on [0, n) cut into chunks whose borders depend on n alone, in parallel.  Inside f,
 /// LibTorch, BLAS and oneDNN run on one thread, so the result has the same bits on any number of threads.
 void for_chunks(int64_t n, const std::function<void(int64_t, int64_t)>& f, int64_t min_chunk = 1);

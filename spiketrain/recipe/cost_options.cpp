@@ -4,8 +4,8 @@
 
 #include "spiketrain/core/encoder.h"
 #include "spiketrain/data/source.h"
+#include "spiketrain/train/memory_left.h"
 #include "spiketrain/train/probe.h"
-#include "spiketrain/train/runtime.h"
 
 namespace spiketrain {
 namespace {

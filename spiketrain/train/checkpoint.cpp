@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <iomanip>
@@ -10,7 +11,7 @@ namespace spiketrain {
 namespace {
 
 constexpr const char* kOptimizerPrefix = "optimizer.";
-constexpr const char* kVersion = "3";
+constexpr int kVersion = 4, kSealedSince = 4;
 
 struct TypeName {
   torch::ScalarType type;
@@ -28,6 +29,14 @@ std::string type_name(torch::ScalarType type) {
   throw UsageError(std::string("safetensors: no type for ") + c10::toString(type));
 }
 
+/// 0: not one of our files.
+int version_of(const SafetensorsFile& file) {
+  const auto& metadata = file.metadata();
+  const auto kind = metadata.find("kind"), version = metadata.find("version");
+  const bool ours = kind != metadata.end() && (kind->second == "checkpoint" || kind->second == "weights");
+  return ours && version != metadata.end() ? std::atoi(version->second.c_str()) : 0;
+}
+
 bool is_optimizer(const std::string& name) { return name.rfind(kOptimizerPrefix, 0) == 0; }
 
 /// Null if a part of the network was not made by a registry.
@@ -42,7 +51,7 @@ Config config_of(const Network& network) {
 std::map<std::string, std::string> metadata(const char* kind, const Network& network, const RunInfo& info,
                                             const Progress& progress) {
   std::map<std::string, std::string> entries = {{"kind", kind},
-                                                {"version", kVersion},
+                                                {"version", std::to_string(kVersion)},
                                                 {"config", info.config.dump()},
                                                 {"environment", info.environment.dump()},
                                                 {"data", info.data.dump()},
@@ -128,10 +137,13 @@ void save_tensors(const std::string& path, const NamedTensors& tensors,
 
 SafetensorsFile open_checkpoint(const std::string& path) {
   SafetensorsFile file = SafetensorsFile::open(path);
-  const auto version = file.metadata().find("version");
+  const int version = version_of(file);
+  ST_CHECK(version <= kVersion, path, ": written by a newer Spiketrain (version ", version,
+           " of checkpoints; this one reads up to ", kVersion, ")");
   // A damaged name of the seal would otherwise pass for a file that never had one.
-  if (version != file.metadata().end() && version->second == kVersion && !file.is_sealed())
-    throw DataError(path, 8, "the file is damaged: its metadata hold no \"sha256\"");
+  if (version >= kSealedSince && !file.is_sealed())
+    throw DataError(path, 8,
+                    str("the file is damaged: its metadata hold no \"", SafetensorsFile::kSeal, '"'));
   return file;
 }
 

@@ -1,7 +1,7 @@
 // Checkpoints: one safetensors file with weights, buffers and optimizer state, and metadata
 //   "kind" = "checkpoint" | "weights", "version", and as JSON "config" (resolved recipe), "environment" (what
 //   it ran on), "data" (fingerprint of the data sets), "network" (Network::config(), if it can be written),
-//   "progress"; and "sha256", by which damage is found (base/safetensors.h).
+//   "progress"; and "spiketrain.sha256", by which damage is found (base/safetensors.h).
 // Weights carry the network's own names ("0.synapse.weight"); optimizer tensors the prefix "optimizer.".
 // Files are written atomically and named after the iteration, so the newest is the last by name.
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.

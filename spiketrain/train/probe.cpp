@@ -7,6 +7,7 @@
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/loader.h"
 #include "spiketrain/ops/memory_tracker.h"
+#include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
 namespace {
@@ -43,6 +44,7 @@ std::vector<Tensor> take_gradients(const std::vector<NamedWeight>& weights, Netw
 
 double cosine(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined()) return std::numeric_limits<double>::quiet_NaN();
+  const ops::OneThread one_thread;  // sums: the same bits on any number of threads
   const double norm = a.norm().item<double>() * b.norm().item<double>();
   return norm > 0 ? a.dot(b).item<double>() / norm : std::numeric_limits<double>::quiet_NaN();
 }

@@ -1,14 +1,12 @@
 #include "spiketrain/train/run_dir.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <regex>
 
 #include "spiketrain/base/file.h"
@@ -17,37 +15,6 @@ namespace spiketrain {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw DataError(path, 0, what + ": " + std::strerror(errno));
-}
-
-/// Appends and syncs; returns the new length.
-int64_t append(const std::string& path, const std::string& text, bool sync) {
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (file < 0) fail(path, "cannot open for appending");
-  size_t done = 0;
-  while (done < text.size()) {
-    if (sync) before_step(FileStep::write, path);
-    const ssize_t n = write(file, text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      const int why = n < 0 ? errno : ENOSPC;  // a write of nothing would be tried for ever
-      close(file);
-      errno = why;
-      fail(path, "cannot write");
-    }
-    done += static_cast<size_t>(n);
-  }
-  if (sync) before_step(FileStep::sync, path);
-  const off_t length = lseek(file, 0, SEEK_END);
-  const bool synced = length >= 0 && (!sync || fsync(file) == 0);
-  const int why = errno;
-  close(file);
-  errno = why;
-  if (!synced) fail(path, length < 0 ? "cannot tell the length" : "cannot sync");
-  return length;
-}
 
 /// True if the folder holds more than a run has before its recipe is written: lock, log and an empty ckpt/.
 bool holds_a_run(const std::string& path) {
@@ -85,18 +52,9 @@ RunDir::RunDir(const std::string& path, bool resume) : path_(path) {
            " holds files but no run to continue; give another --out");
   fs::create_directories(path + "/ckpt", error);
   if (error) throw DataError(path, 0, "cannot make the run directory: " + error.message());
-  lock_ = open(file("lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) fail(file("lock"), "cannot open");
-  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    close(lock_);
-    throw UsageError(str("run directory ", path, " is in use by another process"));
-  }
+  lock_ = std::make_unique<FileLock>(file("lock"), "run directory " + path);
   remove_leftovers(path);
   remove_leftovers(checkpoints());
-}
-
-RunDir::~RunDir() {
-  if (lock_ >= 0) close(lock_);
 }
 
 void RunDir::write_text(const std::string& name, const std::string& text) {
@@ -108,7 +66,7 @@ void RunDir::write_json(const std::string& name, const Config& json) {
 }
 
 int64_t RunDir::append_metrics(const Config& line) {
-  return append(file("metrics.jsonl"), line.dump() + "\n", /*sync=*/true);
+  return static_cast<int64_t>(append_durably(file("metrics.jsonl"), line.dump() + "\n"));
 }
 
 void RunDir::truncate_metrics(int64_t bytes) {
@@ -119,7 +77,7 @@ void RunDir::truncate_metrics(int64_t bytes) {
     throw DataError(path, static_cast<uint64_t>(length),
                     str("expected at least ", bytes, " bytes, as the checkpoint says"));
   }
-  if (length > bytes && truncate(path.c_str(), bytes) != 0) fail(path, "cannot truncate");
+  if (length > bytes && truncate(path.c_str(), bytes) != 0) throw SystemError(path, "truncate", errno);
 }
 
 int64_t RunDir::metrics_lines() const {
@@ -136,17 +94,14 @@ void RunDir::log(const std::string& line) {
   localtime_r(&now, &local);
   char stamp[32];
   std::strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S ", &local);
-  append(file("log.txt"), stamp + line + "\n", /*sync=*/false);
+  std::ofstream log(file("log.txt"), std::ios::app);
+  if (!(log << stamp << line << std::endl)) throw SystemError(file("log.txt"), "write", errno);
 }
 
 void RunDir::mark_done() { write_file_atomic(file("DONE"), std::string("complete\n")); }
 
 void RunDir::mark_open() {
-  std::error_code error;
-  for (const char* name : {"DONE", "summary.json"}) {
-    fs::remove(file(name), error);
-    if (error) throw DataError(file(name), 0, "cannot remove: " + error.message());
-  }
+  for (const char* name : {"DONE", "summary.json"}) remove_durably(file(name));
 }
 
 bool run_is_done(const std::string& run_dir) { return file_exists(run_dir + "/DONE"); }

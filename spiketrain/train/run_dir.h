@@ -12,8 +12,10 @@
 // One process at a time may write to it (a lock on the file `lock`).
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
 #pragma once
+#include <memory>
 #include <string>
 
+#include "spiketrain/base/file.h"
 #include "spiketrain/base/registry.h"
 
 namespace spiketrain {
@@ -24,9 +26,6 @@ class RunDir {
   /// run, or if another process uses it;
   /// DataError if it cannot be written.
   RunDir(const std::string& path, bool resume);
-  ~RunDir();
-  RunDir(const RunDir&) = delete;
-  RunDir& operator=(const RunDir&) = delete;
 
   const std::string& path() const { return path_; }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
@@ -47,7 +46,7 @@ class RunDir {
 
  private:
   std::string path_;
-  int lock_ = -1;
+  std::unique_ptr<FileLock> lock_;
 };
 
 /// True if the folder holds a complete run.

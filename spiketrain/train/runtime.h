@@ -1,8 +1,5 @@
-// Settings of the process: threads, memory allocator, and what a run records about the machine.
+// Settings of the process: threads and memory allocator.
 #pragma once
-#include <string>
-
-#include "spiketrain/base/registry.h"
 
 namespace spiketrain {
 
@@ -22,18 +19,4 @@ void keep_memory();
 int prepare_process(char** argv, int threads = 0);
 /// Largest resident size of this process so far, MiB.
 double peak_memory_mib();
-/// Bytes that this process can take beside what it has, and what sets the limit: RLIMIT_AS, the control group, or the
-/// machine's memory and swap.
-struct MemoryLeft {
-  double bytes;
-  std::string limit;
-};
-MemoryLeft memory_left();
-/// Version, source revision, compiler, processor, SIMD target, threads, LibTorch's build, and "variables": those
-/// environment variables that choose code in libraries (OPENBLAS_CORETYPE, ONEDNN_MAX_CPU_ISA, ST_ISA, ...) and are set; plugins.
-Config environment(const std::string& revision);
-/// What of two environments differs and may change the bits of a run, for people: "cpu (was A, is B), ...".  Empty if
-/// nothing does; what one of them does not tell is left out.
-std::string environment_difference(const Config& before, const Config& now);
-
 }  // namespace spiketrain

@@ -7,6 +7,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/engine/gradients.h"
 #include "spiketrain/train/caveats.h"
+#include "spiketrain/train/environment.h"
 #include "spiketrain/train/numeric_dump.h"
 #include "spiketrain/train/resume.h"
 #include "spiketrain/train/runtime.h"
@@ -242,15 +243,18 @@ void Trainer::resume() {
       progress_ = load_checkpoint(file, network_, *t_.optimizer);
       check_epochs();
       environment = checkpoint_environment(file);
+    } catch (const SystemError&) {
+      throw;  // the file may be sound
     } catch (const DataError& error) {
-      message(str("checkpoint cannot be read, trying the one before (this one is kept as .damaged): ",
-                  error.what()),
-              true);
+      message(str("checkpoint cannot be read, trying the one before: ", error.what()), true);
       damaged.push_back(path);
       continue;
     }
     // Out of the list, or pruning would keep them for being newest and delete the good ones.
-    for (const std::string& bad : damaged) rename_durably(bad, bad + ".damaged");
+    for (const std::string& bad : damaged) {
+      rename_durably(bad, bad + ".damaged");
+      message(str("kept as ", bad, ".damaged"), true);
+    }
     options_.run_dir->truncate_metrics(progress_.metrics_bytes);
     message(str("resumed from ", path, ": epoch ", progress_.epoch + 1, ", batch ", progress_.batch));
     const std::string other = environment_difference(environment, options_.environment);

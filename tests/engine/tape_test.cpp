@@ -172,6 +172,68 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForOtherStages) {
   }
 }
 
+/// A stage of one's own: a learned factor, which keeps a constant signal constant.
+class Scale : public Stage {
+ public:
+  enum class Reads { signal, value };  ///< value: no credit goes to what the stage reads
+  explicit Scale(Reads reads, bool learns = true) : reads_(reads) {
+    const Tensor one = torch::ones({1});
+    if (learns) {
+      factor_ = register_parameter("factor", one);
+    } else {
+      factor_ = register_buffer("factor", one);
+    }
+  }
+  Shape build(const std::vector<Shape>& in) override { return in[0]; }
+  Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
+    const Signal x = reads_ == Reads::value ? in[0].detached() : in[0];
+    return x.map_linear([this](const Tensor& values) { return values * factor_; });
+  }
+  std::vector<StageInfo> describe() const override { return {}; }
+
+ private:
+  Reads reads_;
+  Tensor factor_;
+};
+
+/// `scales` below, between and above three layers, the first of which may be missing.
+void compare_with_scales(const std::vector<std::shared_ptr<Scale>>& scales, bool first_layer) {
+  const auto network = std::make_shared<Network>(Shape{kIn});
+  for (size_t k = 0; k < 3; ++k) {
+    if (k > 0 || first_layer) network->add(dense_layer(k == 2 ? kClasses : 6, lif()), /*new_unit=*/true);
+    if (k < scales.size()) network->add(scales[k], /*new_unit=*/true);
+  }
+  draw_weights(*network);
+  network->to(torch::kFloat);
+  LearnerParts parts = learner_parts(network, kSteps, "rate_ce");
+  parts.schedule = make<Schedule>("truncated", {{"window", 2}, {"update", "batch"}});
+  const Learner learner(parts);
+  ASSERT_TRUE(network->is_chain(0));
+  for (const auto form : {Batch::Form::frames, Batch::Form::image}) {
+    learner.pass(batch(form), 0);
+    const Gradients tape = take_gradients(*network);
+    graph_pass(learner, batch(form));
+    const Gradients graph = take_gradients(*network);
+    ASSERT_EQ(tape.size(), graph.size());
+    for (size_t k = 0; k < tape.size(); ++k) {
+      ASSERT_EQ(tape[k].second.defined(), graph[k].second.defined()) << tape[k].first;
+      if (!tape[k].second.defined()) continue;
+      EXPECT_TRUE(torch::equal(tape[k].second, graph[k].second)) << tape[k].first;
+    }
+  }
+}
+
+TEST(EngineTape, GivesTheBitsOfTheGraphForStagesOfOnesOwn) {
+  using Reads = Scale::Reads;
+  const auto scale = [](Reads reads, bool learns = true) { return std::make_shared<Scale>(reads, learns); };
+  compare_with_scales({scale(Reads::signal)},
+                      /*first_layer=*/false);  // below: a constant signal stays constant
+  compare_with_scales({scale(Reads::signal), scale(Reads::signal)}, true);
+  compare_with_scales({scale(Reads::signal), scale(Reads::value)}, true);  // learns, asks for nothing below
+  compare_with_scales({scale(Reads::signal), scale(Reads::value, false)}, true);  // stops all credit
+  compare_with_scales({scale(Reads::value, false), scale(Reads::value)}, false);
+}
+
 TEST(EngineTape, NeedsAChain) {
   Network network({kIn});
   network.add(dense_layer(6, lif()), true);

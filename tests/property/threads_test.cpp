@@ -8,8 +8,10 @@
 #include "spiketrain/ops/reduce.h"
 #include "spiketrain/ops/surrogate.h"
 #include "spiketrain/ops/torch.h"
+#include "spiketrain/train/probe.h"
 #include "tests/support/network_fixture.h"
 #include "tests/support/tensors.h"
+#include "tests/support/tiny.h"
 
 namespace spiketrain::threads_test {
 
@@ -166,6 +168,18 @@ TEST(Threads, EveryObjective) {
     if (name == "van_rossum") c.objective = psp_case().objective;
     check(c);
   }
+}
+
+TEST(Threads, GradientCosines) {
+  expect_same_bits([] {
+    const Experiment e = tiny_experiment({"network.spec=16C3-2000-4", "steps=6", "neuron=lif", "rule=bptt",
+                                          "objective=rate_ce", "schedule={name='truncated', window=2}"});
+    Tensor cosines = torch::zeros({3}, torch::kDouble);
+    int64_t k = 0;
+    for (const LayerCosine& row : gradient_cosines(e.training, 8)) cosines[k++] = row.cosine;
+    EXPECT_EQ(k, 3);
+    return NamedTensors{{"cosines", cosines}};
+  });
 }
 
 /// Against LibTorch on one thread, in exact arithmetic.

@@ -52,6 +52,36 @@ TEST(Damage, ResumeTakesTheCheckpointBefore) {
   EXPECT_NE(recorder.messages[0].find(newest_path), std::string::npos) << recorder.messages[0];
 }
 
+/// What cannot be read now may be sound: the run stops and nothing is renamed.
+TEST(Damage, AFileThatTheSystemRefusesIsNotDamaged) {
+  TempDir dir;
+  EXPECT_FALSE(run_part(dir / "run", {"train.keep=9"}, false, 4));
+  const std::string newest = list_checkpoints(dir / "run/ckpt").front();
+  fs::rename(newest, newest + ".away");
+  fs::create_symlink(newest + ".nowhere", newest);
+  EXPECT_NE(message_of<SystemError>([&] { run_part(dir / "run", {"train.keep=9"}, true, 0); }).find(newest),
+            std::string::npos);
+  EXPECT_TRUE(fs::is_symlink(newest));
+  fs::rename(newest + ".away", newest);
+  EXPECT_TRUE(run_part(dir / "run", {"train.keep=9"}, true, 0));
+}
+
+TEST(Damage, AFileOfANewerProgramIsRefusedAndStays) {
+  TempDir dir;
+  EXPECT_FALSE(run_part(dir / "run", {}, false, 2));
+  const std::string newest = list_checkpoints(dir / "run/ckpt").front();
+  std::map<std::string, std::string> metadata = open_checkpoint(newest).metadata();
+  metadata.erase(SafetensorsFile::kSeal);
+  metadata["version"] = "99";
+  save_tensors(newest, tensors_of(newest), metadata);
+  EXPECT_NE(message_of<UsageError>([&] { run_part(dir / "run", {}, true, 0); }).find("newer Spiketrain"),
+            std::string::npos);
+  EXPECT_TRUE(file_exists(newest));
+  metadata["kind"] = "of another tool";
+  save_tensors(dir / "other.safetensors", tensors_of(newest), metadata);
+  EXPECT_NO_THROW(open_checkpoint(dir / "other.safetensors"));
+}
+
 TEST(Damage, OnTheCommandLine) {
   TempDir dir;
   const std::string recipe = write_recipe(dir), run = dir / "run", log = dir / "log.txt";

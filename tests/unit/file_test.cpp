@@ -116,4 +116,44 @@ TEST(File, NoMoreIsUnpackedThanTheHeaderDeclares) {
   EXPECT_EQ(read_gzip_or_plain(dir / "bomb.gz", 1 << 30, declares(64 << 20)).size(), size_t{64} << 20);
 }
 
+/// Each costs what it holds, not the room for a chunk.
+TEST(File, ManySmallGzipStreams) {
+  TempDir dir;
+  write_gzip(dir / "one.gz", {7});
+  const Bytes one = read_file(dir / "one.gz");
+  Bytes packed;
+  for (int i = 0; i < 100000; ++i) packed.insert(packed.end(), one.begin(), one.end());
+  write_file_atomic(dir / "many.gz", {packed});
+  EXPECT_EQ(read_gzip_or_plain(dir / "many.gz", 1 << 22), Bytes(100000, 7));
+}
+
+TEST(File, AppendAndRemove) {
+  TempDir dir;
+  std::vector<FileStep> steps;
+  set_file_hook([&](FileStep step, const std::string&) { steps.push_back(step); });
+  EXPECT_EQ(append_durably(dir / "f", "ab"), 2u);
+  EXPECT_EQ(steps.back(), FileStep::sync_folder);  // a new name
+  EXPECT_EQ(append_durably(dir / "f", "c\n"), 4u);
+  EXPECT_EQ(steps.back(), FileStep::close);
+  remove_durably(dir / "f");
+  EXPECT_EQ(steps.back(), FileStep::sync_folder);
+  set_file_hook(nullptr);
+  EXPECT_FALSE(file_exists(dir / "f"));
+  EXPECT_NO_THROW(remove_durably(dir / "f"));
+  EXPECT_THROW(remove_durably(dir.path()), SystemError);
+  EXPECT_THROW(append_durably(dir / "no/f", "x"), SystemError);
+  EXPECT_THROW(append_durably(dir.path(), "x"), SystemError);
+}
+
+TEST(File, LockHoldsOthersOff) {
+  TempDir dir;
+  {
+    const FileLock lock(dir / "lock", "the house");
+    EXPECT_EQ(message_of<UsageError>([&] { FileLock(dir / "lock", "the house"); }),
+              "the house is in use by another process");
+  }
+  EXPECT_NO_THROW(FileLock(dir / "lock", "the house"));
+  EXPECT_THROW(FileLock(dir / "no/lock", "it"), SystemError);
+}
+
 }  // namespace spiketrain::file_test
