@@ -21,7 +21,7 @@ LISTS = [("networks", "network"), ("neurons", "neuron"), ("rules", "rule"), ("sc
 INNER = [("metrics", "Metrics", "Named at the top level: `metrics = [\"accuracy\", {name = \"top_k\", k = 3}]`."),
          ("synapses", "Synapses", "A network builds them from its own options; a recipe does not name them."),
          ("norms", "Norms", "A network's option `norm` names one."),
-         ("quantizers", "Quantizers", "Of the weight of a connection (`core/layer.h`); a recipe does not name them."),
+         ("quantizers", "Quantizers", "Of the weights of connections (`core/layer.h`); a network's option `quantizer` names one."),
          ("stages", "Stages", "What a network is built from besides layers; a recipe does not name them.")]
 HEAD = """# Options
 

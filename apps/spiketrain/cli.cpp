@@ -3,6 +3,7 @@
 // A shared library of its own, which main.cpp loads.
 #include <algorithm>
 #include <iostream>
+#include <new>
 
 #include "apps/spiketrain/commands.h"
 #include "revision.h"
@@ -13,6 +14,14 @@
 namespace {
 
 using namespace spiketrain::cli;
+
+/// LibTorch's allocators say so in many lines.
+bool is_out_of_memory(const std::exception& error) {
+  const std::string what = error.what();
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         what.find("can't allocate memory") != std::string::npos ||
+         what.find("out of memory") != std::string::npos;
+}
 
 int fail(const std::string& kind, const std::string& what, int code) {
   std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
@@ -106,6 +115,10 @@ extern "C" int spiketrain_main(int argc, char** argv) {
   } catch (const spiketrain::NumericError& error) {
     return fail("numeric: ", error.what(), kNumeric);
   } catch (const std::exception& error) {
+    if (is_out_of_memory(error))
+      return fail(
+          "", "memory: none left; make the network, data.batch, train.eval_batch, steps or the data smaller",
+          kFailure);
     return fail("", error.what(), kFailure);
   }
 }

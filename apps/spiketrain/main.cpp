@@ -9,6 +9,7 @@
 // Programs of one's own call prepare_process() (train/runtime.h).
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -40,6 +41,20 @@ int fail(const char* what, const char* why = "") {
   return 1;
 }
 
+/// Under a small `ulimit -v` OpenBLAS asks for its buffers again for ever while it is being loaded.
+void check_address_space() {
+  constexpr rlim_t kLeast = rlim_t{1} << 30;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= kLeast)
+    return;
+  std::fprintf(
+      stderr,
+      "spiketrain: the limit on address space (ulimit -v) is %llu MiB; expected at least 1024 MiB; raise it, or "
+      "limit memory by a control group\n",
+      static_cast<unsigned long long>(limit.rlim_cur >> 20));
+  std::exit(2);
+}
+
 int print_version() {
   const bool written = std::puts("spiketrain " ST_VERSION " " ST_REVISION) >= 0 && std::fflush(stdout) == 0;
   return written ? 0 : fail("standard output cannot be written");
@@ -50,6 +65,7 @@ int print_version() {
 int main(int argc, char** argv) {
   open_standard_streams();
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return print_version();
+  check_address_space();
   wait_passively();
   // Found beside the other libraries, by this program's own search path.  It stays loaded: it has threads.
   void* library = dlopen("libspiketrain_cli.so", RTLD_LAZY | RTLD_GLOBAL);

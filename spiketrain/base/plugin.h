@@ -1,6 +1,6 @@
 // Plugin = a shared library with parts of one's own, loaded while the program runs.  It is linked to libspiketrain.so, and its
 // parts register themselves (ST_REGISTER, base/registry.h).  docs/install.md, examples/own_parts.
-// Tests: tests/install.
+// Tests: unit/plugin_test.cpp.
 #pragma once
 #include <string>
 #include <vector>

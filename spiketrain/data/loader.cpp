@@ -12,6 +12,9 @@
 namespace spiketrain {
 namespace {
 
+/// Leaves a batch that nobody waits for.
+struct Stopped {};
+
 /// `count` pieces side by side, [count,*shape]; read(i, out) writes piece i.
 template <class Read>
 torch::Tensor stack(int64_t count, Shape shape, torch::ScalarType type, Read&& read) {
@@ -94,9 +97,10 @@ bool Loader::next(Batch& out) {
     ++wanted_;
   }
   room_.notify_one();
-  if (result.error) {
+  if (result.error || result.stopped) {
     stop();
     wanted_ = batches();
+    if (result.stopped) return false;
     std::rethrow_exception(result.error);
   }
   out = std::move(result.batch);
@@ -114,6 +118,8 @@ void Loader::work() {
     Result result;
     try {
       result.batch = make(batch);
+    } catch (const Stopped&) {
+      result.stopped = true;
     } catch (...) {
       result.error = std::current_exception();
     }
@@ -135,7 +141,10 @@ int64_t Loader::length(int64_t index) const {
 
 torch::Tensor Loader::samples(const int64_t* indices, int64_t count) const {
   const SampleSpec& spec = data_.sample();
-  const auto read = [&](int64_t i, void* out) { data_.read(indices[i], epoch_, out); };
+  const auto read = [&](int64_t i, void* out) {
+    if (asked_to_stop()) throw Stopped();  // a batch may take minutes
+    data_.read(indices[i], epoch_, out);
+  };
   if (spec.form == Batch::Form::image) return stack(count, spec.shape, spec.type, read);
   return stack_in_time(spec.steps, count, spec.shape, spec.type, read,
                        [&](int64_t i) { return length(indices[i]); });

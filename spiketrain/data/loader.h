@@ -4,6 +4,7 @@
 // different lengths are padded with zeros, in the input and in targets per step.
 // Memory: at most `prefetch` + 1 batches.  Tests: unit/loader_test.cpp.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -23,6 +24,8 @@ struct LoaderOptions {
   bool drop_last = false;  ///< leave out the last batch if it is smaller
   int threads = 1;
   int prefetch = 4;  ///< batches that may be ready or in the making ahead of next()
+  const std::atomic<bool>* stop =
+      nullptr;  ///< once true, next() waits for no more than the samples in the making
 };
 
 class Loader {
@@ -38,7 +41,8 @@ class Loader {
   /// Begins `epoch` at batch `first_batch` (resuming), whatever was running before.  UsageError if out of
   /// range.
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch in order, contiguous, on the CPU; false at the end of the epoch.  Rethrows what a worker
+  /// The next batch in order, contiguous, on the CPU; false at the end of the epoch, or if `stop` is true before the
+  /// batch is ready.  Rethrows what a worker
   /// threw for this batch, after which the epoch is over.  UsageError before the first start().
   bool next(Batch& out);
 
@@ -46,8 +50,10 @@ class Loader {
   struct Result {
     Batch batch;
     std::exception_ptr error;
+    bool stopped = false;
   };
   void work();
+  bool asked_to_stop() const { return stopping_ || (options_.stop && *options_.stop); }
   Batch make(int64_t batch) const;
   int64_t length(int64_t index) const;
   torch::Tensor samples(const int64_t* indices, int64_t count) const;
@@ -64,7 +70,7 @@ class Loader {
   std::map<int64_t, Result> done_;  // finished batches not yet handed out
   int64_t taken_ = 0;               // next batch a worker takes
   int64_t wanted_ = 0;              // next batch handed out
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
   std::vector<std::thread> workers_;
 };
 

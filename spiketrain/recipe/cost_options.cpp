@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "spiketrain/core/encoder.h"
+#include "spiketrain/cost/footprint.h"
 #include "spiketrain/data/source.h"
 #include "spiketrain/train/memory_left.h"
 #include "spiketrain/train/probe.h"
@@ -73,6 +74,32 @@ CostOptions run_options(const Recipe& recipe, const Training& training) {
 
 double mebibytes(int64_t bytes) { return static_cast<double>(bytes >> 10) / 1024; }
 
+/// UsageError if this process cannot get so many bytes.
+void check_fits(int64_t bytes, const std::string& what, const std::string& smaller) {
+  const MemoryLeft left = memory_left();
+  ST_CHECK(static_cast<double>(bytes) <= left.bytes, "memory: ", what, "; ", left.limit, " leaves ",
+           static_cast<int64_t>(left.bytes / (1 << 20)), " MiB; make ", smaller, " smaller");
+}
+
+/// Samples of the largest batch.
+int64_t evaluation_batch(const Recipe& recipe, const Training& training) {
+  const int64_t batch = recipe.train.eval_batch > 0 ? recipe.train.eval_batch : recipe.data.batch;
+  int64_t most = training.data.test->size();
+  if (training.data.validation) most = std::max(most, training.data.validation->size());
+  return std::min(batch, most);
+}
+
+/// Of one sample: the input, and the current of the largest layer over the longest segment.
+int64_t evaluation_bytes(const Training& training, const Plan& plan) {
+  int64_t steps = 0, widest = 0;
+  for (const Segment& segment : plan) steps = std::max(steps, segment.t1 - segment.t0);
+  for (const NetworkRow& row : network_rows(training.network())) widest = std::max(widest, row.neurons);
+  const SampleSpec& sample = training.data.train->sample();
+  const auto input = static_cast<int64_t>(c10::elementSize(sample.type)) * numel(sample.shape) *
+                     std::max<int64_t>(1, sample.steps);
+  return input + steps * widest * kFloatBytes;
+}
+
 }  // namespace
 
 std::string check_memory(const Recipe& recipe, const Training& training) {
@@ -84,12 +111,16 @@ std::string check_memory(const Recipe& recipe, const Training& training) {
     learned += static_cast<int64_t>(item.second.nbytes());
   const int64_t more = activations + learned * (1 + options.optimizer_words);
   const std::string need =
-      str("about ", static_cast<int64_t>(mebibytes(more)) + 1, " MiB more: activations of a batch of ",
+      str("at least ", static_cast<int64_t>(mebibytes(more)) + 1, " MiB more: activations of a batch of ",
           options.batch, ", gradients, optimizer");
-  const MemoryLeft left = memory_left();
-  ST_CHECK(!training.device.is_cpu() || static_cast<double>(more) <= left.bytes, "memory: the run needs ",
-           need, "; ", left.limit, " leaves ", static_cast<int64_t>(left.bytes / (1 << 20)),
-           " MiB; make data.batch, steps, schedule.window or the blocks smaller");
+  if (!training.device.is_cpu()) return need;
+  check_fits(more, "the run needs " + need, "data.batch, steps, schedule.window or the blocks");
+  const int64_t evaluated = evaluation_batch(recipe, training);
+  const int64_t held = evaluated * evaluation_bytes(training, options.plan);
+  check_fits(held,
+             str("evaluation needs at least ", static_cast<int64_t>(mebibytes(held)) + 1,
+                 " MiB more for a batch of ", evaluated),
+             "train.eval_batch (data.batch if it is 0) or steps");
   return need;
 }
 

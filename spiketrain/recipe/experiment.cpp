@@ -163,7 +163,6 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
     for (int64_t b = 0; b + 1 < network->blocks(); ++b)
       network->attach_head(b, head->build(network->block_shape(b), output, context.readout()));
   }
-  network->initialise(static_cast<uint64_t>(recipe.seed));
   return network;
 }
 
@@ -211,6 +210,7 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   const Dataset& train = *data.train;
   const TargetSpec& target = train.target();
   auto network = make_network(recipe, train.sample().shape, target.shape);
+  network->initialise(static_cast<uint64_t>(recipe.seed));
   network->to(device);
   const auto optimizer = make<Optimizer>(recipe.optimizer);
   optimizer->attach(named_parameters(*network));

@@ -66,9 +66,20 @@ bool passes(const Overrides& overrides, const std::function<void(const Overrides
   }
 }
 
+/// A whole section replaces what was said of it before, which nobody means.
+void check_order(const std::vector<std::string>& sets) {
+  for (size_t i = 0; i < sets.size(); ++i) {
+    const std::string inside = key_of(sets[i]) + ".";
+    for (size_t before = 0; before < i; ++before)
+      ST_CHECK(sets[before].compare(0, inside.size(), inside) != 0, "--set ", sets[i], " takes back --set ",
+               sets[before], ", which comes before it; give ", sets[i], " first");
+  }
+}
+
 }  // namespace
 
 Recipe overridden(Config config, const std::vector<std::string>& sets) {
+  check_order(sets);
   for (const std::string& set : sets) apply_set(config, set);
   return make_recipe(config);
 }

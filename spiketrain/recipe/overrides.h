@@ -18,7 +18,8 @@ struct Overrides {
   std::vector<std::string> sets, overs;
 };
 
-/// The recipe in `config` after the assignments of --set.  UsageError as apply_set() and make_recipe().
+/// The recipe in `config` after the assignments of --set.  UsageError as apply_set() and make_recipe(), and if a section
+/// follows one of its options.
 Recipe overridden(Config config, const std::vector<std::string>& sets);
 
 /// The first of a few changes of `given` with which `check` throws no UsageError: parts by their section instead of

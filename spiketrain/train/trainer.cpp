@@ -46,8 +46,9 @@ std::vector<NamedTensors> parameters_by_block(const Network& network) {
   return blocks;
 }
 
-LoaderOptions loader_options(const TrainOptions& options) {
+LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool>* stop) {
   LoaderOptions loader;
+  loader.stop = stop;
   loader.batch_size = options.batch;
   loader.seed = static_cast<uint64_t>(options.seed);
   loader.drop_last = options.drop_last;
@@ -75,7 +76,7 @@ Trainer::Trainer(Training& training, TrainerOptions options)
       blocks_(parameters_by_block(network_)),
       norms_(network_, t_.options.on_nan == "skip"),
       rate_warnings_(t_.options.dead_below, t_.options.saturated_above),
-      loader_(*t_.data.train, loader_options(t_.options)),
+      loader_(*t_.data.train, loader_options(t_.options, options_.stop)),
       data_(fingerprint(t_.data)) {
   ST_CHECK(loader_.batches() > 0, "data: ", t_.data.train->size(),
            " training samples do not fill one batch of ", t_.options.batch, " (data.drop_last)");

@@ -31,8 +31,19 @@ TEST_F(Limits, EmptyOut) { expect_error({recipe_, "--out", ""}, 2, "--out: expec
 
 TEST_F(Limits, MemoryOfTheMachine) {
   expect_error({recipe_, "--out", dir_ / "run", "--set", "steps=100000", "--set", "data.batch=600"}, 2,
-               "memory: the run needs about");
+               "memory: the run needs at least");
   EXPECT_FALSE(std::filesystem::exists(dir_ / "run"));
+}
+
+TEST_F(Limits, MemoryOfAnEvaluation) {
+  expect_error({recipe_, "--out", dir_ / "run", "--set", "steps=10000", "--set", "data.batch=1", "--set",
+                "train.eval_batch=2000", "--set", "data.test_size=2000"},
+               2, "memory: evaluation needs at least");
+}
+
+TEST_F(Limits, LittleAddressSpace) {
+  for (const char* limit : {"ulimit -v 400000", "ulimit -v 700000"})
+    expect_error({recipe_, "--out", dir_ / "run"}, 2, "expected at least 1024 MiB", limit);
 }
 
 TEST_F(Limits, AddressSpace) {
@@ -44,8 +55,8 @@ TEST_F(Limits, NeedIsToldAndRisesWithTheBatch) {
   const auto need = [](const char* batch) {
     const Experiment e = tiny_experiment({str("data.batch=", batch), "network.spec=64C3-64C3-P2-4"});
     const std::string text = check_memory(e.recipe, e.training);
-    EXPECT_EQ(text.find("about "), 0u) << text;
-    return std::stoi(text.substr(6));
+    EXPECT_EQ(text.find("at least "), 0u) << text;
+    return std::stoi(text.substr(9));
   };
   EXPECT_GT(need("32"), need("4"));
 }

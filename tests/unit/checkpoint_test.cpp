@@ -21,6 +21,7 @@ bool contains(const std::string& text, const std::string& part) {
 struct Parts {
   explicit Parts(const std::vector<std::string>& sets = {})
       : network(make_network(tiny_recipe(sets), {1, 6, 6}, {4})), optimizer(make<Optimizer>("adamw")) {
+    network->initialise(1);
     optimizer->attach(named_parameters(*network));
   }
   void step() {

@@ -294,6 +294,45 @@ TEST(Loader, LooksAheadOnlySoFar) {
   EXPECT_FALSE(loader.next(batch));
 }
 
+/// A batch of slow samples: the flag is met at the next one.
+class Stopping final : public Dataset {
+ public:
+  explicit Stopping(int64_t last) : last_(last) {}
+  int64_t size() const override { return 1000; }
+  const SampleSpec& sample() const override { return numbers_.sample(); }
+  const TargetSpec& target() const override { return numbers_.target(); }
+  int64_t class_of(int64_t index) const override { return index % 5; }
+  void read(int64_t index, int64_t epoch, void* to) const override {
+    numbers_.read(index, epoch, to);
+    if (numbers_.reads == last_) stop = true;
+  }
+  std::string describe() const override { return "stopping"; }
+  int reads() const { return numbers_.reads; }
+  mutable std::atomic<bool> stop{false};
+
+ private:
+  Numbers numbers_{1000};
+  int64_t last_;
+};
+
+TEST(Loader, StopsWithinABatch) {
+  for (const int threads : {1, 3}) {
+    const Stopping data(50);
+    LoaderOptions options;
+    options.batch_size = 40;
+    options.threads = threads;
+    options.stop = &data.stop;
+    Loader loader(data, options);
+    loader.start(0);
+    Batch batch;
+    int batches = 0;
+    while (loader.next(batch)) ++batches;
+    EXPECT_LE(batches, 1);
+    EXPECT_LE(data.reads(), 50 + threads);
+    EXPECT_FALSE(loader.next(batch));
+  }
+}
+
 TEST(Loader, AbandonedAndMisused) {
   Numbers data(1000);
   LoaderOptions options;

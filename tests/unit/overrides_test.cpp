@@ -47,6 +47,19 @@ TEST(Overrides, AChangedNameIsCompletedToACommandThatWorks) {
   EXPECT_EQ(working({"rule.name=bptt"}), Words{"rule=bptt"});
 }
 
+TEST(Overrides, NothingIsTakenBackInSilence) {
+  const auto set = [](const Words& sets) { overridden(base(), sets); };
+  EXPECT_EQ(
+      message_of<UsageError>([&] {
+        set({"neuron.leak=0.9", "neuron=lif", "rule=bptt"});
+      }),
+      "--set neuron=lif takes back --set neuron.leak=0.9, which comes before it; give neuron=lif first");
+  EXPECT_THROW(set({"rules.readout=bptt", "rules={readout=\"bptt\"}"}), UsageError);
+  EXPECT_NO_THROW(set({"neuron=lif", "neuron.leak=0.9", "neuron.leak=0.8", "rule=bptt"}));
+  EXPECT_EQ(working({"neuron.leak=0.9", "neuron=lif", "rule=bptt"}),
+            (Words{"neuron=lif", "rule=bptt", "neuron.leak=0.9", "objective=rate_ce"}));
+}
+
 TEST(Overrides, NothingIsMadeUp) {
   EXPECT_EQ(working({"neuron.name=psp_lif"}), Words());              // works as it is
   EXPECT_EQ(working({"epochs=x"}), Words());                         // names no part

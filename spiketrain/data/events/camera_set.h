@@ -5,8 +5,11 @@
 
 namespace spiketrain {
 
+/// Events of a recording that are no signal: 160 MB of them.
+inline constexpr double kMostNoise = 1e7;
+
 /// Options of a generator (glyph_events.h, motion_events.h) from those of a recipe.  UsageError:
-/// events.sensor is not [height, width].
+/// events.sensor is not [height, width], or background events would fill the memory.
 template <class Options>
 Options camera_options(const DataOptions& o) {
   Options options;
@@ -21,6 +24,10 @@ Options camera_options(const DataOptions& o) {
   options.duration_us = o.events.recording_us;
   options.threshold = o.events.threshold;
   options.noise_hz = o.events.noise_hz;
+  const double noise = options.noise_hz * 1e-6 * static_cast<double>(options.duration_us) *
+                       static_cast<double>(options.height * options.width);
+  ST_CHECK(noise <= kMostNoise, "events: noise_hz, sensor and recording_us make ", noise,
+           " background events a recording; expected at most ", kMostNoise);
   return options;
 }
 
