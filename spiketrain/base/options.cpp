@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/base/unknown_option.h"
+
 namespace spiketrain {
 namespace {
 
@@ -95,8 +97,8 @@ void OptionReader::finish(const std::vector<std::string>& extra) const {
   known.insert(known.end(), extra.begin(), extra.end());
   for (const auto& item : config_.items()) {
     if (item.key() == "name" || std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
-    throw UsageError(str(owner_, ": unknown option '", item.key(), "'", did_you_mean(item.key(), known, "."),
-                         " Options: ", join(known)));
+    throw UnknownOption(owner_, item.key(),
+                        did_you_mean(item.key(), known, ".") + " Options: " + (known.empty() ? "none" : join(known)));
   }
 }
 

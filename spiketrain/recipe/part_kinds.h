@@ -24,4 +24,16 @@ struct PartKind {
 /// In the order of a recipe, then those that a recipe names inside others.
 const std::vector<PartKind>& part_kinds();
 
+/// An option of a recipe's section or of a part.
+struct OptionPlace {
+  std::string section;  ///< "data", "neuron"; "": the top level
+  std::string part;     ///< "lif"; "": of the section itself
+  bool in_recipe;       ///< a recipe has such a section
+  OptionDoc option;
+};
+/// All of them.
+std::vector<OptionPlace> option_places();
+/// Where a recipe may have an option of this name: "data.batch", "neuron.leak of lif, eif".
+std::vector<std::string> places_of(const std::string& option);
+
 }  // namespace spiketrain

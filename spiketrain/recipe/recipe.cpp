@@ -3,7 +3,11 @@
 #include <filesystem>
 
 #include "spiketrain/base/file.h"
+#include "spiketrain/base/synonyms.h"
+#include "spiketrain/base/text.h"
+#include "spiketrain/base/unknown_option.h"
 #include "spiketrain/core/objective.h"
+#include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/sections.h"
 #include "spiketrain/recipe/toml.h"
 
@@ -49,7 +53,9 @@ std::vector<int64_t> BlockSection::sizes(int64_t layers) const {
   return sizes;
 }
 
-Recipe make_recipe(const Config& config) {
+namespace {
+
+Recipe read_recipe(const Config& config) {
   ST_CHECK(config.is_object(), "recipe: expected a table");
   for (const auto& [before, now] : kRenamed)  // a value of that name is no section; top.finish() knows it
     ST_CHECK(!config.contains(before) || !config[before].is_object(), "recipe: the section [", before,
@@ -67,6 +73,18 @@ Recipe make_recipe(const Config& config) {
   return recipe;
 }
 
+}  // namespace
+
+Recipe make_recipe(const Config& config) {
+  try {
+    return read_recipe(config);
+  } catch (const UnknownOption& error) {
+    const std::vector<std::string> places = places_of(error.option);
+    if (places.empty() || !our_word(error.option, {}).empty()) throw;
+    throw UsageError(str(error.owner, ": unknown option '", error.option, "'; a recipe has ", join(places, ", or ")));
+  }
+}
+
 Recipe parse_recipe(const std::string& text, const std::string& origin) {
   return make_recipe(parse_toml(text, origin));
 }
@@ -75,6 +93,8 @@ Config load_config(const std::string& path) {
   std::error_code error;
   ST_CHECK(std::filesystem::exists(path, error) || error, "recipe ", path,
            ": no such file; the folder recipes/ holds some, and docs/recipes.md says what one is");
+  ST_CHECK(!std::filesystem::is_directory(path, error), "recipe ", path,
+           ": is a folder; expected a TOML file, such as recipes/quickstart.toml");
   const Bytes bytes = read_file(path, kMaxRecipeBytes);
   return parse_toml(std::string(bytes.begin(), bytes.end()), path);
 }
@@ -99,7 +119,13 @@ void apply_set(Config& config, const std::string& assignment) {
     if (!last && at->is_null()) *at = Config::object();
     rest = last ? "" : rest.substr(dot + 1);
   }
-  *at = parse_toml_value(assignment.substr(equals + 1));
+  const std::string value = assignment.substr(equals + 1);
+  *at = parse_toml_value(value);
+  // A table or list that is none would pass for a name.
+  const bool meant_toml = !value.empty() && (value[0] == '{' || value[0] == '[');
+  const bool name_and_options = part && value.find('=') != std::string::npos;
+  ST_CHECK(!at->is_string() || *at != value || !(meant_toml || name_and_options), "--set ", assignment,
+           ": expected TOML, as in '{name = \"lif\", leak = 0.9}' or [\"a\", \"b\"], got ", value);
 }
 
 Config resolve(const Recipe& recipe) {

@@ -27,22 +27,20 @@ Config table_at(const Config& config, const std::string& name) {
 /// A name alone stands for a table that holds it.
 Config named(const Config& given) { return given.is_string() ? Config{{"name", given}} : given; }
 
-/// A key called "name" is let through by every reader of options; refuse it where it means nothing.
-void refuse_name(const Config& table, const std::string& owner, const std::vector<OptionDoc>& options) {
-  const bool known =
-      std::any_of(options.begin(), options.end(), [](const OptionDoc& o) { return o.name == "name"; });
-  ST_CHECK(known || !table.contains("name"), owner, ": unknown option 'name'");
-}
-
-/// A section of plain options.  `prepare` may rewrite what was given.
+/// A section of plain options; with a `name` among them its name alone stands for it.  `prepare` may rewrite what was
+/// given.  A key called "name" is let through by every reader of options, so it is refused here where it means nothing.
 template <class T>
 Section plain(const char* name, T Recipe::*field, Config (*prepare)(Config) = nullptr) {
   Section section;
   section.name = name;
   section.read = [=](const Config& config, Recipe& recipe) {
-    Config given = table_at(config, name);
+    const std::vector<OptionDoc> options = list_options<T>();
+    const bool has_name =
+        std::any_of(options.begin(), options.end(), [](const OptionDoc& o) { return o.name == "name"; });
+    const auto it = config.find(name);
+    Config given = has_name && it != config.end() && it->is_string() ? named(*it) : table_at(config, name);
     if (prepare) given = prepare(std::move(given));
-    refuse_name(given, name, list_options<T>());
+    ST_CHECK(has_name || !given.contains("name"), name, ": unknown option 'name'");
     read_options(recipe.*field, given, name);
   };
   section.write = [=](const Recipe& recipe) { return write_options(recipe.*field); };

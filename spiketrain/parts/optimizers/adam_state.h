@@ -18,7 +18,7 @@ struct AdamFamily : TorchOptimizer {
     v(lr, "lr", "learning rate after warm-up", Range{0, 1e6});
     v(beta1, "beta1", "decay of the mean of the gradient", Range{0, 0.9999999});
     v(beta2, "beta2", "decay of the mean of its square", Range{0, 0.9999999});
-    v(eps, "eps", "added to the root of the mean square", Range{0, 1});
+    v(eps, "eps", "added to the root of the mean square", Range{1e-30, 1});
   }
   std::unique_ptr<torch::optim::Optimizer> make(const std::vector<Tensor>& parameters) const override {
     return std::make_unique<Method>(
