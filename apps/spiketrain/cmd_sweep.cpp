@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/signals.h"
 #include "apps/spiketrain/sweep_dir.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/plugin.h"
@@ -47,15 +48,6 @@ void note_signal(int signal) {
   ++signals_seen;
 }
 
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = note_signal;
-  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-  struct sigaction before {};
-  sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup
-}
-
 /// Starts this program again with `arguments`; its output goes to the end of `log`.
 pid_t start_child(const std::vector<std::string>& arguments, const std::string& log) {
   std::vector<char*> argv;
@@ -63,7 +55,7 @@ pid_t start_child(const std::vector<std::string>& arguments, const std::string& 
   argv.push_back(nullptr);
   sigset_t stops, before;
   sigemptyset(&stops);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stops, signal);
+  for (const int signal : kStopSignals) sigaddset(&stops, signal);
   sigprocmask(SIG_BLOCK, &stops, &before);  // a signal must not meet our handler in the child
   const pid_t parent = getpid();
   const pid_t child = fork();
@@ -71,13 +63,13 @@ pid_t start_child(const std::vector<std::string>& arguments, const std::string& 
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);  // children of a killed sweep write a checkpoint and stop
     if (getppid() != parent) _exit(127);
-    const int input = open("/dev/null", O_RDONLY);
-    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
+    const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (input < 0 || output < 0) _exit(127);
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
-    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+    for (const int signal : kStopSignals) handle_stop(signal, SIG_DFL);
     sigprocmask(SIG_SETMASK, &before, nullptr);
     execv("/proc/self/exe", argv.data());
     _exit(127);
@@ -338,7 +330,7 @@ int run_sweep(SweepCommand command) {
     return kOk;
   }
   const SweepDir dir(command.out, grid);
-  catch_signals();
+  for (const int signal : kStopSignals) handle_stop(signal, note_signal);
   sweep.run();
   const size_t missing = report(command, grid, plan, sweep);
   if (sweep.failed() > 0)

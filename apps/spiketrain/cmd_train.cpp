@@ -5,6 +5,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "apps/spiketrain/progress.h"
+#include "apps/spiketrain/signals.h"
 #include "revision.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/kernels/isa.h"
@@ -36,15 +37,9 @@ void request_stop(int signal) {
 /// A signal asks for a clean end.  After Ctrl-C and SIGTERM the handler is gone, so that a second one ends the process
 /// at once; a terminal that goes away may tell of it more than once, and a closed pipe does at every line.
 void stop_on_signals() {
-  struct sigaction action {};
-  struct sigaction before {};
-  action.sa_handler = request_stop;
-  sigaction(SIGPIPE, &action, nullptr);
-  sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM}) handle_stop(signal, request_stop, SA_RESETHAND);
+  handle_stop(SIGHUP, request_stop);
+  handle_signal(SIGPIPE, request_stop);
 }
 
 Config read_config(const TrainCommand& command) {
