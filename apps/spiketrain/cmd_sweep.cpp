@@ -33,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPoll(100);
 
 struct SweepCommand {
+  const CLI::App* line = nullptr;  ///< as it was given
   std::string recipe, data_dir, out, device = "cpu", seed_list;
   std::vector<std::string> overs, sets;
   int64_t seeds = 1;
@@ -249,23 +250,6 @@ void show_plan(const SweepCommand& command, const SweepPlan& plan) {
   print_table(rows);
 }
 
-/// What follows "spiketrain sweep RECIPE" of a command, its --set and --over aside.
-std::string other_words(const SweepCommand& command) {
-  std::string text;
-  const auto add = [&](const char* option, const std::string& value) {
-    text += std::string(" ") + option + " " + shell_word(value);
-  };
-  if (!command.seed_list.empty()) add("--seed-list", command.seed_list);
-  if (command.seeds != 1) add("--seeds", std::to_string(command.seeds));
-  if (command.jobs != 1) add("--jobs", std::to_string(command.jobs));
-  if (command.threads != 0) add("--threads", std::to_string(command.threads));
-  if (!command.out.empty()) add("--out", command.out);
-  if (!command.data_dir.empty()) add("--data-dir", command.data_dir);
-  if (command.device != "cpu") add("--device", command.device);
-  if (command.dry_run) text += " --dry-run";
-  return text;
-}
-
 SweepGrid read_grid(const SweepCommand& command, const Overrides& overrides) {
   ST_CHECK(!command.recipe.empty(), "sweep: expected a recipe; see the folder recipes/");
   Config recipe = load_config(command.recipe);
@@ -290,9 +274,7 @@ std::pair<SweepGrid, SweepPlan> plan_of(const SweepCommand& command) {
     return {grid, plan_sweep(grid)};
   } catch (const UsageError& error) {
     const auto check = [&](const Overrides& o) { plan_sweep(read_grid(command, o)); };
-    throw with_working_command(error, given, check, [&](const Overrides& o) {
-      return "spiketrain sweep " + shell_word(command.recipe) + override_words(o) + other_words(command);
-    });
+    throw with_working_command(error, given, check, *command.line);
   }
 }
 
@@ -347,6 +329,7 @@ int run_sweep(SweepCommand command) {
 void add_sweep(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<SweepCommand>();
   CLI::App* sub = app.add_subcommand("sweep", "train a recipe over a grid of options and seeds, and compare");
+  command->line = sub;
   sub->add_option("recipe", command->recipe, "recipe (TOML)");
   sub->add_option("--over", command->overs, "an option and its values, e.g. --over schedule.window=1,2,5")
       ->allow_extra_args(false);

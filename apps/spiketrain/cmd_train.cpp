@@ -12,6 +12,7 @@
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/toml.h"
+#include "spiketrain/train/resume.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/train/trainer.h"
 #include "spiketrain/version.h"
@@ -20,6 +21,7 @@ namespace spiketrain::cli {
 namespace {
 
 struct TrainCommand {
+  const CLI::App* line = nullptr;  ///< as it was given
   std::string recipe, data_dir, out, device = "cpu";
   std::vector<std::string> sets;
   bool resume = false;
@@ -42,24 +44,29 @@ void stop_on_signals() {
   handle_signal(SIGPIPE, request_stop);
 }
 
-Config read_config(const TrainCommand& command) {
-  ST_CHECK(!command.recipe.empty() || command.resume, "train: expected a recipe; see the folder recipes/");
-  const bool from_run = command.recipe.empty();
-  ST_CHECK(!from_run || !command.out.empty(),
-           "train --resume: expected a recipe, or the run directory as --out");
-  if (command.resume) load_plugins_of_run(command.out);
-  ST_CHECK(!from_run || file_exists(command.out + "/config.toml"), "train --resume: no run in ", command.out,
-           " yet (no config.toml); give the recipe");
-  return load_config(from_run ? command.out + "/config.toml" : command.recipe);
+/// Where the run is or will be.
+std::string run_dir(const TrainCommand& command) {
+  if (!command.out.empty()) return command.out;
+  ST_CHECK(!command.recipe.empty(), "train --resume: expected a recipe, or the run directory as --out");
+  return "runs/" + std::filesystem::path(command.recipe).stem().string();
 }
 
-/// What follows "spiketrain train RECIPE" of a command, its --set aside.
-std::string other_words(const TrainCommand& command) {
-  std::string text;
-  if (!command.data_dir.empty()) text += " --data-dir " + shell_word(command.data_dir);
-  if (command.device != "cpu") text += " --device " + command.device;
-  if (command.threads > 0) text += " --threads " + std::to_string(command.threads);
-  return text;
+Config read_config(const TrainCommand& command) {
+  ST_CHECK(!command.recipe.empty() || command.resume, "train: expected a recipe; see the folder recipes/");
+  const std::string dir = run_dir(command);
+  if (command.resume) load_plugins_of_run(dir);
+  if (!command.recipe.empty()) return load_config(command.recipe);
+  ST_CHECK(file_exists(dir + "/config.toml"), "train --resume: no run in ", dir,
+           " yet (no config.toml); give the recipe");
+  return load_config(dir + "/config.toml");
+}
+
+/// UsageError for what this command refuses, as far as it shows without the data.
+void check_command(const TrainCommand& command, const Recipe& recipe) {
+  check_recipe(recipe);
+  const std::string before = run_dir(command) + "/config.toml";
+  if (command.resume && file_exists(before))
+    check_resumable(resolve(load_recipe(before)), resolve(recipe), resolved_options(recipe));
 }
 
 Experiment prepare(const TrainCommand& command) {
@@ -69,11 +76,8 @@ Experiment prepare(const TrainCommand& command) {
     const Recipe recipe = overridden(config, command.sets);
     return build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
   } catch (const UsageError& error) {
-    const auto check = [&](const Overrides& o) { check_recipe(overridden(config, o.sets)); };
-    throw with_working_command(error, {command.sets, {}}, check, [&](const Overrides& o) {
-      return "spiketrain train " + shell_word(command.recipe) + override_words(o) +
-             (command.out.empty() ? "" : " --out " + shell_word(command.out)) + other_words(command);
-    });
+    const auto check = [&](const Overrides& o) { check_command(command, overridden(config, o.sets)); };
+    throw with_working_command(error, {command.sets, {}}, check, *command.line);
   }
 }
 
@@ -118,17 +122,16 @@ std::string conclusion(const Training& training, const Progress& done) {
 }
 
 std::string continue_command(const TrainCommand& command) {
-  return "spiketrain train --resume --out " + shell_word(command.out) + other_words(command);
+  return "spiketrain train --resume --out " + shell_word(run_dir(command)) +
+         option_words(*command.line, {"--out", "--resume", "--set"});
 }
 
-int run_train(TrainCommand command) {
+int run_train(const TrainCommand& command) {
   const int threads = prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   Experiment experiment = prepare(command);
-  if (command.out.empty() && !command.recipe.empty())
-    command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();
   const std::string memory = check_memory(experiment.recipe, experiment.training);
 
-  RunDir dir(command.out, command.resume);
+  RunDir dir(run_dir(command), command.resume);
   ConsoleObserver console(&dir);
   CostObserver cost(experiment.recipe);
   TrainerOptions options;
@@ -139,7 +142,7 @@ int run_train(TrainCommand command) {
   options.environment["device"] = command.device;
 
   stop_on_signals();
-  introduce(console, experiment, threads, command.device, memory, command.out);
+  introduce(console, experiment, threads, command.device, memory, run_dir(command));
   Trainer trainer(experiment.training, options);
   if (command.resume) trainer.resume();
   dir.write_text("config.toml", write_toml(experiment.training.config));
@@ -157,6 +160,7 @@ int run_train(TrainCommand command) {
 void add_train(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<TrainCommand>();
   CLI::App* sub = app.add_subcommand("train", "train the network a recipe describes");
+  command->line = sub;
   sub->add_option("recipe", command->recipe, "recipe (TOML); with --resume the run's own by default");
   sub->add_option(
          "--set", command->sets,

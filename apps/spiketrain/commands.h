@@ -37,13 +37,12 @@ void load_plugins_of_run(const std::string& run_dir);
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
 /// A word of a command line as a shell reads it: quoted where it must be.
 std::string shell_word(const std::string& text);
-/// " --set neuron=lif --over schedule.window=1,2", as a shell reads it.
-std::string override_words(const Overrides& overrides);
-/// `error` followed by the command that would work: `line` makes it of overrides; `given` and `check` as in
-/// working_overrides().  `error` alone if there is none.
+/// The options that a command was given, except those in `without`, as a shell reads them: " --jobs 2 --dry-run".
+std::string option_words(const CLI::App& command, const std::vector<std::string>& without);
+/// `error` followed by the command line that would work: `command` as it was given, with other overrides; `given` and
+/// `check` as in working_overrides().  `error` alone if there is none.
 UsageError with_working_command(const UsageError& error, const Overrides& given,
-                                const std::function<void(const Overrides&)>& check,
-                                const std::function<std::string(const Overrides&)>& line);
+                                const std::function<void(const Overrides&)>& check, const CLI::App& command);
 /// A part's name, what it is, and its options.
 void print_part(const PartDoc& part);
 /// Where a recipe may have an option of this name: {"optimizer.lr"}; the top level first.

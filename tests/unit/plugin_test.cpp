@@ -32,6 +32,11 @@ class Plugin : public ::testing::Test {
     arguments.insert(arguments.begin(), ST_CLI);
     return run(arguments);
   }
+  /// With the test's folder as the working directory.
+  Result cli_in_dir(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", dir_.path(), ST_CLI});
+    return run(arguments);
+  }
   /// Expects exit 2 and one line that holds `part`.
   static void expect_usage(const Result& result, const std::string& part) {
     EXPECT_EQ(result.code, 2) << result.text;
@@ -92,6 +97,25 @@ TEST_F(Plugin, ARunRemembersItsPlugins) {
   EXPECT_EQ(cli({"eval", out, "--plugin", moved}).code, 0);
   EXPECT_EQ(cli({"train", "--resume", "--out", out, "--set", "epochs=3", "--plugin", moved}).code, 0);
   EXPECT_EQ(cli({"eval", out}).code, 0);
+}
+
+TEST_F(Plugin, ARunInTheDefaultFolderRemembersThem) {
+  ASSERT_EQ(cli_in_dir({"train", recipe(), "--plugin", kNeuron}).code, 0);
+  const Result more = cli_in_dir({"train", recipe(), "--resume", "--set", "epochs=2"});
+  EXPECT_EQ(more.code, 0) << more.text;
+  EXPECT_TRUE(file_exists(dir_ / "runs/recipe/DONE")) << more.text;
+}
+
+TEST_F(Plugin, ASuggestedCommandHasIt) {
+  const std::string other = dir_ / "other.toml";
+  write_file_atomic(other,
+                    std::string("[network]\nname = \"spec\"\nspec = \"2C5-P2-10\"\n[neuron]\nname = "
+                                "\"psp_lif\"\ntau_m = 4\n[rule]\nname = \"tssl_bp\"\n[objective]\nname = "
+                                "\"van_rossum\"\n"));
+  for (const char* command : {"train", "inspect", "sweep"})
+    expect_usage(cli({command, other, "--plugin", kNeuron, "--set", "neuron.name=plugin_if"}),
+                 std::string("this works: spiketrain ") + command + " " + other +
+                     " --set neuron=plugin_if --set rule=bptt --set objective=rate_ce --plugin " + kNeuron);
 }
 
 TEST_F(Plugin, ASweepHandsItToItsRuns) {
