@@ -51,8 +51,9 @@ int main(int argc, char** argv) {
   open_standard_streams();
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return print_version();
   wait_passively();
-  // Found beside the other libraries, by this program's own search path.  It stays loaded: it has threads.
-  void* library = dlopen("libspiketrain_cli.so", RTLD_LAZY | RTLD_GLOBAL);
+  // Found beside the other libraries, by this program's own search path; its name holds the version, so that it is not
+  // another's.  It stays loaded: it has threads.
+  void* library = dlopen(ST_CLI_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
   void* start = library ? dlsym(library, "spiketrain_main") : nullptr;
   if (!start) return fail("cannot load its commands: ", dlerror());
   return reinterpret_cast<int (*)(int, char**)>(start)(argc, argv);

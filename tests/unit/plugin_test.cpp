@@ -9,6 +9,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/registration.h"
 #include "spiketrain/core/objective.h"
+#include "spiketrain/version.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -69,6 +70,8 @@ TEST_F(Plugin, EveryCommandTakesIt) {
     EXPECT_NE(help.text.find("--plugin"), std::string::npos) << command;
   }
   EXPECT_EQ(cli({"data", "list", "--plugin", kNeuron}).code, 0);
+  // Thrown in the plugin, caught in the program.
+  expect_usage(cli({"inspect", recipe(), "--plugin", kNeuron, "--set", "neuron.threshold=-1"}), "threshold");
   EXPECT_EQ(cli({"inspect", recipe(), "--plugin", kNeuron}).code, 0);
   EXPECT_NE(cli({"help", "threshold", "--plugin", kNeuron}).text.find("plugin_if"), std::string::npos);
 }
@@ -152,6 +155,16 @@ TEST_F(Plugin, ASecondCopyOfTheLibraryIsRefused) {
   expect_usage(run({alone, ST_LIBRARY, other}), "Spiketrain is in this process more than once, in ");
   expect_usage(run({inside, ST_LIBRARY}),
                "Spiketrain is in this process more than once, in the program and in ");
+}
+
+// The program's own parts meet plugins in libspiketrain.so; what else the library of its commands showed, a plugin could
+// overrule or be overruled by.
+TEST_F(Plugin, TheLibraryOfTheCommandsShowsItsEntryOnly) {
+  const auto folder = std::filesystem::path(ST_LIBRARY).parent_path();
+  const std::string library = folder / ("libspiketrain_cli-" ST_VERSION ".so");
+  const Result symbols =
+      run({"/bin/sh", "-c", "nm -D --defined-only \"$0\" | grep -o '[^ ]*spiketrain[^ ]*'", library});
+  EXPECT_EQ(symbols.text, "spiketrain_main\n");
 }
 
 }  // namespace spiketrain::plugin_test
