@@ -29,8 +29,10 @@ void add_data_dir(CLI::App& command, std::string& dir);
 
 /// Adds --plugin to a command and its actions.
 void add_plugins(CLI::App& command);
-/// Loads the plugins that a run was started with (its environment.json), except those that --plugin has given from another
-/// place.  UsageError as load_plugin(), or if one is not there.
+/// Loads the plugins that `environment` (train/runtime.h) names, except those that --plugin has given from another place.
+/// `source` is the file that holds it.  UsageError as load_plugin(), or if one is not there.
+void load_plugins_of(const Config& environment, const std::string& source);
+/// The same for a run: its environment.json, if there is one.
 void load_plugins_of_run(const std::string& run_dir);
 
 /// Prints rows with columns of equal width, indented.

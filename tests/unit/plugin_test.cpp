@@ -96,7 +96,8 @@ TEST_F(Plugin, ARunRemembersItsPlugins) {
   std::filesystem::create_directory(dir_ / "new");
   std::filesystem::rename(plugin, moved);
   for (const Result& result : {cli({"eval", out}), cli({"train", "--resume", "--out", out})})
-    expect_usage(result, "was started with the plugin " + plugin + ", which is not there; give its place");
+    expect_usage(result,
+                 "run/environment.json names the plugin " + plugin + ", which is not there; give its");
   EXPECT_EQ(cli({"eval", out, "--plugin", moved}).code, 0);
   EXPECT_EQ(cli({"train", "--resume", "--out", out, "--set", "epochs=3", "--plugin", moved}).code, 0);
   EXPECT_EQ(cli({"eval", out}).code, 0);
@@ -107,6 +108,36 @@ TEST_F(Plugin, ARunInTheDefaultFolderRemembersThem) {
   const Result more = cli_in_dir({"train", recipe(), "--resume", "--set", "epochs=2"});
   EXPECT_EQ(more.code, 0) << more.text;
   EXPECT_TRUE(file_exists(dir_ / "runs/recipe/DONE")) << more.text;
+}
+
+TEST_F(Plugin, ACheckpointRemembersThem) {
+  const std::string plugin = copy(kNeuron, "libmine.so"), out = dir_ / "run";
+  ASSERT_EQ(cli({"train", recipe(), "--plugin", plugin, "--out", out}).code, 0);
+  const std::string file = dir_ / "alone.safetensors";
+  std::filesystem::rename(out + "/ckpt/best.safetensors", file);
+  const Result alone = cli({"eval", file});
+  EXPECT_EQ(alone.code, 0) << alone.text;
+  std::filesystem::create_directory(dir_ / "new");
+  std::filesystem::rename(plugin, dir_ / "new/libmine.so");
+  expect_usage(cli({"eval", file}), "alone.safetensors names the plugin " + plugin + ", which is not there");
+  EXPECT_EQ(cli({"eval", file, "--plugin", dir_ / "new/libmine.so"}).code, 0);
+}
+
+TEST_F(Plugin, ARecordIsAnAbsolutePathOrAnObjectWithOne) {
+  const std::string out = dir_ / "run", record = out + "/environment.json";
+  ASSERT_EQ(cli({"train", recipe(), "--plugin", kNeuron, "--out", out}).code, 0);
+  write_file_atomic(record, Config{{"plugins", {{{"path", kNeuron}, {"sha256", "0"}}}}}.dump());
+  EXPECT_EQ(cli({"eval", out}).code, 0);
+  copy(kNeuron, "libmine.so");
+  for (const Config& entry :
+       {Config("libmine.so"), Config{{"path", "libmine.so"}}, Config{{"file", kNeuron}}, Config(1)}) {
+    write_file_atomic(record, Config{{"plugins", Config::array({entry})}}.dump());
+    const Result result = cli_in_dir({"eval", out});
+    EXPECT_EQ(result.code, 3) << result.text;
+    EXPECT_NE(result.text.find("environment.json: "), std::string::npos) << result.text;
+    EXPECT_NE(result.text.find("expected absolute paths, got " + entry.dump()), std::string::npos)
+        << result.text;
+  }
 }
 
 TEST_F(Plugin, ASuggestedCommandHasIt) {
