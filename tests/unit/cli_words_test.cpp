@@ -1,4 +1,4 @@
-// What the command line says: commands that it suggests work.
+// What the command line says: commands that it suggests work, a section in `help` counts.
 #include <gtest/gtest.h>
 
 #include "spiketrain/base/file.h"
@@ -72,6 +72,26 @@ TEST_F(CliWords, ASuggestedCommandResumes) {
   // Nothing works: a run keeps its neuron.
   EXPECT_EQ(run({"train", "--resume", "--out", out_, "--set", "neuron.name=psp_lif"}), 2);
   EXPECT_FALSE(says("this works")) << text_;
+}
+
+TEST_F(CliWords, HelpOnAnOptionOfASection) {
+  ASSERT_EQ(run({"help", "neuron.leak"}), 0) << text_;
+  EXPECT_TRUE(says("[neuron] name = \"lif\"")) << text_;
+  const std::string neuron = text_;
+  ASSERT_EQ(run({"help", "readout.leak"}), 0) << text_;
+  EXPECT_EQ(text_, neuron);
+  ASSERT_EQ(run({"help", "optimizer.eps"}), 0) << text_;
+  EXPECT_FALSE(says("[neuron]") || says("norm ")) << text_;
+  EXPECT_TRUE(says("[optimizer] name = \"adam")) << text_;
+  ASSERT_EQ(run({"help", "network.norm.scale"}), 0) << text_;
+  EXPECT_TRUE(says("norm tdbn")) << text_;
+  EXPECT_FALSE(says("objective")) << text_;
+  ASSERT_EQ(run({"help", "rules.block0.variant"}), 0) << text_;
+  EXPECT_TRUE(says("[rule] name = \"tssl_bp\"")) << text_;
+  for (const char* word : {"nonsense.clip_norm", "neuron.clip_norm", "nonsense.norm.scale", ".leak"})
+    EXPECT_EQ(run({"help", word}), 2) << text_;
+  EXPECT_EQ(run({"help", "nonsense.clip_norm"}), 2);
+  EXPECT_TRUE(says("'nonsense.clip_norm'; did you mean 'clip_norm'?")) << text_;
 }
 
 }  // namespace spiketrain::cli_words_test
