@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "revision.h"
+#include "spiketrain/base/passive_waiting.h"
 #include "spiketrain/version.h"
 
 namespace {
@@ -26,13 +26,6 @@ void open_standard_streams() {
   int file = open("/dev/null", O_RDWR);
   while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);
   if (file >= 0) close(file);
-}
-
-/// Both for the threads of libgomp; what the user has set stays.
-void wait_passively() {
-  if (std::getenv("OMP_WAIT_POLICY")) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
-  setenv("GOMP_SPINCOUNT", "0", 0);
 }
 
 int fail(const char* what, const char* why = "") {
@@ -50,7 +43,7 @@ int print_version() {
 int main(int argc, char** argv) {
   open_standard_streams();
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return print_version();
-  wait_passively();
+  spiketrain::wait_passively();
   // Found beside the other libraries, by this program's own search path; its name holds the version, so that it is not
   // another's.  It stays loaded: it has threads.
   void* library = dlopen(ST_CLI_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
