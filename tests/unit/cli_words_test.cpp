@@ -1,7 +1,19 @@
-// What the command line says: commands that it suggests work, a section in `help` counts.
+// What the command line says: commands that it suggests work, a section in `help` counts, an error names the choices.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "spiketrain/base/file.h"
+#include "spiketrain/core/encoder.h"
+#include "spiketrain/core/head.h"
+#include "spiketrain/core/learning_signal.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/objective.h"
+#include "spiketrain/core/optimizer.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/core/schedule.h"
+#include "spiketrain/recipe/part_kinds.h"
+#include "tests/support/message.h"
 #include "tests/support/process.h"
 #include "tests/support/scoped_variable.h"
 #include "tests/support/temp_dir.h"
@@ -92,6 +104,28 @@ TEST_F(CliWords, HelpOnAnOptionOfASection) {
     EXPECT_EQ(run({"help", word}), 2) << text_;
   EXPECT_EQ(run({"help", "nonsense.clip_norm"}), 2);
   EXPECT_TRUE(says("'nonsense.clip_norm'; did you mean 'clip_norm'?")) << text_;
+}
+
+/// A part without a name is an error that shows the names; returns the kind.
+template <class Base>
+std::string nameless() {
+  for (const Config& config : {Config::object(), Config{{"name", 1}}, Config(1)}) {
+    const std::string text = message_of<UsageError>([&] { make<Base>(config); });
+    for (const std::string& name : Registry<Base>::get().names())
+      EXPECT_NE(text.find(name), std::string::npos) << name << " in " << text;
+  }
+  return Registry<Base>::kind();
+}
+
+TEST(CliKinds, APartWithoutANameIsAnsweredWithTheNames) {
+  const std::set<std::string> tried = {
+      nameless<Encoder>(),   nameless<NetworkBuilder>(), nameless<Neuron>(),       nameless<Rule>(),
+      nameless<Schedule>(),  nameless<Feedback>(),       nameless<Head>(),         nameless<LearningSignal>(),
+      nameless<Objective>(), nameless<Optimizer>(),      nameless<LearningRate>(), nameless<Metric>(),
+      nameless<Synapse>(),   nameless<Norm>(),           nameless<Quantizer>(),    nameless<Stage>()};
+  std::set<std::string> all;
+  for (const PartKind& kind : part_kinds()) all.insert(kind.word);
+  EXPECT_EQ(tried, all);
 }
 
 }  // namespace spiketrain::cli_words_test
