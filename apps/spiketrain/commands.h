@@ -1,5 +1,5 @@
 // The commands, one file each.  Every add_* declares a command and its options; running it throws the
-// library's errors, which main.cpp turns into exit codes, and otherwise sets `exit_code`.
+// library's errors, which cli.cpp turns into exit codes, and otherwise sets `exit_code`.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>

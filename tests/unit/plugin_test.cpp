@@ -11,6 +11,7 @@
 #include "spiketrain/core/objective.h"
 #include "spiketrain/version.h"
 #include "tests/support/process.h"
+#include "tests/support/scoped_variable.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain::plugin_test {
@@ -175,8 +176,9 @@ TEST_F(Plugin, ARefusedPluginLeavesNothingBehind) {
 
 TEST_F(Plugin, ASecondCopyOfTheLibraryIsRefused) {
   EXPECT_EQ(loaded_copies().size(), 1u);
-  const char* before = std::getenv("ASAN_OPTIONS");  // two copies are what is tested
-  setenv("ASAN_OPTIONS", (std::string(before ? before : "") + ":detect_odr_violation=0").c_str(), 1);
+  const char* before = std::getenv("ASAN_OPTIONS");
+  const std::string options = std::string(before ? before : "") + ":detect_odr_violation=0";
+  const ScopedVariable two_copies("ASAN_OPTIONS", options.c_str());  // they are what is tested
   const std::string other = copy(ST_LIBRARY, "libother.so");
   expect_usage(cli({"list", "neurons", "--plugin", other}), "another copy of Spiketrain");
 
