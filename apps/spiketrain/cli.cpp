@@ -105,7 +105,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 /// What main.cpp looks for.
-extern "C" int spiketrain_main(int argc, char** argv) {
+extern "C" [[gnu::visibility("default")]] int spiketrain_main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const spiketrain::UsageError& error) {

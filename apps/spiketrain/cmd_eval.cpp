@@ -20,38 +20,60 @@ struct EvalCommand {
   bool json = false;
 };
 
-/// The weights, and the recipe they were trained with.
-struct Trained {
-  std::string path;
-  Config config;
-};
-
-Trained find_weights(const EvalCommand& command) {
-  if (std::filesystem::path(command.run).extension() == ".safetensors")
-    return {command.run, checkpoint_config(open_checkpoint(command.run))};
-  ST_CHECK(file_exists(command.run + "/config.toml"), "eval: ", command.run,
-           " is no run directory; expected one that `spiketrain train --out` wrote, or a .safetensors file");
-  load_plugins_of_run(command.run);
-  const Config config = load_config(command.run + "/config.toml");
-  const std::string dir = command.run + "/ckpt";
-  if (command.checkpoint == "best") {
-    const std::string best = dir + "/best.safetensors";
-    ST_CHECK(file_exists(best), "eval: ", best, " does not exist; no epoch is complete yet");
-    return {best, config};
-  }
-  if (command.checkpoint != "last") return {command.checkpoint, config};
+/// The newest checkpoint in a folder that can be read.
+SafetensorsFile last_checkpoint(const std::string& dir) {
   const std::vector<std::string> all = list_checkpoints(dir);
   ST_CHECK(!all.empty(), "eval: no checkpoint in ", dir);
   for (const std::string& path : all) {
     try {
-      open_checkpoint(path);
-      return {path, config};
+      return open_checkpoint(path);
     } catch (const DataError& error) {
       std::cerr << "spiketrain: warning: checkpoint cannot be read, trying the one before: " << error.what()
                 << std::endl;
     }
   }
   throw DataError(all.front(), 0, str("none of ", all.size(), " checkpoints can be read"));
+}
+
+/// The weights, and the recipe they were trained with.
+struct Weights {
+  SafetensorsFile file;
+  Config config;
+};
+
+/// Loads the plugins that they need, too.
+Weights find_weights(const EvalCommand& command) {
+  if (std::filesystem::path(command.run).extension() == ".safetensors") {
+    SafetensorsFile file = open_checkpoint(command.run);
+    load_plugins_of(checkpoint_environment(file), command.run);
+    Config config = checkpoint_config(file);
+    return {std::move(file), std::move(config)};
+  }
+  ST_CHECK(file_exists(command.run + "/config.toml"), "eval: ", command.run,
+           " is no run directory; expected one that `spiketrain train --out` wrote, or a .safetensors file");
+  // Not the plugins that a checkpoint names: they may have moved since it was written, and the run knows where to.
+  load_plugins_of_run(command.run);
+  const Config config = load_config(command.run + "/config.toml");
+  const std::string dir = command.run + "/ckpt";
+  if (command.checkpoint == "last") return {last_checkpoint(dir), config};
+  if (command.checkpoint != "best") return {open_checkpoint(command.checkpoint), config};
+  const std::string best = dir + "/best.safetensors";
+  ST_CHECK(file_exists(best), "eval: ", best, " does not exist; no epoch is complete yet");
+  return {open_checkpoint(best), config};
+}
+
+struct Trained {
+  std::string path;  ///< of the weights
+  Experiment experiment;
+};
+
+Trained load_trained(const EvalCommand& command, torch::Device device) {
+  Weights weights = find_weights(command);
+  if (!command.data.empty()) weights.config["data"]["name"] = command.data;
+  const Recipe recipe = make_recipe(weights.config);
+  Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
+  load_weights(weights.file, experiment.training.network());
+  return {weights.file.path(), std::move(experiment)};
 }
 
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
@@ -84,13 +106,9 @@ void print_text(const Training& training, const Evaluation& result) {
 int run_eval(const EvalCommand& command) {
   prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   const torch::Device device = parse_device(command.device);
-  Trained trained = find_weights(command);
-  if (!command.data.empty()) trained.config["data"]["name"] = command.data;
-  const Recipe recipe = make_recipe(trained.config);
-  const Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
-  const Training& training = experiment.training;
-  load_weights(open_checkpoint(trained.path), training.network());
-
+  const Trained trained = load_trained(command, device);
+  const Recipe& recipe = trained.experiment.recipe;
+  const Training& training = trained.experiment.training;
   const auto& data = command.split == "train"        ? training.data.train
                      : command.split == "validation" ? training.data.validation
                                                      : training.data.test;

@@ -6,6 +6,7 @@
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/recipe.h"
+#include "spiketrain/recipe/sections.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -47,14 +48,26 @@ bool help_on_parts(const std::string& word, std::vector<std::string>& known) {
   return found;
 }
 
-/// Every place of an option called `word`; the names of all go to `known`.  False if there is none.
+/// The section or the kind of part that the options of a recipe's table are listed under: "rule" for "rules.block0", "norm" for
+/// "network.norm".
+std::string listed_under(const std::string& table) {
+  if (table == "readout") return "neuron";
+  if (table.rfind("rules.", 0) == 0) return "rule";
+  const size_t dot = table.find('.');
+  return dot != std::string::npos && is_part_section(table.substr(0, dot)) ? table.substr(dot + 1) : table;
+}
+
+/// Every place of an option called `word`, or of one in a table of a recipe ("neuron.leak"); the names of all go to `known`.
+/// False if there is none.
 bool help_on_option(const std::string& word, std::vector<std::string>& known) {
   const size_t dot = word.rfind('.');
-  const std::string name = dot == std::string::npos ? word : word.substr(dot + 1);
+  const bool anywhere = dot == std::string::npos;
+  const std::string name = anywhere ? word : word.substr(dot + 1);
+  const std::string section = anywhere ? "" : listed_under(word.substr(0, dot));
   std::vector<std::vector<std::string>> rows;
   for (const Place& place : all_options()) {
     known.push_back(place.option.name);
-    if (place.option.name != name) continue;
+    if (place.option.name != name || !(anywhere || place.section == section)) continue;
     rows.push_back(
         {place.owner, place.option.type, "= " + place.option.default_value.dump(), explain(place.option)});
   }

@@ -18,6 +18,7 @@ namespace spiketrain::cli {
 namespace {
 
 struct InspectCommand {
+  const CLI::App* line = nullptr;  ///< as it was given
   std::string what, data_dir;
   std::vector<int64_t> input, output;
   std::vector<std::string> sets;
@@ -190,9 +191,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
     made = inspected(command, config, {command.sets, {}});
   } catch (const UsageError& error) {
     const auto check = [&](const Overrides& o) { inspected(command, config, o); };
-    throw with_working_command(error, {command.sets, {}}, check, [&](const Overrides& o) {
-      return "spiketrain inspect " + shell_word(command.what) + override_words(o);
-    });
+    throw with_working_command(error, {command.sets, {}}, check, *command.line);
   }
   const auto& [recipe, input, output] = made;
   const auto network = make_network(recipe, input, output);
@@ -254,6 +253,7 @@ void run_inspect(const InspectCommand& command) {
 void add_inspect(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<InspectCommand>();
   CLI::App* sub = app.add_subcommand("inspect", "show a file's tensors or events or a network's layers");
+  command->line = sub;
   sub->add_option("what", command->what, "FILE.safetensors, RECIPE.toml, an event file or a run directory")
       ->required();
   sub->add_option("--set", command->sets, "override a recipe option, as in train")->allow_extra_args(false);

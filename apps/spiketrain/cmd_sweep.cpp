@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/signals.h"
 #include "apps/spiketrain/sweep_dir.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/plugin.h"
@@ -32,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPoll(100);
 
 struct SweepCommand {
+  const CLI::App* line = nullptr;  ///< as it was given
   std::string recipe, data_dir, out, device = "cpu", seed_list;
   std::vector<std::string> overs, sets;
   int64_t seeds = 1;
@@ -47,15 +49,6 @@ void note_signal(int signal) {
   ++signals_seen;
 }
 
-void catch_signals() {
-  struct sigaction action {};
-  action.sa_handler = note_signal;
-  for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
-  struct sigaction before {};
-  sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup
-}
-
 /// Starts this program again with `arguments`; its output goes to the end of `log`.
 pid_t start_child(const std::vector<std::string>& arguments, const std::string& log) {
   std::vector<char*> argv;
@@ -63,7 +56,7 @@ pid_t start_child(const std::vector<std::string>& arguments, const std::string& 
   argv.push_back(nullptr);
   sigset_t stops, before;
   sigemptyset(&stops);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stops, signal);
+  for (const int signal : kStopSignals) sigaddset(&stops, signal);
   sigprocmask(SIG_BLOCK, &stops, &before);  // a signal must not meet our handler in the child
   const pid_t parent = getpid();
   const pid_t child = fork();
@@ -71,13 +64,13 @@ pid_t start_child(const std::vector<std::string>& arguments, const std::string& 
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);  // children of a killed sweep write a checkpoint and stop
     if (getppid() != parent) _exit(127);
-    const int input = open("/dev/null", O_RDONLY);
-    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
+    const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (input < 0 || output < 0) _exit(127);
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
-    for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, SIG_DFL);
+    for (const int signal : kStopSignals) handle_stop(signal, SIG_DFL);
     sigprocmask(SIG_SETMASK, &before, nullptr);
     execv("/proc/self/exe", argv.data());
     _exit(127);
@@ -257,23 +250,6 @@ void show_plan(const SweepCommand& command, const SweepPlan& plan) {
   print_table(rows);
 }
 
-/// What follows "spiketrain sweep RECIPE" of a command, its --set and --over aside.
-std::string other_words(const SweepCommand& command) {
-  std::string text;
-  const auto add = [&](const char* option, const std::string& value) {
-    text += std::string(" ") + option + " " + shell_word(value);
-  };
-  if (!command.seed_list.empty()) add("--seed-list", command.seed_list);
-  if (command.seeds != 1) add("--seeds", std::to_string(command.seeds));
-  if (command.jobs != 1) add("--jobs", std::to_string(command.jobs));
-  if (command.threads != 0) add("--threads", std::to_string(command.threads));
-  if (!command.out.empty()) add("--out", command.out);
-  if (!command.data_dir.empty()) add("--data-dir", command.data_dir);
-  if (command.device != "cpu") add("--device", command.device);
-  if (command.dry_run) text += " --dry-run";
-  return text;
-}
-
 SweepGrid read_grid(const SweepCommand& command, const Overrides& overrides) {
   ST_CHECK(!command.recipe.empty(), "sweep: expected a recipe; see the folder recipes/");
   Config recipe = load_config(command.recipe);
@@ -298,9 +274,7 @@ std::pair<SweepGrid, SweepPlan> plan_of(const SweepCommand& command) {
     return {grid, plan_sweep(grid)};
   } catch (const UsageError& error) {
     const auto check = [&](const Overrides& o) { plan_sweep(read_grid(command, o)); };
-    throw with_working_command(error, given, check, [&](const Overrides& o) {
-      return "spiketrain sweep " + shell_word(command.recipe) + override_words(o) + other_words(command);
-    });
+    throw with_working_command(error, given, check, *command.line);
   }
 }
 
@@ -338,7 +312,7 @@ int run_sweep(SweepCommand command) {
     return kOk;
   }
   const SweepDir dir(command.out, grid);
-  catch_signals();
+  for (const int signal : kStopSignals) handle_stop(signal, note_signal);
   sweep.run();
   const size_t missing = report(command, grid, plan, sweep);
   if (sweep.failed() > 0)
@@ -355,6 +329,7 @@ int run_sweep(SweepCommand command) {
 void add_sweep(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<SweepCommand>();
   CLI::App* sub = app.add_subcommand("sweep", "train a recipe over a grid of options and seeds, and compare");
+  command->line = sub;
   sub->add_option("recipe", command->recipe, "recipe (TOML)");
   sub->add_option("--over", command->overs, "an option and its values, e.g. --over schedule.window=1,2,5")
       ->allow_extra_args(false);

@@ -5,6 +5,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "apps/spiketrain/progress.h"
+#include "apps/spiketrain/signals.h"
 #include "revision.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/kernels/isa.h"
@@ -12,6 +13,7 @@
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/toml.h"
 #include "spiketrain/train/environment.h"
+#include "spiketrain/train/resume.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/train/trainer.h"
 #include "spiketrain/version.h"
@@ -20,6 +22,7 @@ namespace spiketrain::cli {
 namespace {
 
 struct TrainCommand {
+  const CLI::App* line = nullptr;  ///< as it was given
   std::string recipe, data_dir, out, device = "cpu";
   std::vector<std::string> sets;
   bool resume = false;
@@ -37,35 +40,34 @@ void request_stop(int signal) {
 /// A signal asks for a clean end.  After Ctrl-C and SIGTERM the handler is gone, so that a second one ends the process
 /// at once; a terminal that goes away may tell of it more than once, and a closed pipe does at every line.
 void stop_on_signals() {
-  struct sigaction action {};
-  struct sigaction before {};
-  action.sa_handler = request_stop;
-  sigaction(SIGPIPE, &action, nullptr);
-  sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // nohup
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM}) handle_stop(signal, request_stop, SA_RESETHAND);
+  handle_stop(SIGHUP, request_stop);
+  handle_signal(SIGPIPE, request_stop);
+}
+
+/// Where the run is or will be.
+std::string run_dir(const TrainCommand& command) {
+  if (!command.out.empty()) return command.out;
+  ST_CHECK(!command.recipe.empty(), "train --resume: expected a recipe, or the run directory as --out");
+  return "runs/" + std::filesystem::path(command.recipe).stem().string();
 }
 
 Config read_config(const TrainCommand& command) {
   ST_CHECK(!command.recipe.empty() || command.resume, "train: expected a recipe; see the folder recipes/");
-  const bool from_run = command.recipe.empty();
-  ST_CHECK(!from_run || !command.out.empty(),
-           "train --resume: expected a recipe, or the run directory as --out");
-  if (command.resume) load_plugins_of_run(command.out);
-  ST_CHECK(!from_run || file_exists(command.out + "/config.toml"), "train --resume: no run in ", command.out,
+  const std::string dir = run_dir(command);
+  if (command.resume) load_plugins_of_run(dir);
+  if (!command.recipe.empty()) return load_config(command.recipe);
+  ST_CHECK(file_exists(dir + "/config.toml"), "train --resume: no run in ", dir,
            " yet (no config.toml); give the recipe");
-  return load_config(from_run ? command.out + "/config.toml" : command.recipe);
+  return load_config(dir + "/config.toml");
 }
 
-/// What follows "spiketrain train RECIPE" of a command, its --set aside.
-std::string other_words(const TrainCommand& command) {
-  std::string text;
-  if (!command.data_dir.empty()) text += " --data-dir " + shell_word(command.data_dir);
-  if (command.device != "cpu") text += " --device " + command.device;
-  if (command.threads > 0) text += " --threads " + std::to_string(command.threads);
-  return text;
+/// UsageError for what this command refuses, as far as it shows without the data.
+void check_command(const TrainCommand& command, const Recipe& recipe) {
+  check_recipe(recipe);
+  const std::string before = run_dir(command) + "/config.toml";
+  if (command.resume && file_exists(before))
+    check_resumable(resolve(load_recipe(before)), resolve(recipe), resolved_options(recipe));
 }
 
 Experiment prepare(const TrainCommand& command) {
@@ -75,11 +77,8 @@ Experiment prepare(const TrainCommand& command) {
     const Recipe recipe = overridden(config, command.sets);
     return build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
   } catch (const UsageError& error) {
-    const auto check = [&](const Overrides& o) { check_recipe(overridden(config, o.sets)); };
-    throw with_working_command(error, {command.sets, {}}, check, [&](const Overrides& o) {
-      return "spiketrain train " + shell_word(command.recipe) + override_words(o) +
-             (command.out.empty() ? "" : " --out " + shell_word(command.out)) + other_words(command);
-    });
+    const auto check = [&](const Overrides& o) { check_command(command, overridden(config, o.sets)); };
+    throw with_working_command(error, {command.sets, {}}, check, *command.line);
   }
 }
 
@@ -124,17 +123,16 @@ std::string conclusion(const Training& training, const Progress& done) {
 }
 
 std::string continue_command(const TrainCommand& command) {
-  return "spiketrain train --resume --out " + shell_word(command.out) + other_words(command);
+  return "spiketrain train --resume --out " + shell_word(run_dir(command)) +
+         option_words(*command.line, {"--out", "--resume", "--set"});
 }
 
-int run_train(TrainCommand command) {
+int run_train(const TrainCommand& command) {
   const int threads = prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   Experiment experiment = prepare(command);
-  if (command.out.empty() && !command.recipe.empty())
-    command.out = "runs/" + std::filesystem::path(command.recipe).stem().string();
   const std::string memory = check_memory(experiment.recipe, experiment.training);
 
-  RunDir dir(command.out, command.resume);
+  RunDir dir(run_dir(command), command.resume);
   ConsoleObserver console(&dir);
   CostObserver cost(experiment.recipe);
   TrainerOptions options;
@@ -145,7 +143,7 @@ int run_train(TrainCommand command) {
   options.environment["device"] = command.device;
 
   stop_on_signals();
-  introduce(console, experiment, threads, command.device, memory, command.out);
+  introduce(console, experiment, threads, command.device, memory, run_dir(command));
   Trainer trainer(experiment.training, options);
   if (command.resume) trainer.resume();
   dir.write_text("config.toml", write_toml(experiment.training.config));
@@ -163,6 +161,7 @@ int run_train(TrainCommand command) {
 void add_train(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<TrainCommand>();
   CLI::App* sub = app.add_subcommand("train", "train the network a recipe describes");
+  command->line = sub;
   sub->add_option("recipe", command->recipe, "recipe (TOML); with --resume the run's own by default");
   sub->add_option(
          "--set", command->sets,

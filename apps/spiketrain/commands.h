@@ -1,5 +1,5 @@
 // The commands, one file each.  Every add_* declares a command and its options; running it throws the
-// library's errors, which main.cpp turns into exit codes, and otherwise sets `exit_code`.
+// library's errors, which cli.cpp turns into exit codes, and otherwise sets `exit_code`.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <cstdint>
@@ -29,21 +29,22 @@ void add_data_dir(CLI::App& command, std::string& dir);
 
 /// Adds --plugin to a command and its actions.
 void add_plugins(CLI::App& command);
-/// Loads the plugins that a run was started with (its environment.json), except those that --plugin has given from another
-/// place.  UsageError as load_plugin(), or if one is not there.
+/// Loads the plugins that `environment` (train/runtime.h) names, except those that --plugin has given from another place.
+/// `source` is the file that holds it.  UsageError as load_plugin(), or if one is not there.
+void load_plugins_of(const Config& environment, const std::string& source);
+/// The same for a run: its environment.json, if there is one.
 void load_plugins_of_run(const std::string& run_dir);
 
 /// Prints rows with columns of equal width, indented.
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
 /// A word of a command line as a shell reads it: quoted where it must be.
 std::string shell_word(const std::string& text);
-/// " --set neuron=lif --over schedule.window=1,2", as a shell reads it.
-std::string override_words(const Overrides& overrides);
-/// `error` followed by the command that would work: `line` makes it of overrides; `given` and `check` as in
-/// working_overrides().  `error` alone if there is none.
+/// The options that a command was given, except those in `without`, as a shell reads them: " --jobs 2 --dry-run".
+std::string option_words(const CLI::App& command, const std::vector<std::string>& without);
+/// `error` followed by the command line that would work: `command` as it was given, with other overrides; `given` and
+/// `check` as in working_overrides().  `error` alone if there is none.
 UsageError with_working_command(const UsageError& error, const Overrides& given,
-                                const std::function<void(const Overrides&)>& check,
-                                const std::function<std::string(const Overrides&)>& line);
+                                const std::function<void(const Overrides&)>& check, const CLI::App& command);
 /// A part's name, what it is, and its options.
 void print_part(const PartDoc& part);
 /// Where a recipe may have an option of this name: {"optimizer.lr"}; the top level first.

@@ -39,19 +39,44 @@ std::string shell_word(const std::string& text) {
   return quoted + "'";
 }
 
-std::string override_words(const Overrides& overrides) {
+std::string option_words(const CLI::App& command, const std::vector<std::string>& without) {
   std::string text;
-  for (const std::string& over : overrides.overs) text += " --over " + shell_word(over);
-  for (const std::string& set : overrides.sets) text += " --set " + shell_word(set);
+  for (const CLI::Option* option : command.get_options()) {
+    const std::string name = option->get_name();
+    const bool left_out = std::find(without.begin(), without.end(), name) != without.end();
+    if (option->count() == 0 || option->get_positional() || left_out) continue;
+    std::vector<std::string> values = option->results();
+    if (option->get_items_expected_max() == 0) {  // a flag
+      text += " " + name;
+      continue;
+    }
+    if (option->get_delimiter() != '\0') values = {join(values, std::string(1, option->get_delimiter()))};
+    for (const std::string& value : values) text += " " + name + " " + shell_word(value);
+  }
   return text;
 }
 
+namespace {
+
+/// The command with other --set and --over.
+std::string command_line(const CLI::App& command, const Overrides& overrides) {
+  std::string text = "spiketrain " + command.get_name();
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_positional()) continue;
+    for (const std::string& word : option->results()) text += " " + shell_word(word);
+  }
+  for (const std::string& over : overrides.overs) text += " --over " + shell_word(over);
+  for (const std::string& set : overrides.sets) text += " --set " + shell_word(set);
+  return text + option_words(command, {"--over", "--set"});
+}
+
+}  // namespace
+
 UsageError with_working_command(const UsageError& error, const Overrides& given,
-                                const std::function<void(const Overrides&)>& check,
-                                const std::function<std::string(const Overrides&)>& line) {
+                                const std::function<void(const Overrides&)>& check, const CLI::App& command) {
   const std::optional<Overrides> working = working_overrides(given, check);
   if (!working) return error;
-  return UsageError(str(error.what(), "; this works: ", line(*working),
+  return UsageError(str(error.what(), "; this works: ", command_line(command, *working),
                         " (a part given by its name has its defaults; with options: --set "
                         "'neuron={name=\"lif\", ...}')"));
 }

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "revision.h"
+#include "spiketrain/base/passive_waiting.h"
 #include "spiketrain/version.h"
 
 namespace {
@@ -27,13 +27,6 @@ void open_standard_streams() {
   int file = open("/dev/null", O_RDWR);
   while (file >= 0 && file <= STDERR_FILENO) file = open("/dev/null", O_RDWR);
   if (file >= 0) close(file);
-}
-
-/// Both for the threads of libgomp; what the user has set stays.
-void wait_passively() {
-  if (std::getenv("OMP_WAIT_POLICY")) return;
-  setenv("OMP_WAIT_POLICY", "passive", 1);
-  setenv("GOMP_SPINCOUNT", "0", 0);
 }
 
 int fail(const char* what, const char* why = "") {
@@ -66,9 +59,10 @@ int main(int argc, char** argv) {
   open_standard_streams();
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return print_version();
   check_address_space();
-  wait_passively();
-  // Found beside the other libraries, by this program's own search path.  It stays loaded: it has threads.
-  void* library = dlopen("libspiketrain_cli.so", RTLD_LAZY | RTLD_GLOBAL);
+  spiketrain::wait_passively();
+  // Found beside the other libraries, by this program's own search path; its name holds the version, so that it is not
+  // another's.  It stays loaded: it has threads.
+  void* library = dlopen(ST_CLI_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
   void* start = library ? dlsym(library, "spiketrain_main") : nullptr;
   if (!start) return fail("cannot load its commands: ", dlerror());
   return reinterpret_cast<int (*)(int, char**)>(start)(argc, argv);

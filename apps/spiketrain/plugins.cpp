@@ -15,6 +15,15 @@ bool is_given(const std::filesystem::path& recorded) {
   return false;
 }
 
+/// The file that an entry of "plugins" names: {"path": ...}, or the path itself.  DataError if it names none.  A relative
+/// one would be looked for wherever the program happens to be started.
+std::string recorded_path(const Config& entry, const std::string& source) {
+  const Config path = entry.is_object() ? entry.value("path", Config()) : entry;
+  if (!path.is_string() || !std::filesystem::path(path.get<std::string>()).is_absolute())
+    throw DataError(source, 0, "plugins: expected absolute paths, got " + entry.dump());
+  return path;
+}
+
 }  // namespace
 
 void add_plugins(CLI::App& command) {
@@ -29,20 +38,23 @@ void add_plugins(CLI::App& command) {
   for (CLI::App* action : command.get_subcommands({})) add_plugins(*action);
 }
 
+void load_plugins_of(const Config& environment, const std::string& source) {
+  for (const Config& entry : environment.value("plugins", Config::array())) {
+    const std::string file = recorded_path(entry, source);
+    if (is_given(file)) continue;
+    ST_CHECK(file_exists(file), source, " names the plugin ", file,
+             ", which is not there; give its place with --plugin");
+    load_plugin(file);
+  }
+}
+
 void load_plugins_of_run(const std::string& run_dir) {
   const std::string path = run_dir + "/environment.json";
   if (!file_exists(path)) return;
   const Bytes bytes = read_file(path);
   const Config recorded = Config::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
   if (!recorded.is_object()) throw DataError(path, 0, "is no JSON object");
-  for (const Config& plugin : recorded.value("plugins", Config::array())) {
-    if (!plugin.is_string()) throw DataError(path, 0, "plugins: expected paths, got " + plugin.dump());
-    const auto file = plugin.get<std::string>();
-    if (is_given(file)) continue;
-    ST_CHECK(file_exists(file), "the run in ", run_dir, " was started with the plugin ", file,
-             ", which is not there; give its place with --plugin");
-    load_plugin(file);
-  }
+  load_plugins_of(recorded, path);
 }
 
 }  // namespace spiketrain::cli

@@ -60,8 +60,7 @@ class Registry {
     for (const Entry& entry : entries_) {
       if (entry.name == name) return entry;
     }
-    throw UsageError(str("unknown ", kind(), " '", name, "'", did_you_mean(name, names(), "."),
-                         " Available: ", join(names()), plugin_hint()));
+    throw UsageError(str("unknown ", kind(), " '", name, "'", did_you_mean(name, names(), "."), choices()));
   }
   /// `config` holds the options and, under "name", which implementation.
   std::shared_ptr<Base> make(const Config& config) const { return find(name_in(config)).make(config); }
@@ -74,9 +73,10 @@ class Registry {
   static const char* kind();
 
  private:
-  static std::string name_in(const Config& config) {
+  std::string choices() const { return " Available: " + join(names()) + plugin_hint(); }
+  std::string name_in(const Config& config) const {
     ST_CHECK(config.is_object() && config.contains("name") && config["name"].is_string(), "[", kind(),
-             "]: expected name = \"...\"; `spiketrain list ", kind(), "s` shows the choices");
+             "]: expected name = \"...\".", choices());
     return config["name"];
   }
   std::vector<Entry> entries_;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/passive_waiting.h"
 #include "spiketrain/train/memory_left.h"
 
 namespace spiketrain {
@@ -58,11 +59,7 @@ void keep_memory() {
 }
 
 int prepare_process(char** argv, int threads) {
-  if (argv && !std::getenv("OMP_WAIT_POLICY")) {
-    setenv("OMP_WAIT_POLICY", "passive", 1);
-    setenv("GOMP_SPINCOUNT", "0", 0);
-    execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
-  }
+  if (argv && wait_passively()) execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
   keep_memory();
   return set_threads(threads);
 }

@@ -11,13 +11,15 @@
 
 namespace spiketrain {
 
-/// Starts a program with its standard output and error written to `output_path`; returns its process id.
+/// Starts a program with its standard output and error written to `output_path`; returns its process id.  Signals have
+/// their default effect: tests that run in the background of a script would hand on that SIGINT is ignored.
 inline pid_t spawn(const std::vector<std::string>& arguments, const std::string& output_path) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child != 0) return child;
+  for (const int number : {SIGHUP, SIGINT, SIGPIPE, SIGTERM}) signal(number, SIG_DFL);
   const int output = open(output_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);

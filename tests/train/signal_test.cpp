@@ -21,6 +21,18 @@ class Signals : public ::testing::Test {
     for (int i = 0; i < 30000 && list_checkpoints(run + "/ckpt").empty(); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  /// Waits until a run has done so many more epochs; false if it does not.
+  static bool trains(const std::string& run, int64_t epochs) {
+    const auto done = [&]() -> int64_t {
+      const std::string path = run + "/metrics.jsonl";
+      const std::string text = file_exists(path) ? text_of(path) : "";
+      return std::count(text.begin(), text.end(), '\n');
+    };
+    const int64_t wanted = done() + epochs;
+    for (int i = 0; i < 30000 && done() < wanted; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return done() >= wanted;
+  }
   /// Resumes to the bits of a run that nobody disturbed.
   void expect_resumes(const std::string& run) {
     EXPECT_FALSE(run_is_done(run));
@@ -43,14 +55,30 @@ TEST_F(Signals, HangUp) {
   expect_resumes(run);
 }
 
-TEST_F(Signals, HangUpIsIgnoredUnderNohup) {
+TEST_F(Signals, Terminate) {
   const std::string run = dir_ / "run";
-  std::vector<std::string> arguments = train(run);
-  arguments.insert(arguments.begin(), {"/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"});
-  const pid_t child = spawn(arguments, dir_ / "log.txt");
+  const pid_t child = spawn(train(run), dir_ / "log.txt");
   wait_for_checkpoint(run);
-  kill(child, SIGHUP);
-  EXPECT_EQ(wait_for(child), 0);
+  kill(child, SIGTERM);
+  EXPECT_EQ(wait_for(child), 128 + SIGTERM);
+  expect_resumes(run);
+}
+
+// As nohup does with SIGHUP, and a script's shell with the SIGINT of what it starts in the background.
+TEST_F(Signals, OnesThatWereIgnoredStayIgnored) {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    const std::string run = dir_ / std::to_string(signal);
+    std::vector<std::string> arguments = train(run);
+    arguments.insert(arguments.end(), {"--set", "epochs=100000"});
+    arguments.insert(arguments.begin(),
+                     {"/bin/sh", "-c", "trap '' " + std::to_string(signal) + "; exec \"$@\"", "sh"});
+    const pid_t child = spawn(arguments, dir_ / "log.txt");
+    EXPECT_TRUE(trains(run, 1)) << text_of(dir_ / "log.txt");
+    kill(child, signal);
+    EXPECT_TRUE(trains(run, 2)) << signal;
+    kill(child, SIGKILL);
+    EXPECT_EQ(wait_for(child), 1000 + SIGKILL);
+  }
 }
 
 TEST_F(Signals, ClosedPipe) {

@@ -236,7 +236,7 @@ TEST_F(Cli, InspectsARecipeWithoutData) {
 }
 
 TEST_F(Cli, InspectsWhatOnlyTheFilesKnow) {
-  unsetenv("SPIKETRAIN_DATA");
+  const ScopedVariable no_data("SPIKETRAIN_DATA", nullptr);
   for (const char* name : {"train/a/1", "train/a/2", "train/b/1", "train/b/2", "one/a/1", "one/a/2"}) {
     std::filesystem::create_directories(
         std::filesystem::path(dir_ / (std::string("mine/") + name)).parent_path());

@@ -9,7 +9,9 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/registration.h"
 #include "spiketrain/core/objective.h"
+#include "spiketrain/version.h"
 #include "tests/support/process.h"
+#include "tests/support/scoped_variable.h"
 #include "tests/support/temp_dir.h"
 
 namespace spiketrain::plugin_test {
@@ -30,6 +32,11 @@ class Plugin : public ::testing::Test {
   }
   Result cli(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), ST_CLI);
+    return run(arguments);
+  }
+  /// With the test's folder as the working directory.
+  Result cli_in_dir(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", dir_.path(), ST_CLI});
     return run(arguments);
   }
   /// Expects exit 2 and one line that holds `part`.
@@ -64,6 +71,8 @@ TEST_F(Plugin, EveryCommandTakesIt) {
     EXPECT_NE(help.text.find("--plugin"), std::string::npos) << command;
   }
   EXPECT_EQ(cli({"data", "list", "--plugin", kNeuron}).code, 0);
+  // Thrown in the plugin, caught in the program.
+  expect_usage(cli({"inspect", recipe(), "--plugin", kNeuron, "--set", "neuron.threshold=-1"}), "threshold");
   EXPECT_EQ(cli({"inspect", recipe(), "--plugin", kNeuron}).code, 0);
   EXPECT_NE(cli({"help", "threshold", "--plugin", kNeuron}).text.find("plugin_if"), std::string::npos);
 }
@@ -88,10 +97,60 @@ TEST_F(Plugin, ARunRemembersItsPlugins) {
   std::filesystem::create_directory(dir_ / "new");
   std::filesystem::rename(plugin, moved);
   for (const Result& result : {cli({"eval", out}), cli({"train", "--resume", "--out", out})})
-    expect_usage(result, "was started with the plugin " + plugin + ", which is not there; give its place");
+    expect_usage(result,
+                 "run/environment.json names the plugin " + plugin + ", which is not there; give its");
   EXPECT_EQ(cli({"eval", out, "--plugin", moved}).code, 0);
   EXPECT_EQ(cli({"train", "--resume", "--out", out, "--set", "epochs=3", "--plugin", moved}).code, 0);
   EXPECT_EQ(cli({"eval", out}).code, 0);
+}
+
+TEST_F(Plugin, ARunInTheDefaultFolderRemembersThem) {
+  ASSERT_EQ(cli_in_dir({"train", recipe(), "--plugin", kNeuron}).code, 0);
+  const Result more = cli_in_dir({"train", recipe(), "--resume", "--set", "epochs=2"});
+  EXPECT_EQ(more.code, 0) << more.text;
+  EXPECT_TRUE(file_exists(dir_ / "runs/recipe/DONE")) << more.text;
+}
+
+TEST_F(Plugin, ACheckpointRemembersThem) {
+  const std::string plugin = copy(kNeuron, "libmine.so"), out = dir_ / "run";
+  ASSERT_EQ(cli({"train", recipe(), "--plugin", plugin, "--out", out}).code, 0);
+  const std::string file = dir_ / "alone.safetensors";
+  std::filesystem::rename(out + "/ckpt/best.safetensors", file);
+  const Result alone = cli({"eval", file});
+  EXPECT_EQ(alone.code, 0) << alone.text;
+  std::filesystem::create_directory(dir_ / "new");
+  std::filesystem::rename(plugin, dir_ / "new/libmine.so");
+  expect_usage(cli({"eval", file}), "alone.safetensors names the plugin " + plugin + ", which is not there");
+  EXPECT_EQ(cli({"eval", file, "--plugin", dir_ / "new/libmine.so"}).code, 0);
+}
+
+TEST_F(Plugin, ARecordIsAnAbsolutePathOrAnObjectWithOne) {
+  const std::string out = dir_ / "run", record = out + "/environment.json";
+  ASSERT_EQ(cli({"train", recipe(), "--plugin", kNeuron, "--out", out}).code, 0);
+  write_file_atomic(record, Config{{"plugins", {{{"path", kNeuron}, {"sha256", "0"}}}}}.dump());
+  EXPECT_EQ(cli({"eval", out}).code, 0);
+  copy(kNeuron, "libmine.so");
+  for (const Config& entry :
+       {Config("libmine.so"), Config{{"path", "libmine.so"}}, Config{{"file", kNeuron}}, Config(1)}) {
+    write_file_atomic(record, Config{{"plugins", Config::array({entry})}}.dump());
+    const Result result = cli_in_dir({"eval", out});
+    EXPECT_EQ(result.code, 3) << result.text;
+    EXPECT_NE(result.text.find("environment.json: "), std::string::npos) << result.text;
+    EXPECT_NE(result.text.find("expected absolute paths, got " + entry.dump()), std::string::npos)
+        << result.text;
+  }
+}
+
+TEST_F(Plugin, ASuggestedCommandHasIt) {
+  const std::string other = dir_ / "other.toml";
+  write_file_atomic(other,
+                    std::string("[network]\nname = \"spec\"\nspec = \"2C5-P2-10\"\n[neuron]\nname = "
+                                "\"psp_lif\"\ntau_m = 4\n[rule]\nname = \"tssl_bp\"\n[objective]\nname = "
+                                "\"van_rossum\"\n"));
+  for (const char* command : {"train", "inspect", "sweep"})
+    expect_usage(cli({command, other, "--plugin", kNeuron, "--set", "neuron.name=plugin_if"}),
+                 std::string("this works: spiketrain ") + command + " " + other +
+                     " --set neuron=plugin_if --set rule=bptt --set objective=rate_ce --plugin " + kNeuron);
 }
 
 TEST_F(Plugin, ASweepHandsItToItsRuns) {
@@ -117,8 +176,9 @@ TEST_F(Plugin, ARefusedPluginLeavesNothingBehind) {
 
 TEST_F(Plugin, ASecondCopyOfTheLibraryIsRefused) {
   EXPECT_EQ(loaded_copies().size(), 1u);
-  const char* before = std::getenv("ASAN_OPTIONS");  // two copies are what is tested
-  setenv("ASAN_OPTIONS", (std::string(before ? before : "") + ":detect_odr_violation=0").c_str(), 1);
+  const char* before = std::getenv("ASAN_OPTIONS");
+  const std::string options = std::string(before ? before : "") + ":detect_odr_violation=0";
+  const ScopedVariable two_copies("ASAN_OPTIONS", options.c_str());  // they are what is tested
   const std::string other = copy(ST_LIBRARY, "libother.so");
   expect_usage(cli({"list", "neurons", "--plugin", other}), "another copy of Spiketrain");
 
@@ -128,6 +188,16 @@ TEST_F(Plugin, ASecondCopyOfTheLibraryIsRefused) {
   expect_usage(run({alone, ST_LIBRARY, other}), "Spiketrain is in this process more than once, in ");
   expect_usage(run({inside, ST_LIBRARY}),
                "Spiketrain is in this process more than once, in the program and in ");
+}
+
+// The program's own parts meet plugins in libspiketrain.so; what else the library of its commands showed, a plugin could
+// overrule or be overruled by.
+TEST_F(Plugin, TheLibraryOfTheCommandsShowsItsEntryOnly) {
+  const auto folder = std::filesystem::path(ST_LIBRARY).parent_path();
+  const std::string library = folder / ("libspiketrain_cli-" ST_VERSION ".so");
+  const Result symbols =
+      run({"/bin/sh", "-c", "nm -D --defined-only \"$0\" | grep -o '[^ ]*spiketrain[^ ]*'", library});
+  EXPECT_EQ(symbols.text, "spiketrain_main\n");
 }
 
 }  // namespace spiketrain::plugin_test

@@ -1,0 +1,16 @@
+// How the threads of libgomp wait.  It reads its environment when it is loaded, so this is of use before, or if the program
+// starts itself again afterwards.
+#pragma once
+#include <cstdlib>
+
+namespace spiketrain {
+
+/// Lets them sleep, not spin, unless the user has said how they wait.  True if it changed the environment.
+inline bool wait_passively() {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return false;
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/1);
+  setenv("GOMP_SPINCOUNT", "0", /*overwrite=*/0);  // what the user has set stays
+  return true;
+}
+
+}  // namespace spiketrain
