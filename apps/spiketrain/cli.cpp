@@ -2,6 +2,7 @@
 //   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
 // A shared library of its own, which main.cpp loads.
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <new>
 
@@ -30,12 +31,22 @@ int fail(const std::string& kind, const std::string& what, int code) {
 
 /// CLI11 would only say that a command is missing.
 void check_command(const CLI::App& app, const std::string& word) {
-  if (word.empty() || word[0] == '-') return;
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (std::find(names.begin(), names.end(), word) != names.end()) return;
-  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::spelled_like(word, names, ".") +
-                               " Commands: " + spiketrain::join(names));
+  std::vector<std::string> commands, known = {"", "-h"};
+  for (const CLI::App* command : app.get_subcommands({})) commands.push_back(command->get_name());
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  known.insert(known.end(), commands.begin(), commands.end());
+  if (std::find(known.begin(), known.end(), word) != known.end()) return;
+  throw spiketrain::UsageError("unknown command '" + word + "'" + spiketrain::spelled_like(word, known, ".") +
+                               " Commands: " + spiketrain::join(commands));
+}
+
+/// The same for the actions of a command.
+void check_action(const CLI::App& app, int argc, char** argv) {
+  if (argc < 3) return;
+  for (const CLI::App* command : app.get_subcommands({}))
+    if (command->get_name() == argv[1] && !command->get_subcommands({}).empty())
+      check_command(*command, argv[2]);
 }
 
 /// Option names of a command and of those below it.
@@ -64,7 +75,10 @@ void check_flags(const CLI::App& app, int argc, char** argv) {
     if (sub->get_name() == command) add_flags(*sub, flags);
   if (flags.empty()) return;
   for (int i = 2; i < argc && std::string(argv[i]) != "--"; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    const std::string given = argv[i], word = given.substr(0, given.find('='));
+    if (given == "=" && i + 1 < argc)
+      throw spiketrain::UsageError(command + ": write " + argv[i - 1] + "=" + argv[i + 1] +
+                                   " without blanks around '='");
     if (word.rfind("--", 0) != 0 || std::find(flags.begin(), flags.end(), word) != flags.end()) continue;
     throw spiketrain::UsageError(command + ": unknown option " + word + unknown_flag(word.substr(2), flags));
   }
@@ -92,6 +106,7 @@ int run(int argc, char** argv) {
   add_help(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) add_plugins(*command);
   check_command(app, argc > 1 ? argv[1] : "");
+  check_action(app, argc, argv);
   check_flags(app, argc, argv);
   try {
     app.parse(argc, argv);
@@ -106,6 +121,7 @@ int run(int argc, char** argv) {
 
 /// What main.cpp looks for.
 extern "C" [[gnu::visibility("default")]] int spiketrain_main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, and says so
   try {
     return run(argc, argv);
   } catch (const spiketrain::UsageError& error) {

@@ -11,26 +11,11 @@
 namespace spiketrain::cli {
 namespace {
 
-struct Place {
-  std::string owner, section;  ///< as people read it; of a recipe, if it has one
-  bool in_recipe;
-  OptionDoc option;
-};
-
-std::vector<Place> all_options() {
-  std::vector<Place> places;
-  for (const auto& [section, options] : recipe_options()) {
-    for (const OptionDoc& option : options)
-      places.push_back({section.empty() ? "top level" : "[" + section + "]", section, true, option});
-  }
-  for (const PartKind& kind : part_kinds()) {
-    for (const PartDoc& part : kind.parts()) {
-      const std::string owner =
-          kind.section ? "[" + kind.word + "] name = \"" + part.name + "\"" : kind.word + " " + part.name;
-      for (const OptionDoc& option : part.options) places.push_back({owner, kind.word, kind.section, option});
-    }
-  }
-  return places;
+/// As people read it.
+std::string owner_of(const OptionPlace& place) {
+  if (place.part.empty()) return place.section.empty() ? "top level" : "[" + place.section + "]";
+  return place.in_recipe ? "[" + place.section + "] name = \"" + place.part + "\""
+                         : place.section + " " + place.part;
 }
 
 /// Parts called `word`, each under its kind; their names go to `known`.  False if there is none.
@@ -65,11 +50,11 @@ bool help_on_option(const std::string& word, std::vector<std::string>& known) {
   const std::string name = anywhere ? word : word.substr(dot + 1);
   const std::string section = anywhere ? "" : listed_under(word.substr(0, dot));
   std::vector<std::vector<std::string>> rows;
-  for (const Place& place : all_options()) {
+  for (const OptionPlace& place : option_places()) {
     known.push_back(place.option.name);
     if (place.option.name != name || !(anywhere || place.section == section)) continue;
-    rows.push_back(
-        {place.owner, place.option.type, "= " + place.option.default_value.dump(), explain(place.option)});
+    rows.push_back({owner_of(place), place.option.type, "= " + place.option.default_value.dump(),
+                    explain(place.option)});
   }
   if (rows.empty()) return false;
   std::cout << name << '\n';
@@ -90,7 +75,7 @@ void help_on(const CLI::App& app, const std::string& word) {
 
 std::vector<std::string> recipe_keys(const std::string& option) {
   std::vector<std::string> keys;
-  for (const Place& place : all_options()) {
+  for (const OptionPlace& place : option_places()) {
     const std::string key = (place.section.empty() ? "" : place.section + ".") + option;
     const bool known = std::find(keys.begin(), keys.end(), key) != keys.end();
     if (place.in_recipe && place.option.name == option && !known) keys.push_back(key);

@@ -344,7 +344,7 @@ void add_sweep(CLI::App& app, int& exit_code) {
   sub->add_option("--threads", command->threads, "per job; 0: the cores divided by --jobs")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  sub->add_option("--out", command->out, "folder of the sweep (default: runs/sweep-<recipe>)");
+  add_out(*sub, command->out, "folder of the sweep (default: runs/sweep-<recipe>)");
   add_data_dir(*sub, command->data_dir);
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_flag("--dry-run", command->dry_run, "show the runs and their state; start and write nothing");

@@ -32,16 +32,22 @@ struct TrainCommand {
 std::atomic<bool> stop_requested{false};
 volatile std::sig_atomic_t stop_signal = 0;
 
+volatile std::sig_atomic_t orders = 0;  ///< Ctrl-C and SIGTERM so far
+
+/// A signal asks for a clean end, and a second Ctrl-C or SIGTERM ends the process at once.  A terminal that goes away may
+/// tell of it more than once, and a closed pipe does at every line.
 void request_stop(int signal) {
+  if (signal == SIGINT || signal == SIGTERM) orders = orders + 1;
+  if (orders > 1) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);  // comes when the handler has returned
+  }
   stop_signal = signal;
   stop_requested = true;
 }
 
-/// A signal asks for a clean end.  After Ctrl-C and SIGTERM the handler is gone, so that a second one ends the process
-/// at once; a terminal that goes away may tell of it more than once, and a closed pipe does at every line.
 void stop_on_signals() {
-  for (const int signal : {SIGINT, SIGTERM}) handle_stop(signal, request_stop, SA_RESETHAND);
-  handle_stop(SIGHUP, request_stop);
+  for (const int signal : kStopSignals) handle_stop(signal, request_stop);
   handle_signal(SIGPIPE, request_stop);
 }
 
@@ -168,15 +174,11 @@ void add_train(CLI::App& app, int& exit_code) {
          "override an option, e.g. --set epochs=3 --set neuron=lif --set 'rule={name=\"bptt\", surrogate=\"atan\"}'")
       ->allow_extra_args(false);
   add_data_dir(*sub, command->data_dir);
-  const CLI::Option* out = sub->add_option("--out", command->out, "run directory (default: runs/<recipe>)");
+  add_out(*sub, command->out, "run directory (default: runs/<recipe>)");
   sub->add_flag("--resume", command->resume, "continue from the newest checkpoint of the run directory");
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
-  sub->callback([command, out, &exit_code] {
-    ST_CHECK(out->count() == 0 || !command->out.empty(),
-             "train --out: expected a run directory, got ''; leave the option out for runs/<recipe>");
-    exit_code = run_train(*command);
-  });
+  sub->callback([command, &exit_code] { exit_code = run_train(*command); });
 }
 
 }  // namespace spiketrain::cli

@@ -27,6 +27,9 @@ void add_help(CLI::App& app, int& exit_code);
 /// Adds --data-dir, whose default is the environment variable SPIKETRAIN_DATA.
 void add_data_dir(CLI::App& command, std::string& dir);
 
+/// Adds --out, which may be left out but not be empty.
+void add_out(CLI::App& command, std::string& out, const std::string& what);
+
 /// Adds --plugin to a command and its actions.
 void add_plugins(CLI::App& command);
 /// Loads the plugins that `environment` (train/runtime.h) names, except those that --plugin has given from another place.

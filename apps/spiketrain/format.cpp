@@ -14,6 +14,13 @@ void add_data_dir(CLI::App& command, std::string& dir) {
       ->envname("SPIKETRAIN_DATA");
 }
 
+void add_out(CLI::App& command, std::string& out, const std::string& what) {
+  command.add_option("--out", out, what)->check([](const std::string& path) -> std::string {
+    if (path.find_first_not_of(' ') != std::string::npos) return "";
+    return "expected a folder, got '" + path + "'; leave the option out for the default";
+  });
+}
+
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {

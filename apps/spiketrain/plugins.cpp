@@ -1,5 +1,6 @@
 // --plugin FILE.so, for every command: loaded when the command line has been read, before a command looks up a part.
 #include <filesystem>
+#include <iostream>
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
@@ -53,8 +54,9 @@ void load_plugins_of_run(const std::string& run_dir) {
   if (!file_exists(path)) return;
   const Bytes bytes = read_file(path);
   const Config recorded = Config::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
-  if (!recorded.is_object()) throw DataError(path, 0, "is no JSON object");
-  load_plugins_of(recorded, path);
+  if (recorded.is_object()) return load_plugins_of(recorded, path);
+  std::cerr << "spiketrain: warning: " << path
+            << " is no JSON object; plugins of the run must be given with --plugin" << std::endl;
 }
 
 }  // namespace spiketrain::cli

@@ -66,6 +66,10 @@ void Trainer::evaluate_splits(EpochReport& report) {
 
 void Trainer::finish_epoch() {
   progress_.sums.metrics = metrics_.totals();
+  if (progress_.sums.updates == 0)
+    message(str("epoch ", progress_.epoch + 1, ": all ", progress_.sums.skipped, " updates were left out",
+                past_skipping()),
+            true);
   check_weights();
   EpochReport report = report_training();
   evaluate_splits(report);

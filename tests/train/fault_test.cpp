@@ -87,7 +87,9 @@ TEST_P(Faults, AgainInTheResumedRun) {
   for (int64_t k = 0; k < 40; k += 3) {
     const std::string run = dir / str("run", k);
     fs::copy(dir / "begun", run, fs::copy_options::recursive);
-    SCOPED_TRACE(str("step ", k, ": ", run_with_fault(run, true, k, crash)));
+    const std::string where = run_with_fault(run, true, k, crash);
+    SCOPED_TRACE(str("step ", k, ": ", where));
+    ASSERT_FALSE(where.empty());
     EXPECT_TRUE(run_part(run, kSets, true, 0));
     expect_same_run(dir / "whole", run);
   }

@@ -30,11 +30,12 @@ std::vector<std::string> deep_sets(const std::vector<std::string>& more = {}) {
 }
 
 bool train(const std::string& path, const std::vector<std::string>& sets, bool resume,
-           const Datasets& data = tiny_data()) {
+           const Datasets& data = tiny_data(), Observer* observer = nullptr) {
   Experiment experiment = tiny_experiment(sets, data);
   RunDir dir(path, resume);
   TrainerOptions options;
   options.run_dir = &dir;
+  if (observer) options.observers = {observer};
   Trainer trainer(experiment.training, options);
   if (resume) trainer.resume();
   return trainer.run();
@@ -182,7 +183,10 @@ TEST(Guard, AnEpochOfSkippedUpdatesHasNoLoss) {
   TempDir dir;
   Datasets data = tiny_data();
   data.train = std::make_shared<BrokenDataset>(40, 1);
-  EXPECT_TRUE(train(dir / "run", {"train.on_nan=skip", "data.batch=40", "epochs=1"}, false, data));
+  Recorder recorder;
+  EXPECT_TRUE(train(dir / "run", {"train.on_nan=skip", "data.batch=40", "epochs=1"}, false, data, &recorder));
+  const std::string messages = join(recorder.messages);
+  EXPECT_NE(messages.find("epoch 1: all 1 updates were left out"), std::string::npos) << messages;
   std::ifstream file(dir / "run/metrics.jsonl");
   const Config line = Config::parse(file);
   EXPECT_EQ(line.at("skipped"), 1);

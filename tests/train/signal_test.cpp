@@ -64,6 +64,34 @@ TEST_F(Signals, Terminate) {
   expect_resumes(run);
 }
 
+/// What schedulers send before the time is up.
+TEST_F(Signals, OfASchedulerEndCleanly) {
+  for (const int signal : {SIGUSR1, SIGUSR2, SIGXCPU}) {
+    const std::string run = dir_ / std::to_string(signal);
+    const pid_t child = spawn(train(run), dir_ / "log.txt");
+    wait_for_checkpoint(run);
+    kill(child, signal);
+    EXPECT_EQ(wait_for(child), 128 + signal);
+    EXPECT_NE(text_of(run + "/log.txt").find("stopped; continue with"), std::string::npos);
+  }
+}
+
+/// In a batch of minutes.
+TEST_F(Signals, ASecondOrderEndsAtOnceWhicheverCameFirst) {
+  const std::string run = dir_ / "run";
+  std::vector<std::string> arguments = train(run);
+  arguments.insert(arguments.end(),
+                   {"--set", "data.batch=600", "--set", "network.spec=32C5-64C5-10", "--set", "steps=40"});
+  const pid_t child = spawn(arguments, dir_ / "log.txt");
+  for (int i = 0; i < 10000 && !file_exists(run + "/cost.json"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  kill(child, SIGTERM);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  kill(child, SIGINT);
+  EXPECT_EQ(wait_for(child), 1000 + SIGINT);
+  EXPECT_TRUE(list_checkpoints(run + "/ckpt").empty());
+}
+
 // As nohup does with SIGHUP, and a script's shell with the SIGINT of what it starts in the background.
 TEST_F(Signals, OnesThatWereIgnoredStayIgnored) {
   for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {

@@ -86,6 +86,33 @@ TEST_F(CliWords, ASuggestedCommandResumes) {
   EXPECT_FALSE(says("this works")) << text_;
 }
 
+TEST_F(CliWords, AMistakeIsAnsweredWithWhatToWrite) {
+  using Words = std::vector<std::string>;
+  const std::vector<std::pair<Words, std::string>> cases = {
+      {{"--versoin"}, "did you mean '--version'?"},
+      {{"data", "ftech", "mnist"}, "did you mean 'fetch'?"},
+      {{"train", recipe_, "--set", "epochs", "=", "3"}, "write epochs=3 without blanks"},
+      {{"train", dir_.path()}, "is a folder; expected a TOML file"},
+      {{"train", recipe_, "--set", "batch=16"}, "a recipe has data.batch"},
+      {{"train", recipe_, "--set", "train.epochs=1"}, "a recipe has epochs"},
+      {{"train", recipe_, "--set", "schedule.window=2"}, "a recipe has schedule.window of truncated"},
+      {{"train", recipe_, "--set", "rule.variant=jun2020", "--set", "rule.name=bptt"},
+       "rule.variant of tssl_bp"},
+      {{"train", recipe_, "--set", "neuron={name=lif}"}, "expected TOML"},
+      {{"train", recipe_, "--set", "neuron=lif,leak=0.9"}, "expected TOML"},
+      {{"train", recipe_, "--set", "neuron.beta=0.9"}, "beta is called tau_m here"},
+      {{"train", recipe_, "--set", "neuron.leak=0.9", "--set", "neuron=lif"}, "takes back"},
+      {{"train", recipe_, "--out", ""}, "--out: expected a folder"},
+      {{"sweep", recipe_, "--out", " "}, "--out: expected a folder"},
+  };
+  for (const auto& [words, answer] : cases) {
+    EXPECT_EQ(run(words), 2) << text_;
+    EXPECT_TRUE(says(answer)) << text_;
+    EXPECT_EQ(std::count(text_.begin(), text_.end(), '\n'), 1) << text_;
+  }
+  EXPECT_EQ(run({"inspect", recipe_, "--set", "data=glyphs"}), 0) << text_;  // a name alone, as of a part
+}
+
 TEST_F(CliWords, HelpOnAnOptionOfASection) {
   ASSERT_EQ(run({"help", "neuron.leak"}), 0) << text_;
   EXPECT_TRUE(says("[neuron] name = \"lif\"")) << text_;

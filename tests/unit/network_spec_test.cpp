@@ -121,7 +121,7 @@ TEST(NetworkSpec, RecurrentLayersReadThemselves) {
   EXPECT_EQ(network->notation(), "12R-8R-10");
   EXPECT_EQ(network->parameter_count(), 6 * 12 + 12 + 12 * 12 + 12 * 8 + 8 + 8 * 8 + 8 * 10 + 10);
   EXPECT_EQ(network->hidden_units(), 2);
-  const Network::Node& node = node_of(*network, "2");
+  const Network::Node node = node_of(*network, "2");
   ASSERT_EQ(node.inputs.size(), 2u);
   EXPECT_EQ(node.inputs[0].node, 1);
   EXPECT_EQ(node.inputs[1].node, 2);
