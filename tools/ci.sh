@@ -6,7 +6,7 @@
 #   install   the examples against an installed tree, public headers one by one, the source tree in another project
 #   clang     build with clang, warnings are errors
 #   sanitize  address and undefined-behaviour sanitizers over kernels, parsers, core and engine (building: a quarter of an hour)
-#   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10)
+#   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10), from tests/fuzz/corpus on
 #   tidy      clang-tidy on the files changed since CI_BASE (default: the commit before); each is compiled alone
 # A stage whose tools are missing is skipped and says so.  Ends with the summary of the tests; exit code 1 if a stage
 # failed.
@@ -56,10 +56,14 @@ stage_fuzz() {
   for target in tests/fuzz/fuzz_*.cpp; do targets+=("$(basename "$target" .cpp)"); done
   cmake --build --preset fuzz --target "${targets[@]}" || return 1
   for target in "${targets[@]}"; do
-    local length=()
-    [ "$target" = fuzz_kernels ] && length=(-max_len=40 -len_control=0)
-    "build/fuzz/bin/$target" -max_total_time="${FUZZ_SECONDS:-10}" -print_final_stats=1 -verbosity=0 "${length[@]}" \
-      2>&1 | tail -12 | sed "s/^/$target: /"
+    local length=() corpus=build/fuzz/corpus/${target#fuzz_}  # grows from run to run
+    case $target in
+      fuzz_kernels) length=(-max_len=40 -len_control=0) ;;
+      fuzz_cifar) length=(-max_len=6200 -len_control=0) ;;  # two records
+    esac
+    python3 tools/fuzz_corpus.py unpack "${target#fuzz_}" "$corpus" &&
+      "build/fuzz/bin/$target" "$corpus" -max_total_time="${FUZZ_SECONDS:-10}" -print_final_stats=1 -verbosity=0 \
+        -artifact_prefix=build/fuzz/ "${length[@]}" 2>&1 | tail -12 | sed "s/^/$target: /"
     [ "${PIPESTATUS[0]}" -eq 0 ] || return 1
   done
 }
