@@ -56,6 +56,8 @@ Weights find_weights(const EvalCommand& command) {
   const Config config = load_config(command.run + "/config.toml");
   const std::string dir = command.run + "/ckpt";
   if (command.checkpoint == "last") return {last_checkpoint(dir), config};
+  ST_CHECK(command.checkpoint == "best" || file_exists(command.checkpoint),
+           "eval --checkpoint: expected best, last or a .safetensors file, got ", command.checkpoint);
   if (command.checkpoint != "best") return {open_checkpoint(command.checkpoint), config};
   const std::string best = dir + "/best.safetensors";
   ST_CHECK(file_exists(best), "eval: ", best, " does not exist; no epoch is complete yet");
