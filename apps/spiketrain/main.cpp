@@ -14,7 +14,9 @@
 
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 
+#include "apps/spiketrain/signals.h"
 #include "revision.h"
 #include "spiketrain/base/passive_waiting.h"
 #include "spiketrain/version.h"
@@ -48,6 +50,19 @@ void check_address_space() {
   std::exit(2);
 }
 
+/// Loads the commands.  They are found beside the other libraries, by this program's own search path; their name holds the
+/// version, so that they are not another's.  They stay loaded: they have threads.
+void* load_commands() {
+  using spiketrain::cli::kStopSignals;
+  struct sigaction before[std::size(kStopSignals)];
+  for (size_t i = 0; i < std::size(kStopSignals); ++i) sigaction(kStopSignals[i], nullptr, &before[i]);
+  void* library = dlopen(ST_CLI_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
+  // What is loaded with them may reset signals (Open MPI, of Debian 13's LibTorch, does with SIGHUP): nohup would be lost.
+  for (size_t i = 0; i < std::size(kStopSignals); ++i)
+    if (before[i].sa_handler == SIG_IGN) sigaction(kStopSignals[i], &before[i], nullptr);
+  return library;
+}
+
 int print_version() {
   const bool written = std::puts("spiketrain " ST_VERSION " " ST_REVISION) >= 0 && std::fflush(stdout) == 0;
   return written ? 0 : fail("standard output cannot be written");
@@ -60,9 +75,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--version") == 0) return print_version();
   check_address_space();
   spiketrain::wait_passively();
-  // Found beside the other libraries, by this program's own search path; its name holds the version, so that it is not
-  // another's.  It stays loaded: it has threads.
-  void* library = dlopen(ST_CLI_LIBRARY, RTLD_LAZY | RTLD_GLOBAL);
+  void* library = load_commands();
   void* start = library ? dlsym(library, "spiketrain_main") : nullptr;
   if (!start) return fail("cannot load its commands: ", dlerror());
   return reinterpret_cast<int (*)(int, char**)>(start)(argc, argv);

@@ -66,6 +66,8 @@ TEST(SpecNotation, EchoesCanonically) {
   EXPECT_EQ(echo("15c5p2-p2-10"), "15C5p2-P2-10");
   EXPECT_EQ(echo("3x(64C3p1)-AP2-2x( 400-D0.5 )-10"), "64C3p1-64C3p1-64C3p1-AP2-400-D0.5-400-D0.5-10");
   EXPECT_EQ(echo("rb64s2-sew64-D0.00001-007"), "RB64s2-SEW64-D0.00001-7");
+  EXPECT_EQ(echo("d.6654656565-10"), "D0.6654656565-10");  // found by fuzzing: the echo was refused
+  EXPECT_EQ(echo("D0.6654656565-10"), "D0.6654656565-10");
   EXPECT_EQ(echo("128r-2x(20R)-10"), "128R-20R-20R-10");
   EXPECT_EQ(parse_notation("2x(4C3-P2)")[3].index, 4u);
 }
@@ -109,7 +111,7 @@ TEST(SpecNotation, ErrorsNameTheTokenAndTheColumn) {
       {"D.", "expected the probability"},
       {"D1", "the probability is 1; expected a value in [0, 1)"},
       {"D0.2.3", "'.' is left over"},
-      {"D0.2222222222222222", "too many digits"},
+      {"D0.22222222222", "too many digits"},
       {"RB", "expected the number of maps, a number"},
       {"RB64p1", "'p' is left over"},
       {"SEW64s", "expected the stride, a number"},

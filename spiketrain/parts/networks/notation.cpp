@@ -174,12 +174,14 @@ class TokenReader {
     const size_t start = at_;
     double value = 0, place = 1;
     bool point = false;
+    size_t first = at_;  // of the digits before or behind the point
     for (; digit(peek()) || (peek() == '.' && !point); ++at_) {
       if (peek() == '.') {
         point = true;
+        first = at_ + 1;
         continue;
       }
-      if (at_ - start > 10) fail("the probability has too many digits");
+      if (at_ - first >= 10) fail("the probability has too many digits");
       value = value * 10 + (peek() - '0');
       if (point) place *= 10;
     }
