@@ -23,6 +23,10 @@ endif()
 
 add_library(st_warnings INTERFACE)
 target_compile_options(st_warnings INTERFACE -Wall -Wextra -Wno-unused-parameter)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  # It takes a reference into one argument for one into another, a name made of a literal.
+  target_compile_options(st_warnings INTERFACE -Wno-dangling-reference)
+endif()
 if(ST_DEV)
   target_compile_options(st_warnings INTERFACE -Werror)
   target_compile_definitions(st_warnings INTERFACE _GLIBCXX_ASSERTIONS)
