@@ -56,7 +56,8 @@ Weights find_weights(const EvalCommand& command) {
   const Config config = load_config(command.run + "/config.toml");
   const std::string dir = command.run + "/ckpt";
   if (command.checkpoint == "last") return {last_checkpoint(dir), config};
-  ST_CHECK(command.checkpoint == "best" || file_exists(command.checkpoint),
+  const bool is_file = std::filesystem::path(command.checkpoint).extension() == ".safetensors";
+  ST_CHECK(command.checkpoint == "best" || is_file,
            "eval --checkpoint: expected best, last or a .safetensors file, got ", command.checkpoint);
   if (command.checkpoint != "best") return {open_checkpoint(command.checkpoint), config};
   const std::string best = dir + "/best.safetensors";
