@@ -5,7 +5,8 @@
 #   tests     ./test.sh: build with g++ and run the tests
 #   install   the examples against an installed tree, public headers one by one, the source tree in another project
 #   clang     build with clang, warnings are errors
-#   sanitize  address and undefined-behaviour sanitizers over kernels, parsers, core and engine (building: a quarter of an hour)
+#   sanitize  address and undefined-behaviour sanitizers over tests of kernels, engine, core and parsers (SANITIZE="equiv
+#             engine unit grad property train" for all)
 #   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10), from tests/fuzz/corpus on
 #   tidy      clang-tidy on the files changed since CI_BASE (default: the commit before); each is compiled alone
 # A stage whose tools are missing is skipped and says so.  Ends with the summary of the tests; exit code 1 if a stage
@@ -38,11 +39,14 @@ stage_clang() {
 }
 
 stage_sanitize() {
-  cmake --preset asan >/dev/null &&
-    cmake --build --preset asan --target test_equiv test_property test_engine test_grad test_unit test_train || return 1
-  local options=(ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1) kind
+  local kinds=(${SANITIZE:-equiv engine unit}) kind
+  cmake --preset asan >/dev/null && cmake --build --preset asan --target "${kinds[@]/#/test_}" || return 1
+  # HDF5 asks for what a damaged file says, and lives with a refusal.  The program finds its commands by its run path, which
+  # a dlopen() that the sanitizer has replaced does not see.
+  local options=(ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+    "LD_LIBRARY_PATH=$PWD/build/asan/lib")
   # Not those that measure memory or start programs again and again.
-  for kind in equiv engine grad property unit train; do
+  for kind in "${kinds[@]}"; do
     env "${options[@]}" "build/asan/bin/test_$kind" --gtest_brief=1 \
       --gtest_filter='-*Memory*:*Cli*:*Plugin*:*Runtime*:*Isa*:*Sweep*:*Signal*:*Limits*' || return 1
   done
