@@ -64,6 +64,8 @@ struct LifCore : Firing {
   bool scalar() const { return per == "layer"; }
   /// Slots of a neuron with this membrane; of the options alone.
   uint32_t provides() const;
+  /// du/dI as it is now: a number, or an array that broadcasts to [B,*].
+  Tensor gain_now() const { return factors().gain.detach(); }
   /// Neuron::leak() as it is now.
   double leak_now() const { return w.defined() ? 1 - torch::sigmoid(w.detach()).item<double>() : leak; }
 
