@@ -137,7 +137,7 @@ TEST(RulesGolden, EveryFileIsMatched) {
     ++compared;
     check(*record);
   }
-  EXPECT_GE(compared, 16);
+  EXPECT_GE(compared, 22);
 }
 
 }  // namespace spiketrain::rules_golden_test

@@ -15,6 +15,27 @@ struct RecordedNetwork {
   std::vector<size_t> nodes;
 };
 
+/// The error of the output, or the label, through given matrices [outputs, features] to the output of each block: as the
+/// authors' hooks send it, by sample and not divided by the batch.
+struct RecordedSignal final : LearningSignal {
+  std::string kind;  ///< DFA, sDFA: the sign of the error; DRTP: the label
+  std::vector<Tensor> matrices;
+
+  bool reads_error() const override { return kind != "DRTP"; }
+  void build(const Network& /*network*/, uint64_t /*seed*/) override {}
+  Tensor delta(int64_t b, const Tensor& error, const Target& target, int64_t steps,
+               const Tensor& /*valid*/) const override {
+    const Tensor& B = matrices.at(static_cast<size_t>(b));
+    Tensor e = kind == "sDFA" ? error.sign() : kind == "DFA" ? error * error.size(1) : Tensor();
+    if (!reads_error()) {
+      e = torch::one_hot(target.y, B.size(0)).to(B.scalar_type());
+      e = e.expand({steps, e.size(0), e.size(1)}) /
+          static_cast<double>(steps);  // an average over the segment
+    }
+    return torch::matmul(e, B);
+  }
+};
+
 class RuleRecord {
  public:
   std::string rule;
@@ -26,8 +47,16 @@ class RuleRecord {
     const SafetensorsFile file = SafetensorsFile::open(path);
     if (!file.metadata().count("rule") || !file.metadata().count("net")) return {};
     const std::string rule = file.metadata().at("rule");
-    static const std::set<std::string> known = {"OTTT_A", "OTTT_O",       "SLTT",        "SLTT-K",
-                                                "S-TLLR", "FA with SLTT", "FA with BPTT"};
+    static const std::set<std::string> known = {"OTTT_A",
+                                                "OTTT_O",
+                                                "SLTT",
+                                                "SLTT-K",
+                                                "S-TLLR",
+                                                "FA with SLTT",
+                                                "FA with BPTT",
+                                                "S-TLLR with DFA feedback",
+                                                "S-TLLR with sDFA feedback",
+                                                "S-TLLR with DRTP feedback"};
     if (!known.count(rule)) return {};
     return RuleRecord(file);
   }
@@ -59,7 +88,7 @@ class RuleRecord {
     int64_t l = 0;
     for (size_t i = 0; i < spec_.size(); ++i) {
       const std::string kind = spec_[i][0];
-      if (kind == "lif" || kind == "bn") continue;  // part of the layer before
+      if (kind == "lif" || kind == "bn" || kind == "hook") continue;  // part of the layer before
       if (kind == "scale") {
         n.network->add(make<Stage>("scale", {{"factor", spec_[i][1]}}), false);
       } else if (kind == "pool") {
@@ -79,6 +108,10 @@ class RuleRecord {
     ++l;
     const std::vector<Connection> readout = {connection("lin", at(str("W", l)).size(0), l, false)};
     add(n, std::make_shared<Layer>(readout, make<Neuron>("leaky_readout", {{"leak", leak}})), false);
+    if (hooked()) {  // each layer is a block, the readout too: the last unit joins the block before
+      n.network->add(make<Stage>("scale"), /*new_unit=*/true);
+      n.network->partition(std::vector<int64_t>(n.layers.size(), 1));
+    }
     n.network->to(type);
     const torch::NoGradGuard no_grad;
     for (auto& [name, parameter] : parameters(n)) Tensor(parameter).copy_(at(name).view(parameter.sizes()));
@@ -152,6 +185,12 @@ class RuleRecord {
         "tet_ce", {{"mse_weight", word("mix").empty() ? 0 : number("mix")}, {"mse_one_hot", !ones}});
     parts.steps = T;
     parts.schedule = std::move(schedule);
+    if (hooked()) {
+      const auto signal = std::make_shared<RecordedSignal>();
+      signal->kind = net_.at("fb");
+      for (size_t l = 1; l < n.layers.size(); ++l) signal->matrices.push_back(at(str("Bfb", l)));
+      parts.signal = signal;
+    }
     return parts;
   }
 
@@ -187,7 +226,9 @@ class RuleRecord {
     for (size_t i = 1; i + 1 < dims.size(); ++i) spec_.push_back({"lin", dims[i]});
   }
 
-  bool stllr() const { return rule == "S-TLLR"; }
+  bool stllr() const { return rule.rfind("S-TLLR", 0) == 0; }
+  /// Errors reach the hidden layers past their synapses.
+  bool hooked() const { return has("Bfb1"); }
   bool ottt() const { return rule == "OTTT_A" || rule == "OTTT_O"; }
 
   Connection connection(const std::string& kind, int64_t size, int64_t l, bool recurrent) const {
