@@ -55,16 +55,18 @@ void list_recipe() {
   }
 }
 
-/// Which rule works with which neuron: a rule reads slots of the record, a neuron provides them.
+/// Which rule works with which neuron, both at their defaults.
 void list_compat() {
   std::vector<std::vector<std::string>> rows = {{"rule \\ neuron"}};
   const auto neurons = Registry<Neuron>::get().entries();
   for (const auto* neuron : neurons) rows[0].push_back(neuron->name);
   for (const auto* rule : Registry<Rule>::get().entries()) {
     std::vector<std::string> row = {rule->name};
-    const uint32_t needs = rule->make(Config::object())->needs();
+    const auto made = rule->make(Config::object());
     for (const auto* neuron : neurons) {
-      row.push_back((needs & ~(neuron->make(Config::object())->provides() | kI)) == 0 ? "yes" : "-");
+      const auto built = neuron->make(Config::object());
+      built->build({1});
+      row.emplace_back(compatible(*made, *built) ? "yes" : "-");
     }
     rows.push_back(row);
   }

@@ -65,9 +65,10 @@ struct Context {
 
 /// [slot] and, for edges with a delay, [edge].
 struct Carry {
-  std::vector<State> state;  ///< of neurons and filters; empty: the initial state
-  std::vector<State> trace;  ///< of the rule, one per synapse
-  std::vector<Tensor> mask;  ///< of dropout: one draw per pass
+  std::vector<State> state;       ///< of neurons and filters; empty: the initial state
+  std::vector<State> trace;       ///< of the rule, one per synapse
+  std::vector<State> post_trace;  ///< of the rule, one per neuron
+  std::vector<Tensor> mask;       ///< of dropout: one draw per pass
   std::vector<Signal>
       delayed;  ///< last step of the source of a delayed edge; undefined before the first step
   /// Cuts the states from the graph: credit does not cross from here on.

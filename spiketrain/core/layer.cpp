@@ -203,6 +203,9 @@ Shape Layer::build(const std::vector<Shape>& in) {
   neuron_->build(out_);
   emission_ = neuron_->emits();
   parameters_ = neuron_->parameters();
+  const torch::AutoGradMode grad(true);
+  const Connection& c = connections_[0];
+  taped_ = connections_.size() == 1 && !c.norm && !c.quantizer && c.synapse->weight().is_leaf();
   return out_;
 }
 
@@ -218,12 +221,6 @@ void Layer::initialise(uint64_t seed) {
     if (connections_[k].synapse) connections_[k].synapse->initialise(seed, index);
     if (connections_[k].feedback) connections_[k].feedback->initialise(seed, index);
   }
-}
-
-bool Layer::taped() const {
-  const torch::AutoGradMode grad(true);
-  const Connection& c = connections_[0];
-  return connections_.size() == 1 && !c.norm && !c.quantizer && c.synapse->weight().is_leaf();
 }
 
 Layer::LinkP Layer::link(size_t k, const Signal& x) const {
@@ -288,6 +285,10 @@ Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const 
                      const RuleP& rule, const Context& context, Carry& carry) const {
   if (context.training()) {
     torch::NoGradGuard no_grad;
+    State& of_neuron = carry.post_trace.at(static_cast<size_t>(slot_));
+    record->trace = of_neuron;
+    rule->trace_post(*record);
+    of_neuron = record->trace;
     for (size_t k = 0; k < links.size(); ++k) {
       if (!links[k]) continue;
       links[k]->record = record;

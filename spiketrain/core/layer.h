@@ -29,7 +29,7 @@ class Layer : public Stage {
   Shape build(const std::vector<Shape>& in) override;
   Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) override;
   /// Nothing but a bias lies between a single weight, a leaf, and the neuron.
-  bool taped() const override;
+  bool taped() const override { return taped_; }
   std::string notation() const override { return connections_[0].synapse->notation(); }
   void assign_slots(int64_t& next) override;
   void initialise(uint64_t seed) override;
@@ -61,6 +61,7 @@ class Layer : public Stage {
   std::vector<Tensor> parameters_;  ///< of the neuron
   Emission emission_;
   Shape out_;
+  bool taped_ = false;
 };
 
 }  // namespace spiketrain

@@ -131,6 +131,7 @@ Carry Network::start() const {
   const auto slots = static_cast<size_t>(slots_);
   carry.state.resize(slots);
   carry.trace.resize(slots);
+  carry.post_trace.resize(slots);
   carry.mask.resize(slots);
   carry.delayed.resize(static_cast<size_t>(delays_));
   return carry;
@@ -226,7 +227,9 @@ void Network::call(const Program& program, size_t begin, size_t end, const Signa
     for (size_t k = 0; k < call.from.size(); ++k) {
       const int64_t from = call.from[k], delayed = call.delayed[k];
       if (delayed >= 0) {
-        in.push_back(carry.delayed[static_cast<size_t>(delayed)]);
+        const Signal& before = carry.delayed[static_cast<size_t>(delayed)];
+        const auto& rule = context.method.at(nodes_[call.node].stage->slot());
+        in.push_back(rule && rule->local_in_time() ? before.detached() : before);
       } else {
         in.push_back(from < 0 ? x : out[static_cast<size_t>(from)]);
       }

@@ -26,6 +26,8 @@ struct Neuron : Part, torch::nn::Module {
   virtual uint32_t vjp_reads(const Tensor& /*I*/) const { return kI; }
   /// Constants, if provides() has kTiming.
   virtual SpikeTiming timing() const { return {}; }
+  /// Factor on the membrane per step, if provides() has kLeak: without reset, du[t]/dI[s] = leak^(t-s) du[s]/dI[s].
+  virtual double leak() const { return 0; }
   /// True if what leaves at one step may depend on later steps: the sequence must then come in one segment.
   virtual bool whole_sequence() const { return false; }
   /// State before the first step; `shape` is [B,*].

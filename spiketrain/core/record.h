@@ -24,10 +24,11 @@ struct Steps {
 
 /// What a neuron can record (`provides`) and what a rule or the neuron's own adjoint reads.
 enum Slot : uint32_t {
-  kI = 1,      ///< the input current; every neuron provides it
-  kU = 2,      ///< membrane before reset
-  kPsi = 4,    ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
-  kTiming = 8  ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
+  kI = 1,       ///< the input current; every neuron provides it
+  kU = 2,       ///< membrane before reset
+  kPsi = 4,     ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
+  kTiming = 8,  ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
+  kLeak = 16    ///< du[t]/du[t-1] is Neuron::leak() for every neuron of the layer, whether it spiked or not
 };
 
 /// Constants of a current-based neuron whose output is a PSP, in steps and weight units:
@@ -50,7 +51,8 @@ struct Record : torch::CustomClassHolder {
   Tensor s;           ///< uint8 spikes or counts; undefined if the neuron is analog
   int64_t total = 0;  ///< sum of s over the steps run so far; -1: unknown
   Tensor u, psi;
-  // Backward, left by the rule's credit for the synapses of this neuron.
+  // The rule's: left by trace_post() for credit(), and by credit() for the synapses of this neuron.
+  State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
 
   // Backward runs after the forward call has returned: keep these alive.

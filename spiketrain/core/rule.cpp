@@ -11,6 +11,7 @@ std::string slot_names(uint32_t slots) {
   if (slots & kU) names.emplace_back("the membrane before reset");
   if (slots & kPsi) names.emplace_back("psi");
   if (slots & kTiming) names.emplace_back("a PSP output");
+  if (slots & kLeak) names.emplace_back("a leak that is one number and that no spike changes");
   return join(names, " and ");
 }
 
@@ -42,15 +43,33 @@ Tensor Rule::weight_gradient(const Synapse& synapse, const Record& record, const
   return g_W;
 }
 
+bool compatible(const Rule& rule, const Neuron& neuron) {
+  return fits(rule, neuron) && (rule.teaches_neuron() || neuron.parameters().empty());
+}
+
 void check_compatible(const Rule& rule, const Neuron& neuron) {
-  if (fits(rule, neuron)) return;
+  if (compatible(rule, neuron)) return;
   std::vector<std::string> fitting;
+  bool by_default = false;
   for (const auto* entry : Registry<Neuron>::get().entries()) {
-    if (fits(rule, *entry->make(Config::object()))) fitting.push_back(entry->name);
+    const std::shared_ptr<Neuron> other = entry->make(Config::object());
+    other->build({1});
+    if (!compatible(rule, *other)) continue;
+    fitting.push_back(entry->name);
+    by_default = by_default || entry->name == neuron.part_name();
   }
-  throw UsageError(str("rule '", rule.part_name(), "' reads ", slot_names(rule.needs() & ~neuron.provides()),
-                       ", which neuron '", neuron.part_name(),
-                       "' does not provide; neurons that do: ", join(fitting)));
+  const char* options = by_default ? " with these options" : "";
+  if (!fits(rule, neuron)) {
+    const std::string other = rule.otherwise();
+    throw UsageError(str("rule '", rule.part_name(), "' reads ",
+                         slot_names(rule.needs() & ~neuron.provides()), ", which neuron '",
+                         neuron.part_name(), "' does not provide", options,
+                         "; neurons that do: ", join(fitting), other.empty() ? "" : "; or ", other));
+  }
+  throw UsageError(str("rule '", rule.part_name(),
+                       "' gives a neuron's own parameters no gradient, and neuron '", neuron.part_name(), "'",
+                       options, " learns ", join(neuron.named_parameters().keys()),
+                       "; use rule bptt, or a neuron that learns nothing: ", join(fitting)));
 }
 
 }  // namespace spiketrain

@@ -18,10 +18,21 @@ struct Rule : Part {
   /// connection needs, whose current exists one step at a time.
   virtual bool works_by_step() const { return uses_vjp(); }
 
+  /// True if no credit of a step reaches an earlier one: credit() gives g[t] from delta[t] alone and no g_before.
+  /// Recurrent connections then pass none back either, so that the gradient does not depend on the segments.
+  virtual bool local_in_time() const { return false; }
+  /// True if credit() gives the neuron's own parameters a gradient; a neuron that has some is refused otherwise.
+  virtual bool teaches_neuron() const { return uses_vjp(); }
+  /// What would do instead where a neuron lacks what the rule reads, for the error message; "": nothing.
+  virtual std::string otherwise() const { return {}; }
+
   /// Number of (post, pre) pairs beside (g, q).  Their post factors do not pass a norm's adjoint, so a layer with a
   /// norm refuses a rule that has any.
   virtual int64_t extra_pairs() const { return 0; }
 
+  /// Forward, after the neuron ran and before trace(), as often as that: advance record.trace, leave in record.post
+  /// what credit() needs of it.  No gradient.
+  virtual void trace_post(Record& /*record*/) const {}
   /// Forward, after the neuron ran, in every segment of training whether or not error enters in it: choose q (and
   /// extra factors), advance pre.trace.  No gradient.
   virtual void trace(const Record& /*record*/, Presynaptic& pre) const { pre.q = pre.x; }
@@ -45,7 +56,10 @@ Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q);
 /// sum_t gain[t] * g[t] -> [1,B,*]
 Tensor gather(const Tensor& g, const Tensor& gain);
 
-/// UsageError that names the neurons which would work, if `neuron` lacks a slot that `rule` reads.
+/// Whether a built neuron provides what the rule reads, and has no parameters unless the rule teaches them.
+bool compatible(const Rule& rule, const Neuron& neuron);
+/// UsageError that names the neurons which would work, if `neuron` lacks a slot that `rule` reads or has parameters
+/// that it does not teach.
 void check_compatible(const Rule& rule, const Neuron& neuron);
 
 }  // namespace spiketrain

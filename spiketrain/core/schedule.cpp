@@ -25,6 +25,14 @@ void check_plan(const Plan& plan, int64_t steps) {
   ST_CHECK(plan.back().update, "schedule: no update follows the last segment");
 }
 
+void divide_loss(Plan& plan, int64_t steps, const std::string& divide_by) {
+  if (divide_by == "scored") return;
+  double factor = 0;
+  for (const Segment& s : plan) factor += s.role == Role::burn_in ? 0 : static_cast<double>(s.steps());
+  if (divide_by == "steps") factor /= static_cast<double>(steps);
+  for (Segment& s : plan) s.loss_factor = factor;
+}
+
 int64_t segments_per_update(const Plan& plan) {
   int64_t most = 0, count = 0;
   for (const Segment& segment : plan) {

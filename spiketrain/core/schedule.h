@@ -20,11 +20,20 @@ enum class Role {
 struct Segment {
   int64_t t0 = 0, t1 = 0;
   Role role = Role::live;
-  bool update = true;    ///< the optimiser steps after it
-  double lr_factor = 1;  ///< on the learning rate of that update
+  bool update = true;      ///< the optimiser steps after it
+  double lr_factor = 1;    ///< on the learning rate of that update
+  double loss_factor = 1;  ///< on its share of the loss, which by itself is a mean over the steps with error
   int64_t steps() const { return t1 - t0; }
 };
 using Plan = std::vector<Segment>;
+
+/// Option of schedules in which error enters at some steps only: what the sum of their losses is divided by.
+inline Choices divide_by_choices() { return {{"scored", "steps", "one"}}; }
+inline const char* divide_by_doc() {
+  return "what the summed loss of the steps with error is divided by: their number, T, or one";
+}
+/// Sets the loss factors of a plan for T steps.
+void divide_loss(Plan& plan, int64_t steps, const std::string& divide_by);
 
 /// What a schedule may look at.
 struct PlanRequest {

@@ -125,6 +125,11 @@ class Meter {
       report.mac_weight_run +=
           with_trace ? backward : row.macs * runs(i, course_.backward, course_.learning, course_.updates);
     }
+    if (trained && row.macs > 0 && options_.rule) {
+      const int64_t further = backward * rule_of(rows_, i, method_).extra_pairs();
+      n.mac_weight += further;
+      report.mac_weight_run += further;
+    }
     if (node.pulls) n.mac_error += backward;
     if (report.effective_ac >= 0) report.effective_ac += node.read_rate * static_cast<double>(n.ac);
   }
@@ -155,7 +160,8 @@ class Meter {
     const NeuronFootprint f =
         neuron_footprint(*row.neuron, rule_of(rows_, i, method_), course_.longest, row.out);
     n.vector += static_cast<int64_t>(std::llround(f.ops)) * size * both;
-    n.memory_words += (2 * f.state * course_.forward + 2 * f.kept() * course_.backward) * size / 4;
+    n.memory_words +=
+        (2 * (f.state + f.trace) * course_.forward + 2 * f.kept() * course_.backward) * size / 4;
   }
 
   void memory(CostReport& report) const {

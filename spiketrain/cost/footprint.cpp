@@ -67,6 +67,14 @@ class Probe {
     if (T > first) neuron_.run(*record_, {first, T});
   }
 
+  /// What the rule carries and keeps of the neuron; after run().
+  void traces(const Rule& rule, NeuronFootprint& f) {
+    const torch::NoGradGuard no_grad;
+    rule.trace_post(*record_);
+    for (const Tensor& z : record_->trace) f.trace += z.numel() * kFloatBytes / count_;
+    f.slots += static_cast<int64_t>(record_->post.size()) * kFloatBytes;
+  }
+
   void vjp(NeuronFootprint& f) const {
     const int64_t T = record_->I.size(0);
     const Tensor delta = torch::zeros_like(record_->I);
@@ -131,7 +139,9 @@ NeuronFootprint neuron_footprint(const Neuron& neuron, const Rule& rule, int64_t
   NeuronFootprint f;
   probe.sizes(f);
   probe.run(f);
+  probe.traces(rule, f);
   if (rule.uses_vjp()) probe.vjp(f);
+  f.scratch += static_cast<double>(rule.extra_pairs() * kFloatBytes);  // their factors
   return f;
 }
 

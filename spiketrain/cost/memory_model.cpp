@@ -102,6 +102,7 @@ class Walk {
     if (row.neuron) {
       b.neuron = neuron_footprint(*row.neuron, rule_of(rows_, i, method_), steps_, row.out);
       b.renewed = b.neuron.state * n * plan_.batch;
+      b.state += b.neuron.trace * n * plan_.batch;
     }
     return b;
   }
@@ -209,12 +210,19 @@ class Walk {
     I = heap_.hold(now);
     if (!nodes_[i].reads_constant) heap_.touch(b.synapse.apply);
     image = {};
-    records_[i].push_back(heap_.hold(b.trace));
+    if (b.trace) trace(i);
     records_[i].push_back(input(i, 0).spikes);
     records_[i].push_back(input(i, 0).values);
     if (!rows_[i].norm) return I;
     saved_[i].push_back(nodes_[i].by_step ? heap_.hold(b.floats) : I);
     return heap_.hold(now);
+  }
+
+  /// What a rule with a trace multiplies: of a single step the carried trace itself, made beside the one before.
+  void trace(size_t i) {
+    const RowBytes& b = bytes_[i];
+    heap_.touch(b.trace);
+    if (steps_ > 1) records_[i].push_back(heap_.hold(b.trace));
   }
 
   /// Rows [i, next): the currents, their sum, the neuron.
@@ -316,6 +324,8 @@ class Walk {
     const Held gathered = nodes_[i].reads_constant ? heap_.hold(b.image) : Held();
     const Held g_W = heap_.hold(b.weights);
     heap_.touch(b.synapse.outer);
+    if (rule_of(rows_, i, method_).extra_pairs() > 0)
+      heap_.touch(b.weights + b.synapse.outer);  // added to the first
     if (plan_.count_gradients && !several_ && rows_[i].parameters > 0) gradients_.push_back(g_W);
     if (!hands_on(rows_, nodes_, i, 0)) return;
     const Held g_x = heap_.hold(b.inputs);

@@ -15,6 +15,15 @@ bool joins_segments(const Plan& plan) {
   return false;
 }
 
+/// Rules that work behind a norm at their defaults.
+std::vector<std::string> rules_for_norms() {
+  std::vector<std::string> names;
+  for (const auto* entry : Registry<Rule>::get().entries()) {
+    if (entry->make(Config::object())->extra_pairs() == 0) names.push_back(entry->name);
+  }
+  return names;
+}
+
 }  // namespace
 
 void check_method(const Network& network, const Method& method, const Plan& plan) {
@@ -31,7 +40,9 @@ void check_method(const Network& network, const Method& method, const Plan& plan
              " reads the whole sequence at once; use schedule whole");
     for (const Connection& c : layer->connections()) {
       ST_CHECK(rule->extra_pairs() == 0 || !c.norm, "rule ", rule->part_name(),
-               " has factors that do not pass a ", "norm; layer ", node.name, " has one");
+               " has factors that do not pass a norm; layer ", node.name,
+               " has one, so leave it out (weight_standardisation does without), or use a rule with none: ",
+               join(rules_for_norms()));
     }
     for (const Network::Input& input : node.inputs) {
       if (input.delay == 0) continue;

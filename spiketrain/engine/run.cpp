@@ -121,7 +121,9 @@ void Run::predict(const Signal& out, const Segment& segment) {
 
 Objective::Error Run::error_at(const Signal& readout, const Segment& segment) const {
   const ops::OneThread one_thread;
-  return p_.objective->error(seen(readout, segment), batch_.target);
+  Objective::Error error = p_.objective->error(seen(readout, segment), batch_.target);
+  if (segment.loss_factor == 1) return error;
+  return {error.loss * segment.loss_factor, error.delta * segment.loss_factor};
 }
 
 /// dL/d(output of block b) where no head gives it.  An error has its segment's weight in it already; a signal made of
@@ -130,8 +132,8 @@ Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) co
   const Tensor valid = valid_.defined() ? valid_.slice(0, segment.t0, segment.t1) : Tensor();
   const int64_t K = segment.steps();
   const Tensor delta = p_.signal->delta(b, error, batch_.target, K, valid);
-  if (p_.signal->reads_error() || K == scored_) return delta;
-  return delta * (static_cast<double>(K) / static_cast<double>(scored_));
+  const double share = segment.loss_factor * static_cast<double>(K) / static_cast<double>(scored_);
+  return p_.signal->reads_error() || share == 1 ? delta : delta * share;
 }
 
 void Run::add_losses(const BlockLosses& losses) {
@@ -291,11 +293,13 @@ PassResult Run::infer(const Plan& plan) {
     if (segment.role == Role::burn_in) continue;  // as in training: no error enters there
     scored.t0 = together.empty() ? segment.t0 : scored.t0;
     scored.t1 = segment.t1;
+    scored.loss_factor = segment.loss_factor;
     together.push_back(std::move(x));
     const bool last = i + 1 == plan.size() || segment.update || plan[i + 1].role != Role::replay;
     if (segment.role == Role::replay && !last) continue;
     const ops::OneThread one_thread;
-    const Tensor loss = p_.objective->loss(seen(Signal::concatenate(together), scored), batch_.target);
+    Tensor loss = p_.objective->loss(seen(Signal::concatenate(together), scored), batch_.target);
+    if (scored.loss_factor != 1) loss = loss * scored.loss_factor;
     total_loss_ = total_loss_.defined() ? total_loss_ + loss : loss;
     together.clear();
   }

@@ -92,7 +92,7 @@ Shown forward(const std::vector<Tensor>& W, const Batch& batch) {
   Shown shown;
   Tensor v = torch::zeros({kBatch, kHidden}, real()), u = torch::zeros({kBatch, kClasses}, real());
   for (int64_t t = 0; t < kSteps; ++t) {
-    const Tensor x = step_of(batch, t), membrane = kLeak * v + x.mm(W[0].t());
+    const Tensor x = step_of(batch, t), membrane = kNetLeak * v + x.mm(W[0].t());
     shown.x.push_back(x);
     shown.psi.push_back(surrogate_derivative(lif_curve(), membrane - 1));
     shown.s.push_back(lif_step(x.mm(W[0].t()), v));
@@ -262,7 +262,7 @@ TEST(EngineRules, TracesOfRecurrentSynapses) {
     std::vector<Tensor> psi, delta, pre, before, after;
     for (int64_t t = 0; t < kSteps; ++t) {
       const Tensor I = batch.x[t].mm(W[0].t()) + s.mm(W[1].t());
-      psi.push_back(surrogate_derivative(lif_curve(), kLeak * v + I - 1));
+      psi.push_back(surrogate_derivative(lif_curve(), kNetLeak * v + I - 1));
       pre.push_back(q0 = kDecay * q0 + batch.x[t]);
       before.push_back(q1 = kDecay * q1 + s);
       s = lif_step(I, v);

@@ -39,6 +39,7 @@ Outcome run_layer(const Config& neuron, const Config& rule, double scale) {
   Carry carry;
   carry.state.resize(1);
   carry.trace.resize(1);
+  carry.post_trace.resize(1);
   const Signal first = layer.forward({Signal::dense(x.slice(0, 0, 4))}, context, carry),
                second = layer.forward({Signal::dense(x.slice(0, 4, 9))}, context, carry);
   const Tensor a = torch::cat({first.values(), second.values()});

@@ -115,6 +115,7 @@ Carry fresh_carry(size_t layers) {
   Carry carry;
   carry.state.resize(layers);
   carry.trace.resize(layers);
+  carry.post_trace.resize(layers);
   return carry;
 }
 

@@ -136,6 +136,35 @@ TEST(SynapseGrad, EqualsAutogradOfTheDefinition) {
   }
 }
 
+TEST(SynapseGrad, StandardisedWeightsEqualAutogradOfTheirFormula) {
+  torch::manual_seed(12);
+  for (const Config& config : {Config{{"name", "linear"}, {"features", 300}},
+                               Config{{"name", "conv2d"}, {"channels", 6}, {"kernel", 3}}}) {
+    Config options = config;
+    options["weight_standardisation"] = true;
+    const auto synapse = make<Synapse>(options);
+    synapse->build({3, 8, 7});
+    prepare(*synapse);
+    const auto parameters = synapse->named_parameters();
+    const Tensor W = parameters["weight"], gain = parameters["gain"];
+    {
+      const torch::NoGradGuard no_grad;
+      gain.copy_(torch::randn(gain.sizes(), kDouble));
+    }
+    const Tensor rows = W.flatten(1), c = rows - rows.mean(1, true);
+    const Tensor scale = torch::sqrt(rows.var(1, /*unbiased=*/true, /*keepdim=*/true) * rows.size(1) + 1e-4);
+    const Tensor defined = (gain.flatten(1) * c / scale).view(W.sizes()),
+                 g = torch::randn(W.sizes(), kDouble);
+    const auto want = torch::autograd::grad({defined}, {W, gain}, {g});
+    const auto got = torch::autograd::grad({synapse->weight()}, {W, gain}, {g});
+    expect_near(synapse->weight(), defined, "weight");
+    expect_near(got[0], want[0], "dL/dW");
+    expect_near(got[1], want[1], "dL/dgain");
+  }
+  const auto fixed = [] { make<Synapse>("linear", {{"weights", "sign"}, {"weight_standardisation", true}}); };
+  EXPECT_THROW(fixed(), UsageError);
+}
+
 /// Counts, and counts through a PSP filter, whose values are numbers of their own.
 TEST(SynapseGrad, SpikesGiveTheBitsOfTheirFloats) {
   torch::manual_seed(14);

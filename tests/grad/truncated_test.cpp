@@ -7,7 +7,7 @@ namespace spiketrain::truncated_test {
 
 constexpr int64_t kSteps = 6, kBatch = 8, kIn = 36, kClasses = 4;
 
-std::shared_ptr<Neuron> soft_lif() { return make<Neuron>("lif", {{"leak", kLeak}, {"reset", "soft"}}); }
+std::shared_ptr<Neuron> soft_lif() { return make<Neuron>("lif", {{"leak", kNetLeak}, {"reset", "soft"}}); }
 
 /// Layers 36 -> 10 -> 8 -> 7 -> 4 in blocks of these sizes, a head on each block but the last.
 std::shared_ptr<Network> network(const std::vector<int64_t>& blocks) {
@@ -24,7 +24,7 @@ std::shared_ptr<Network> network(const std::vector<int64_t>& blocks) {
 /// u[t+1] = leak*u[t] - s[t] + I[t+1]; the spike is read from the membrane once more, so that a cut membrane cuts it too.
 Tensor soft_step(const Tensor& I, Tensor& u) {
   const auto fire = [](const Tensor& membrane) { return spike(membrane - 1, lif_curve(), /*strict=*/false); };
-  u = kLeak * u - fire(u) + I;
+  u = kNetLeak * u - fire(u) + I;
   return fire(u);
 }
 

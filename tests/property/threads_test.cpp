@@ -153,10 +153,21 @@ TEST(Threads, EverySynapseWithBias) {
 
 TEST(Threads, EveryRule) {
   for (const std::string& name : Registry<Rule>::get().names()) {
-    SCOPED_TRACE(name);
-    Case c = psp_case();
-    c.rule = {{"name", name}};
-    check(c);
+    int64_t fitting = 0;
+    for (Case c : {psp_case(), Case()}) {
+      c.rule = {{"name", name}};
+      const RuleP rule = make<Rule>(c.rule);
+      const auto neuron = make<Neuron>(c.neuron);
+      neuron->build({1});
+      if (!compatible(*rule, *neuron)) continue;
+      ++fitting;
+      SCOPED_TRACE(name + " with " + neuron->part_name());
+      check(c);
+      c.options["weight_standardisation"] = true;
+      c.options["output_scale"] = 2.74;
+      check(c);
+    }
+    EXPECT_GE(fitting, 1) << name;
   }
 }
 

@@ -18,10 +18,10 @@ namespace spiketrain {
 
 inline torch::TensorOptions real() { return torch::TensorOptions().dtype(torch::kDouble); }
 
-inline constexpr double kLeak = 0.75, kGradientTolerance = 1e-12;
+inline constexpr double kNetLeak = 0.75, kGradientTolerance = 1e-12;
 
-inline std::shared_ptr<Neuron> lif() { return make<Neuron>("lif", {{"leak", kLeak}}); }
-inline std::shared_ptr<Neuron> leaky_readout() { return make<Neuron>("leaky_readout", {{"leak", kLeak}}); }
+inline std::shared_ptr<Neuron> lif() { return make<Neuron>("lif", {{"leak", kNetLeak}}); }
+inline std::shared_ptr<Neuron> leaky_readout() { return make<Neuron>("leaky_readout", {{"leak", kNetLeak}}); }
 
 inline Connection linear(int64_t features) {
   Connection c;
@@ -113,12 +113,12 @@ inline SurrogateCurve lif_curve() { return surrogate_curve("atan", 0, 1); }
 
 /// u = leak*v + I; s = H(u - 1); v = u - s
 inline Tensor lif_step(const Tensor& I, Tensor& v) {
-  const Tensor u = kLeak * v + I, s = spike(u - 1, lif_curve(), /*strict=*/false);
+  const Tensor u = kNetLeak * v + I, s = spike(u - 1, lif_curve(), /*strict=*/false);
   v = u - s;
   return s;
 }
 /// u = leak*u + I
-inline Tensor readout_step(const Tensor& I, Tensor& u) { return u = kLeak * u + I; }
+inline Tensor readout_step(const Tensor& I, Tensor& u) { return u = kNetLeak * u + I; }
 
 /// dense_network() written out.
 class Reference {

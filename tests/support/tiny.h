@@ -34,6 +34,15 @@ inline Experiment tiny_experiment(const std::vector<std::string>& sets = {}, Dat
   return build_experiment(tiny_recipe(sets), std::move(data));
 }
 
+/// Settings of a rule, with neurons that it works with.
+inline std::vector<std::string> rule_settings(const std::string& rule) {
+  const auto psp = make<Neuron>("psp_lif");
+  psp->build({1});
+  const std::string set = "rule={name=\"" + rule + "\"}";
+  if (compatible(*make<Rule>({{"name", rule}}), *psp)) return {set};
+  return {"neuron=lif", "readout=leaky_readout", "objective=tet_ce", set};
+}
+
 /// Notes the loss of every batch and every message.
 struct Recorder : Observer {
   std::vector<double> losses;

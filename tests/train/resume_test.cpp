@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -58,6 +59,24 @@ TEST(Resume, UpdatesWithinABatch) {
   EXPECT_FALSE(run_part(dir / "parts", sets, false, 7));
   EXPECT_TRUE(run_part(dir / "parts", sets, true, 0));
   expect_same_run(dir / "whole", dir / "parts");
+}
+
+TEST(Resume, EveryRuleStepByStep) {
+  TempDir dir;
+  for (const auto* rule : Registry<Rule>::get().entries()) {
+    for (const char* schedule : {"truncated\", update=\"step", "random_steps\", live=2, divide_by=\"steps"}) {
+      SCOPED_TRACE(str(rule->name, ", ", schedule));
+      std::vector<std::string> sets = rule_settings(rule->name);
+      sets.push_back(str("schedule={name=\"", schedule, "\"}"));
+      sets.emplace_back("epochs=1");
+      const std::string whole = dir / str("whole_", rule->name, std::strlen(schedule)),
+                        parts = dir / str("parts_", rule->name, std::strlen(schedule));
+      EXPECT_TRUE(run_part(whole, sets, false, 0));
+      EXPECT_FALSE(run_part(parts, sets, false, 3));
+      EXPECT_TRUE(run_part(parts, sets, true, 0));
+      expect_same_run(whole, parts);
+    }
+  }
 }
 
 TEST(Resume, BetweenTwoFiles) {

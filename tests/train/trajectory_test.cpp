@@ -20,12 +20,12 @@ using Method = std::pair<std::string, std::vector<std::string>>;  ///< its name 
 std::vector<Method> methods() {
   std::vector<Method> list;
   for (const auto* entry : Registry<Rule>::get().entries()) {
-    const std::string rule = "rule={name=\"" + entry->name + "\"}";
-    list.push_back({entry->name, {rule}});
+    list.push_back({entry->name, rule_settings(entry->name)});
     for (const char* update : {"batch", "window"}) {
-      list.push_back({entry->name + ", local, an update per " + update,
-                      {rule, "network.spec=6C3-P2-12-4", "blocks.size=1",
-                       std::string("schedule={name=\"truncated\", window=2, update=\"") + update + "\"}"}});
+      std::vector<std::string> sets = rule_settings(entry->name);
+      for (const char* set : {"network.spec=6C3-P2-12-4", "blocks.size=1"}) sets.emplace_back(set);
+      sets.push_back(std::string("schedule={name=\"truncated\", window=2, update=\"") + update + "\"}");
+      list.push_back({entry->name + ", local, an update per " + update, sets});
     }
   }
   return list;

@@ -217,6 +217,24 @@ TEST(NetworkSpec, OptionsReachTheLayers) {
   EXPECT_TRUE(torch::equal(make_spec("4C3-8-10", context)->parameters()[0], torch::zeros({4, 1, 3, 3})));
 }
 
+TEST(NetworkSpec, StandardisedWeightsAndScaledOutputs) {
+  const NetworkContext context = make_context({{"name", "lif"}}, {1, 12, 12}, 10);
+  const char* const spec = "4C3-P2-RB6-8R-10";
+  const auto plain = make_spec(spec, context);
+  const auto net = make_spec(spec, context, {{"weight_standardisation", true}, {"output_scale", 2.74}});
+  // A gain for each output of every synapse below the output layer: the recurrent one, the shortcut's too.
+  EXPECT_EQ(net->parameter_count() - plain->parameter_count(), 4 + 3 * 6 + 2 * 8);
+  for (const char* name : {"0_scale", "2_scale", "3_scale"})
+    EXPECT_EQ(node_of(*net, name).stage->config()["factor"], 2.74) << name;
+  EXPECT_EQ(net->nodes().size(), plain->nodes().size() + 3);
+  net->initialise(3);
+  const Tensor W = layer_of(*net, "0").connections()[0].weight().detach().flatten(1);
+  EXPECT_LE(W.mean(1).abs().max().item<double>(), 1e-6);
+  EXPECT_TRUE(torch::allclose(W.var(1) * W.size(1), torch::ones({4}), 1e-2));
+  const auto rebuilt = Network::from_config(net->config());
+  EXPECT_EQ(rebuilt->config(), net->config());
+}
+
 TEST(NetworkSpec, TheOutputLayerHasTheReadoutNeuron) {
   for (const char* spec : {"4C3-8-10", "4C3-10C3-GAP", "10"}) {
     NetworkContext context = make_context(kPspLif, {1, 12, 12}, 10);

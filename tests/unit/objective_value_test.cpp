@@ -135,6 +135,16 @@ std::vector<ObjectiveCase> cross_entropy_cases() {
        {0},
        0.5 * (ln2 + std::log(10 / 9.)) / 2 + 0.5 * towards_half,
        tet_ce(2, 0.5, 0.5, 1)},
+      {"tet_ce, towards the one-hot label",
+       {{"name", "tet_ce"}, {"mse_weight", 0.25}, {"mse_one_hot", true}},
+       {{2}, 2},
+       {0, 2},
+       steps,
+       {0},
+       0.75 * ce + 0.25 * (1 + (ln3 - 1) * (ln3 - 1)) / 4,
+       [=](const Tensor& a, const Tensor& is_label) {
+         return 0.75 * cross_entropy(a, is_label) + 0.25 * (a - is_label).square().mean();
+       }},
       {"tet_ce, two of four steps",
        with_mse,
        {{2}, 4},

@@ -43,6 +43,7 @@ TEST(Quantizer, ALayerMultipliesWithTheQuantizedWeightAndTrainsTheFullOne) {
   Carry carry;
   carry.state.resize(1);
   carry.trace.resize(1);
+  carry.post_trace.resize(1);
   Context context;
   context.mode = Mode::train;
   context.method.rule = make<Rule>("bptt");

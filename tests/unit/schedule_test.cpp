@@ -70,6 +70,30 @@ TEST(Schedule, Checkpointed) {
   EXPECT_TRUE(has(refusal({{"name", "checkpointed"}, {"segment", 8}}, 7), "expected 1 to 7"));
 }
 
+TEST(Schedule, LastSteps) {
+  EXPECT_EQ(text(plan_of({{"name", "last_steps"}, {"live", 2}}, 4)), "b0-1 b1-2 l2-3 l3-4*");
+  EXPECT_EQ(text(plan_of({{"name", "last_steps"}, {"live", 2}, {"update", "step"}}, 4)),
+            "b0-1 b1-2 l2-3* l3-4*");
+  EXPECT_TRUE(has(refusal({{"name", "last_steps"}, {"live", 5}}, 4), "expected 1 to 4"));
+}
+
+TEST(Schedule, LossIsDividedAsTold) {
+  for (const char* name : {"last_steps", "random_steps", "truncated"}) {
+    Config config = {{"name", name}};
+    if (name == std::string("truncated")) {
+      config["burn_in"] = 5;
+    } else {
+      config["live"] = 3;
+    }
+    for (const auto& [divide_by, factor] :
+         {std::pair{"scored", 1.0}, std::pair{"steps", 3.0 / 8}, std::pair{"one", 3.0}}) {
+      config["divide_by"] = divide_by;
+      for (const Segment& s : plan_of(config, 8))
+        EXPECT_EQ(s.loss_factor, factor) << name << ' ' << divide_by;
+    }
+  }
+}
+
 TEST(Schedule, RandomSteps) {
   const Config config = {{"name", "random_steps"}, {"live", 3}};
   std::set<std::string> seen;

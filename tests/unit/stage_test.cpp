@@ -98,6 +98,25 @@ TEST(Stage, GradientPassesThroughPoolingToTheCarrierOfSpikes) {
   }
 }
 
+TEST(Stage, ScaleIsAFactorOnAnySignal) {
+  const auto scale = make<Stage>("scale", {{"factor", 2.5}});
+  EXPECT_EQ(scale->build({{2, 3}}), (Shape{2, 3}));
+  int64_t slots = 0;
+  scale->assign_slots(slots);
+  EXPECT_EQ(slots, 0);
+  Carry carry;
+  const Signal still = still_signal({2, 3}), scaled = scale->forward({still}, Context(), carry);
+  EXPECT_TRUE(scaled.is_constant());
+  EXPECT_TRUE(torch::equal(scaled.image(), still.image() * 2.5));
+  torch::manual_seed(4);
+  const Tensor s = torch::randint(0, 2, {3, 2, 2, 3}).to(torch::kFloat), g = torch::randn({3, 2, 2, 3});
+  const Tensor edge = carrier(s.sizes(), s.options()).requires_grad_();
+  const Tensor y = scale->forward({Signal::spikes(spikes_of(s), edge)}, Context(), carry).values();
+  EXPECT_TRUE(torch::equal(y, s * 2.5));
+  y.backward(g);
+  EXPECT_TRUE(torch::equal(edge.grad(), g * 2.5));
+}
+
 TEST(Stage, GlobalAverage) {
   Built average = build("global_average", {}, {3, 4, 4});
   const Signal x = still_signal({3, 4, 4});

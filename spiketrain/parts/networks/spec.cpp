@@ -48,6 +48,8 @@ class Builder {
     }
     for (const Token& token : tokens_) {
       append(token);
+      if (has_neurons(token) && token.index != output_ && options_.output_scale != 1)
+        add(make<Stage>("scale", {{"factor", options_.output_scale}}), {below()}, "", "_scale");
       ++place_;
     }
     if (shape() != context_.output)
@@ -172,6 +174,10 @@ class Builder {
     return c;
   }
 
+  bool standardised(const Token& token) const {
+    return options_.weight_standardisation && token.index != output_;
+  }
+
   /// One convolution of a token, reading `from`, whose shape is `in`.
   struct Conv {
     int64_t channels, kernel, stride, padding;
@@ -187,6 +193,7 @@ class Builder {
                                             {"stride", conv.stride},
                                             {"padding", conv.padding},
                                             {"bias", options_.bias},
+                                            {"weight_standardisation", standardised(token)},
                                             {"init", options_.conv_init},
                                             {"weight_scale", options_.conv_scale}});
     return connect(std::move(synapse), token, learns(from));
@@ -210,6 +217,7 @@ class Builder {
   Connection multiply(const Token& token, bool bias, bool error_returns) {
     auto synapse = make<Synapse>("linear", {{"features", token.size},
                                             {"bias", bias},
+                                            {"weight_standardisation", standardised(token)},
                                             {"init", options_.linear_init},
                                             {"weight_scale", options_.linear_scale}});
     return connect(std::move(synapse), token, error_returns);

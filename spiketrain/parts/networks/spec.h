@@ -14,7 +14,8 @@ struct SpecOptions {
   std::string conv_init = "uniform", linear_init = "kaiming_normal";
   Config norm = nullptr, quantizer = nullptr;
   double pool_scale = 1.1, conv_scale = 1.0, linear_scale = 1.0;
-  bool bias = false;
+  bool bias = false, weight_standardisation = false;
+  double output_scale = 1.0;
 
   template <class V>
   void visit(V& v) {
@@ -28,6 +29,10 @@ struct SpecOptions {
       "weights that the products of every layer see; full precision is kept for learning",
       OnePart<Quantizer>{"none"});
     v(bias, "bias", "learnable bias in every layer");
+    v(weight_standardisation, "weight_standardisation",
+      "weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last");
+    v(output_scale, "output_scale", "factor on what every layer but the last sends (OTTT: 2.74)",
+      Range{1e-9, 1e9});
     v(conv_init, "conv_init", "initial weights of convolutions", init_choices());
     v(conv_scale, "conv_scale", "factor on the initial weights of convolutions");
     v(linear_init, "linear_init", "initial weights of fully connected layers", init_choices());

@@ -29,7 +29,8 @@ struct Liaf final : Stepped {
     core.build(*this, shape);
   }
   Emission emits() const override { return Emission::analog_values(); }
-  uint32_t provides() const override { return kU | kPsi; }
+  uint32_t provides() const override { return core.provides(); }
+  double leak() const override { return core.leak_now(); }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     return {core.initial(shape, options)};
   }

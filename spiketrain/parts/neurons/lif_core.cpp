@@ -41,6 +41,11 @@ void LifCore::check() const {
            " has a width in units of the threshold and needs per = \"layer\"; choose another surrogate");
 }
 
+uint32_t LifCore::provides() const {
+  const bool spikes_change_it = fires && (reset == "hard" || reset == "hard_input");
+  return kU | kPsi | (scalar() && !spikes_change_it ? kLeak : 0U);
+}
+
 double LifCore::initial_w() const { return std::log((1 - leak) / leak); }
 
 Shape LifCore::extent(const Shape& shape) const {

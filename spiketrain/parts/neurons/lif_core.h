@@ -62,6 +62,12 @@ struct LifCore : Firing {
   Tensor coefficient(torch::nn::Module& owner, const char* name, double value, const Shape& shape) const;
   /// Whether the kernel can run it: every coefficient is one number.
   bool scalar() const { return per == "layer"; }
+  /// Slots of a neuron with this membrane; of the options alone.
+  uint32_t provides() const;
+  /// du/dI as it is now: a number, or an array that broadcasts to [B,*].
+  Tensor gain_now() const { return factors().gain.detach(); }
+  /// Neuron::leak() as it is now.
+  double leak_now() const { return w.defined() ? 1 - torch::sigmoid(w.detach()).item<double>() : leak; }
 
   struct Charged {
     Tensor u, s, next;
@@ -95,7 +101,8 @@ struct LifNeuron : Stepped {
   LifCore core;
 
   void build(const Shape& shape) override;
-  uint32_t provides() const override { return kU | kPsi; }
+  uint32_t provides() const override { return core.provides(); }
+  double leak() const override { return core.leak_now(); }
   uint32_t vjp_reads(const Tensor& I) const override;
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override;
   Step step(const Tensor& I, const State& state) const override;

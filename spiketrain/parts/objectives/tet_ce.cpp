@@ -1,8 +1,10 @@
 // Per-step cross-entropy (temporal efficient training):
 //   L = (1 - mse_weight) * mean_t CE(a[t], label) + mse_weight * mean (a - mse_target)^2
-// Source: Deng et al. 2022, "Temporal efficient training of spiking neural network via gradient re-weighting".
+//   mse_one_hot: mse_target times the one-hot label for mse_target
+// Source: Deng et al. 2022, "Temporal efficient training of spiking neural network via gradient re-weighting";
+// mse_one_hot: the code of Xiao et al. 2022, "Online training through time for spiking neural networks".
 // Deviation: none.  Tests: unit/objective_value_test.cpp, unit/objective_padding_test.cpp.
-#include "spiketrain/core/objective.h"
+#include "spiketrain/parts/objectives/one_hot.h"
 
 namespace spiketrain {
 namespace {
@@ -10,11 +12,13 @@ namespace {
 struct TetCe final : Objective {
   static constexpr const char* kDoc = "mean of the cross-entropies of all steps (TET)";
   double scale = 1.0, mse_weight = 0.0, mse_target = 1.0;
+  bool mse_one_hot = false;
   template <class V>
   void visit(V& v) {
     v(scale, "scale", "factor on the output before the softmax", Range{1e-9, 1e9});
     v(mse_weight, "mse_weight", "share of the squared-error regulariser", Range{0, 1});
     v(mse_target, "mse_target", "value the regulariser pulls every output to");
+    v(mse_one_hot, "mse_one_hot", "pull the output of the label to mse_target and the others to zero");
   }
   Tensor loss(const Output& out, const Target& target) const override {
     const Tensor a = out.values(), label = target.y.repeat({a.size(0)});
@@ -23,7 +27,8 @@ struct TetCe final : Objective {
       Tensor ce = torch::cross_entropy_loss(a.flatten(0, 1) * scale, label, {}, reduction);
       if (each) ce = ce.view({a.size(0), a.size(1)});
       if (mse_weight == 0) return ce;
-      const Tensor square = (a - mse_target).square();
+      const Tensor wanted = one_hot(target.y, a.size(2), a.scalar_type()) * mse_target;
+      const Tensor square = (mse_one_hot ? a - wanted : a - mse_target).square();
       return (1 - mse_weight) * ce + mse_weight * (each ? square.mean(2) : square.mean());
     });
   }

@@ -1,7 +1,7 @@
 // Error enters at K random steps of the sequence, each by itself: the other steps only carry the state on.  The steps
 // are drawn anew for every batch, from (seed, iteration); of padded batches among those that a sample reaches.
 // Source: Meng et al. 2023, "Towards memory- and time-efficient backpropagation for training spiking neural networks"
-// (SLTT-K).  Deviation: the loss is the mean over the K steps, where the paper sums the loss of a step over T.
+// (SLTT-K), where the sum of their losses is divided by T: divide_by = "steps".  Deviation: the default is their mean.
 // Tests: unit/schedule_test.cpp, engine/schedules_test.cpp.
 #include <algorithm>
 
@@ -14,9 +14,11 @@ namespace {
 struct RandomSteps final : Schedule {
   static constexpr const char* kDoc = "single steps; error enters at `live` random ones of each batch";
   int64_t live = 1;
+  std::string divide_by = "scored";
   template <class V>
   void visit(V& v) {
     v(live, "live", "number of steps of a batch in which error enters", Range{1, 1 << 20});
+    v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
   }
   Plan plan(const PlanRequest& request) const override {
     const int64_t T = request.steps;
@@ -29,6 +31,7 @@ struct RandomSteps final : Schedule {
         permutation(reached, Rng(request.seed, Purpose::schedule, request.iteration));
     order.resize(static_cast<size_t>(std::min(live, reached)));
     for (const int64_t t : order) plan[static_cast<size_t>(t)].role = Role::live;
+    divide_loss(plan, T, divide_by);
     return plan;
   }
 };

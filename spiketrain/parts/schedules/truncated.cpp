@@ -14,7 +14,7 @@ namespace {
 struct Truncated final : Schedule {
   static constexpr const char* kDoc = "windows of `window` steps; state crosses them, credit does not";
   int64_t window = 1, burn_in = 0;
-  std::string update = "batch", loss = "every";
+  std::string update = "batch", loss = "every", divide_by = "scored";
   bool scale_lr = false;
   template <class V>
   void visit(V& v) {
@@ -25,6 +25,7 @@ struct Truncated final : Schedule {
       "(needs window = 1)",
       Choices{{"batch", "window", "step"}});
     v(loss, "loss", "error enters in every window, or in the last one only", Choices{{"every", "last"}});
+    v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
     v(scale_lr, "scale_lr",
       "updates per window: divide the learning rate by the number of updates per batch");
   }
@@ -49,6 +50,7 @@ struct Truncated final : Schedule {
                       /*lr_factor=*/1});
       t = end;
     }
+    divide_loss(plan, T, divide_by);
     if (scale_lr) {
       const auto count = static_cast<double>(updates(plan));
       for (Segment& segment : plan) segment.lr_factor = 1.0 / count;

@@ -1,4 +1,5 @@
 // Convolution: I[t] = W * a[t], W [channels, in channels, kernel, kernel], zero padding.
+// With weight_standardisation the products see ops::standardise(W, gain) instead of W.
 // Dense: LibTorch's convolution on fixed chunks of the T*B samples; a share of spikes becomes floats inside its chunk.
 // The weight gradient is a sum over samples: each chunk gives a partial sum and these are added in order, so that the
 // bits do not depend on the number of threads.
@@ -10,6 +11,7 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/standardise.h"
 
 namespace spiketrain {
 namespace {
@@ -18,7 +20,7 @@ struct Conv2d final : Synapse {
   static constexpr const char* kDoc = "convolution, W [channels, in channels, kernel, kernel]";
   int64_t channels = 1, kernel = 3, stride = 1, padding = 0;
   std::string init = "uniform";
-  bool has_bias = false;
+  bool has_bias = false, weight_standardisation = false;
   template <class V>
   void visit(V& v) {
     v(channels, "channels", "number of output maps", Range{1, 1 << 16});
@@ -28,6 +30,8 @@ struct Conv2d final : Synapse {
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
     v(has_bias, "bias", "add a learnable bias per map, initially zero");
+    v(weight_standardisation, "weight_standardisation",
+      "multiply with weights of mean 0 and variance 1/inputs per map, times a learned gain");
   }
 
   Shape build(const Shape& in) override {
@@ -40,12 +44,13 @@ struct Conv2d final : Synapse {
     out_ = {channels, side(in[1]), side(in[2])};
     W_ = register_parameter("weight", torch::zeros({channels, in[0], kernel, kernel}));
     if (has_bias) b_ = register_parameter("bias", torch::zeros({channels, 1, 1}));
+    if (weight_standardisation) gain_ = register_parameter("gain", torch::ones({channels, 1, 1, 1}));
     return out_;
   }
   void initialise(uint64_t seed, uint64_t index) override {
     initialise_weight(W_, init, weight_scale, seed, index);
   }
-  Tensor weight() override { return W_; }
+  Tensor weight() override { return gain_.defined() ? ops::standardise(W_, gain_) : W_; }
   Tensor bias() const override { return b_; }
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
@@ -104,7 +109,7 @@ struct Conv2d final : Synapse {
   }
 
   Shape in_, out_;
-  Tensor W_, b_;
+  Tensor W_, b_, gain_;
 };
 ST_REGISTER(Synapse, "conv2d", Conv2d);
 

@@ -3,6 +3,7 @@
 //            uniform      fixed, U(-s, s)
 //            sign         fixed, s or -s with equal probability
 //            square_wave  fixed, s * sign(sin(f_c k)), f = linspace(50, 512, features), k = 0, 1, ...
+// With weight_standardisation the products see ops::standardise(W, gain) instead of W.
 // s is `scale`; 0 stands for 1/sqrt(inputs), and for 1/inputs with square_wave.
 // Dense: matrix products on fixed chunks of rows, so that the bits do not depend on the number of threads.  A share
 // of spikes becomes floats inside its chunk.
@@ -15,6 +16,7 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/standardise.h"
 
 namespace spiketrain {
 namespace {
@@ -49,7 +51,7 @@ struct Linear final : Synapse {
   int64_t features = 10;
   std::string init = "kaiming_normal", weights = "trained";
   double scale = 0;
-  bool has_bias = false;
+  bool has_bias = false, weight_standardisation = false;
 
   template <class V>
   void visit(V& v) {
@@ -60,12 +62,17 @@ struct Linear final : Synapse {
     v(weights, "weights", "trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(scale, "scale", "size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave", Range{0, 1e6});
+    v(weight_standardisation, "weight_standardisation",
+      "multiply with weights of mean 0 and variance 1/inputs per neuron, times a learned gain");
   }
 
   void check() override {
     ST_CHECK(
         weights != "trained" || scale == 0,
         "synapse linear: scale is the size of fixed weights, but the weights are trained; use weight_scale");
+    ST_CHECK(weights == "trained" || !weight_standardisation,
+             "synapse linear: weight_standardisation is for trained weights, but weights = \"", weights,
+             "\"");
   }
 
   Shape build(const Shape& in) override {
@@ -73,6 +80,7 @@ struct Linear final : Synapse {
     const Tensor zeros = torch::zeros({features, numel(in)});
     W_ = weights == "trained" ? register_parameter("weight", zeros) : register_buffer("weight", zeros);
     if (has_bias) b_ = register_parameter("bias", torch::zeros({features}));
+    if (weight_standardisation) gain_ = register_parameter("gain", torch::ones({features, 1}));
     return {features};
   }
 
@@ -90,7 +98,7 @@ struct Linear final : Synapse {
     }
   }
 
-  Tensor weight() override { return W_; }
+  Tensor weight() override { return gain_.defined() ? ops::standardise(W_, gain_) : W_; }
   Tensor bias() const override { return b_; }
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
@@ -139,7 +147,7 @@ struct Linear final : Synapse {
   }
 
   Shape in_;
-  Tensor W_, b_;
+  Tensor W_, b_, gain_;
 };
 ST_REGISTER(Synapse, "linear", Linear);
 
