@@ -97,8 +97,9 @@ void OptionReader::finish(const std::vector<std::string>& extra) const {
   known.insert(known.end(), extra.begin(), extra.end());
   for (const auto& item : config_.items()) {
     if (item.key() == "name" || std::find(known.begin(), known.end(), item.key()) != known.end()) continue;
-    throw UnknownOption(owner_, item.key(),
-                        did_you_mean(item.key(), known, ".") + " Options: " + (known.empty() ? "none" : join(known)));
+    throw UnknownOption(
+        owner_, item.key(),
+        did_you_mean(item.key(), known, ".") + " Options: " + (known.empty() ? "none" : join(known)));
   }
 }
 

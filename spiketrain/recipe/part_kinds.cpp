@@ -51,7 +51,8 @@ std::vector<OptionPlace> option_places() {
     for (const OptionDoc& option : options) places.push_back({section, "", true, option});
   for (const PartKind& kind : part_kinds())
     for (const PartDoc& part : kind.parts())
-      for (const OptionDoc& option : part.options) places.push_back({kind.word, part.name, kind.section, option});
+      for (const OptionDoc& option : part.options)
+        places.push_back({kind.word, part.name, kind.section, option});
   return places;
 }
 

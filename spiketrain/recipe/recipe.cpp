@@ -81,7 +81,8 @@ Recipe make_recipe(const Config& config) {
   } catch (const UnknownOption& error) {
     const std::vector<std::string> places = places_of(error.option);
     if (places.empty() || !our_word(error.option, {}).empty()) throw;
-    throw UsageError(str(error.owner, ": unknown option '", error.option, "'; a recipe has ", join(places, ", or ")));
+    throw UsageError(
+        str(error.owner, ": unknown option '", error.option, "'; a recipe has ", join(places, ", or ")));
   }
 }
 

@@ -59,7 +59,8 @@ void keep_memory() {
 }
 
 int prepare_process(char** argv, int threads) {
-  if (argv && wait_passively()) execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
+  if (argv && wait_passively())
+    execv("/proc/self/exe", argv);  // returns only if it fails; then we are merely slower
   keep_memory();
   return set_threads(threads);
 }
