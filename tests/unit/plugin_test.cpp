@@ -142,6 +142,7 @@ TEST_F(Plugin, ARecordIsAnAbsolutePathOrAnObjectWithOne) {
 }
 
 TEST_F(Plugin, ASuggestedCommandHasIt) {
+  const ScopedVariable no_data("SPIKETRAIN_DATA", nullptr);
   const std::string other = dir_ / "other.toml";
   write_file_atomic(other,
                     std::string("[network]\nname = \"spec\"\nspec = \"2C5-P2-10\"\n[neuron]\nname = "
