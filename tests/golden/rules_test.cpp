@@ -9,6 +9,7 @@
 
 #include "spiketrain/train/checkpoint.h"
 #include "tests/support/engine.h"
+#include "tests/support/golden_files.h"
 #include "tests/support/rule_records.h"
 
 namespace spiketrain::rules_golden_test {
@@ -112,25 +113,9 @@ void check(const RuleRecord& r) {
   }
 }
 
-std::vector<std::string> golden_files() {
-  std::vector<std::string> files, folders = {std::string(ST_SOURCE_DIR) + "/golden/rules"};
-  if (const char* more = std::getenv("SPIKETRAIN_GOLDEN")) {
-    folders.emplace_back(more);
-    folders.push_back(std::string(more) + "/rules");
-  }
-  for (const std::string& folder : folders) {
-    if (!fs::is_directory(folder)) continue;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.path().extension() == ".safetensors") files.push_back(entry.path().string());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 TEST(RulesGolden, EveryFileIsMatched) {
   int64_t compared = 0;
-  for (const std::string& path : golden_files()) {
+  for (const std::string& path : golden_files("rules")) {
     SCOPED_TRACE(path);
     const auto record = RuleRecord::open(path);
     if (!record) continue;  // of a rule that is not here

@@ -102,6 +102,9 @@ TEST_F(CliWords, AMistakeIsAnsweredWithWhatToWrite) {
       {{"train", recipe_, "--set", "neuron=lif,leak=0.9"}, "expected TOML"},
       {{"train", recipe_, "--set", "neuron.beta=0.9"}, "beta is called tau_m here"},
       {{"train", recipe_, "--set", "neuron.leak=0.9", "--set", "neuron=lif"}, "takes back"},
+      {{"train", recipe_, "--set", "data=glyph-events", "--set", "events.noise_hz=10000", "--set",
+        "events.sensor=[256,256]", "--set", "events.recording_us=10000000"},
+       "background events a recording"},
       {{"train", recipe_, "--out", ""}, "--out: expected a folder"},
       {{"sweep", recipe_, "--out", " "}, "--out: expected a folder"},
   };
@@ -111,6 +114,13 @@ TEST_F(CliWords, AMistakeIsAnsweredWithWhatToWrite) {
     EXPECT_EQ(std::count(text_.begin(), text_.end(), '\n'), 1) << text_;
   }
   EXPECT_EQ(run({"inspect", recipe_, "--set", "data=glyphs"}), 0) << text_;  // a name alone, as of a part
+}
+
+TEST_F(CliWords, ADamagedRecordOfTheMachineDoesNotHoldARunUp) {
+  ASSERT_EQ(run({"train", recipe_, "--out", out_}), 0) << text_;
+  write_file_atomic(out_ + "/environment.json", std::string("garbage"));
+  EXPECT_EQ(run({"train", "--resume", "--out", out_, "--set", "epochs=2"}), 0) << text_;
+  EXPECT_TRUE(says("environment.json is no JSON object")) << text_;
 }
 
 TEST_F(CliWords, HelpOnAnOptionOfASection) {
