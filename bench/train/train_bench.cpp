@@ -68,7 +68,7 @@ void step(benchmark::State& state) {
 std::vector<PlainLayer> plain_layers(const Network& network) {
   std::vector<PlainLayer> layers;
   for (const auto& layer : network.layers(0, /*head=*/false)) {
-    const Tensor W = layer->connections()[0].weight();
+    const Tensor W = layer->connections()[0].weight(true);
     layers.push_back({W, plain_neuron(kNeuron, layer->describe()[0].out), W.dim() == 4});
   }
   return layers;

@@ -29,6 +29,8 @@ enum class Purpose : uint32_t {
   event_augment = 13,
   waves = 14,
   echo = 15,
+  delay = 16,
+  delayed_memory = 17,
 };
 
 /// One Philox4x32-10 block.

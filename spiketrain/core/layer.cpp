@@ -26,7 +26,6 @@ c10::intrusive_ptr<T> held(AutogradContext* ctx) {
 /// One connection in one segment.
 struct Layer::Link : torch::CustomClassHolder {
   Presynaptic pre;
-  std::shared_ptr<const Synapse> synapse;
   std::shared_ptr<const Feedback> feedback;
   c10::intrusive_ptr<Record>
       record;  ///< null: a constant current held over several segments, whose q is its x
@@ -34,21 +33,30 @@ struct Layer::Link : torch::CustomClassHolder {
   /// W x
   Tensor product(const Tensor& W) const {
     const Signal& x = pre.x;
-    return x.is_constant() ? spread(synapse->apply(Signal::dense(x.image()), W), x.gain())
-                           : synapse->apply(x, W);
+    return x.is_constant() ? spread(pre.synapse->apply(Signal::dense(x.image()), W), x.gain())
+                           : pre.synapse->apply(x, W);
   }
   /// dL/dW from g = dL/d(W x), contiguous.
-  Tensor weight_gradient(const Tensor& g) const {
-    return record ? record->rule->weight_gradient(*synapse, *record, pre, g) : synapse->outer(g, pre.x);
+  Tensor weight_gradient(const Tensor& g, const Tensor& W) const {
+    const Synapse& synapse = *pre.synapse;
+    Tensor g_W = record ? record->rule->weight_gradient(synapse, *record, pre, g) : synapse.outer(g, pre.x);
+    g_W = g_W.view(W.sizes());
+    if (feedback) feedback->learn(g_W);
+    return g_W;
   }
   /// dL/d(x's edge)
   Tensor pull(const Tensor& g, const Tensor& W) const {
     const Tensor way_back = feedback ? feedback->matrix(W) : W;
-    return synapse->pull(pre.x.is_constant() ? gather(g, pre.x.gain()) : g, way_back);
+    return pre.synapse->pull(pre.x.is_constant() ? gather(g, pre.x.gain()) : g, way_back);
   }
 };
 
 namespace {
+
+/// dL/d(bias) of this shape from g = dL/dI.
+Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g, at::IntArrayRef shape) {
+  return ops::sum_to(record && record->g_bias.defined() ? record->g_bias : g, shape);
+}
 
 /// What leaves the layer, as autograd sees it.
 Tensor output_edge(const Record& record) {
@@ -66,6 +74,7 @@ Credit credit_of(Record& record, Tensor delta, const State& g_after) {
   }
   Credit credit = record.rule->credit(*record.neuron, record, delta.contiguous(), g_after);
   record.post = std::move(credit.post);
+  record.g_bias = std::move(credit.g_bias);
   return credit;
 }
 
@@ -85,12 +94,15 @@ struct Layer::Nodes {
 
   /// I + b forward.
   struct Bias : torch::autograd::Function<Bias> {
-    static Tensor forward(AutogradContext* ctx, const Tensor& I, const Tensor& b) {
+    static Tensor forward(AutogradContext* ctx, const Tensor& I, const Tensor& b, LinkP link) {
       ctx->saved_data["shape"] = b.sizes().vec();
+      ctx->saved_data["held"] = c10::IValue::make_capsule(std::move(link));
       return I + b;
     }
     static variable_list backward(AutogradContext* ctx, variable_list g) {
-      return {g[0], ops::sum_to(g[0].contiguous(), ctx->saved_data["shape"].toIntVector())};
+      const LinkP link = held<Link>(ctx);
+      const auto shape = ctx->saved_data["shape"].toIntVector();
+      return {g[0], bias_gradient(link->record, g[0].contiguous(), shape), Tensor()};
     }
   };
 
@@ -106,7 +118,7 @@ struct Layer::Nodes {
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const LinkP link = held<Link>(ctx);
       const Tensor W = ctx->get_saved_variables()[0], g = grads[0].contiguous();
-      Tensor g_W = link->weight_gradient(g);
+      Tensor g_W = link->weight_gradient(g, W);
       return {ctx->saved_data["pull"].toBool() ? link->pull(g, W) : Tensor(), std::move(g_W), Tensor()};
     }
   };
@@ -154,38 +166,6 @@ Layer::Layer(std::vector<Connection> connections, std::shared_ptr<Neuron> neuron
   for (size_t k = 1; k < connections_.size(); ++k) join(k);
 }
 
-std::shared_ptr<Layer> Layer::from_config(const Config& config) {
-  const auto part = [](const Config& from, const char* key) {
-    const auto it = from.find(key);
-    return it == from.end() ? Config() : Config(*it);
-  };
-  const Config list = part(config, "connections");
-  ST_CHECK(list.is_array(), "layer: expected a list \"connections\"");
-  std::vector<Connection> connections;
-  for (const Config& item : list) {
-    Connection c;
-    if (const Config made = part(item, "synapse"); !made.is_null()) c.synapse = make<Synapse>(made);
-    if (const Config made = part(item, "norm"); !made.is_null()) c.norm = make<Norm>(made);
-    if (const Config made = part(item, "feedback"); !made.is_null()) c.feedback = make<Feedback>(made);
-    if (const Config made = part(item, "quantizer"); !made.is_null()) c.quantizer = make<Quantizer>(made);
-    connections.push_back(std::move(c));
-  }
-  return std::make_shared<Layer>(std::move(connections), make<Neuron>(part(config, "neuron")));
-}
-
-Config Layer::config() const {
-  Config list = Config::array();
-  for (const Connection& c : connections_) {
-    Config item = Config::object();
-    if (c.synapse) item["synapse"] = c.synapse->config();
-    if (c.norm) item["norm"] = c.norm->config();
-    if (c.feedback) item["feedback"] = c.feedback->config();
-    if (c.quantizer) item["quantizer"] = c.quantizer->config();
-    list.push_back(std::move(item));
-  }
-  return {{"name", "layer"}, {"connections", std::move(list)}, {"neuron", neuron_->config()}};
-}
-
 Shape Layer::build(const std::vector<Shape>& in) {
   ST_CHECK(in.size() == connections_.size(), "layer: expected ", connections_.size(), " inputs, got ",
            in.size());
@@ -225,7 +205,7 @@ void Layer::initialise(uint64_t seed) {
 
 Layer::LinkP Layer::link(size_t k, const Signal& x) const {
   auto made = c10::make_intrusive<Link>();
-  made->synapse = connections_[k].synapse;
+  made->pre.synapse = connections_[k].synapse;
   made->feedback = connections_[k].feedback;
   made->pre.x = x;
   return made;
@@ -239,7 +219,8 @@ bool Layer::holds_current(const Signal& x, const RuleP& rule, const Context& con
 /// The current of a constant input, a leaf if `grad`, from which it spreads over the steps.
 Tensor Layer::held_current(size_t k, const Signal& x, const Context& context, bool grad) const {
   return context.currents->get(slots_[k], x.image(), grad, [&] {
-    return Nodes::Weigh::apply(x.image(), connections_[k].weight(), link(k, Signal::dense(x.image())));
+    return Nodes::Weigh::apply(x.image(), connections_[k].weight(context.training()),
+                               link(k, Signal::dense(x.image())));
   });
 }
 
@@ -248,14 +229,15 @@ Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Contex
                       LinkP& link) const {
   const Connection& c = connections_[k];
   if (!c.synapse) return x.values();
+  const LinkP own = this->link(k, x.detached());
   Tensor I;
   if (holds_current(x, rule, context)) {
     I = Nodes::Spread::apply(held_current(k, x, context, at::GradMode::is_enabled()), x.gain());
   } else {
-    link = this->link(k, x.detached());
-    I = Nodes::Weigh::apply(x.edge(), c.weight(), link);
+    link = own;
+    I = Nodes::Weigh::apply(x.edge(), c.weight(context.training()), link);
   }
-  if (const Tensor b = c.synapse->bias(); b.defined()) I = Nodes::Bias::apply(I, b);
+  if (const Tensor b = c.synapse->bias(); b.defined()) I = Nodes::Bias::apply(I, b, own);
   return c.norm ? c.norm->forward(I, context) : I;
 }
 
@@ -327,7 +309,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
                       Carry& carry) const {
   const torch::NoGradGuard no_grad;
   const Connection& c = connections_[0];
-  const Tensor W = c.weight(), b = c.synapse->bias();
+  const Tensor W = c.weight(context.training()), b = c.synapse->bias();
   Tensor held, I;
   LinkP link;
   if (holds_current(x, rule, context)) {
@@ -352,12 +334,12 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
     const Tensor g = credit.g.contiguous();
     credit = {};  // nobody takes the credit on the state before
-    if (b.defined()) accumulate(b, ops::sum_to(g, b.sizes()));
+    if (b.defined()) accumulate(b, bias_gradient(record, g, b.sizes()));
     if (held.defined()) {
       accumulate(held, gather(g, gain));
       return {};
     }
-    if (W.requires_grad()) accumulate(W, link->weight_gradient(g));
+    if (W.requires_grad()) accumulate(W, link->weight_gradient(g, W));
     return pulls ? link->pull(g, W) : Tensor();
   });
   return y;

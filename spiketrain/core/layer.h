@@ -14,8 +14,11 @@ struct Connection {
   std::shared_ptr<Feedback> feedback = {};          ///< null: transpose
   std::shared_ptr<const Quantizer> quantizer = {};  ///< of the synapse's weight; null: full precision
 
-  /// Effective weight, in autograd.
-  Tensor weight() const { return quantizer ? quantizer->apply(synapse->weight()) : synapse->weight(); }
+  /// Effective weight, in autograd; the deployed one unless `training`.
+  Tensor weight(bool training) const {
+    const Tensor W = training ? synapse->weight() : synapse->deployed();
+    return quantizer ? quantizer->apply(W) : W;
+  }
 };
 
 class Layer : public Stage {

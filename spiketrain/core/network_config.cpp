@@ -1,4 +1,4 @@
-// A network as a configuration, and back.
+// A network and its layers as configurations, and back.
 #include <algorithm>
 
 #include "spiketrain/core/layer.h"
@@ -13,6 +13,38 @@ std::shared_ptr<Stage> make_stage(const Config& config) {
 }
 
 }  // namespace
+
+std::shared_ptr<Layer> Layer::from_config(const Config& config) {
+  const auto part = [](const Config& from, const char* key) {
+    const auto it = from.find(key);
+    return it == from.end() ? Config() : Config(*it);
+  };
+  const Config list = part(config, "connections");
+  ST_CHECK(list.is_array(), "layer: expected a list \"connections\"");
+  std::vector<Connection> connections;
+  for (const Config& item : list) {
+    Connection c;
+    if (const Config made = part(item, "synapse"); !made.is_null()) c.synapse = make<Synapse>(made);
+    if (const Config made = part(item, "norm"); !made.is_null()) c.norm = make<Norm>(made);
+    if (const Config made = part(item, "feedback"); !made.is_null()) c.feedback = make<Feedback>(made);
+    if (const Config made = part(item, "quantizer"); !made.is_null()) c.quantizer = make<Quantizer>(made);
+    connections.push_back(std::move(c));
+  }
+  return std::make_shared<Layer>(std::move(connections), make<Neuron>(part(config, "neuron")));
+}
+
+Config Layer::config() const {
+  Config list = Config::array();
+  for (const Connection& c : connections_) {
+    Config item = Config::object();
+    if (c.synapse) item["synapse"] = c.synapse->config();
+    if (c.norm) item["norm"] = c.norm->config();
+    if (c.feedback) item["feedback"] = c.feedback->config();
+    if (c.quantizer) item["quantizer"] = c.quantizer->config();
+    list.push_back(std::move(item));
+  }
+  return {{"name", "layer"}, {"connections", std::move(list)}, {"neuron", neuron_->config()}};
+}
 
 Config Network::config() const {
   Config nodes = Config::array(), heads = Config::array();

@@ -73,18 +73,50 @@ State samples_of(const State& state, int64_t i, int64_t j) {
   return share;
 }
 
+/// Derivatives of `of`, which no two neurons of a layer share, by `leaves`; undefined: none.  `last`: of this graph.
+std::vector<Tensor> derivatives(const Tensor& of, const std::vector<Tensor>& leaves, bool last) {
+  if (!of.requires_grad()) return std::vector<Tensor>(leaves.size());
+  const torch::AutoGradMode grad(true);
+  return torch::autograd::grad({of.sum()}, leaves, {}, /*retain_graph=*/!last, /*create_graph=*/false,
+                               /*allow_unused=*/true);
+}
+
+/// Step t of Record::jacobian, from the leaves {states, current} of the step.
+void keep_jacobian(Record& record, int64_t t, const Stepped::Step& now, const std::vector<Tensor>& leaves) {
+  const size_t rows = leaves.size();
+  record.jacobian.resize(rows * rows);
+  for (size_t row = 0; row < rows; ++row) {
+    const bool last = row + 1 == rows;
+    const auto d = derivatives(last ? now.a : now.next[row], leaves, last && !record.psi.defined());
+    for (size_t column = 0; column < rows; ++column) {
+      Tensor& kept = record.jacobian[row * rows + column];
+      const bool psi = last && column + 1 == rows;
+      if ((d[column].defined() || psi) && !kept.defined()) kept = torch::zeros_like(record.I);
+      if (d[column].defined()) kept[t].copy_(d[column]);
+    }
+  }
+}
+
 void run_by_steps(const Stepped& neuron, Record& record, Steps steps) {
-  const bool want_psi = record.psi.defined();
+  const bool want_psi = record.psi.defined(), want_jacobian = record.slots & kJacobian;
   for (int64_t t = steps.begin; t < steps.end; ++t) {
-    torch::AutoGradMode grad(want_psi);
-    const Tensor I = want_psi ? record.I[t].detach().requires_grad_() : record.I[t];
-    Stepped::Step now = neuron.step(I, record.state);
+    torch::AutoGradMode grad(want_psi || want_jacobian);
+    State before = record.state;
+    if (want_jacobian) {
+      for (Tensor& z : before) z = z.detach().requires_grad_();
+    }
+    const Tensor I = want_psi || want_jacobian ? record.I[t].detach().requires_grad_() : record.I[t];
+    Stepped::Step now = neuron.step(I, before);
+    torch::NoGradGuard no_grad;
+    if (want_jacobian) {
+      std::vector<Tensor> leaves = before;
+      leaves.push_back(I);
+      keep_jacobian(record, t, now, leaves);
+    }
     if (want_psi) {
-      const Tensor psi = torch::autograd::grad({now.a.sum()}, {I}, {}, /*retain_graph=*/false,
-                                               /*create_graph=*/false, /*allow_unused=*/true)[0];
+      const Tensor psi = derivatives(now.a, {I}, /*last=*/true)[0];
       record.psi[t].copy_(psi.defined() ? psi : torch::zeros_like(I));
     }
-    torch::NoGradGuard no_grad;
     ST_CHECK(now.next.size() == record.state.size(), "neuron ", neuron.part_name(), ": initial() has ",
              record.state.size(), " states, step() returned ", now.next.size());
     if (record.a.defined()) record.a[t].copy_(now.a);
@@ -140,29 +172,34 @@ c10::intrusive_ptr<Record> samples_of(const Record& record, int64_t i, int64_t j
   share->s = samples_of(record.s, i, j);
   share->u = samples_of(record.u, i, j);
   share->psi = samples_of(record.psi, i, j);
+  share->slots = record.slots;
+  for (const Tensor& d : record.jacobian) share->jacobian.push_back(samples_of(d, i, j));
   return share;
 }
 
-/// State k of all shares.
-Tensor together(const std::vector<State>& shares, size_t k) {
+/// Tensor k of all shares, which are of samples, dimension `dim`; undefined if theirs are.
+Tensor together(const std::vector<State>& shares, size_t k, int64_t dim) {
+  if (shares.size() == 1 || !shares[0][k].defined()) return shares[0][k];
   std::vector<Tensor> pieces;
   for (const State& share : shares) pieces.push_back(share[k]);
-  return torch::cat(pieces);
+  return torch::cat(pieces, dim);
 }
 
 }  // namespace
 
 void Stepped::run(Record& record, Steps steps) const {
-  std::vector<State> after(ops::kMaxChunks);
+  std::vector<State> after(ops::kMaxChunks), jacobian(ops::kMaxChunks);
   const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
     const auto share = samples_of(record, i, j);
     run_by_steps(*this, *share, steps);
     after[k] = share->state;
+    jacobian[k] = share->jacobian;
   });
   after.resize(n);
-  for (size_t k = 0; k < record.state.size(); ++k) {
-    record.state[k] = n == 1 ? after[0][k] : together(after, k);
-  }
+  for (size_t k = 0; k < record.state.size(); ++k) record.state[k] = together(after, k, 0);
+  jacobian.resize(n);
+  record.jacobian.resize(jacobian[0].size());
+  for (size_t k = 0; k < record.jacobian.size(); ++k) record.jacobian[k] = together(jacobian, k, 1);
   record.total = -1;
 }
 

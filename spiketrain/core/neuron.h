@@ -20,6 +20,8 @@ struct Neuron : Part, torch::nn::Module {
   /// For neurons of shape `shape` (of one sample): registers parameters and resolves options, once.
   virtual void build(const Shape& /*shape*/) {}
   virtual Emission emits() const { return {}; }
+  /// A stage that has to stand before every synapse onto this neuron; null: none.
+  virtual Config input_filter() const { return nullptr; }
   /// Slots that run() can record, kI aside.
   virtual uint32_t provides() const { return kPsi; }
   /// Slots that vjp() reads, for a current of this type and place.

@@ -12,6 +12,7 @@ namespace spiketrain {
 
 struct Neuron;
 struct Rule;
+struct Synapse;
 
 /// One layer's carried tensors, each [B,*]; explicit, never a hidden member.
 using State = std::vector<Tensor>;
@@ -24,11 +25,12 @@ struct Steps {
 
 /// What a neuron can record (`provides`) and what a rule or the neuron's own adjoint reads.
 enum Slot : uint32_t {
-  kI = 1,       ///< the input current; every neuron provides it
-  kU = 2,       ///< membrane before reset
-  kPsi = 4,     ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
-  kTiming = 8,  ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
-  kLeak = 16    ///< du[t]/du[t-1] is Neuron::leak() for every neuron of the layer, whether it spiked or not
+  kI = 1,         ///< the input current; every neuron provides it
+  kU = 2,         ///< membrane before reset
+  kPsi = 4,       ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
+  kTiming = 8,    ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
+  kLeak = 16,     ///< du[t]/du[t-1] is Neuron::leak() for every neuron of the layer, whether it spiked or not
+  kJacobian = 32  ///< derivatives of each step of each neuron by itself, see Record::jacobian
 };
 
 /// Constants of a current-based neuron whose output is a PSP, in steps and weight units:
@@ -51,9 +53,14 @@ struct Record : torch::CustomClassHolder {
   Tensor s;           ///< uint8 spikes or counts; undefined if the neuron is analog
   int64_t total = 0;  ///< sum of s over the steps run so far; -1: unknown
   Tensor u, psi;
+  /// d(states after step t, a[t]) / d(states before it, I[t]) of each neuron, for n states: rows are the n states, then
+  /// the output, columns the n states, then the current.  [T,B,*] each, row by row; undefined: zero at every step, but for the
+  /// last, which is psi.
+  std::vector<Tensor> jacobian;
   // The rule's: left by trace_post() for credit(), and by credit() for the synapses of this neuron.
   State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
+  Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
 
   // Backward runs after the forward call has returned: keep these alive.
   std::shared_ptr<const Neuron> neuron;
@@ -74,11 +81,13 @@ inline Tensor at_steps(const Tensor& array, Steps steps) {
 
 /// The presynaptic side of one synapse.  A rule chooses q and the extra factors and advances the trace.
 struct Presynaptic {
+  std::shared_ptr<const Synapse> synapse;
   Signal x;  ///< what the synapse multiplied
   Signal q;  ///< presynaptic factor of dW = sum_t g[t] (x) q[t]; undefined until the rule chose it
   std::vector<Signal>
       extra;    ///< presynaptic factors of further pairs: dW += sum_t post[k][t] (x) extra[k][t]
   State trace;  ///< the rule's traces, carried from segment to segment; any shape
+  State kept;   ///< what trace() leaves for weight_gradient(); any shape
 };
 
 /// What a rule makes of a record and delta = dL/da.
@@ -87,6 +96,7 @@ struct Credit {
   State g_before = {};                ///< dL/d(state before the segment); undefined entries: none
   std::vector<Tensor> g_params = {};  ///< dL/d(the neuron's parameter); undefined entries: none
   std::vector<Tensor> post = {};      ///< further postsynaptic factors, [T,B,*] each
+  Tensor g_bias = {};                 ///< credit on biases [T,B,*]; undefined: g
 };
 
 }  // namespace spiketrain

@@ -12,6 +12,7 @@ std::string slot_names(uint32_t slots) {
   if (slots & kPsi) names.emplace_back("psi");
   if (slots & kTiming) names.emplace_back("a PSP output");
   if (slots & kLeak) names.emplace_back("a leak that is one number and that no spike changes");
+  if (slots & kJacobian) names.emplace_back("the derivatives of its steps");
   return join(names, " and ");
 }
 

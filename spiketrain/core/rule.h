@@ -26,6 +26,9 @@ struct Rule : Part {
   /// What would do instead where a neuron lacks what the rule reads, for the error message; "": nothing.
   virtual std::string otherwise() const { return {}; }
 
+  /// True if trace() reads what each neuron reads by itself, Synapse::patches().
+  virtual bool reads_patches() const { return false; }
+
   /// Number of (post, pre) pairs beside (g, q).  Their post factors do not pass a norm's adjoint, so a layer with a
   /// norm refuses a rule that has any.
   virtual int64_t extra_pairs() const { return 0; }
@@ -42,7 +45,7 @@ struct Rule : Part {
                         const State& g_after) const {
     return neuron.vjp(record, delta, g_after);
   }
-  /// Backward, per synapse: dW, shaped like the synapse's weight.  g [T,B,*out] is the credit on this synapse's
+  /// Backward, per synapse: dW, the elements of the synapse's weight in their order.  g [T,B,*out] is the credit on this synapse's
   /// current (behind norm and bias); record.post holds the further factors that credit() returned.
   /// The default: outer(g, q) + sum_k outer(post[k], extra[k]).
   virtual Tensor weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,

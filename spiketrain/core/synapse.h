@@ -13,12 +13,19 @@ struct Synapse : Part, torch::nn::Module {
   virtual void initialise(uint64_t seed, uint64_t index) = 0;
   /// Effective weight, in autograd.
   virtual Tensor weight() = 0;
+  /// The weight of a net that does not learn, where it is another.
+  virtual Tensor deployed() { return weight(); }
   /// I[t] = W a[t].  x [T,B,*in], dense or spikes -> [T,B,*out]
   virtual Tensor apply(const Signal& x, const Tensor& W) const = 0;
   /// W^T g[t].  g [T,B,*out] contiguous -> [T,B,*in].  W: the weight, or what a Feedback puts in its place.
   virtual Tensor pull(const Tensor& g, const Tensor& W) const = 0;
   /// sum_t g[t] (x) q[t], shaped like W.  g contiguous; q dense or spikes.
   virtual Tensor outer(const Tensor& g, const Signal& q) const = 0;
+  /// Whether patches() says what each neuron reads.
+  virtual bool has_patches() const { return false; }
+  /// What each neuron reads: with W as [F,K] and *out as [F,P] in memory, I[b,f,p] = sum_k W[f,k] y[f, b*P + p, k].
+  /// x [B,*in] -> y [F, B*P, K], or [1, B*P, K] if all of F read the same.  UsageError unless has_patches().
+  virtual Tensor patches(const Tensor& x) const;
   /// What is added to I [T,B,*out], which it expands to; undefined: nothing.
   virtual Tensor bias() const { return {}; }
   /// Multiply-accumulates of one dense apply for one sample and step.
@@ -36,6 +43,8 @@ struct Feedback : Part, torch::nn::Module {
   virtual void initialise(uint64_t /*seed*/, uint64_t /*index*/) {}
   /// Shaped like W.
   virtual Tensor matrix(const Tensor& W) const = 0;
+  /// Called with the gradient of each product's weight, for a way back that learns.
+  virtual void learn(const Tensor& /*g_W*/) const {}
 };
 
 /// Quantizer = what a product sees of a weight that is kept in full precision.

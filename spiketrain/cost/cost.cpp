@@ -97,14 +97,24 @@ class Meter {
   }
 
  private:
-  /// Whether the rule may keep a trace of what row i reads, which is no spike and changes at every step.
-  bool traced(size_t i) const { return options_.rule && !rule_of(rows_, i, method_).q_is_input(); }
+  /// Whether weight gradients read what the rule makes of the input: no spike, another at every step.
+  bool real_factor(size_t i) const { return options_.rule && !rule_of(rows_, i, method_).q_is_input(); }
+  /// Whether that may be a trace of what row i reads.
+  bool traced(size_t i) const { return real_factor(i) && !each_synapse(i); }
+  /// Whether the rule keeps a trace of each synapse instead.
+  bool each_synapse(size_t i) const {
+    return options_.rule && rows_[i].macs > 0 && rule_of(rows_, i, method_).reads_patches();
+  }
+  NeuronFootprint footprint(size_t i) const {
+    while (!rows_[i].neuron) --i;  // a projection: of its layer
+    return neuron_footprint(*rows_[i].neuron, rule_of(rows_, i, method_), course_.longest, rows_[i].out);
+  }
 
   /// How often the product with a constant input is carried out.
   int64_t runs(size_t i, int64_t steps, int64_t segments, int64_t held) const {
     const CostNode& node = nodes_[i];
     if (!node.reads_constant) return steps;
-    const bool holds = node.reads_image && !traced(i) && segments_per_update(options_.plan) > 1;
+    const bool holds = node.reads_image && !real_factor(i) && segments_per_update(options_.plan) > 1;
     return holds ? held : node.by_step ? steps : segments;  // what is made anew in each segment is not held
   }
 
@@ -112,7 +122,7 @@ class Meter {
     const NetworkRow& row = rows_[i];
     const CostNode& node = nodes_[i];
     const int64_t forward = row.macs * course_.forward, backward = row.macs * course_.backward;
-    const bool trained = row.parameters > 0, with_trace = row.macs > 0 && traced(i);
+    const bool trained = row.parameters > 0, with_trace = row.macs > 0 && real_factor(i);
     if (node.reads_binary) {
       n.ac += forward;
     } else {
@@ -126,7 +136,8 @@ class Meter {
           with_trace ? backward : row.macs * runs(i, course_.backward, course_.learning, course_.updates);
     }
     if (trained && row.macs > 0 && options_.rule) {
-      const int64_t further = backward * rule_of(rows_, i, method_).extra_pairs();
+      const int64_t further = each_synapse(i) ? forward * footprint(i).derivatives
+                                              : backward * rule_of(rows_, i, method_).extra_pairs();
       n.mac_weight += further;
       report.mac_weight_run += further;
     }
@@ -157,8 +168,7 @@ class Meter {
       n.memory_words += 2 * node.inputs * course_.forward;
     }
     if (!row.neuron || !options_.rule) return;
-    const NeuronFootprint f =
-        neuron_footprint(*row.neuron, rule_of(rows_, i, method_), course_.longest, row.out);
+    const NeuronFootprint f = footprint(i);
     n.vector += static_cast<int64_t>(std::llround(f.ops)) * size * both;
     n.memory_words +=
         (2 * (f.state + f.trace) * course_.forward + 2 * f.kept() * course_.backward) * size / 4;

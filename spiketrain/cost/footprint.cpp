@@ -21,6 +21,7 @@ class Probe {
       options = p.options().requires_grad(false);
       shared = shared && p.numel() == 1;
     }
+    for (const Tensor& b : neuron.buffers()) shared = shared && b.numel() == 1;
     std::vector<int64_t> sizes = {1, 1};
     if (shared) {
       sizes.push_back(kProbe);
@@ -73,6 +74,20 @@ class Probe {
     rule.trace_post(*record_);
     for (const Tensor& z : record_->trace) f.trace += z.numel() * kFloatBytes / count_;
     f.slots += static_cast<int64_t>(record_->post.size()) * kFloatBytes;
+    for (const Tensor& d : record_->jacobian) f.derivatives += d.defined() ? 1 : 0;
+    f.slots += f.derivatives * kFloatBytes;
+    if (rule.reads_patches()) synapse_traces(rule, f);
+  }
+
+  /// Of neurons that each read one value.
+  void synapse_traces(const Rule& rule, NeuronFootprint& f) {
+    Presynaptic pre;
+    const auto synapse = make<Synapse>("linear", {{"features", record_->I.size(2)}});
+    synapse->build({1});
+    pre.synapse = synapse;
+    pre.x = Signal::dense(torch::zeros({record_->I.size(0), 1, 1}, record_->I.options()));
+    rule.trace(*record_, pre);
+    for (const Tensor& z : pre.trace) f.synapse_trace += z.defined() ? z.numel() * kFloatBytes / count_ : 0;
   }
 
   void vjp(NeuronFootprint& f) const {

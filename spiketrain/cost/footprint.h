@@ -10,10 +10,12 @@ inline constexpr int64_t kFloatBytes = 4;
 
 /// One neuron of a layer that learns by a rule.
 struct NeuronFootprint {
-  int64_t state = 0;   ///< bytes of state
-  int64_t trace = 0;   ///< bytes of the rule's traces of the neuron
-  int64_t spikes = 0;  ///< bytes per step of the spikes it sends
-  int64_t values = 0;  ///< bytes per step of the real values it sends: a PSP, an analog output
+  int64_t state = 0;          ///< bytes of state
+  int64_t trace = 0;          ///< bytes of the rule's traces of the neuron
+  int64_t derivatives = 0;    ///< of a step that the record keeps
+  int64_t synapse_trace = 0;  ///< bytes of the rule's traces of one synapse, if each has some
+  int64_t spikes = 0;         ///< bytes per step of the spikes it sends
+  int64_t values = 0;         ///< bytes per step of the real values it sends: a PSP, an analog output
   int64_t slots =
       0;  ///< bytes per step that the record keeps beside them: membrane, psi, factors of the rule
   int64_t current = 0;  ///< bytes per step of the input current, if the record keeps it

@@ -3,25 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "spiketrain/cost/footprint.h"
 #include "spiketrain/cost/heap.h"
 #include "spiketrain/cost/plan_lengths.h"
+#include "spiketrain/cost/row_bytes.h"
 
 namespace spiketrain {
 namespace {
-
-/// Bytes of one row for the whole batch over a segment.
-struct RowBytes {
-  int64_t floats = 0;   ///< its output as floats
-  int64_t image = 0;    ///< one step of that
-  int64_t inputs = 0;   ///< what it reads, as floats
-  int64_t state = 0;    ///< carried from segment to segment, and changed in place
-  int64_t renewed = 0;  ///< carried from segment to segment, and replaced by new tensors in each
-  int64_t weights = 0;  ///< gradient of the weights
-  int64_t trace = 0;    ///< what a rule with a trace multiplies instead of the input
-  NeuronFootprint neuron;
-  SynapseScratch synapse;
-};
 
 class Walk {
  public:
@@ -77,33 +64,13 @@ class Walk {
 
  private:
   RowBytes measure(size_t i) const {
-    const NetworkRow& row = rows_[i];
-    const CostNode& node = nodes_[i];
-    const int64_t n = numel(row.out);
-    RowBytes b;
-    b.image = kFloatBytes * n * plan_.batch;
-    b.floats = node.constant ? b.image : b.image * steps_;
-    b.inputs = kFloatBytes * node.inputs * samples_;
-    b.state = row.state * (node.constant ? 0 : plan_.batch);
-    b.weights = kFloatBytes * weight_words(row);
-    if (row.macs > 0) {
-      ST_CHECK(row.synapse && (row.neuron || !node.first), "memory model: row ", i, " (", row.spec,
-               ") has weights, but no synapse or neuron");
-      const Shape& in =
-          row.sources[0] < 0 ? plan_.input.shape : rows_[static_cast<size_t>(row.sources[0])].out;
-      const int64_t samples = node.reads_constant || node.by_step ? plan_.batch : samples_;
-      b.synapse = synapse_scratch(*row.synapse, in, row.out, {samples, node.reads_spikes, plan_.threads});
-      if (traced(i)) {
-        b.trace = b.inputs;
-        b.state += kFloatBytes * node.inputs * plan_.batch;
-      }
-      if (holds_current(i)) b.state += 2 * b.image;  // the current and its credit
+    RowBytes b = row_bytes(rows_, nodes_, plan_, method_, i);
+    if (!is_layer(i)) return b;
+    if (traced(i)) {
+      b.trace = b.inputs;
+      b.state += kFloatBytes * nodes_[i].inputs * plan_.batch;
     }
-    if (row.neuron) {
-      b.neuron = neuron_footprint(*row.neuron, rule_of(rows_, i, method_), steps_, row.out);
-      b.renewed = b.neuron.state * n * plan_.batch;
-      b.state += b.neuron.trace * n * plan_.batch;
-    }
+    if (holds_current(i)) b.state += 2 * b.image;  // the current and its credit
     return b;
   }
 
@@ -120,10 +87,14 @@ class Walk {
   bool on_tape(size_t i) const { return rows_[i].chain && replays_ == 0; }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
   /// The rule may keep a trace of what row i reads.
-  bool traced(size_t i) const { return !rule_of(rows_, i, method_).q_is_input(); }
+  bool traced(size_t i) const {
+    const Rule& rule = rule_of(rows_, i, method_);
+    return !rule.q_is_input() && !rule.reads_patches();
+  }
   /// One product for all segments between two updates; its weight gradient waits until then.
   bool holds_current(size_t i) const {
-    return is_layer(i) && nodes_[i].reads_image && !traced(i) && segments_per_update(plan_.plan) > 1;
+    return is_layer(i) && nodes_[i].reads_image && rule_of(rows_, i, method_).q_is_input() &&
+           segments_per_update(plan_.plan) > 1;
   }
   /// A stage without weights whose backward reads its input.
   bool reads_floats(size_t i) const { return !is_layer(i) && rows_[i].keeps_input && nodes_[i].grad; }
@@ -248,6 +219,11 @@ class Walk {
     records_[i].push_back(std::move(state_[i]));
     state_[i] = heap_.hold(b.renewed);
     heap_.touch(static_cast<int64_t>(f.run * static_cast<double>(n * plan_.batch)));
+    if (steps_ == 1) {
+      records_[i].push_back(heap_.hold(b.synapses));  // what credit will multiply
+    } else {
+      heap_.touch(b.synapses + b.synapses / kFloatBytes * f.synapse_trace);
+    }
     out_[i] = sent;
     if (!nodes_[i].by_step) return;
     records_[i].push_back(
@@ -296,6 +272,7 @@ class Walk {
     const bool island = on_tape(i) && !rows_[i].taped;  // autograd holds what it was called with
     if (!nodes_[i].by_step && !island) delta.reset();
     for (size_t k = 1; k < rows_[i].sources.size(); ++k) hand(i, k, g);
+    if (steps_ > 1) heap_.touch(b.synapses + 2 * b.synapses / kFloatBytes * b.neuron.synapse_trace);
     for (size_t r = next; r-- > i;) backward_product(r, r == i ? std::move(g) : g);
     if (on_tape(i)) records_[i].clear();
   }

@@ -43,6 +43,9 @@ void check_method(const Network& network, const Method& method, const Plan& plan
                " has factors that do not pass a norm; layer ", node.name,
                " has one, so leave it out (weight_standardisation does without), or use a rule with none: ",
                join(rules_for_norms()));
+      ST_CHECK(!rule->reads_patches() || !c.synapse || c.synapse->has_patches(), "rule ", rule->part_name(),
+               " keeps a trace of each synapse, but ", c.synapse->part_name(), " of layer ", node.name,
+               " does not say what each neuron reads; use rule bptt");
     }
     for (const Network::Input& input : node.inputs) {
       if (input.delay == 0) continue;

@@ -41,6 +41,8 @@ const Named kNamed[] = {
      [](double a, double threshold) {
        return make_curve(Form::laplace, 0.05 / (100 * a * threshold), 1 / (100 * a * threshold));
      }},
+    {"threshold_triangle", 0.3,
+     [](double a, double threshold) { return make_curve(Form::tent, a / threshold, 1 / threshold); }},
     {"triangular", 1, [](double a, double) { return make_curve(Form::sign, a, 1); }},
     {"straight_through", 1, [](double, double) { return make_curve(Form::constant, 1, 1); }},
     {"heaviside", 1, [](double, double) { return make_curve(Form::step, 1, 0); }},

@@ -16,6 +16,7 @@
 //   circ                a^3/(a^2+x^2)^(3/2)            100   Norse
 //   single_exponential  1/w*exp(-|x|/w), w = a*threshold                     0.5   Sinabs
 //   slayer              0.05/r*exp(-|x|/r), r = 100*a*threshold              1     Lava-DL (tau_grad)
+//   threshold_triangle  a/th*max(0, 1-|x|/th), th = threshold                0.3   e-prop (Bellec et al. 2020)
 //   triangular          -a where x >= 0, else a        1     snnTorch (its code; not a triangle)
 //   straight_through    1                              -     snnTorch
 //   heaviside           1 where x > 0, else 0          -     snnTorch

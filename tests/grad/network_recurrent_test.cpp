@@ -2,6 +2,7 @@
 //   I[t] = W x[t] + b + V a[t-1],   a[-1] = 0
 #include <gtest/gtest.h>
 
+#include "spiketrain/engine/learner.h"
 #include "tests/support/network_fixture.h"
 
 namespace spiketrain::network_recurrent_test {
@@ -76,6 +77,50 @@ TEST(NetworkRecurrent, GradientsEqualAutogradOfTheUnrolledDefinition) {
     const Tensor first = recurrent(layer_of(*network, "0"), x),
                  second = recurrent(layer_of(*network, "1"), first);
     expect_equal(got, take(*network, x, feedforward(layer_of(*network, "2"), second), weights));
+  }
+}
+
+/// A convolution with a recurrent one, and neurons that read themselves alone.
+TEST(NetworkRecurrent, ConvolutionsAndOneToOne) {
+  const Config neuron = {{"name", "lif"}, {"leak", 0.5}, {"reset", "soft"}};
+  const auto network = make_spec("4C3s2R3-6R1-4", make_context(neuron, {2, 7, 6}, kOut), {{"bias", true}});
+  exact_weights(*network, 3);
+  network->to(torch::kDouble);
+  {
+    const torch::NoGradGuard no_grad;
+    for (const auto& item : network->named_parameters())
+      if (item.key() == "1.synapse1.weight") item.value().copy_(torch::rand({6}, torch::kDouble) - 0.4);
+  }
+  const Tensor x = binary_input(kT, kB, {2, 7, 6}, 4).to(torch::kDouble).requires_grad_();
+  const Tensor weights = torch::rand({kT, kB, kOut}, torch::kDouble);
+  Carry carry = network->start();
+  const Result got =
+      take(*network, x, network->forward(Signal::dense(x), train_context(), carry).values(), weights);
+  const Layer &map = layer_of(*network, "0"), &row = layer_of(*network, "1");
+  const auto W = [](const Layer& layer, size_t k) { return layer.connections().at(k).synapse->weight(); };
+  Cell maps(map), neurons(row);
+  Tensor a = torch::zeros({kB, 4, 3, 2}, torch::kDouble), b = torch::zeros({kB, 6}, torch::kDouble);
+  std::vector<Tensor> steps;
+  for (int64_t t = 0; t < kT; ++t) {
+    a = maps(torch::conv2d(x[t], W(map, 0), {}, 2) + map.connections()[0].synapse->bias() +
+             torch::conv2d(a, W(map, 1), {}, 1, 1));
+    b = neurons(a.flatten(1).mm(W(row, 0).t()) + row.connections()[0].synapse->bias() + b * W(row, 1));
+    steps.push_back(b);
+  }
+  expect_equal(got, take(*network, x, feedforward(layer_of(*network, "2"), torch::stack(steps)), weights));
+  for (const char* rule : {"sltt", "ottt", "s_tllr", "rtrl", "e_prop"}) {  // they take such connections, too
+    LearnerParts parts;
+    parts.network = network;
+    parts.method = {make<Rule>(rule)};
+    parts.objective = make<Objective>("tet_ce");
+    parts.steps = kT;
+    Batch batch;
+    batch.form = Batch::Form::frames;
+    batch.x = x.detach();
+    batch.target.y = torch::arange(kB);
+    Learner(parts).pass(batch, 0);
+    for (const Tensor& p : network->parameters()) EXPECT_GT(p.grad().abs().max().item<double>(), 0) << rule;
+    network->zero_grad();
   }
 }
 

@@ -42,6 +42,12 @@ const std::vector<Case>& cases() {
       {"s_tllr", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10", "rule=s_tllr"}},
       {"ottt_fully_connected", {"network.spec=200-200-100-10", "rule=ottt"}},
       {"s_tllr_fully_connected", {"network.spec=200-200-100-10", "rule=s_tllr", "rules.readout=sltt"}},
+      {"rtrl", {"network.spec=12C3p1-AP2-16C3p1-64-10", "rule=rtrl"}, false, 0.1},
+      {"e_prop",
+       {"network.spec=200-100R-10", "neuron.name=alif", "rule={name=\"e_prop\",kappa=0.5}",
+        "rules.readout=ottt"},
+       false,
+       0.1},
       {"images_fully_connected", {"network.spec=64-48-32-10"}, true},
       {"images", {"network.spec=12C3p1-16C3p1-AP2-16C3p1-16C3p1-64-10"}, true},
   };
@@ -114,7 +120,7 @@ TEST_P(Memory, DoesNotDependOnTheNumberOfSteps) {
 /// In windows of one step nothing is kept but states and traces.
 TEST(OnlineRules, MemoryDoesNotDependOnTheNumberOfSteps) {
   const OneThread one_thread;
-  for (const char* rule : {"sltt", "ottt", "s_tllr"}) {
+  for (const char* rule : {"sltt", "ottt", "s_tllr", "rtrl", "e_prop"}) {
     const auto bytes = [&](int64_t T) {
       const Experiment e = noise_experiment(
           {2, 8, 8}, kBatch, T, 1, 0, {"network.spec=8C3-P2-48R-10", str("rule=", rule)}, /*still=*/false);
@@ -125,6 +131,6 @@ TEST(OnlineRules, MemoryDoesNotDependOnTheNumberOfSteps) {
 }
 
 std::string case_name(const ::testing::TestParamInfo<size_t>& info) { return cases()[info.param].name; }
-INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 16), case_name);
+INSTANTIATE_TEST_SUITE_P(Networks, Memory, ::testing::Range<size_t>(0, 18), case_name);
 
 }  // namespace spiketrain::memory_test

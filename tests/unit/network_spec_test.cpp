@@ -228,7 +228,7 @@ TEST(NetworkSpec, StandardisedWeightsAndScaledOutputs) {
     EXPECT_EQ(node_of(*net, name).stage->config()["factor"], 2.74) << name;
   EXPECT_EQ(net->nodes().size(), plain->nodes().size() + 3);
   net->initialise(3);
-  const Tensor W = layer_of(*net, "0").connections()[0].weight().detach().flatten(1);
+  const Tensor W = layer_of(*net, "0").connections()[0].weight(true).detach().flatten(1);
   EXPECT_LE(W.mean(1).abs().max().item<double>(), 1e-6);
   EXPECT_TRUE(torch::allclose(W.var(1) * W.size(1), torch::ones({4}), 1e-2));
   const auto rebuilt = Network::from_config(net->config());

@@ -58,6 +58,11 @@ TEST(SpecNotation, ReadsThePapersNotation) {
   }
   EXPECT_EQ(recurrent[1].size, 128);
   EXPECT_FALSE(recurrent[3].recurrent);
+  const auto narrow = parse_notation("128R1-8C5s2r3p2");
+  EXPECT_TRUE(narrow[0].recurrent && narrow[1].recurrent);
+  EXPECT_EQ(narrow[0].recurrent_kernel, 1);
+  EXPECT_EQ(narrow[1].recurrent_kernel, 3);
+  EXPECT_EQ(narrow[1].padding, 2);
 }
 
 TEST(SpecNotation, EchoesCanonically) {
@@ -69,6 +74,7 @@ TEST(SpecNotation, EchoesCanonically) {
   EXPECT_EQ(echo("d.6654656565-10"), "D0.6654656565-10");  // found by fuzzing: the echo was refused
   EXPECT_EQ(echo("D0.6654656565-10"), "D0.6654656565-10");
   EXPECT_EQ(echo("128r-2x(20R)-10"), "128R-20R-20R-10");
+  EXPECT_EQ(echo("12r1-8C5s2r3p2-10"), "12R1-8C5p2s2R3-10");
   EXPECT_EQ(parse_notation("2x(4C3-P2)")[3].index, 4u);
 }
 
@@ -99,10 +105,12 @@ TEST(SpecNotation, ErrorsNameTheTokenAndTheColumn) {
       {"28x28-1000-10", "token 1 \"28x28\": a shape? The input is not written"},
       {"1x28x28-1000-10", "The input is not written"},
       {"28*28-10", "The input is not written"},
-      {"128R2", "'2' is left over after \"128R\""},
+      {"128R2", "the width of the recurrence is \"2\"; expected 1 to 1"},
       {"128RR", "'R' is left over"},
       {"R128", "unknown letter 'R'"},
-      {"15C5R", "unknown suffix 'R'"},
+      {"15C5R", "expected the side of the recurrent kernel, a number"},
+      {"15C5R2", "expected an odd side"},
+      {"15C5R3R3", "'R' is given twice"},
       {"P", "expected the side of the pooling window, a number"},
       {"P0", "the side of the pooling window is \"0\""},
       {"P2x", "'x' is left over after \"P2\""},

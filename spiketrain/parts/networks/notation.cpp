@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kForms =
     "a convolution like 15C5 (15C5p2s1), pooling P2 (SP2, AP2, MP2), a number of neurons like 300 "
-    "(recurrent: 300R), D0.2, RB64, SEW64, GAP or a repetition like 3x(64C3)";
+    "(recurrent: 300R, 300R1, 15C5R3), D0.2, RB64, SEW64, GAP or a repetition like 3x(64C3)";
 
 /// Tokens that begin with letters; of two that fit, the first counts.
 struct Word {
@@ -123,6 +123,7 @@ class TokenReader {
     if (peek() == '\0') return;  // fully connected
     if (word("R")) {
       token_.recurrent = true;
+      if (digit(peek())) token_.recurrent_kernel = number("width of the recurrence", 1, 1);
     } else if (upper(peek()) == 'C') {
       convolution();
     } else if (upper(peek()) == 'X' || peek() == '*') {
@@ -148,8 +149,13 @@ class TokenReader {
         fail(str("write '", suffix == 'P' ? 'p' : 's', "' for ", suffix == 'P' ? "padding" : "stride",
                  suffix == 'P' ? ", or \"-P\" for pooling" : ""));
       }
+      if (upper(suffix) == 'R') {
+        recurrence();
+        continue;
+      }
       if (suffix != 'p' && suffix != 's') {
-        fail(std::string("unknown suffix '") + shown(suffix) + "'; expected p (padding) or s (stride)");
+        fail(std::string("unknown suffix '") + shown(suffix) +
+             "'; expected p (padding), s (stride) or R (recurrent kernel)");
       }
       if (suffix == 'p' ? token_.padding >= 0 : strided) fail(str("'", suffix, "' is given twice"));
       ++at_;
@@ -159,6 +165,18 @@ class TokenReader {
         token_.stride = number("stride", 1, kMaxKernel);
         strided = true;
       }
+    }
+  }
+
+  void recurrence() {
+    if (token_.recurrent) fail("'R' is given twice");
+    ++at_;
+    const size_t start = at_;
+    token_.recurrent = true;
+    token_.recurrent_kernel = number("side of the recurrent kernel", 1, kMaxKernel);
+    if (token_.recurrent_kernel % 2 == 0) {
+      at_ = start;
+      fail("the recurrent kernel keeps the size of the map; expected an odd side");
     }
   }
 
@@ -300,11 +318,12 @@ std::string to_string(const Token& token) {
   const std::string stride = token.stride == 1 ? "" : str('s', token.stride);
   switch (token.kind) {
     case Token::Kind::conv:
-      return str(token.size, 'C', token.kernel, token.padding < 0 ? "" : str('p', token.padding), stride);
+      return str(token.size, 'C', token.kernel, token.padding < 0 ? "" : str('p', token.padding), stride,
+                 token.recurrent ? str('R', token.recurrent_kernel) : "");
     case Token::Kind::pool:
       return str(token.pool ? std::string(1, token.pool) : "", 'P', token.size);
     case Token::Kind::linear:
-      return str(token.size, token.recurrent ? "R" : "");
+      return str(token.size, token.recurrent ? "R" : "", token.recurrent_kernel == 1 ? "1" : "");
     case Token::Kind::dropout:
       return dropout_notation(token.probability);
     case Token::Kind::basic_unit:

@@ -1,7 +1,9 @@
 // The network notation of the papers: "15C5-P2-40C5-P2-300-10", read into tokens.
-//   15C5           convolution: 15 maps, 5x5 kernel; suffixes p2 (padding), s2 (stride): 32C5p2s1
+//   15C5           convolution: 15 maps, 5x5 kernel; suffixes p2 (padding), s2 (stride): 32C5p2s1; R3: with a recurrent
+//                  convolution of kernel 3 that keeps the size of the map, from its output one step before
 //   P2             pooling over 2x2 windows of the default kind; SP2 sum, AP2 average, MP2 maximum
-//   300            fully connected, 300 neurons; 128R: with a recurrent connection, from its output one step before
+//   300            fully connected, 300 neurons; 128R: with a recurrent connection, from its output one step before;
+//                  128R1: from each neuron to itself only
 //   D0.2           dropout with probability 0.2
 //   RB64, RB64s2   basic residual unit, 64 maps, stride 1 or 2; shortcut added to the current
 //   SEW64, SEW64s2 the same, shortcut added to the output (SEW-ResNet)
@@ -30,8 +32,10 @@ struct Token {
   int64_t padding = -1;    ///< conv; -1: not written
   char pool = 0;           ///< pool: 'S' sum, 'A' average, 'M' maximum, 0: the default kind
   double probability = 0;  ///< dropout, in [0,1)
-  bool recurrent = false;  ///< linear
-  bool repeated = false;   ///< stands in a repetition, 1x(784) included
+  bool recurrent = false;  ///< linear, conv
+  int64_t recurrent_kernel =
+      0;                  ///< conv: side of the recurrent kernel; linear: 1 one to one, 0 fully connected
+  bool repeated = false;  ///< stands in a repetition, 1x(784) included
 };
 
 /// Bounds that keep a wrong string from asking for the impossible.

@@ -45,7 +45,7 @@ void unit(Sizes& s, const Token& token) {
 
 void linear(Sizes& s, const Token& token) {
   const auto size = static_cast<double>(token.size);
-  s.weights += size * (s.values() + (token.recurrent ? size : 0));
+  s.weights += size * (s.values() + (token.recurrent ? (token.recurrent_kernel == 1 ? 1 : size) : 0));
   s.outputs += size;
   s.shape = {token.size};
 }
@@ -58,6 +58,8 @@ void count(Sizes& s, const Token& token, const SpecOptions& options) {
   } else if (token.kind == Kind::conv) {
     const int64_t same = options.padding == "same" ? (token.kernel - 1) / 2 : 0;
     convolve(s, token.size, token.kernel, token.stride, token.padding < 0 ? same : token.padding);
+    if (token.recurrent && !s.shape.empty())
+      convolve(s, token.size, token.recurrent_kernel, 1, token.recurrent_kernel / 2);
   } else if (token.kind == Kind::pool) {
     s.shape = {s.shape[0], s.shape[1] / token.size, s.shape[2] / token.size};
     s.outputs += s.values();

@@ -73,6 +73,9 @@ class Builder {
     }
     const int64_t outputs = context_.output[0];
     const std::string advice = str("; append \"-", outputs, "\" for the output layer");
+    ST_CHECK(last.kind == Kind::linear || options_.output_weights == "trained",
+             "network: output_weights are those of a fully connected output layer, but ", spec_, " ends in ",
+             to_string(last), "; use output_weights = \"trained\"");
     if (last.kind == Kind::linear) {
       if (last.size == outputs) return last.index;
       fail(last, str("the last layer must have one neuron for each of the ", outputs, " outputs, it has ",
@@ -112,19 +115,33 @@ class Builder {
             const char* suffix = "", bool new_unit = false) {
     return {network_->add(std::move(stage), std::move(inputs), new_unit, str(place_, suffix), token.c_str())};
   }
-  /// The first layer of a token: it begins a unit unless only stages without neurons are below it.
+  /// The first layer of a token: it begins a unit unless only stages without neurons are below it, or `in_unit`.
   Input add_layer(std::vector<Connection> connections, std::vector<Input> inputs, const Token& token,
-                  const char* suffix = "") {
-    const bool occupied = first_layer_ >= 0;
-    auto layer = std::make_shared<Layer>(std::move(connections), neuron(token));
-    const Input made = add(std::move(layer), std::move(inputs), to_string(token), suffix, occupied);
-    if (!occupied) first_layer_ = made.node;
+                  const char* suffix = "", bool in_unit = false) {
+    bool begins = first_layer_ >= 0 && !in_unit;
+    auto neuron = this->neuron(token);
+    if (const Config filter = neuron->input_filter(); !filter.is_null()) {
+      if (inputs.size() > 1) fail(token, filters_alone(*neuron));
+      inputs = {add(make<Stage>(filter), std::move(inputs), "", "_filter", std::exchange(begins, false))};
+    }
+    auto layer = std::make_shared<Layer>(std::move(connections), std::move(neuron));
+    const Input made = add(std::move(layer), std::move(inputs), to_string(token), suffix, begins);
+    if (first_layer_ < 0) first_layer_ = made.node;
     return made;
+  }
+  static std::string filters_alone(const Neuron& neuron) {
+    return str(
+        "neuron ", neuron.part_name(),
+        " filters what it reads before the weights, so a layer of it has one input; use another neuron in "
+        "recurrent layers and residual units");
   }
   /// A further layer of the same token.
   Input add_inner(std::vector<Connection> connections, std::vector<Input> inputs, const Token& token,
                   const char* suffix) {
-    return add(std::make_shared<Layer>(std::move(connections), neuron(token)), std::move(inputs), "", suffix);
+    auto neuron = this->neuron(token);
+    if (!neuron->input_filter().is_null()) fail(token, filters_alone(*neuron));
+    return add(std::make_shared<Layer>(std::move(connections), std::move(neuron)), std::move(inputs), "",
+               suffix);
   }
 
   void append(const Token& token) {
@@ -181,6 +198,7 @@ class Builder {
   /// One convolution of a token, reading `from`, whose shape is `in`.
   struct Conv {
     int64_t channels, kernel, stride, padding;
+    bool bias = true;
   };
   Connection convolve(const Token& token, const Conv& conv, const Input& from, const Shape& in) {
     if (in[1] + 2 * conv.padding < conv.kernel || in[2] + 2 * conv.padding < conv.kernel) {
@@ -192,7 +210,7 @@ class Builder {
                                             {"kernel", conv.kernel},
                                             {"stride", conv.stride},
                                             {"padding", conv.padding},
-                                            {"bias", options_.bias},
+                                            {"bias", options_.bias && conv.bias},
                                             {"weight_standardisation", standardised(token)},
                                             {"init", options_.conv_init},
                                             {"weight_scale", options_.conv_scale}});
@@ -211,12 +229,35 @@ class Builder {
     }
     if (padding != 0) token.padding = padding;  // the echo says what was built
     const Conv conv = {token.size, token.kernel, token.stride, padding};
-    add_layer({convolve(token, conv, below(), shape())}, {below()}, token);
+    std::vector<Connection> connections = {convolve(token, conv, below(), shape())};
+    std::vector<Input> inputs = {below()};
+    if (token.recurrent) {
+      const auto side = [&](int64_t n) { return (n + 2 * padding - token.kernel) / token.stride + 1; };
+      const Conv again = {token.size, token.recurrent_kernel, 1, token.recurrent_kernel / 2, false};
+      recur(token, connections, inputs,
+            convolve(token, again, below(), {token.size, side(shape()[1]), side(shape()[2])}));
+    }
+    add_layer(std::move(connections), std::move(inputs), token);
+  }
+
+  /// A further connection, from the layer itself one step before.
+  void recur(const Token& token, std::vector<Connection>& connections, std::vector<Input>& inputs,
+             Connection back) {
+    if (back.norm) {
+      fail(token,
+           "a recurrent layer runs one step at a time, but a norm takes its statistics over all steps; use "
+           "norm = \"none\"");
+    }
+    if (!context_.feedback.is_null()) back.feedback = make<Feedback>(context_.feedback);
+    connections.push_back(std::move(back));
+    inputs.push_back({below().node + 1, 1});
   }
 
   Connection multiply(const Token& token, bool bias, bool error_returns) {
+    const bool output = token.index == output_;
     auto synapse = make<Synapse>("linear", {{"features", token.size},
                                             {"bias", bias},
+                                            {"weights", output ? options_.output_weights : "trained"},
                                             {"weight_standardisation", standardised(token)},
                                             {"init", options_.linear_init},
                                             {"weight_scale", options_.linear_scale}});
@@ -224,18 +265,34 @@ class Builder {
   }
 
   void linear(const Token& token) {
+    if (options_.longest_delay > 0 && token.index != output_) return delayed(token);
     std::vector<Connection> connections = {multiply(token, options_.bias, learns(below()))};
     std::vector<Input> inputs = {below()};
-    if (token.recurrent) {
-      if (connections[0].norm) {
-        fail(token,
-             "a recurrent layer runs one step at a time, but a norm takes its statistics over all steps; use "
-             "norm = \"none\"");
-      }
-      connections.push_back(multiply(token, false, true));
-      inputs.push_back({below().node + 1, 1});  // itself
+    if (token.recurrent_kernel == 1) {
+      const Config one = {{"name", "one_to_one"}, {"weight_scale", options_.linear_scale}};
+      recur(token, connections, inputs, connect(make<Synapse>(one), token, true));
+    } else if (token.recurrent) {
+      recur(token, connections, inputs, multiply(token, false, true));
     }
     add_layer(std::move(connections), std::move(inputs), token);
+  }
+
+  /// A fully connected layer behind the taps of what it reads.
+  void delayed(const Token& token) {
+    if (token.recurrent || standardised(token))
+      fail(token, "delays (longest_delay) go with neither recurrent layers nor weight_standardisation");
+    const bool error_returns = learns(below()), begins = first_layer_ >= 0;
+    const Input taps =
+        add(make<Stage>("taps", {{"longest", options_.longest_delay}}), {below()}, "", "_taps", begins);
+    Connection c = connect(make<Synapse>("delayed_linear", {{"features", token.size},
+                                                            {"longest", options_.longest_delay},
+                                                            {"per", options_.delay_per},
+                                                            {"whole", options_.whole_delays},
+                                                            {"bias", options_.bias},
+                                                            {"init", options_.linear_init},
+                                                            {"weight_scale", options_.linear_scale}}),
+                           token, error_returns);
+    add_layer({std::move(c)}, {taps}, token, "", /*in_unit=*/true);
   }
 
   void pool(const Token& token) {

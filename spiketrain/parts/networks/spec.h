@@ -11,11 +11,13 @@ namespace spiketrain {
 /// Options that a specification leaves open.
 struct SpecOptions {
   std::string padding = "valid", pool = "sum", dropout_shared = "element";
-  std::string conv_init = "uniform", linear_init = "kaiming_normal";
+  std::string conv_init = "uniform", linear_init = "kaiming_normal", output_weights = "trained";
   Config norm = nullptr, quantizer = nullptr;
   double pool_scale = 1.1, conv_scale = 1.0, linear_scale = 1.0;
   bool bias = false, weight_standardisation = false;
   double output_scale = 1.0;
+  int64_t longest_delay = 0;
+  std::string delay_per = "synapse", whole_delays = "evaluation";
 
   template <class V>
   void visit(V& v) {
@@ -33,6 +35,15 @@ struct SpecOptions {
       "weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last");
     v(output_scale, "output_scale", "factor on what every layer but the last sends (OTTT: 2.74)",
       Range{1e-9, 1e9});
+    v(output_weights, "output_weights",
+      "weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves",
+      Choices{{"trained", "uniform", "sign", "square_wave"}});
+    v(longest_delay, "longest_delay",
+      "fully connected hidden layers learn a delay for each synapse, at most so many steps; 0: none",
+      Range{0, 1 << 16});
+    v(delay_per, "delay_per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
+    v(whole_delays, "whole_delays", "when delays are rounded to whole steps",
+      Choices{{"evaluation", "always", "never"}});
     v(conv_init, "conv_init", "initial weights of convolutions", init_choices());
     v(conv_scale, "conv_scale", "factor on the initial weights of convolutions");
     v(linear_init, "linear_init", "initial weights of fully connected layers", init_choices());
@@ -44,11 +55,12 @@ struct SpecOptions {
 
 /// The network that `spec` (networks/notation.h) describes, as a graph:
 ///   15C5, 300, P2, D0.2, GAP   one node each, named by the place of the token: "0", "1", ...
-///   300R      one node; its second connection reads the node itself one step before
+///   300R, 300R1, 15C5R3   one node; its second connection reads the node itself one step before
 ///   RB64      "k_first", "k_second": the second layer has two connections, one from the first and the shortcut
 ///   SEW64     "k_first", "k_second", "k_shortcut" unless the shortcut is an identity, and "k_sum"
 /// Each layer or residual unit begins a unit; pooling and dropout belong to the unit before them.  If the first neuron
-/// emits a PSP, node "0" filters the input.  UsageError that names the token and the shape it met if something does not
+/// emits a PSP, node "0" filters the input; a neuron with an input_filter() has one before its layer, in its unit,
+/// "k_filter".  UsageError that names the token and the shape it met if something does not
 /// fit, or if the network does not end in context.output.  Weights are zero until Network::initialise.
 std::shared_ptr<Network> build_network(const std::string& spec, const SpecOptions& options,
                                        const NetworkContext& context);

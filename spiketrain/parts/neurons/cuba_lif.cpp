@@ -28,7 +28,7 @@ struct CubaLif final : Stepped {
     gains_syn = core.coefficient(*this, "gain_syn", gain_syn, shape);
     core.build(*this, shape);
   }
-  uint32_t provides() const override { return kU | kPsi; }
+  uint32_t provides() const override { return kU | kPsi | kJacobian; }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     return {torch::zeros(shape, options), core.initial(shape, options)};
   }

@@ -26,7 +26,7 @@ struct Klif final : Stepped {
     k = register_parameter("k", torch::ones({}));
     core.build(*this, shape);
   }
-  uint32_t provides() const override { return kU | kPsi; }
+  uint32_t provides() const override { return kU | kPsi | kJacobian; }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     return {core.initial(shape, options)};
   }

@@ -43,7 +43,7 @@ void LifCore::check() const {
 
 uint32_t LifCore::provides() const {
   const bool spikes_change_it = fires && (reset == "hard" || reset == "hard_input");
-  return kU | kPsi | (scalar() && !spikes_change_it ? kLeak : 0U);
+  return kU | kPsi | kJacobian | (scalar() && !spikes_change_it ? kLeak : 0U);
 }
 
 double LifCore::initial_w() const { return std::log((1 - leak) / leak); }
@@ -169,7 +169,7 @@ Stepped::Step LifNeuron::step(const Tensor& I, const State& state) const {
 }
 
 void LifNeuron::run(Record& record, Steps steps) const {
-  if (!by_kernel(record.I)) return Stepped::run(record, steps);
+  if (!by_kernel(record.I) || (record.slots & kJacobian)) return Stepped::run(record, steps);
   const int64_t spikes =
       ops::lif_forward(params(), at_steps(record.I, steps), record.state[0], at_steps(record.s, steps),
                        at_steps(record.u, steps), at_steps(record.psi, steps));

@@ -27,7 +27,7 @@ struct Qif final : Stepped {
   }
   void check() override { firing.check(); }
   void build(const Shape&) override { firing.build(); }
-  uint32_t provides() const override { return kU | kPsi; }
+  uint32_t provides() const override { return kU | kPsi | kJacobian; }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     return {firing.initial(shape, options)};
   }

@@ -79,6 +79,11 @@ struct Conv2d final : Synapse {
     for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
     return g_W;
   }
+  bool has_patches() const override { return true; }
+  Tensor patches(const Tensor& x) const override {
+    const Tensor columns = at::im2col(x, {kernel, kernel}, {1, 1}, {padding, padding}, {stride, stride});
+    return columns.transpose(1, 2).flatten(0, 1).unsqueeze(0);  // [B,K,P] before
+  }
   int64_t macs() const override { return numel(out_) * in_[0] * kernel * kernel; }
   std::string notation() const override {
     std::string token = str(channels, "C", kernel);

@@ -129,6 +129,9 @@ struct Linear final : Synapse {
     return g_W;
   }
 
+  bool has_patches() const override { return true; }
+  Tensor patches(const Tensor& x) const override { return x.flatten(1).unsqueeze(0); }
+
   int64_t macs() const override { return features * numel(in_); }
   std::string notation() const override { return std::to_string(features); }
 
