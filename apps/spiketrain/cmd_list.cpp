@@ -5,8 +5,9 @@
 #include <map>
 
 #include "apps/spiketrain/commands.h"
-#include "spiketrain/core/rule.h"
+#include "spiketrain/core/head.h"
 #include "spiketrain/data/source.h"
+#include "spiketrain/engine/learner.h"
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/recipe.h"
 
@@ -55,22 +56,88 @@ void list_recipe() {
   }
 }
 
-/// Which rule works with which neuron, both at their defaults.
-void list_compat() {
-  std::vector<std::vector<std::string>> rows = {{"rule \\ neuron"}};
-  const auto neurons = Registry<Neuron>::get().entries();
-  for (const auto* neuron : neurons) rows[0].push_back(neuron->name);
-  for (const auto* rule : Registry<Rule>::get().entries()) {
-    std::vector<std::string> row = {rule->name};
-    const auto made = rule->make(Config::object());
-    for (const auto* neuron : neurons) {
-      const auto built = neuron->make(Config::object());
-      built->build({1});
-      row.emplace_back(compatible(*made, *built) ? "yes" : "-");
-    }
+std::shared_ptr<Neuron> built_neuron(const std::string& name) {
+  const auto neuron = make<Neuron>({{"name", name}});
+  neuron->build({1});
+  return neuron;
+}
+
+/// Names of what a rule might work with.
+template <class T>
+std::vector<std::string> names_of() {
+  std::vector<std::string> names;
+  for (const auto* entry : Registry<T>::get().entries()) names.push_back(entry->name);
+  return names;
+}
+
+/// One table: `fits(rule, column)`.
+void print_compat(const std::string& what, const std::vector<std::string>& columns,
+                  const std::function<bool(const std::string&, const std::string&)>& fits) {
+  std::vector<std::vector<std::string>> rows = {{"rule \\ " + what}};
+  rows[0].insert(rows[0].end(), columns.begin(), columns.end());
+  for (const std::string& rule : names_of<Rule>()) {
+    std::vector<std::string> row = {rule};
+    for (const std::string& column : columns) row.emplace_back(fits(rule, column) ? "yes" : "-");
     rows.push_back(row);
   }
   print_table(rows);
+}
+
+/// A small network that learns by a rule, with one thing that the learner may refuse.
+struct Trial {
+  std::string rule, schedule = "whole", feedback = "transpose", signal = "heads", spec = "4-4-3",
+                    norm = "none";
+  bool accepted() const {
+    std::string neuron = "lif";
+    for (const std::string& other : names_of<Neuron>()) {
+      if (compatible(*make<Rule>({{"name", rule}}), *built_neuron(neuron))) break;
+      neuron = other;
+    }
+    NetworkContext context;
+    context.input = {6};
+    context.output = {3};
+    context.neuron = context.readout = [&] { return make<Neuron>({{"name", neuron}}); };
+    if (feedback != "transpose") context.feedback = {{"name", feedback}};
+    Config options = {{"name", "spec"}, {"spec", spec}};
+    if (norm != "none") options["norm"] = norm;
+    try {
+      LearnerParts parts;
+      parts.network = make<NetworkBuilder>(options)->build(context);
+      parts.network->partition({1, 1});
+      parts.network->attach_head(0, make<Head>("linear")->build({4}, {3}, make<Neuron>({{"name", neuron}})));
+      parts.method = {make<Rule>({{"name", rule}})};
+      parts.objective = make<Objective>("tet_ce");
+      parts.schedule = make<Schedule>({{"name", schedule}});
+      parts.signal = make<LearningSignal>({{"name", signal}});
+      parts.steps = 4;
+      const Learner learner(parts);
+      return true;
+    } catch (const UsageError&) {
+      return false;
+    }
+  }
+};
+
+/// Which rule works with which neuron, schedule, norm, feedback and learning signal, all at their defaults, and in recurrent
+/// layers: as the learner says.
+void list_compat() {
+  print_compat("neuron", names_of<Neuron>(), [](const std::string& rule, const std::string& neuron) {
+    return compatible(*make<Rule>({{"name", rule}}), *built_neuron(neuron));
+  });
+  const auto table = [](const char* what, const std::vector<std::string>& names, std::string Trial::*member) {
+    std::cout << '\n';
+    print_compat(what, names, [&](const std::string& rule, const std::string& name) {
+      Trial trial;
+      trial.rule = rule;
+      trial.*member = name;
+      return trial.accepted();
+    });
+  };
+  table("schedule", names_of<Schedule>(), &Trial::schedule);
+  table("norm", names_of<Norm>(), &Trial::norm);
+  table("feedback", names_of<Feedback>(), &Trial::feedback);
+  table("learning signal", names_of<LearningSignal>(), &Trial::signal);
+  table("network", {"4R-4-3", "4R1-4-3"}, &Trial::spec);
 }
 
 /// What can be listed: a function of the name of one part, or of "".
@@ -104,7 +171,8 @@ void add_list(CLI::App& app, int& exit_code) {
   for (const auto& item : lists()) names.push_back(item.first);
   sub->add_option("what", *what, join(names))->check(CLI::IsMember(names));
   sub->add_option("name", *name, "only the part of this name");
-  sub->add_flag("--compat", *compat, "which rule works with which neuron");
+  sub->add_flag("--compat", *compat,
+                "which rule works with which neuron, schedule, norm, feedback and learning signal");
   sub->callback([what, name, compat, names, &exit_code] {
     ST_CHECK(*compat || !what->empty(), "list: expected one of ", join(names), ", or --compat");
     if (!what->empty()) lists().at (*what)(*name);

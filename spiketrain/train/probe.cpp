@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/loader.h"
+#include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/memory_tracker.h"
 #include "spiketrain/ops/one_thread.h"
 
@@ -13,7 +15,7 @@ namespace spiketrain {
 namespace {
 
 struct NamedWeight {
-  std::string spec;
+  std::string spec, name;
   Tensor weight;
 };
 
@@ -26,12 +28,27 @@ std::vector<NamedWeight> layer_weights(const Network& network) {
     for (const Connection& c : layer->connections()) {
       if (!c.synapse) continue;
       const auto parameters = c.synapse->named_parameters(/*recurse=*/false);
-      if (const Tensor* weight = parameters.find("weight")) list.push_back({c.synapse->notation(), *weight});
+      if (const Tensor* weight = parameters.find("weight"))
+        list.push_back({c.synapse->notation(), "weight", *weight});
     }
   }
   return list;
 }
 
+/// Everything that learns there.
+std::vector<NamedWeight> layer_parameters(const Network& network) {
+  std::vector<NamedWeight> list;
+  for (const Network::Node& node : network.nodes()) {
+    if (node.head_of >= 0) continue;
+    for (const auto& item : node.stage->named_parameters()) {
+      if (item.key().rfind("feedback", 0) == 0) continue;  // learns, but not by a gradient of its own
+      list.push_back({node.name + " " + node.stage->notation(), item.key(), item.value()});
+    }
+  }
+  return list;
+}
+
+/// Flat, in double; undefined: none.
 std::vector<Tensor> take_gradients(const std::vector<NamedWeight>& weights, Network& network) {
   std::vector<Tensor> gradients;
   for (const NamedWeight& layer : weights) {
@@ -47,6 +64,30 @@ double cosine(const Tensor& a, const Tensor& b) {
   const ops::OneThread one_thread;  // sums: the same bits on any number of threads
   const double norm = a.norm().item<double>() * b.norm().item<double>();
   return norm > 0 ? a.dot(b).item<double>() / norm : std::numeric_limits<double>::quiet_NaN();
+}
+
+GradientAgreement agreement(const NamedWeight& of, Tensor ours, Tensor reference) {
+  const ops::OneThread one_thread;
+  GradientAgreement row{of.spec, of.name, cosine(ours, reference), 0, 0};
+  if (!ours.defined()) ours = torch::zeros({of.weight.numel()}, torch::kDouble);
+  if (!reference.defined()) reference = torch::zeros_like(ours);
+  const double norm = reference.norm().item<double>(), distance = (ours - reference).norm().item<double>();
+  row.norm_ratio = norm > 0 ? ours.norm().item<double>() / norm : std::numeric_limits<double>::quiet_NaN();
+  row.error = distance == 0 ? 0 : distance / norm;
+  return row;
+}
+
+/// The same samples as the encoder sends them, in double: what any encoder draws is then the same for all.
+Batch encoded(const Batch& batch, const LearnerParts& parts) {
+  const Encoder::Request request = {0, parts.steps, parts.steps, parts.seed};
+  const bool frames = batch.form == Batch::Form::frames;
+  const Signal x = frames ? parts.encoder->frames(batch, request) : parts.encoder->encode(batch, request);
+  Batch sent = batch;
+  sent.form = Batch::Form::frames;
+  sent.x = x.values().to(torch::kDouble);
+  if (sent.target.y.is_floating_point()) sent.target.y = sent.target.y.to(torch::kDouble);
+  if (sent.target.teacher.defined()) sent.target.teacher = sent.target.teacher.to(torch::kDouble);
+  return sent;
 }
 
 Batch first_samples(const Training& training, int64_t samples) {
@@ -106,6 +147,29 @@ std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samp
   std::vector<LayerCosine> result;
   for (size_t i = 0; i < weights.size(); ++i) result.push_back({weights[i].spec, cosine(ours[i], exact[i])});
   return result;
+}
+
+std::vector<GradientAgreement> compare_gradients(const Training& training, int64_t samples,
+                                                 Reference reference) {
+  LearnerParts parts = training.learner->parts();
+  Network& network = training.network();
+  network.to(torch::kDouble);
+  const Batch batch = encoded(first_samples(training, samples), parts);
+  parts.encoder = nullptr;
+  const Learner learner(parts);
+  const Restore restore(network);
+  const std::vector<NamedWeight> all = layer_parameters(network);
+  learner.pass(batch, 0);
+  const std::vector<Tensor> ours = take_gradients(all, network);
+  {
+    std::optional<ops::GenericOnly> definition;
+    if (reference == Reference::definition) definition.emplace();
+    learner.exact_gradient(batch, make<Rule>("bptt"));
+  }
+  const std::vector<Tensor> right = take_gradients(all, network);
+  std::vector<GradientAgreement> rows;
+  for (size_t i = 0; i < all.size(); ++i) rows.push_back(agreement(all[i], ours[i], right[i]));
+  return rows;
 }
 
 }  // namespace spiketrain

@@ -1,7 +1,8 @@
 // Measures on the network itself, not assumed: how well the gradient of the method (rule, schedule, blocks)
 // agrees with that of full BPTT (rule bptt, the whole sequence, one block), and what memory a pass takes.
-// Both leave no trace: gradients are dropped, weights are not touched, running statistics are restored.
-// Tests: train/guard_test.cpp, property/memory_test.cpp.
+// They leave no trace: gradients are dropped, weights are not touched, running statistics are restored;
+// compare_gradients() alone leaves the network in float64.
+// Tests: train/guard_test.cpp, train/gradcheck_test.cpp, property/memory_test.cpp.
 #pragma once
 #include <string>
 #include <vector>
@@ -23,5 +24,25 @@ int64_t measure_activation_bytes(const Training& training, int64_t samples);
 /// On the first `samples` training samples, in one batch, with the present weights.  Rows in the order of the
 /// layers, heads excluded.
 std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samples);
+
+/// What compare_gradients() takes for right.
+enum class Reference {
+  bptt,       ///< full BPTT through the library's kernels
+  definition  ///< full BPTT by autograd through every step of the neurons' definitions, kernels switched off
+};
+
+/// Two gradients of one parameter.
+struct GradientAgreement {
+  std::string layer, parameter;  ///< "2 300", "weight"
+  double cosine = 0;             ///< NaN if one of them is zero
+  double norm_ratio = 0;         ///< |method's| / |reference's|; NaN if the reference is zero
+  double error = 0;              ///< |method's - reference's| / |reference's|; 0 if both are zero
+};
+
+/// The method's gradient against the reference, in float64, on the first `samples` training samples as the encoder sends
+/// them, with the present weights.  Parameters of layers in their order; heads of blocks, which the reference does not
+/// have, excluded.
+std::vector<GradientAgreement> compare_gradients(const Training& training, int64_t samples,
+                                                 Reference reference);
 
 }  // namespace spiketrain

@@ -284,7 +284,11 @@ TEST_F(Cli, ListsEverythingRegistered) {
                              "learning_signals", "stages", "quantizers"})
     EXPECT_EQ(run({"list", plural}).code, 0) << plural;
   const Result compat = run({"list", "--compat"});
-  EXPECT_EQ(compat.lines(), 1 + static_cast<int64_t>(Registry<Rule>::get().entries().size())) << compat.text;
+  constexpr int64_t kTables = 6;
+  const auto rules = static_cast<int64_t>(Registry<Rule>::get().entries().size());
+  EXPECT_EQ(compat.lines(), kTables * (rules + 2) - 1) << compat.text;
+  for (const char* column : {"checkpointed", "adaptive", "drtp", "4R1-4-3", "psp_lif"})
+    EXPECT_TRUE(compat.has(column)) << compat.text;
 }
 
 TEST_F(Cli, Helps) {
