@@ -189,6 +189,59 @@ TEST_P(Synthetic, OptionsThatDoNotApplyAreRefused) {
   refused([](DataOptions& o) { o.validation = 3; });
 }
 
+struct Remembered {
+  std::vector<uint8_t> x;
+  int64_t label = -1;
+};
+Remembered remembered(const Dataset& data, int64_t index) {
+  Remembered one{std::vector<uint8_t>(static_cast<size_t>(data.sample().numel())), data.class_of(index)};
+  data.read(index, 0, one.x.data());
+  return one;
+}
+
+TEST(DelayedMemory, CueDelayAndQuestion) {
+  constexpr int64_t kSteps = 120, kChannels = 25, kSamples = 400;
+  const auto data = open_dataset(named("delayed-memory", kSteps, kSamples));
+  EXPECT_EQ(data->sample(), SampleSpec::frames(kSteps, {kChannels}, torch::kByte));
+  EXPECT_EQ(data->target(), TargetSpec::class_index(4));
+  double cue = 0, question = 0, noise = 0;
+  std::vector<int64_t> of_class(4);
+  for (int64_t i = 0; i < kSamples; ++i) {
+    const Remembered one = remembered(*data, i);
+    ++of_class.at(static_cast<size_t>(one.label));
+    for (int64_t t = 0; t < kSteps; ++t) {
+      for (int64_t c = 0; c < kChannels; ++c) {
+        const int x = one.x[static_cast<size_t>(t * kChannels + c)];
+        ASSERT_LE(x, 1);
+        const bool in_cue = t < 10 && c / 5 == one.label, asks = t >= kSteps - 10 && c / 5 == 4;
+        (in_cue ? cue : asks ? question : noise) += x;
+      }
+    }
+  }
+  for (const int64_t count : of_class) EXPECT_NEAR(count, kSamples / 4, 40);
+  EXPECT_NEAR(cue / (kSamples * 50), 0.4, 0.02);
+  EXPECT_NEAR(question / (kSamples * 50), 0.4, 0.02);
+  EXPECT_NEAR(noise / static_cast<double>(kSamples * (kSteps * kChannels - 100)), 0.02, 0.001);
+}
+
+TEST(DelayedMemory, SampleDependsOnSeedPartIndexAndStepsOnly) {
+  auto options = named("delayed-memory", 60, 40);
+  const auto many = open_dataset(options);
+  const Remembered seventh = remembered(*many, 7);
+  EXPECT_EQ(remembered(*many, 7).x, seventh.x);
+  EXPECT_NE(remembered(*many, 8).x, seventh.x);
+  options.train_size = 9;
+  EXPECT_EQ(remembered(*open_dataset(options), 7).x, seventh.x);
+  options.seed = 2;
+  EXPECT_NE(remembered(*open_dataset(options), 7).x, seventh.x);
+  options = named("delayed-memory", 60, 40);
+  options.split = "test";
+  EXPECT_NE(remembered(*open_dataset(options), 7).x, seventh.x);
+  options.split = "train";
+  options.steps = 39;
+  EXPECT_THROW(open_dataset(options), UsageError);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sets, Synthetic, testing::Values("waves", "echo"));
 
 }  // namespace spiketrain::synthetic_test
