@@ -64,7 +64,7 @@ TEST(Docs, NeuronOscillates) {
 }
 
 TEST(Docs, NeuronAndRuleTrain) {
-  for (const char* rule : {"bptt", "presynaptic_trace"}) {
+  for (const char* rule : {"bptt", "same_step", "presynaptic_trace"}) {
     const std::string name = std::string("rule={name=\"") + rule + "\"}";
     const double loss = train_one_batch(
         {name, "neuron={name=\"resonate\", threshold=0.2}", "objective={name=\"mse_count\"}"});
@@ -80,6 +80,30 @@ TEST(Docs, RuleIsExactForOneStep) {
     EXPECT_GT(exact[i].abs().max().item<float>(), 0);
     EXPECT_TRUE(torch::allclose(got[i], exact[i], 1e-5, 1e-7)) << i;
   }
+}
+
+TEST(Docs, SameStepIsSltt) {
+  const auto sltt = weight_gradients("sltt", 5, 5);
+  for (const int64_t window : {1, 5}) {
+    const auto got = weight_gradients("same_step", 5, window);
+    for (size_t i = 0; i < sltt.size(); ++i) EXPECT_TRUE(torch::allclose(got[i], sltt[i], 1e-5, 1e-7)) << i;
+  }
+}
+
+TEST(Docs, LabelGroupsTeachEachBlockItsClasses) {
+  const auto signal = make<LearningSignal>("label_groups");
+  const auto network = make_spec("8-6-4", make_context({{"name", "lif"}}, {5}, 4));
+  network->partition({1, 1});
+  signal->build(*network, 1);
+  const Target target = {Target::Kind::class_index, torch::tensor({1, 3}, torch::kLong)};
+  const Tensor delta = signal->delta(0, {}, target, 3, {});
+  ASSERT_EQ(delta.sizes(), (at::IntArrayRef{3, 2, 8}));
+  EXPECT_LT(delta[0][0][1].item<float>(), 0);
+  EXPECT_GT(delta[0][0][0].item<float>(), 0);
+  EXPECT_NEAR(delta.sum().item<double>(), 0, 1e-6);
+  EXPECT_TRUE(std::isfinite(
+      train_one_batch({"neuron=lif", "readout=leaky_readout", "rule=same_step", "objective=tet_ce",
+                       "network.spec=6C3-P2-12-4", "blocks.size=1", "learning_signal=label_groups"})));
 }
 
 TEST(Docs, RuleDoesNotDependOnTheSegment) {
