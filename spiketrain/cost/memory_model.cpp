@@ -25,14 +25,15 @@ class Walk {
         records_(rows.size()),
         saved_(rows.size()),
         pending_(rows.size()),
-        state_(rows.size()) {
+        state_(rows.size()),
+        traces_(rows.size()) {
     for (size_t i = 0; i < rows.size(); ++i) bytes_.push_back(measure(i));
   }
 
   MemoryEstimate run() {
     MemoryEstimate estimate;
     for (size_t i = 0; i < rows_.size(); ++i) {
-      estimate.state += bytes_[i].state + bytes_[i].renewed;
+      estimate.state += bytes_[i].state + bytes_[i].renewed + bytes_[i].traces;
       estimate.kept.push_back(kept(i));
       if (several_) begin(i);
     }
@@ -128,8 +129,9 @@ class Walk {
   void begin(size_t i) {
     carried_.push_back(heap_.hold(bytes_[i].state));
     state_[i] = heap_.hold(bytes_[i].renewed);
+    if (several_) traces_[i] = heap_.hold(bytes_[i].traces);  // before the first segment there are none
     // The states before the other segments that are computed again, and the one after them or its gradient.
-    snapshots_.push_back(heap_.hold(bytes_[i].renewed * replays_));
+    snapshots_.push_back(heap_.hold((bytes_[i].renewed + bytes_[i].traces) * replays_));
     if (plan_.count_gradients) gradients_.push_back(heap_.hold(bytes_[i].weights));
   }
 
@@ -219,10 +221,12 @@ class Walk {
     records_[i].push_back(std::move(state_[i]));
     state_[i] = heap_.hold(b.renewed);
     heap_.touch(static_cast<int64_t>(f.run * static_cast<double>(n * plan_.batch)));
+    const Held before = std::exchange(traces_[i], heap_.hold(b.traces));
     if (steps_ == 1) {
       records_[i].push_back(heap_.hold(b.synapses));  // what credit will multiply
     } else {
-      heap_.touch(b.synapses + b.synapses / kFloatBytes * f.synapse_trace);
+      heap_.touch(b.synapses + b.traces);
+      records_[i].push_back(before);  // from where credit goes once more
     }
     out_[i] = sent;
     if (!nodes_[i].by_step) return;
@@ -272,7 +276,7 @@ class Walk {
     const bool island = on_tape(i) && !rows_[i].taped;  // autograd holds what it was called with
     if (!nodes_[i].by_step && !island) delta.reset();
     for (size_t k = 1; k < rows_[i].sources.size(); ++k) hand(i, k, g);
-    if (steps_ > 1) heap_.touch(b.synapses + 2 * b.synapses / kFloatBytes * b.neuron.synapse_trace);
+    if (steps_ > 1) heap_.touch(b.synapses + 2 * b.traces);
     for (size_t r = next; r-- > i;) backward_product(r, r == i ? std::move(g) : g);
     if (on_tape(i)) records_[i].clear();
   }
@@ -359,7 +363,8 @@ class Walk {
   std::vector<Held> errors_, carried_, snapshots_, gradients_;
   std::vector<std::vector<Held>> records_;  ///< [row] what records and links hold
   std::vector<std::vector<Held>> saved_;    ///< [row] by LibTorch's own nodes
-  std::vector<Held> pending_, state_;       ///< [row] gradient of its output; carried state
+  std::vector<Held> pending_, state_,
+      traces_;  ///< [row] gradient of its output; carried state; traces of synapses
 };
 
 }  // namespace

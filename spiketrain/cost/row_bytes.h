@@ -20,6 +20,7 @@ struct RowBytes {
   int64_t weights = 0;   ///< gradient of the weights
   int64_t trace = 0;     ///< what a rule with a trace multiplies instead of the input
   int64_t synapses = 0;  ///< one number for each synapse, if the rule keeps a trace of each
+  int64_t traces = 0;    ///< of all synapses, replaced by new tensors in each segment
   NeuronFootprint neuron;
   SynapseScratch synapse;
 };
@@ -50,7 +51,7 @@ inline RowBytes row_bytes(const std::vector<NetworkRow>& rows, const std::vector
   b.state += b.neuron.trace * n * plan.batch;
   for (size_t r = i; rule.reads_patches() && r < rows.size() && (r == i || !nodes[r].first); ++r)
     b.synapses += kFloatBytes * rows[r].macs * plan.batch;
-  b.renewed += b.synapses / kFloatBytes * b.neuron.synapse_trace;
+  b.traces = b.synapses / kFloatBytes * b.neuron.synapse_trace;
   return b;
 }
 

@@ -138,13 +138,16 @@ TEST(Threads, EveryNormOnRowsAndMaps) {
 }
 
 TEST(Threads, EverySynapseWithBias) {
-  ASSERT_EQ(Registry<Synapse>::get().names(), (std::vector<std::string>{"conv2d", "linear"}));
-  for (const char* spec : {"37C3-P2-301-211", "1C5-211"}) {
+  ASSERT_EQ(Registry<Synapse>::get().names(),
+            (std::vector<std::string>{"conv2d", "delayed_linear", "linear", "one_to_one"}));
+  for (const char* spec : {"37C3-P2-301-211", "1C5-211", "6C3R3-67R1-211", "67-211, delayed"}) {
     SCOPED_TRACE(spec);
+    const std::string layers = spec;
     Case c;
     c.input = {2, 12, 12};
-    c.spec = spec;
+    c.spec = layers.substr(0, layers.find(','));
     c.options["bias"] = true;
+    if (c.spec != layers) c.options["longest_delay"] = 3;
     check(c);
     c.options["quantizer"] = {{"name", "uniform"}, {"bits", 1}};
     check(c);
