@@ -87,7 +87,12 @@ class Probe {
     pre.synapse = synapse;
     pre.x = Signal::dense(torch::zeros({record_->I.size(0), 1, 1}, record_->I.options()));
     rule.trace(*record_, pre);
-    for (const Tensor& z : pre.trace) f.synapse_trace += z.defined() ? z.numel() * kFloatBytes / count_ : 0;
+    const auto bytes = [&](const Tensor& z) { return z.defined() ? z.numel() * kFloatBytes / count_ : 0; };
+    for (const Tensor& z : pre.trace) f.synapse_trace += bytes(z);
+    for (const Tensor& z : pre.kept) {
+      const auto same = [&](const Tensor& other) { return other.is_same(z); };
+      if (std::none_of(pre.trace.begin(), pre.trace.end(), same)) f.synapse_kept += bytes(z);
+    }
   }
 
   void vjp(NeuronFootprint& f) const {

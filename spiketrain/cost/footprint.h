@@ -14,6 +14,7 @@ struct NeuronFootprint {
   int64_t trace = 0;          ///< bytes of the rule's traces of the neuron
   int64_t derivatives = 0;    ///< of a step that the record keeps
   int64_t synapse_trace = 0;  ///< bytes of the rule's traces of one synapse, if each has some
+  int64_t synapse_kept = 0;   ///< bytes that the rule keeps of one beside it, from a single step
   int64_t spikes = 0;         ///< bytes per step of the spikes it sends
   int64_t values = 0;         ///< bytes per step of the real values it sends: a PSP, an analog output
   int64_t slots =

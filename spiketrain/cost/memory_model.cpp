@@ -223,7 +223,8 @@ class Walk {
     heap_.touch(static_cast<int64_t>(f.run * static_cast<double>(n * plan_.batch)));
     const Held before = std::exchange(traces_[i], heap_.hold(b.traces));
     if (steps_ == 1) {
-      records_[i].push_back(heap_.hold(b.synapses));  // what credit will multiply
+      heap_.touch(b.synapses);
+      records_[i].push_back(heap_.hold(b.synapses / kFloatBytes * f.synapse_kept));  // what credit multiplies
     } else {
       heap_.touch(b.synapses + b.traces);
       records_[i].push_back(before);  // from where credit goes once more

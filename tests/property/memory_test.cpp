@@ -44,7 +44,7 @@ const std::vector<Case>& cases() {
       {"s_tllr_fully_connected", {"network.spec=200-200-100-10", "rule=s_tllr", "rules.readout=sltt"}},
       {"rtrl", {"network.spec=12C3p1-AP2-16C3p1-64-10", "rule=rtrl"}, false, 0.1},
       {"e_prop",
-       {"network.spec=200-100R-10", "neuron.name=alif", "readout.name=leaky_readout",
+       {"network.spec=200-100R-48-10", "neuron.name=alif", "readout.name=leaky_readout",
         "rule={name=\"e_prop\",kappa=0.5}", "rules.readout=ottt"},
        false,
        0.1},
