@@ -17,20 +17,19 @@ namespace spiketrain::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// row[i] = curve(row[i]) inside the gate of c, curve given as a function of x and r|x|.
+// row[i] = curve(row[i]), curve given as a function of x and r|x|.
 template <class R, class Curve>
 HWY_INLINE void map_curve(const SurrogateCurve& c, R* row, int64_t w, const Curve& curve) {
-  const hn::ScalableTag<R> d;
-  const auto r = hn::Set(d, static_cast<R>(c.rate)), gate = hn::Set(d, static_cast<R>(c.gate));
+  const auto r = hn::Set(hn::ScalableTag<R>(), static_cast<R>(c.rate));
   for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
-    const auto x = access.load(row + i), size = hn::Abs(x);
-    access.store(hn::IfThenZeroElse(hn::Ge(size, gate), curve(x, hn::Mul(r, size))), row + i);
+    const auto x = access.load(row + i);
+    access.store(curve(x, hn::Mul(r, hn::Abs(x))), row + i);
   });
 }
 
-// row[i] = derivative(row[i]) for w neurons, in place.  One switch per row, none per lane.
+// row[i] = derivative(row[i]) without the gate, for w neurons, in place.  One switch per row, none per lane.
 template <class R>
-void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
+void curve_row(const SurrogateCurve& c, R* row, int64_t w) {
   const hn::ScalableTag<R> d;
   using V = hn::Vec<hn::ScalableTag<R>>;
   const V height = hn::Set(d, static_cast<R>(c.height)), one = hn::Set(d, R(1)), zero = hn::Zero(d);
@@ -90,6 +89,20 @@ void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
     case SurrogateShape::constant:
       return map_curve(c, row, w, [&](V, V) HWY_ATTR { return height; });
   }
+}
+
+// The same inside the gate; w <= kTile.
+template <class R>
+void surrogate_row(const SurrogateCurve& c, R* row, int64_t w) {
+  if (!c.gated()) return curve_row(c, row, w);
+  HWY_ALIGN R x[kTile];
+  std::copy(row, row + w, x);
+  curve_row(c, row, w);
+  const auto gate = hn::Set(hn::ScalableTag<R>(), static_cast<R>(c.gate));
+  for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+    const auto outside = hn::Ge(hn::Abs(access.load(x + i)), gate);
+    access.store(hn::IfThenZeroElse(outside, access.load(row + i)), row + i);
+  });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -41,12 +41,13 @@ struct SurrogateCurve {
   double height = 1.0;                                    ///< H
   double rate = 1.0;                                      ///< r > 0 (step: >= 0)
   double gate = std::numeric_limits<double>::infinity();  ///< 0 where |x| >= gate; infinity: no gate
+  bool gated() const { return !std::isinf(gate); }
 };
 
 /// Derivative at x; the constants are rounded to R first.
 template <class R>
 R surrogate_derivative(const SurrogateCurve& c, R x) {
-  if (std::abs(x) >= static_cast<R>(c.gate)) return R(0);
+  if (c.gated() && std::abs(x) >= static_cast<R>(c.gate)) return R(0);
   const R height = static_cast<R>(c.height), rx = static_cast<R>(c.rate) * std::abs(x), one(1);
   switch (c.shape) {
     case SurrogateShape::logistic: {

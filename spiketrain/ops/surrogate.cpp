@@ -1,7 +1,5 @@
 #include "spiketrain/ops/surrogate.h"
 
-#include <cmath>
-
 #include "spiketrain/base/math.h"
 #include "spiketrain/base/registry.h"
 
@@ -149,7 +147,7 @@ Tensor without_gate(const SurrogateCurve& curve, const Tensor& x) {
 
 Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
   const Tensor psi = without_gate(curve, x);
-  return std::isinf(curve.gate) ? psi : psi.masked_fill(x.abs() >= curve.gate, 0);
+  return curve.gated() ? psi.masked_fill(x.abs() >= curve.gate, 0) : psi;
 }
 
 Tensor spike(const Tensor& x, const SurrogateCurve& curve, bool strict) {
