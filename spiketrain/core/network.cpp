@@ -76,9 +76,9 @@ void Network::partition(const std::vector<int64_t>& sizes, bool before_pooling) 
   ST_CHECK(body_ > 0 && body_ == nodes_.size(), "blocks: a network is cut before heads hang on it");
   for (const int64_t size : sizes) ST_CHECK(size >= 1, "blocks: expected sizes of at least 1, got ", size);
   const int64_t sum = std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
-  ST_CHECK(!sizes.empty() && sum == hidden_units(), "blocks: expected sizes that add up to the ",
-           hidden_units(), " hidden layers of ", notation(), ", got ", at::IntArrayRef(sizes),
-           "; the output layer joins the last block");
+  ST_CHECK(!sizes.empty() && (sum == hidden_units() || sum == units_),
+           "blocks: expected sizes that add up to the ", hidden_units(), " hidden layers of ", notation(),
+           ", the output layer joining the last block, or to all ", units_, ", got ", at::IntArrayRef(sizes));
   std::vector<size_t> ends;
   int64_t unit = 0;
   for (const int64_t size : sizes) {

@@ -44,9 +44,10 @@ class Network : public torch::nn::Module {
               const char* token = nullptr);
   /// Appends a node that reads the node before it.
   int64_t add(std::shared_ptr<Stage> stage, bool new_unit);
-  /// Joins the hidden units to blocks of these sizes, lowest first; the output layer joins the last block.
+  /// Joins units to blocks of these sizes, lowest first: all hidden units, the output layer then joins the last block, or
+  /// all units, the output layer last.
   /// `before_pooling`: what follows a block's last layer in its unit moves to the next block.  UsageError if a size
-  /// is below 1, the sizes do not add up to hidden_units(), an edge would cross a cut, or heads are there already.
+  /// is below 1, the sizes add up to neither, an edge would cross a cut, or heads are there already.
   void partition(const std::vector<int64_t>& sizes, bool before_pooling = false);
   /// Hangs a chain of stages on the output of block b.  UsageError if b is no block or has a head.
   void attach_head(int64_t b, const std::vector<std::shared_ptr<Stage>>& stages);

@@ -1,4 +1,4 @@
-// Norm = normalisation of the input current, between synapse and neuron, inside autograd.
+// Norm = what is done to the input current between synapse and neuron, inside autograd: normalisation, or a rectifier.
 #pragma once
 #include "spiketrain/base/registry.h"
 #include "spiketrain/core/context.h"

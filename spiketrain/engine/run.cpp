@@ -126,14 +126,14 @@ Objective::Error Run::error_at(const Signal& readout, const Segment& segment) co
   return {error.loss * segment.loss_factor, error.delta * segment.loss_factor};
 }
 
-/// dL/d(output of block b) where no head gives it.  An error has its segment's weight in it already; a signal made of
-/// the target alone is an average over the segment, so it is weighed by the segment's share of the scored steps.
+/// dL/d(output of block b) where no head gives it.  A signal that is an average over the segment is weighed by the
+/// segment's share of the scored steps.
 Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) const {
   const Tensor valid = valid_.defined() ? valid_.slice(0, segment.t0, segment.t1) : Tensor();
   const int64_t K = segment.steps();
   const Tensor delta = p_.signal->delta(b, error, batch_.target, K, valid);
   const double share = segment.loss_factor * static_cast<double>(K) / static_cast<double>(scored_);
-  return p_.signal->reads_error() || share == 1 ? delta : delta * share;
+  return p_.signal->weighed() || share == 1 ? delta : delta * share;
 }
 
 void Run::add_losses(const BlockLosses& losses) {

@@ -7,11 +7,14 @@
 //   sign            -H where x >= 0, else H            constant  H
 //   escape          H * exp(-r|x-1|)                   step      H where x > 0, else r
 //   beyond          H / (r|x|+1)^2 where x > 1, else 0    inverse   H / (r|x|+1)
+//   reciprocal      H / (x+r) where x >= 0, else 0
+// and zero where |x| >= the gate, whatever the shape.
 // The vector form is in surrogate-inl.h; both have the same order of operations, and the same bits where no
 // exp is involved.
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace spiketrain::cpu {
 
@@ -24,6 +27,7 @@ enum class SurrogateShape {
   inverse_square,
   inverse,
   beyond,
+  reciprocal,
   lorentz,
   tent,
   box,
@@ -34,13 +38,16 @@ enum class SurrogateShape {
 
 struct SurrogateCurve {
   SurrogateShape shape = SurrogateShape::constant;
-  double height = 1.0;  ///< H
-  double rate = 1.0;    ///< r > 0 (step: >= 0)
+  double height = 1.0;                                    ///< H
+  double rate = 1.0;                                      ///< r > 0 (step: >= 0)
+  double gate = std::numeric_limits<double>::infinity();  ///< 0 where |x| >= gate; infinity: no gate
+  bool gated() const { return !std::isinf(gate); }
 };
 
 /// Derivative at x; the constants are rounded to R first.
 template <class R>
 R surrogate_derivative(const SurrogateCurve& c, R x) {
+  if (c.gated() && std::abs(x) >= static_cast<R>(c.gate)) return R(0);
   const R height = static_cast<R>(c.height), rx = static_cast<R>(c.rate) * std::abs(x), one(1);
   switch (c.shape) {
     case SurrogateShape::logistic: {
@@ -63,6 +70,8 @@ R surrogate_derivative(const SurrogateCurve& c, R x) {
       return height / (rx + one);
     case SurrogateShape::beyond:
       return x > one ? height / ((rx + one) * (rx + one)) : R(0);
+    case SurrogateShape::reciprocal:
+      return x >= R(0) ? height / (x + static_cast<R>(c.rate)) : R(0);
     case SurrogateShape::lorentz:
       return height / (one + rx * rx);
     case SurrogateShape::tent:

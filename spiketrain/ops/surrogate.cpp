@@ -10,7 +10,13 @@ using Curve = SurrogateCurve;
 using Form = cpu::SurrogateShape;
 constexpr double kSqrtPi = 1.77245385090551602730;
 
-Curve make_curve(Form shape, double height, double rate) { return {shape, height, rate}; }
+Curve make_curve(Form shape, double height, double rate) {
+  Curve curve;
+  curve.shape = shape;
+  curve.height = height;
+  curve.rate = rate;
+  return curve;
+}
 
 struct Named {
   const char* name;
@@ -49,6 +55,8 @@ const Named kNamed[] = {
     {"leaky_spike", 0.1, [](double a, double) { return make_curve(Form::step, 1, a); }},
     {"spike_rate_escape", 25, [](double a, double) { return make_curve(Form::escape, a, 1); }},
     {"sparse_fast_sigmoid", 25, [](double a, double) { return make_curve(Form::beyond, 1, a); }},
+    {"inverse_membrane", 1,
+     [](double a, double threshold) { return make_curve(Form::reciprocal, a, threshold); }},
 };
 
 struct SpikeNode : torch::autograd::Function<SpikeNode> {
@@ -58,12 +66,14 @@ struct SpikeNode : torch::autograd::Function<SpikeNode> {
     ctx->saved_data["shape"] = static_cast<int64_t>(curve.shape);
     ctx->saved_data["height"] = curve.height;
     ctx->saved_data["rate"] = curve.rate;
+    ctx->saved_data["gate"] = curve.gate;
     return (strict ? x > 0 : x >= 0).to(x.scalar_type());
   }
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
                                                  torch::autograd::variable_list g) {
     const SurrogateCurve curve{static_cast<Form>(ctx->saved_data["shape"].toInt()),
-                               ctx->saved_data["height"].toDouble(), ctx->saved_data["rate"].toDouble()};
+                               ctx->saved_data["height"].toDouble(), ctx->saved_data["rate"].toDouble(),
+                               ctx->saved_data["gate"].toDouble()};
     return {g[0] * surrogate_derivative(curve, ctx->get_saved_variables()[0]), Tensor(), Tensor()};
   }
 };
@@ -88,7 +98,9 @@ bool surrogate_reads_threshold(const std::string& name) {
   return surrogate_curve(name, 0, 1).rate != surrogate_curve(name, 0, 2).rate;
 }
 
-Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
+namespace {
+
+Tensor without_gate(const SurrogateCurve& curve, const Tensor& x) {
   const Tensor rx = x.abs() * curve.rate;
   switch (curve.shape) {
     case Form::logistic: {
@@ -111,6 +123,8 @@ Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
       return curve.height / (rx + 1);
     case Form::beyond:
       return curve.height / (rx + 1).square() * (x > 1).to(x.scalar_type());
+    case Form::reciprocal:
+      return torch::where(x >= 0, curve.height / (x + curve.rate), torch::zeros_like(x));
     case Form::lorentz:
       return curve.height / (1 + rx.square());
     case Form::tent:
@@ -127,6 +141,13 @@ Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
       return torch::full_like(x, curve.height);
   }
   ST_ASSERT(false);
+}
+
+}  // namespace
+
+Tensor surrogate_derivative(const SurrogateCurve& curve, const Tensor& x) {
+  const Tensor psi = without_gate(curve, x);
+  return curve.gated() ? psi.masked_fill(x.abs() >= curve.gate, 0) : psi;
 }
 
 Tensor spike(const Tensor& x, const SurrogateCurve& curve, bool strict) {

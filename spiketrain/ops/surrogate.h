@@ -23,6 +23,8 @@
 //   leaky_spike         1 where x > 0, else a          0.1   snnTorch (documentation of LSO)
 //   spike_rate_escape   a*exp(-|x-1|)                  25    snnTorch (beta = 1)
 //   sparse_fast_sigmoid 1/(a|x|+1)^2 where x > 1       25    snnTorch (SFS with B = 1)
+//   inverse_membrane    a/u where u >= threshold, else 0     1     the code of BPSA (u: the membrane)
+// A gate (SurrogateCurve::gate) makes any of them zero where |x| >= gate.
 // Deviation: snnTorch's sigmoid overflows to NaN far below the threshold; this one does not.
 #pragma once
 #include <string>

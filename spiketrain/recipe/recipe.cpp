@@ -1,6 +1,8 @@
 #include "spiketrain/recipe/recipe.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/synonyms.h"
@@ -44,12 +46,17 @@ void BlockSection::check() const {
 }
 
 std::vector<int64_t> BlockSection::sizes(int64_t layers) const {
-  if (!partition.empty()) return partition;
-  if (size == 0) return {layers};
   ST_CHECK(size <= layers, "blocks.size: expected 1 to ", layers,
            ", the hidden layers of the network, or \"all\"; got ", size);
-  std::vector<int64_t> sizes(static_cast<size_t>(layers / size), size);
-  if (layers % size != 0) sizes.push_back(layers % size);
+  std::vector<int64_t> sizes = partition;
+  const int64_t each = size == 0 ? layers : size;
+  for (int64_t left = partition.empty() ? layers : 0; left > 0; left -= each)
+    sizes.push_back(std::min(each, left));
+  if (output == "joined") return sizes;
+  ST_CHECK(std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) == layers,
+           "blocks.partition: expected sizes that add up to the ", layers,
+           " hidden layers; the output layer is a block of its own (blocks.output = \"apart\")");
+  sizes.push_back(1);
   return sizes;
 }
 

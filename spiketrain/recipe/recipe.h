@@ -55,13 +55,17 @@ struct DataSection {
 struct BlockSection {
   int64_t size = 0;
   std::vector<int64_t> partition;
-  std::string order = "auto", cut = "after_pooling";
+  std::string output = "joined", order = "auto", cut = "after_pooling";
 
   template <class V>
   void visit(V& v) {
     v(size, "size", "hidden layers per block, the last may have fewer; 0 or \"all\": one block, end to end",
       Range{0, 1e6});
     v(partition, "partition", "hidden layers of each block, instead of size");
+    v(output, "output",
+      "the output layer joins the last block, or is a block of its own: every hidden layer then learns from a head or "
+      "from [learning_signal]",
+      Choices{{"joined", "apart"}});
     v(order, "order",
       "block: a block finishes a window, backward included, before the next begins (least memory); time: all "
       "blocks go forward first, the same bits; auto: block",
@@ -73,7 +77,7 @@ struct BlockSection {
   }
   /// UsageError if both size and partition are given.
   void check() const;
-  /// Sizes of the blocks of a network of `layers` hidden layers.
+  /// Sizes of the blocks of a network of `layers` hidden layers, as Network::partition() takes them.
   std::vector<int64_t> sizes(int64_t layers) const;
 };
 

@@ -106,6 +106,116 @@ TEST(EngineSignals, TargetProjection) {
   });
 }
 
+/// An objective whose error is given: what a layer learns from a given dL/d(its output).
+struct Given final : Objective {
+  Tensor delta;  ///< [T,B,*out]
+  Tensor loss(const Output&, const Target&) const override { return torch::zeros({}, real()); }
+  Error error(const Output& out, const Target&) const override {
+    return {torch::zeros({}, real()), delta.slice(0, out.segment.t0, out.segment.t1)};
+  }
+};
+
+/// Gradient of a network of one layer of weight W and this neuron that reads frames x and is told `delta`.
+Tensor taught(const Tensor& W, std::shared_ptr<Neuron> neuron, const RuleP& rule, const Tensor& x,
+              const Tensor& delta) {
+  const auto net = std::make_shared<Network>(Shape{W.size(1)});
+  net->add(dense_layer(W.size(0), std::move(neuron)), true);
+  net->to(torch::kDouble);
+  {
+    const torch::NoGradGuard no_grad;
+    net->parameters()[0].copy_(W);
+  }
+  LearnerParts parts = learner_parts(net, kSteps);
+  parts.method = {rule};
+  const auto given = std::make_shared<Given>();
+  given->delta = delta;
+  parts.objective = given;
+  Batch batch = frames();
+  batch.x = x;
+  batch.target.y = torch::zeros({kBatch}, torch::kLong);
+  Learner(parts).pass(batch, 0);
+  return net->parameters()[0].grad();
+}
+
+/// What each layer sends over the sequence: [layer] [T,B,*].
+std::vector<Tensor> sent(Network& net, const Batch& batch) {
+  const torch::NoGradGuard no_grad;
+  Context context;
+  Carry carry = net.start();
+  std::vector<Tensor> shown;
+  Signal x = Signal::dense(batch.x);
+  for (int64_t b = 0; b < net.blocks(); ++b) {
+    x = net.forward_block(b, x, context, carry);
+    shown.push_back(x.values());
+  }
+  return shown;
+}
+
+/// With the output layer apart every hidden layer has its matrix, the last one too, whatever the rule: each learns what a
+/// layer alone would of that signal, and nothing through the output's weights.
+TEST(EngineSignals, EveryHiddenLayerAndEveryRule) {
+  const Config signals[] = {{{"name", "dfa"}},
+                            {{"name", "dfa"}, {"divide_by", "one"}},
+                            {{"name", "dfa"}, {"send", "sign"}},
+                            {{"name", "drtp"}, {"divide_by", "one"}}};
+  const Batch batch = frames();
+  for (const char* rule : {"bptt", "sltt", "ottt", "s_tllr"}) {
+    for (const Config& config : signals) {
+      SCOPED_TRACE(rule + config.dump());
+      const auto net = dense_network(kIn, {7, 6, 5, kClasses});
+      net->partition({1, 1, 1, 1});
+      LearnerParts parts = learner_parts(net, kSteps);
+      parts.method = {make<Rule>(rule)};
+      parts.signal = make<LearningSignal>(config);
+      const Learner learner(parts);
+      const std::vector<Tensor> shown = sent(*net, batch);
+      const Tensor out = shown[3].clone().requires_grad_();
+      const Tensor error = torch::autograd::grad({step_ce(out, batch.target.y)}, {out})[0];
+      learner.pass(batch, 0);
+      const auto matrices = parts.signal->matrices();
+      ASSERT_EQ(matrices.size(), 3U);
+      const double N = config.contains("divide_by") ? 1 : kBatch;
+      const Tensor one_hot = torch::one_hot(batch.target.y, kClasses).to(torch::kDouble);
+      Tensor e = error * (kBatch / N);
+      if (config.contains("send")) e = error.sign() / (kSteps * N);
+      if (config["name"] == "drtp") e = -one_hot.expand({kSteps, kBatch, kClasses}) / (kSteps * N);
+      const auto weights = net->parameters();
+      for (size_t l = 0; l < 4; ++l) {
+        const Tensor x = l == 0 ? batch.x : shown[l - 1];
+        const Tensor delta = l == 3 ? error : torch::matmul(e, matrices[l]);
+        const Tensor want =
+            taught(weights[l].detach(), l == 3 ? leaky_readout() : lif(), parts.method.rule, x, delta);
+        EXPECT_GT(want.norm().item<double>(), 0) << l;
+        EXPECT_LE(relative(weights[l].grad(), want), kGradientTolerance) << l;
+      }
+    }
+  }
+}
+
+/// DFA and DRTP in windows of one step, each with an update: the carried states are all that goes on.
+TEST(EngineSignals, WindowsOfOneStepAddUpForLocalRules) {
+  for (const Config& config : {Config{{"name", "dfa"}, {"send", "sign"}}, Config{{"name", "drtp"}}}) {
+    for (const char* rule : {"sltt", "ottt", "s_tllr"}) {
+      SCOPED_TRACE(rule + config.dump());
+      std::vector<Tensor> whole;
+      for (const char* schedule : {"whole", "truncated"}) {
+        const auto net = dense_network(kIn, {7, 6, kClasses});
+        net->partition({1, 1, 1});
+        LearnerParts parts = learner_parts(net, kSteps);
+        parts.method = {make<Rule>(rule)};
+        parts.signal = make<LearningSignal>(config);
+        parts.schedule = make<Schedule>(schedule);
+        Learner(parts).pass(frames(), 0);
+        if (whole.empty()) {
+          for (const auto& item : take_gradients(*net)) whole.push_back(item.second);
+        } else {
+          expect_gradients(*net, whole);
+        }
+      }
+    }
+  }
+}
+
 /// The fixed matrices belong to the seed.
 TEST(EngineSignals, MatricesAreDrawnFromTheSeed) {
   for (const char* name : {"dfa", "drtp"}) {

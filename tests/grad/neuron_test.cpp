@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 
 #include "spiketrain/ops/surrogate.h"
 #include "tests/support/neuron_cases.h"
@@ -131,6 +130,102 @@ TEST(NeuronGrad, LifLearnsItsLeak) {
   }
 }
 
+/// What a soft reset takes off, the derivative that takes the place of a detached reset's, the gate.
+Config with(Config config, const Config& more) {
+  config.update(more);
+  return config;
+}
+std::vector<Config> other_resets() {
+  const Config lif = {{"name", "lif"}, {"leak", 0.8}};
+  std::vector<Config> list;
+  for (const char* reset : {"soft_decayed", "soft"}) {
+    for (const bool detach : {false, true})
+      list.push_back(with(lif, {{"reset", reset}, {"reset_by", 0.75}, {"detach_reset", detach}}));
+  }
+  list.push_back(with(lif, {{"reset_by", 1.5}, {"reset_delay", true}}));
+  list.push_back(with(lif, {{"reset_by", 1.5}, {"raise_after_overshoot", true}}));
+  for (const char* reset : {"soft_decayed", "hard"})
+    list.push_back(with(lif, {{"reset", reset}, {"detach_reset", true}, {"reset_slope", -0.4}}));
+  return list;
+}
+
+TEST(NeuronGrad, OtherResetsAndGates) {
+  for (const Config& config : other_resets()) {
+    for (const double gate : {0.0, 0.3}) {
+      for (const char* surrogate : {"atan", "inverse_membrane"}) {
+        const Config gated = with(config, {{"surrogate", surrogate}, {"surrogate_gate", gate}});
+        check(gated);
+        if (config["reset"] == "soft") continue;
+        if (!config.contains("raise_after_overshoot")) check(with(gated, {{"name", "cuba_lif"}}));
+      }
+    }
+  }
+  check({{"name", "lif"}, {"per", "neuron"}, {"reset_by", 0.75}, {"surrogate_gate", 0.5}});
+  check({{"name", "if"}, {"reset", "hard"}, {"detach_reset", true}, {"reset_slope", 0.2}});
+  check({{"name", "eif"}, {"reset", "hard"}, {"detach_reset", true}, {"reset_slope", 0.2}});
+}
+
+/// Written out: u = leak*u_before - drop*s_before + I (soft), or leak*(u_before - drop*s_before) + I, with its adjoint.
+TEST(NeuronGrad, ResetByIsTakenOff) {
+  const double leak = 0.8, drop = 0.6, threshold = 0.9;
+  for (const bool decayed : {false, true}) {
+    const auto neuron = make_neuron({{"name", "lif"},
+                                     {"leak", leak},
+                                     {"threshold", threshold},
+                                     {"reset", decayed ? "soft_decayed" : "soft"},
+                                     {"reset_by", drop}},
+                                    kShape);
+    torch::manual_seed(3);
+    const Tensor I = torch::randn({9, 3, 5}, kDouble) + 0.5, delta = torch::randn({9, 3, 5}, kDouble);
+    const auto record = run_all(*neuron, I, {}, kU);
+    const double back = decayed ? leak * drop : drop;
+    const SurrogateCurve curve = surrogate_curve("atan", 0, threshold);
+    Tensor u = torch::zeros({3, 5}, kDouble), s = torch::zeros({3, 5}, kDouble);
+    std::vector<Tensor> psi;
+    for (int64_t t = 0; t < 9; ++t) {
+      u = leak * u - back * s + I[t];
+      s = (u >= threshold).to(torch::kDouble);
+      psi.push_back(surrogate_derivative(curve, u - threshold));
+      expect_near(record->u[t], u, "u");
+      EXPECT_TRUE(torch::equal(record->s[t].to(torch::kDouble), s));
+    }
+    EXPECT_GT(record->s.sum().item<int64_t>(), 9);
+    const Credit credit = neuron->vjp(*record, delta, {});
+    Tensor g = torch::zeros({3, 5}, kDouble);
+    for (int64_t t = 9; t-- > 0;) {
+      g = psi[static_cast<size_t>(t)] * (delta[t] - back * g) + leak * g;
+      expect_near(credit.g[t], g, "g");
+    }
+  }
+}
+
+/// The adjoint of BPTA: g[t] = psi*(delta + leak*slope*g[t+1]) + leak*(1 - s)*g[t+1].
+TEST(NeuronGrad, ResetSlopeCrossesTheReset) {
+  const double leak = 0.9, slope = 0.2;
+  const auto neuron = [&](double of) {
+    return make_neuron({{"name", "lif"},
+                        {"leak", leak},
+                        {"threshold", 0.5},
+                        {"reset", "hard"},
+                        {"detach_reset", true},
+                        {"reset_slope", of},
+                        {"surrogate", "inverse_membrane"}},
+                       kShape);
+  };
+  torch::manual_seed(3);
+  const Tensor I = torch::randn({9, 3, 5}, kDouble) + 0.3, delta = torch::randn({9, 3, 5}, kDouble);
+  const auto record = run_all(*neuron(slope), I, {}, kU | kI);
+  const Credit credit = neuron(slope)->vjp(*record, delta, {});
+  const Tensor s = record->s.to(torch::kDouble), psi = s / record->u;
+  EXPECT_TRUE(torch::equal(record->s, run_all(*neuron(0), I)->s));  // the forward is the same
+  Tensor g = torch::zeros({3, 5}, kDouble);
+  for (int64_t t = 9; t-- > 0;) {
+    g = psi[t] * (delta[t] + leak * slope * g) + leak * (1 - s[t]) * g;
+    expect_near(credit.g[t], g, "g");
+  }
+  EXPECT_FALSE(torch::equal(neuron(0)->vjp(*record, delta, {}).g, credit.g));
+}
+
 TEST(NeuronGrad, IfEveryReset) {
   for (Config config : lif_resets()) {
     if (config["reset"] == "soft" || config["raise_after_overshoot"] == true) continue;
@@ -191,102 +286,6 @@ TEST(Eif, StepsByHand) {
   }
 }
 
-TEST(Surrogate, CurveMatchesItsFormula) {
-  // One value per name, at x = 0.3 and x = -0.3, from the formulas written out (pi/2*2*0.3 etc.).
-  const double pi = 3.14159265358979323846, x = 0.3, sig = 1 / (1 + std::exp(-4 * x));
-  const std::vector<std::pair<std::string, double>> at = {
-      {"sigmoid", 4 * sig * (1 - sig)},
-      {"atan", 1 / (1 + pi * pi * x * x)},
-      {"fast_sigmoid", 1 / std::pow(25 * x + 1, 2)},
-      {"super_spike", 1 / std::pow(x + 1, 2)},
-      {"soft_sign", 1 / (4 * std::pow(0.5 + x, 2))},
-      {"nonzero_sign_log_abs", 1 / (1 + x)},
-      {"piecewise_quadratic", 1 - x},
-      {"triangle", 0.3 * (1 - x)},
-      {"rect", 1},
-      {"piecewise_exp", 0.5 * std::exp(-x)},
-      {"erf", 2 / std::sqrt(pi) * std::exp(-4 * x * x)},
-      {"heavi_erfc", 2 / std::sqrt(pi) * std::exp(-1e4 * x * x)},
-      {"tanh", 1 - std::pow(std::tanh(100 * x), 2)},
-      {"circ", 1e6 / std::pow(1e4 + x * x, 1.5)},
-      {"single_exponential", 2 * std::exp(-x / 0.5)},
-      {"slayer", 0.05 / 100 * std::exp(-x / 100)},
-      {"triangular", -1},
-      {"straight_through", 1},
-      {"heaviside", 1},
-      {"leaky_spike", 1},
-      {"spike_rate_escape", 25 * std::exp(-0.7)},
-      {"sparse_fast_sigmoid", 0}};
-  // Those that are no functions of |x|.
-  const std::map<std::string, double> one_sided = {
-      {"triangular", 1}, {"heaviside", 0}, {"leaky_spike", 0.1}, {"spike_rate_escape", 25 * std::exp(-1.3)}};
-  ASSERT_EQ(at.size(), surrogate_names().size());
-  for (const auto& [name, value] : at) {
-    const SurrogateCurve curve = surrogate_curve(name, 0, 1);
-    const Tensor points = torch::tensor({x, -x}, kDouble);
-    const Tensor got = surrogate_derivative(curve, points);
-    const double mirrored = one_sided.count(name) ? one_sided.at(name) : value;
-    EXPECT_NEAR(got[0].item<double>(), value, 1e-14) << name;
-    EXPECT_NEAR(got[1].item<double>(), mirrored, 1e-14) << name;
-    EXPECT_NEAR(cpu::surrogate_derivative(curve, x), value, 1e-14) << name;
-    EXPECT_NEAR(cpu::surrogate_derivative(curve, -x), mirrored, 1e-14) << name;
-  }
-  EXPECT_THROW(surrogate_curve("sigmoida", 0, 1), UsageError);
-  EXPECT_THROW(surrogate_curve("sigmoid", -1, 1), UsageError);
-}
-
-TEST(Surrogate, NonzeroSignLogAbsIsTheSlopeOfItsPrimitive) {
-  for (const double alpha : {0.5, 1.0, 4.0}) {
-    const SurrogateCurve curve = surrogate_curve("nonzero_sign_log_abs", alpha, 1);
-    for (const double x : {-2.0, -0.25, 0.5, 3.0}) {
-      const auto primitive = [&](double y) { return (y < 0 ? -1 : 1) * std::log(alpha * std::abs(y) + 1); };
-      const double slope = (primitive(x + 1e-6) - primitive(x - 1e-6)) / 2e-6;
-      EXPECT_NEAR(cpu::surrogate_derivative(curve, x), slope, 1e-8 * alpha);
-    }
-    EXPECT_EQ(cpu::surrogate_derivative(curve, 0.0), alpha);
-  }
-}
-
-TEST(Surrogate, ReadsTheThresholdOnlyInItsUnits) {
-  for (const std::string& name : surrogate_names())
-    EXPECT_EQ(surrogate_reads_threshold(name), name == "single_exponential" || name == "slayer") << name;
-}
-
-TEST(Surrogate, SparseBeginsOneAboveTheThreshold) {
-  const SurrogateCurve curve = surrogate_curve("sparse_fast_sigmoid", 4, 1);
-  const Tensor points = torch::tensor({-2.0, 1.0, 1.5}, kDouble);
-  const Tensor want = torch::tensor({0.0, 0.0, 1 / 49.0}, kDouble);
-  EXPECT_TRUE(torch::allclose(surrogate_derivative(curve, points), want, 0, 1e-15));
-  for (int64_t i = 0; i < 3; ++i) {
-    EXPECT_NEAR(cpu::surrogate_derivative(curve, points[i].item<double>()), want[i].item<double>(), 1e-15);
-  }
-}
-
-TEST(Surrogate, EdgesAreAsInTheFramework) {
-  const Tensor zero = torch::zeros({1}, kDouble);
-  const auto at_threshold = [&](const char* name) {
-    const SurrogateCurve curve = surrogate_curve(name, 0, 1);
-    EXPECT_EQ(surrogate_derivative(curve, zero).item<double>(), cpu::surrogate_derivative(curve, 0.0));
-    return cpu::surrogate_derivative(curve, 0.0);
-  };
-  EXPECT_EQ(at_threshold("heaviside"), 0);
-  EXPECT_EQ(at_threshold("leaky_spike"), 0.1);
-  EXPECT_EQ(at_threshold("triangular"), -1);
-}
-
-TEST(Surrogate, WidthsInUnitsOfTheThreshold) {
-  EXPECT_NEAR(surrogate_curve("single_exponential", 0.5, 2).rate, 1.0, 1e-15);
-  EXPECT_NEAR(surrogate_curve("slayer", 1, 2).rate, 1 / 200.0, 1e-15);
-}
-
-TEST(Surrogate, FarBelowTheThresholdIsFinite) {
-  for (const std::string& name : surrogate_names()) {
-    const Tensor x = torch::tensor({-1e4, 1e4, -200.0, 0.0}, torch::kFloat).requires_grad_();
-    spike(x, surrogate_curve(name, 0, 1), true).sum().backward();
-    EXPECT_TRUE(torch::isfinite(x.grad()).all().item<bool>()) << name;
-  }
-}
-
 TEST(NeuronOptions, ContradictionsAreErrors) {
   EXPECT_THROW(make_neuron({{"name", "lif"}, {"v_reset", -1.0}}), UsageError);
   EXPECT_THROW(make_neuron({{"name", "lif"}, {"reset", "hard"}, {"v_reset", 1.5}}), UsageError);
@@ -295,6 +294,15 @@ TEST(NeuronOptions, ContradictionsAreErrors) {
                UsageError);
   EXPECT_THROW(make_neuron({{"name", "lif"}, {"v_rest", 2.0}}), UsageError);
   EXPECT_THROW(make_neuron({{"name", "lif"}, {"surrogate", "atna"}}), UsageError);
+  for (const char* reset : {"hard", "none"})
+    EXPECT_THROW(make_neuron({{"name", "lif"}, {"reset", reset}, {"reset_by", 0.5}}), UsageError) << reset;
+  const Config slope = {{"name", "lif"}, {"reset", "hard"}, {"reset_slope", 0.2}, {"detach_reset", true}};
+  make_neuron(slope);
+  for (const Config& wrong : {Config{{"detach_reset", false}}, Config{{"reset", "none"}},
+                              Config{{"reset", "soft"}}, Config{{"reset_delay", true}}})
+    EXPECT_THROW(make_neuron(with(slope, wrong)), UsageError) << wrong.dump();
+  EXPECT_THROW(make_neuron({{"name", "lif"}, {"surrogate", "inverse_membrane"}, {"per", "neuron"}}),
+               UsageError);
 }
 
 }  // namespace spiketrain::neuron_test

@@ -9,6 +9,7 @@
 #include "spiketrain/ops/surrogate.h"
 #include "spiketrain/ops/torch.h"
 #include "spiketrain/train/probe.h"
+#include "tests/support/blocks.h"
 #include "tests/support/network_fixture.h"
 #include "tests/support/tensors.h"
 #include "tests/support/tiny.h"
@@ -181,6 +182,23 @@ TEST(Threads, EveryObjective) {
     c.objective = {{"name", name}};
     if (name == "van_rossum") c.objective = psp_case().objective;
     check(c);
+  }
+}
+
+/// What blocks learn from, every hidden layer by itself: heads that pool maps and vectors to a grid, direct feedback.
+TEST(Threads, LearningSignals) {
+  const char* const signals[] = {"head={weights='square_wave', grid=3}", "learning_signal=dfa",
+                                 "learning_signal={name='dfa', send='sign', divide_by='one'}",
+                                 "learning_signal=drtp"};
+  for (const char* signal : signals) {
+    SCOPED_TRACE(signal);
+    expect_same_bits([&] {
+      const Experiment e = tiny_experiment({"network.spec=16C3-P2-2000-4", "steps=6", "neuron=lif",
+                                            "rule=s_tllr", "rules.readout=sltt", "objective=tet_ce",
+                                            "blocks={size=1, output='apart'}", signal});
+      e.training.learner->pass(tiny_batch(), 0);
+      return gradients(e.training.learner->network());
+    });
   }
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "spiketrain/core/head.h"
 #include "spiketrain/train/checkpoint.h"
 #include "tests/support/engine.h"
 
@@ -13,27 +14,6 @@ struct RecordedNetwork {
   std::shared_ptr<Network> network;
   std::vector<std::shared_ptr<Layer>> layers;
   std::vector<size_t> nodes;
-};
-
-/// The error of the output, or the label, through given matrices [outputs, features] to the output of each block: as the
-/// authors' hooks send it, by sample and not divided by the batch.
-struct RecordedSignal final : LearningSignal {
-  std::string kind;  ///< DFA, sDFA: the sign of the error; DRTP: the label
-  std::vector<Tensor> matrices;
-
-  bool reads_error() const override { return kind != "DRTP"; }
-  void build(const Network& /*network*/, uint64_t /*seed*/) override {}
-  Tensor delta(int64_t b, const Tensor& error, const Target& target, int64_t steps,
-               const Tensor& /*valid*/) const override {
-    const Tensor& B = matrices.at(static_cast<size_t>(b));
-    Tensor e = kind == "sDFA" ? error.sign() : kind == "DFA" ? error * error.size(1) : Tensor();
-    if (!reads_error()) {
-      e = torch::one_hot(target.y, B.size(0)).to(B.scalar_type());
-      e = e.expand({steps, e.size(0), e.size(1)}) /
-          static_cast<double>(steps);  // an average over the segment
-    }
-    return torch::matmul(e, B);
-  }
 };
 
 class RuleRecord {
@@ -56,7 +36,9 @@ class RuleRecord {
                                                 "FA with BPTT",
                                                 "S-TLLR with DFA feedback",
                                                 "S-TLLR with sDFA feedback",
-                                                "S-TLLR with DRTP feedback"};
+                                                "S-TLLR with DRTP feedback",
+                                                "TESS",
+                                                "TESS (as shipped)"};
     if (!known.count(rule)) return {};
     return RuleRecord(file);
   }
@@ -70,6 +52,8 @@ class RuleRecord {
   double number(const char* key) const { return std::stod(word(key)); }
   /// The weights change at every step with error.
   bool online() const { return net_.value("online", false); }
+  /// Each hidden layer learns from a head of its own.
+  bool local() const { return net_.value("fb", "") == "LLS"; }
   /// The losses of the steps add up instead of being averaged.
   bool summed() const { return stllr(); }
 
@@ -88,7 +72,8 @@ class RuleRecord {
     int64_t l = 0;
     for (size_t i = 0; i < spec_.size(); ++i) {
       const std::string kind = spec_[i][0];
-      if (kind == "lif" || kind == "bn" || kind == "hook") continue;  // part of the layer before
+      if (kind == "lif" || kind == "bn" || kind == "hook" || kind == "lls")
+        continue;  // part of the layer before
       if (kind == "scale") {
         n.network->add(make<Stage>("scale", {{"factor", spec_[i][1]}}), false);
       } else if (kind == "pool") {
@@ -102,18 +87,20 @@ class RuleRecord {
         add(n, layer(kind, spec_[i][1], l, norm), kind == "rec");
       }
     }
-    if (net_.value("conv", false)) n.network->add(make<Stage>("global_average"), false);
+    // Where each layer learns by itself, so does the readout: a block of its own, what pools for it included.
+    const bool apart = hooked() || local(), pools = net_.value("conv", false);
+    if (pools) n.network->add(make<Stage>("global_average"), apart);
     const bool leaky = net_.value("readout", "") == "leaky";
     const double leak = leaky ? 1 / (1 + std::exp(-net_.at("ro_leak").get<double>())) : 0;
     ++l;
     const std::vector<Connection> readout = {connection("lin", at(str("W", l)).size(0), l, false)};
-    add(n, std::make_shared<Layer>(readout, make<Neuron>("leaky_readout", {{"leak", leak}})), false);
-    if (hooked()) {  // each layer is a block, the readout too: the last unit joins the block before
-      n.network->add(make<Stage>("scale"), /*new_unit=*/true);
-      n.network->partition(std::vector<int64_t>(n.layers.size(), 1));
-    }
+    add(n, std::make_shared<Layer>(readout, make<Neuron>("leaky_readout", {{"leak", leak}})), false,
+        !(apart && pools));
+    if (apart) n.network->partition(std::vector<int64_t>(n.layers.size(), 1));
+    if (local()) attach_heads(*n.network);
     n.network->to(type);
     const torch::NoGradGuard no_grad;
+    if (local()) set_heads(*n.network);
     for (auto& [name, parameter] : parameters(n)) Tensor(parameter).copy_(at(name).view(parameter.sizes()));
     for (auto& [name, buffer] : feedback(n)) Tensor(buffer).copy_(at(name));
     return n;
@@ -154,7 +141,7 @@ class RuleRecord {
     for (size_t l = 0; l < n.layers.size(); ++l) {
       method.layers[n.layers[l]->slot()] = rule_of(static_cast<int64_t>(l), l + 1 == n.layers.size());
     }
-    method.rule = method.layers.begin()->second;
+    method.rule = local() ? make<Rule>("sltt") : method.layers.begin()->second;  // of the heads
     return method;
   }
 
@@ -185,13 +172,21 @@ class RuleRecord {
         "tet_ce", {{"mse_weight", word("mix").empty() ? 0 : number("mix")}, {"mse_one_hot", !ones}});
     parts.steps = T;
     parts.schedule = std::move(schedule);
-    if (hooked()) {
-      const auto signal = std::make_shared<RecordedSignal>();
-      signal->kind = net_.at("fb");
-      for (size_t l = 1; l < n.layers.size(); ++l) signal->matrices.push_back(at(str("Bfb", l)));
-      parts.signal = signal;
-    }
+    if (!hooked()) return parts;
+    Config signal = {{"name", feedback_kind() == "DRTP" ? "drtp" : "dfa"}, {"divide_by", "one"}};
+    if (feedback_kind() == "sDFA") signal["send"] = "sign";
+    parts.signal = make<LearningSignal>(signal);
     return parts;
+  }
+
+  /// Puts the recorded matrices in the place of those that a learner drew; the authors' DRTP has the other sign.
+  void set_matrices(const LearnerParts& parts) const {
+    if (!hooked()) return;
+    std::vector<Tensor> matrices = parts.signal->matrices();
+    for (size_t b = 0; b < matrices.size(); ++b) {
+      const Tensor B = at(str("Bfb", b + 1)).view(matrices[b].sizes());
+      matrices[b].copy_(feedback_kind() == "DRTP" ? -B : B);
+    }
   }
 
   /// Runs one step through all nodes; what each sent.
@@ -199,6 +194,7 @@ class RuleRecord {
                                 std::vector<Signal>& before) const {
     std::vector<Signal> shown;
     for (const Network::Node& node : n.network->nodes()) {
+      if (node.head_of >= 0) continue;
       std::vector<Signal> in = {x};
       if (node.inputs.size() == 2) {  // recurrent
         const auto from = static_cast<size_t>(node.inputs[1].node);
@@ -226,7 +222,9 @@ class RuleRecord {
     for (size_t i = 1; i + 1 < dims.size(); ++i) spec_.push_back({"lin", dims[i]});
   }
 
-  bool stllr() const { return rule.rfind("S-TLLR", 0) == 0; }
+  /// The eligibility of S-TLLR, which is that of TESS.
+  bool stllr() const { return rule.rfind("S-TLLR", 0) == 0 || rule.rfind("TESS", 0) == 0; }
+  std::string feedback_kind() const { return net_.value("fb", ""); }
   /// Errors reach the hidden layers past their synapses.
   bool hooked() const { return has("Bfb1"); }
   bool ottt() const { return rule == "OTTT_A" || rule == "OTTT_O"; }
@@ -259,6 +257,7 @@ class RuleRecord {
                                 {"threshold", number("th")},
                                 {"gain", word("kin").empty() ? 1 : number("kin")},
                                 {"strict", stllr()},
+                                {"reset_by", word("reset_sub").empty() ? 0 : number("reset_sub")},
                                 {"surrogate", name},
                                 {"surrogate_scale", scale}});
   }
@@ -311,13 +310,31 @@ class RuleRecord {
     return list;
   }
 
-  static void add(RecordedNetwork& n, std::shared_ptr<Layer> layer, bool recurrent) {
+  /// For each block its square waves, which pool to n x n or n.
+  void attach_heads(Network& network) const {
+    int64_t b = 0;
+    for (const Config& item : spec_) {
+      if (item[0] != "lls") continue;
+      const auto head = make<Head>("linear", {{"weights", "square_wave"}, {"grid", item[1]}});
+      network.attach_head(b, head->build(network.block_shape(b), network.out_shape(),
+                                         make<Neuron>("leaky_readout", {{"leak", 0}})));
+      ++b;
+    }
+  }
+  void set_heads(Network& network) const {
+    for (int64_t b = 0; b + 1 < network.blocks(); ++b) {
+      const auto layer = network.layers(b, /*head=*/true).at(0);
+      layer->connections()[0].synapse->weight().copy_(at(str("Bmat", b + 1)));
+    }
+  }
+
+  static void add(RecordedNetwork& n, std::shared_ptr<Layer> layer, bool recurrent, bool new_unit = true) {
     const auto index = static_cast<int64_t>(n.network->nodes().size());
     std::vector<Network::Input> inputs = {{index - 1}};
     if (recurrent) inputs.push_back({index, 1});
     n.layers.push_back(layer);
     n.nodes.push_back(static_cast<size_t>(index));
-    n.network->add(std::move(layer), std::move(inputs), /*new_unit=*/true);
+    n.network->add(std::move(layer), std::move(inputs), new_unit);
   }
 
   SafetensorsFile file_;

@@ -59,6 +59,22 @@ TEST(Blocks, PartitionBySizeAndByList) {
   EXPECT_FALSE(two->has_head(1));
 }
 
+TEST(Blocks, TheOutputLayerApart) {
+  const auto apart = build({"blocks={size=1, output=\"apart\"}"});
+  ASSERT_EQ(apart->blocks(), 4);
+  EXPECT_EQ(apart->block_shape(2), Shape({8}));
+  EXPECT_TRUE(apart->has_head(2));
+  EXPECT_FALSE(apart->has_head(3));
+  EXPECT_EQ(apart->block_parameters(3).size(), 1U);
+  EXPECT_EQ(build({"blocks.output=apart"})->blocks(), 2);
+  const auto list = build({"blocks={partition=[1,2], output=\"apart\"}"});
+  ASSERT_EQ(list->blocks(), 3);
+  EXPECT_EQ(list->block_shape(1), Shape({8}));
+  const auto signal = build({"blocks={size=1, output=\"apart\"}", "learning_signal=dfa"});
+  EXPECT_EQ(signal->blocks(), 4);
+  EXPECT_FALSE(signal->has_head(2));
+}
+
 TEST(Blocks, CutBeforePoolingTheHeadReadsTheLayer) {
   const auto network = build({"blocks={partition=[1,2], cut=\"before_pooling\"}"});
   EXPECT_EQ(network->block_shape(0), Shape({6, 4, 4}));
@@ -106,6 +122,10 @@ TEST(Blocks, SenselessOptionsAreRefusedWithAReason) {
   EXPECT_NE(error({"blocks.partition=[1,2]", "blocks.size=1"}).find("either size or partition"),
             std::string::npos);
   EXPECT_NE(error({"blocks.size=1", "head.pool_to=3"}).find("the least is 6"), std::string::npos);
+  EXPECT_NE(error({"blocks={partition=[1,1], output=\"apart\"}"}).find("add up to the 3 hidden layers"),
+            std::string::npos);
+  EXPECT_NE(error({"blocks.size=1", "head={pool_to=8, grid=2}"}).find("either pool_to or grid"),
+            std::string::npos);
   EXPECT_NE(error({"blocks.size=some"}).find("size"), std::string::npos);
 }
 
@@ -187,6 +207,35 @@ Fixed head_of(std::vector<std::string> sets) {
   }
   head.trained = network->named_parameters().contains("head0_0.synapse.weight");
   return head;
+}
+
+/// To a grid: equal windows where the side divides, and overlapping ones else, as adaptive pooling has them.
+TEST(Head, PoolsToAGrid) {
+  const auto pool = [](const Shape& in, int64_t grid) {
+    const auto stages = make<Head>("linear", {{"grid", grid}})->build(in, {4}, make<Neuron>("leaky_readout"));
+    EXPECT_EQ(stages.size(), 2U);
+    return stages[0];
+  };
+  const auto run = [](const std::shared_ptr<Stage>& stage, const Tensor& a) {
+    Carry carry;
+    return stage->forward({Signal::dense(a)}, Context(), carry).values();
+  };
+  const auto maps = pool({3, 4, 4}, 2);
+  EXPECT_EQ(maps->build({{3, 4, 4}}), Shape({3, 2, 2}));
+  EXPECT_EQ(maps->notation(), "A2x2");
+  const Tensor a = torch::rand({5, 2, 3, 4, 4});
+  EXPECT_TRUE(torch::allclose(run(maps, a), torch::avg_pool2d(a.flatten(0, 1), 2).view({5, 2, 3, 2, 2})));
+  const auto vector = pool({5}, 2);
+  EXPECT_EQ(vector->build({{5}}), Shape({2}));
+  EXPECT_EQ(vector->notation(), "A2");
+  const Tensor v = torch::rand({5, 2, 5}), two = run(vector, v);  // inputs 0 to 2 and 2 to 4
+  EXPECT_TRUE(torch::allclose(two.select(2, 0), v.slice(2, 0, 3).mean(2)));
+  EXPECT_TRUE(torch::allclose(two.select(2, 1), v.slice(2, 2, 5).mean(2)));
+  const auto small = pool({3, 1, 4}, 2);
+  EXPECT_EQ(small->build({{3, 1, 4}}), Shape({3, 1, 2}));
+  for (const Shape& fits : {Shape{3}, Shape{3, 8, 8}})
+    EXPECT_EQ(make<Head>("linear", {{"grid", 8}})->build(fits, {4}, make<Neuron>("leaky_readout")).size(),
+              1U);
 }
 
 TEST(Head, FixedWeightsHaveTheirSizeAndAreNotTrained) {

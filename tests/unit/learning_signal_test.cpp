@@ -97,6 +97,48 @@ TEST(LearningSignal, DrtpDescendsItsLoss) {
   expect_near(signal->delta(0, {}, labels(), kSteps, {}), torch::autograd::grad({loss}, {a})[0]);
 }
 
+/// Of the sign, an average over steps and samples, whatever the size of the error; undivided, times the samples.
+TEST(LearningSignal, SignsAndDivisors) {
+  torch::manual_seed(3);
+  Tensor error = torch::randn({kSteps, kBatch, kOut});
+  error[2][1].zero_();
+  const Tensor B = matrix(9, 1, 7, 0), y = torch::one_hot(labels().y, kOut).to(torch::kFloat);
+  const auto built = [](const char* name, const Config& options) {
+    const auto signal = make<LearningSignal>(name, options);
+    signal->build(*three_blocks(), 9);
+    return signal;
+  };
+  const auto plain = built("dfa", {{"divide_by", "one"}});
+  EXPECT_TRUE(plain->weighed());
+  expect_near(plain->delta(1, error, labels(), kSteps, {}), torch::matmul(error * kBatch, B));
+  const auto sign = built("dfa", {{"send", "sign"}}),
+             sum = built("dfa", {{"send", "sign"}, {"divide_by", "one"}});
+  const Tensor want = torch::matmul(error.sign(), B) / kSteps;
+  for (const double size : {1.0, 100.0}) {
+    expect_near(sign->delta(1, error * size, labels(), kSteps, {}), want / kBatch);
+    expect_near(sum->delta(1, error * size, labels(), kSteps, {}), want);
+  }
+  EXPECT_FALSE(sign->weighed());
+  const auto drtp = built("drtp", {{"divide_by", "one"}});
+  EXPECT_FALSE(drtp->weighed());
+  expect_near(drtp->delta(1, {}, labels(), kSteps, {}),
+              torch::matmul(-y, B).expand({kSteps, kBatch, 7}) / kSteps);
+}
+
+TEST(LearningSignal, MatricesAreThere) {
+  for (const char* name : {"dfa", "drtp"}) {
+    const auto signal = make<LearningSignal>(name);
+    signal->build(*three_blocks(), 9);
+    std::vector<Tensor> matrices = signal->matrices();
+    ASSERT_EQ(matrices.size(), 2U) << name;
+    expect_near(matrices[1], matrix(9, 1, 7, 0));
+    matrices[1].zero_();  // what is written is what is used
+    EXPECT_EQ(signal->delta(1, torch::ones({1, kBatch, kOut}), labels(), 1, {}).norm().item<float>(), 0)
+        << name;
+  }
+  EXPECT_TRUE(make<LearningSignal>("heads")->matrices().empty());
+}
+
 TEST(LearningSignal, TypeAndPlaceFollowTheError) {
   const auto signal = make<LearningSignal>("dfa");
   const auto net = network();

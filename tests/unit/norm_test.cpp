@@ -179,4 +179,16 @@ TEST(Norm, BeginsWithoutGainAndWithTheUsualConstants) {
   EXPECT_THROW(make<Norm>("bn", {{"scale", 2.0}}), UsageError);
 }
 
+TEST(Norm, ReluIsThePositivePart) {
+  const auto norm = make<Norm>("relu");
+  norm->build({3});
+  EXPECT_TRUE(norm->parameters().empty() && norm->buffers().empty());
+  const Tensor I = torch::randn({4, 2, 3}, kDouble).requires_grad_();
+  for (const Mode mode : {Mode::train, Mode::evaluate}) {
+    const Tensor y = norm->forward(I, in(mode));
+    EXPECT_TRUE(torch::equal(y, I.clamp_min(0)));
+    EXPECT_TRUE(torch::equal(torch::autograd::grad({y.sum()}, {I})[0], I.gt(0).to(torch::kDouble)));
+  }
+}
+
 }  // namespace spiketrain::norm_test

@@ -109,6 +109,7 @@ TEST(ObjectiveTarget, WhatIsRefused) {
   EXPECT_TRUE(
       has(refused({{"name", "van_rossum"}, {"target", {0, 1, 1}}}, {{3}, 4, Emission{1, 3.0}}), "divide"));
   EXPECT_TRUE(has(refused({{"name", "van_rossum"}, {"tau_s", 3.0}}, {{3}, 4, {}, true}), "schedule whole"));
+  EXPECT_TRUE(has(refused({{"name", "max_ce"}}, {{3}, 4, {}, true}), "schedule whole"));
 }
 
 TEST(ObjectiveTarget, DistillationNeedsATeacher) {

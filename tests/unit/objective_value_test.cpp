@@ -165,6 +165,20 @@ std::vector<ObjectiveCase> cross_entropy_cases() {
   };
 }
 
+std::vector<ObjectiveCase> max_cases() {
+  // Greatest values (2, 1) of label 0 and (-1, 0) of label 1, at steps of their own.
+  const Tensor a = outputs({2, -1, -1, -3, 1, 1, -2, 0, 0, 0, -4, -5}, {3, 2, 2});
+  const double ce = std::log(1 + std::exp(-1.)), twice = std::log(1 + std::exp(-2.));
+  const auto formula = [](double scale) {
+    return [=](const Tensor& a, const Tensor& is_label) {
+      return cross_entropy(scale * torch::amax(a, {0}), is_label);
+    };
+  };
+  const Config scaled = {{"name", "max_ce"}, {"scale", 2.0}};
+  return {{"max_ce", {{"name", "max_ce"}}, {{2}, 3}, {0, 3}, a, {0, 1}, ce, formula(1)},
+          {"max_ce, scale", scaled, {{2}, 3}, {0, 3}, a, {0, 1}, twice, formula(2)}};
+}
+
 std::vector<ObjectiveCase> one_hot_cases() {
   // Two steps, one sample, three classes, label 1.  Distances to (0, 1, 0): 1/2, -1, 1 and -3, 1, 0; those of
   // the mean: -5/4, 0, 1/2.
@@ -237,7 +251,8 @@ std::vector<ObjectiveCase> one_hot_cases() {
 }
 
 const std::vector<std::vector<ObjectiveCase> (*)()> kAll = {
-    count_cases, mse_count_cases, cross_entropy_cases, one_hot_cases, van_rossum_cases, distillation_cases};
+    count_cases, mse_count_cases,  cross_entropy_cases, one_hot_cases,
+    max_cases,   van_rossum_cases, distillation_cases};
 
 TEST(ObjectiveValue, Count) {
   for (const ObjectiveCase& c : count_cases()) check_objective(c);
@@ -250,6 +265,7 @@ TEST(ObjectiveValue, CrossEntropies) {
 }
 TEST(ObjectiveValue, OneHot) {
   for (const ObjectiveCase& c : one_hot_cases()) check_objective(c);
+  for (const ObjectiveCase& c : max_cases()) check_objective(c);
 }
 
 TEST(ObjectiveValue, EveryRegisteredObjectiveHasACase) {

@@ -30,23 +30,26 @@ struct Lanes {
   using V = hn::Vec<D>;
   using M = hn::Mask<D>;
   D d;
-  const V leak, gain, rest, threshold, v_reset, zero;
-  const bool strict, detach_reset, raised;
+  const V leak, gain, rest, threshold, drop, v_reset, reset_slope, zero;
+  const bool strict, detach_reset, no_slope, raised;
 
   explicit HWY_INLINE Lanes(const LifCoefficients<R>& c)
       : leak(hn::Set(d, c.leak)),
         gain(hn::Set(d, c.gain)),
         rest(hn::Set(d, c.rest)),
         threshold(hn::Set(d, c.threshold)),
+        drop(hn::Set(d, c.drop)),
         v_reset(hn::Set(d, c.v_reset)),
+        reset_slope(hn::Set(d, c.reset_slope)),
         zero(hn::Zero(d)),
         strict(c.strict),
         detach_reset(c.detach_reset),
+        no_slope(c.reset_slope == R(0)),
         raised(c.raised) {}
 
   HWY_INLINE M fires(V y) const { return strict ? hn::Gt(y, zero) : hn::Ge(y, zero); }
   HWY_INLINE V reset(V u, M s) const {
-    if (kReset == LifReset::soft_decayed) return hn::IfThenElse(s, hn::Sub(u, threshold), u);
+    if (kReset == LifReset::soft_decayed) return hn::IfThenElse(s, hn::Sub(u, drop), u);
     if (kReset == LifReset::hard) return hn::IfThenElse(s, v_reset, u);
     return u;
   }
@@ -62,20 +65,24 @@ struct Lanes {
   HWY_INLINE V charge(V z, V I) const {
     V carried = hn::Mul(leak, before(z));
     if (kReset == LifReset::soft) {
-      carried = hn::IfThenElse(fires(hn::Sub(z, threshold)), hn::Sub(carried, threshold), carried);
+      carried = hn::IfThenElse(fires(hn::Sub(z, threshold)), hn::Sub(carried, drop), carried);
     }
     return hn::Add(hn::Add(carried, hn::Mul(gain, I)), rest);
   }
   // dL/du through the state: G = dL/dz already leaked, except h itself for soft.
   HWY_INLINE V through_reset(V u, M s, V derivative, V G) const {
-    V direct = G, through = hn::Mul(hn::Neg(threshold), G);
+    V direct = G, through = hn::Mul(hn::Neg(drop), G);
     if (kReset == LifReset::none) return G;
     if (kReset == LifReset::soft) direct = hn::Mul(leak, G);
     if (kReset == LifReset::hard) {
       direct = hn::IfThenZeroElse(s, G);
       through = hn::Mul(hn::Sub(v_reset, u), G);
     }
-    return detach_reset ? direct : hn::Add(direct, hn::Mul(derivative, through));
+    if (detach_reset) {
+      if (no_slope) return direct;
+      through = hn::Mul(reset_slope, G);
+    }
+    return hn::Add(direct, hn::Mul(derivative, through));
   }
   HWY_INLINE V leaked(V h) const { return kReset == LifReset::soft ? h : hn::Mul(leak, h); }
 };

@@ -6,11 +6,11 @@
 // reset and the reset is applied in the next step.  In exactly this order of operations, with F(y) = y > 0 if
 // strict, y >= 0 otherwise:
 //   b    = delayed ? reset(z, F(z - threshold)) : z        (soft: b = z)
-//   u[t] = (leak*b [- threshold*F(z - threshold) if soft] + gain*I[t]) + rest
+//   u[t] = (leak*b [- drop*F(z - threshold) if soft] + gain*I[t]) + rest
 //   y[t] = u[t] - threshold        (raised: (u[t] - threshold*F(z - threshold)) - threshold)
 //   s[t] = F(y[t]);   psi[t] = gain * surrogate'(y[t])
 //   z    = delayed ? u[t] : reset(u[t], s[t])
-// with reset(u, s): soft_decayed u - threshold*s; hard s ? v_reset : u; none, soft u.
+// with reset(u, s): soft_decayed u - drop*s; hard s ? v_reset : u; none, soft u; drop: reset_by, or the threshold.
 //
 // Errors: shapes and pointers are checked by the caller; the host functions throw UsageError only for a bad
 // ST_ISA.  No temporaries beyond a tile's rows; time and memory O(T*N).  The forward has the same bits for
@@ -36,11 +36,14 @@ struct LifParams {
   double threshold = 1.0;  ///< firing threshold
   double v_reset = 0.0;    ///< membrane after a spike if reset is hard
   LifReset reset = LifReset::soft_decayed;
-  bool delayed = false;       ///< reset in the next step; always true for soft, ignored for none
-  bool strict = false;        ///< fires at u > threshold instead of u >= threshold
-  bool detach_reset = false;  ///< adjoint: no gradient through the spike in the reset
-  bool raised = false;  ///< a state at or above threshold raises the threshold of the next step to twice
-                        ///< itself, without gradient; only if soft_decayed and not delayed
+  bool delayed = false;   ///< reset in the next step; always true for soft, ignored for none
+  bool strict = false;    ///< fires at u > threshold instead of u >= threshold
+  double reset_by = 0.0;  ///< what a soft or soft_decayed reset takes off; 0: the threshold
+  bool detach_reset =
+      false;                 ///< adjoint: reset_slope in place of the gradient through the spike in the reset
+  double reset_slope = 0.0;  ///< d(membrane after reset)/d(spike) that the adjoint takes if detach_reset
+  bool raised = false;       ///< a state at or above threshold raises the threshold of the next step to twice
+                             ///< itself, without gradient; only if soft_decayed and not delayed
   SurrogateCurve surrogate;
   // Read by the adjoint for g_leak only.
   double v_rest = 0.0;    ///< resting potential
@@ -65,7 +68,7 @@ int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x);
 /// With delta = dL/da, from the last step down, h = dL/du[t+1], G = dL/dz[t] (= g_out after the last step,
 /// leak*h before; soft: h):
 ///   dL/du[t] = delta*surrogate'(y) + (direct*G + surrogate'(y)*through*G);  g[t] = gain * dL/du[t]
-///   direct, through = d reset/du, d reset/ds; through = 0 if detach_reset (soft: leak, -threshold)
+///   direct, through = d reset/du, d reset/ds (soft: leak, -drop); through = reset_slope if detach_reset
 template <class R>
 struct LifAdjointArgs {
   int64_t T = 0, N = 0;

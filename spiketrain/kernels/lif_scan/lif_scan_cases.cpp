@@ -123,6 +123,15 @@ std::vector<std::pair<std::string, LifParams>> dynamics() {
                        p);
     }
   }
+  const auto more = [&all](const char* name, LifReset reset, bool detach, double reset_by, double slope) {
+    LifParams p;
+    p.reset = reset, p.detach_reset = detach, p.reset_by = reset_by, p.reset_slope = slope;
+    all.emplace_back(name, p);
+  };
+  more("soft_decayed,by", LifReset::soft_decayed, false, 0.75, 0);
+  more("soft,by", LifReset::soft, false, 1.5, 0);
+  more("soft_decayed,slope", LifReset::soft_decayed, true, 0, -0.5);
+  more("hard,slope", LifReset::hard, true, 0, 0.25);
   return all;
 }
 
@@ -139,6 +148,9 @@ const std::pair<const char*, SurrogateCurve> kCurves[] = {
     {"inverse_square", {SurrogateShape::inverse_square, 1, 25}},
     {"inverse", {SurrogateShape::inverse, 1, 1}},
     {"beyond", {SurrogateShape::beyond, 1, 25}},
+    {"reciprocal", {SurrogateShape::reciprocal, 1, 1}},
+    {"gated_laplace", {SurrogateShape::laplace, 2, 2, 0.5}},
+    {"gated_constant", {SurrogateShape::constant, 1, 1, 0.25}},
     {"lorentz", {SurrogateShape::lorentz, 1, 3.14}},
     {"box", {SurrogateShape::box, 1, 2}},
     {"sign", {SurrogateShape::sign, 1, 1}},

@@ -13,7 +13,7 @@ struct One {
   R reset(R u, bool s) const {
     switch (c.reset) {
       case LifReset::soft_decayed:
-        return s ? u - c.threshold : u;
+        return s ? u - c.drop : u;
       case LifReset::hard:
         return s ? c.v_reset : u;
       default:
@@ -29,7 +29,7 @@ struct One {
   }
   R charge(R z, R I) const {
     R carried = c.leak * before(z);
-    if (c.reset == LifReset::soft && fires(z - c.threshold)) carried = carried - c.threshold;
+    if (c.reset == LifReset::soft && fires(z - c.threshold)) carried = carried - c.drop;
     return (carried + c.gain * I) + c.rest;
   }
   /// dL/du through the state: G = dL/dz already leaked, except h itself for soft.
@@ -37,11 +37,11 @@ struct One {
     R direct = G, through = 0;
     switch (c.reset) {
       case LifReset::soft_decayed:
-        through = -c.threshold * G;
+        through = -c.drop * G;
         break;
       case LifReset::soft:
         direct = c.leak * G;
-        through = -c.threshold * G;
+        through = -c.drop * G;
         break;
       case LifReset::hard:
         direct = s ? R(0) : G;
@@ -50,7 +50,8 @@ struct One {
       case LifReset::none:
         return G;
     }
-    return c.detach_reset ? direct : direct + derivative * through;
+    if (c.detach_reset) through = c.reset_slope * G;
+    return c.detach_reset && c.reset_slope == R(0) ? direct : direct + derivative * through;
   }
   R leaked(R h) const { return c.reset == LifReset::soft ? h : c.leak * h; }
 };

@@ -5,6 +5,8 @@
 // Sources: Ma et al. 2022 (pooled trained heads, ELL and BELL), Kaiser et al. 2020 (random heads, DECOLLE),
 // Apolinario et al. 2025 (square waves, TESS).  Deviation: the neuron and the loss are those of the output layer.
 // Tests: unit/head_test.cpp.
+#include <algorithm>
+
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 
@@ -16,7 +18,7 @@ struct LinearHead final : Head {
   std::string weights = "trained";
   double scale = 0;
   Config feedback = {{"name", "transpose"}};
-  int64_t pool_to = 0;
+  int64_t pool_to = 0, grid = 0;
 
   template <class V>
   void visit(V& v) {
@@ -29,6 +31,11 @@ struct LinearHead final : Head {
     v(feedback, "feedback", "what error returns through", OnePart<Feedback>{});
     v(pool_to, "pool_to", "average a block's maps until it has at most so many features; 0: no pooling",
       Range{0, 1e9});
+    v(grid, "grid", "instead of pool_to: average maps to grid x grid, vectors to grid values; 0: no pooling",
+      Range{0, 1e6});
+  }
+  void check() override {
+    ST_CHECK(pool_to == 0 || grid == 0, "head linear: expected either pool_to or grid, got both");
   }
 
   std::vector<std::shared_ptr<Stage>> build(const Shape& in, const Shape& output,
@@ -37,6 +44,9 @@ struct LinearHead final : Head {
     std::vector<std::shared_ptr<Stage>> stages;
     if (pool_to > 0 && in.size() == 3 && numel(in) > pool_to)
       stages.push_back(make<Stage>("average_to", {{"features", pool_to}}));
+    const auto sides = in.begin() + (in.size() == 1 ? 0 : 1);
+    if (grid > 0 && std::any_of(sides, in.end(), [this](int64_t side) { return side > grid; }))
+      stages.push_back(make<Stage>("average_to", {{"grid", grid}}));
     Connection c;
     const bool fixed = weights != "trained";
     c.synapse = make<Synapse>(

@@ -21,12 +21,22 @@ void Firing::check() const {
            "\"; leave v_reset out or choose hard");
   ST_CHECK(!to_value || v_reset < threshold, "v_reset: expected less than the threshold ", threshold,
            ", got ", v_reset);
+  ST_CHECK(reset_by == 0 || reset == "soft" || reset == "soft_decayed",
+           "reset_by: what a soft or soft_decayed reset takes off, but reset is \"", reset,
+           "\"; leave reset_by out or choose one of them");
+  ST_CHECK(
+      reset_slope == 0 || (detach_reset && (reset == "soft_decayed" || reset == "hard")),
+      "reset_slope: takes the place of the gradient that detach_reset cuts, with reset = \"soft_decayed\" or "
+      "\"hard\"; got reset = \"",
+      reset, "\", detach_reset = ", detach_reset ? "true" : "false");
 }
 
 void Firing::build() {
   kind = reset_of(reset);
   curve = surrogate_curve(surrogate, surrogate_scale, threshold);
+  if (surrogate_gate > 0) curve.gate = surrogate_gate;
   theta = torch::scalar_tensor(threshold, torch::kDouble);
+  drop = reset_by > 0 ? torch::scalar_tensor(reset_by, torch::kDouble) : theta;
   reset_to = torch::scalar_tensor(v_reset, torch::kDouble);
 }
 
@@ -37,9 +47,10 @@ Tensor Firing::initial(at::IntArrayRef shape, const torch::TensorOptions& option
 
 Tensor Firing::after(const Tensor& u, const Tensor& s) const {
   const Tensor z = detach_reset ? s.detach() : s;
-  if (kind == Reset::soft_decayed) return u - z * theta;
-  if (kind == Reset::hard) return u * (1 - z) + z * reset_to;
-  return u;
+  Tensor v = u;
+  if (kind == Reset::soft_decayed) v = u - z * drop;
+  if (kind == Reset::hard) v = u * (1 - z) + z * reset_to;
+  return reset_slope == 0 ? v : v + (s - s.detach()) * reset_slope;
 }
 
 }  // namespace spiketrain

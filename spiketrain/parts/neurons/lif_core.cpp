@@ -37,6 +37,8 @@ void LifCore::check() const {
   ST_CHECK(!raise_after_overshoot || (reset == "soft_decayed" && !reset_delay),
            "raise_after_overshoot: needs reset = \"soft_decayed\" without reset_delay, got reset = \"", reset,
            "\", reset_delay = ", reset_delay ? "true" : "false");
+  ST_CHECK(!reset_delay || reset_slope == 0,
+           "reset_slope: a reset_delay has no gradient through the spike to replace; leave one of them out");
   ST_CHECK(scalar() || !fires || !surrogate_reads_threshold(surrogate), "per: the surrogate ", surrogate,
            " has a width in units of the threshold and needs per = \"layer\"; choose another surrogate");
 }
@@ -77,6 +79,7 @@ void LifCore::build(torch::nn::Module& owner, const Shape& shape) {
   if (leaks) rests_ = coefficient(owner, "v_rest", v_rest, shape);
   if (!fires) return;
   theta = coefficient(owner, "threshold", threshold, shape);
+  if (reset_by == 0) drop = theta;
   if (sets_value()) reset_to = coefficient(owner, "v_reset", v_reset, shape);
 }
 
@@ -115,7 +118,7 @@ LifCore::Charged LifCore::step(const Tensor& I, const Tensor& v) const {
   if (reset_delay || raise_after_overshoot) before = before.detach();
   Tensor carried = (delayed() ? after(v, before) : v) * f.leak;
   const auto acting = [&] { return detach_reset ? before.detach() : before; };
-  if (kind == Reset::soft) carried = carried - acting() * theta;
+  if (kind == Reset::soft) carried = carried - acting() * drop;
   Tensor u = carried + I * f.gain;
   if (f.rest.defined()) u = u + f.rest;
   if (kind == Reset::hard_input) u = u * (1 - acting()) + acting() * reset_to;
@@ -133,10 +136,12 @@ cpu::LifParams LifCore::kernel_params() const {
   p.rest = f.rest.defined() ? f.rest.item<double>() : 0;
   p.threshold = threshold;
   p.v_reset = v_reset;
+  p.reset_by = reset_by;
   p.reset = kernel_reset(kind);
   p.delayed = delayed();
   p.strict = strict;
   p.detach_reset = detach_reset || reset_delay;
+  p.reset_slope = reset_slope;
   p.raised = raise_after_overshoot;
   p.surrogate = curve;
   p.v_rest = v_rest;

@@ -2,11 +2,14 @@
 //   b = membrane that leaks;  u[t] = leak*b + gain*I[t] + (1-leak)*v_rest;  s[t] = H(u[t] - threshold)
 // decay_input: gain is multiplied by 1 - leak (then u = v + (I - (v - v_rest))/tau with leak = 1 - 1/tau).
 // reset (of the membrane u after a spike):
-//   soft_decayed  v = u - threshold*s, then b = v         (leak applies to the lowered membrane)
-//   soft          u[t+1] = leak*u[t] - threshold*s[t] + ...  (the threshold is taken off after the leak)
+//   soft_decayed  v = u - drop*s, then b = v         (leak applies to the lowered membrane)
+//   soft          u[t+1] = leak*u[t] - drop*s[t] + ...  (taken off after the leak)
 //   hard          v = s ? v_reset : u, then b = v
 //   hard_input    (cuba_lif) as hard, and the current of the step after a spike is lost: u[t+1] = v_reset
 //   none          b = u
+// drop is the threshold unless reset_by gives another number (the released convolution of TESS).
+// detach_reset: no gradient through s in the reset; reset_slope takes its place: dv/ds := reset_slope
+// (the temporal adjustment of BPTA).
 // State: v, the membrane after reset; with reset_delay, soft or hard_input it is u, before reset, and the
 // reset happens in the next step.  reset_delay also detaches the reset (snnTorch's convention).
 // raise_after_overshoot: where v is still over the threshold after the reset, the next step fires only at
