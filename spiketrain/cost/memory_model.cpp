@@ -223,8 +223,9 @@ class Walk {
     heap_.touch(static_cast<int64_t>(f.run * static_cast<double>(n * plan_.batch)));
     const Held before = std::exchange(traces_[i], heap_.hold(b.traces));
     if (steps_ == 1) {
-      heap_.touch(b.synapses);
       records_[i].push_back(heap_.hold(b.synapses / kFloatBytes * f.synapse_kept));  // what credit multiplies
+    } else if (nodes_[i].by_step) {
+      records_[i].push_back(heap_.hold(b.synapses * steps_));  // of each step
     } else {
       heap_.touch(b.synapses + b.traces);
       records_[i].push_back(before);  // from where credit goes once more
