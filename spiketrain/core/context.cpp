@@ -1,10 +1,45 @@
 #include "spiketrain/core/context.h"
 
+#include <algorithm>
+#include <numeric>
+
 namespace spiketrain {
 
+Tally::Count& Tally::count(int64_t slot) {
+  const auto at = static_cast<size_t>(slot);
+  if (at >= counts_.size()) counts_.resize(at + 1);
+  return counts_[at];
+}
+
+void Tally::add(const Tally& other) {
+  for (size_t slot = 0; slot < other.counts_.size(); ++slot) {
+    Count& count = this->count(static_cast<int64_t>(slot));
+    count.spikes += other.counts_[slot].spikes;
+    count.sites += other.counts_[slot].sites;
+  }
+}
+
+void Tally::add_steps(int64_t slot, const Spikes& s, const Tensor& valid) {
+  const auto at = static_cast<size_t>(slot);
+  if (at >= next_.size()) next_.resize(at + 1);
+  const Tensor bytes = s.bytes().cpu(), counted = valid.defined() ? valid.cpu().contiguous() : Tensor();
+  const int64_t K = bytes.size(0), B = bytes.size(1), n = K * B > 0 ? bytes.numel() / (K * B) : 0;
+  const uint8_t* spike =
+      bytes.data_ptr<uint8_t>();  // no sum in LibTorch: it would make integers of all of them first
+  const size_t first = next_[at];
+  next_[at] += static_cast<size_t>(K);
+  steps_.resize(std::max(steps_.size(), next_[at]));
+  for (int64_t t = 0; t < K; ++t) {
+    for (int64_t b = 0; b < B; ++b, spike += n) {
+      if (counted.defined() && !counted.data_ptr<bool>()[t * B + b]) continue;
+      steps_[first + static_cast<size_t>(t)] += std::accumulate(spike, spike + n, int64_t{0});
+    }
+  }
+}
+
 void Tally::add(int64_t slot, const Spikes& s, const Tensor& valid) {
-  if (static_cast<size_t>(slot) >= counts_.size()) counts_.resize(static_cast<size_t>(slot) + 1);
-  Count& count = counts_[static_cast<size_t>(slot)];
+  if (by_step_) add_steps(slot, s, valid);
+  Count& count = this->count(slot);
   if (!valid.defined()) {
     count.spikes += s.total();
     count.sites += s.sites();

@@ -27,13 +27,25 @@ class Tally {
     int64_t spikes = 0, sites = 0;
     double rate() const { return sites ? static_cast<double>(spikes) / static_cast<double>(sites) : 0.0; }
   };
+  /// `by_step`: what layers send is counted at each step as well.
+  explicit Tally(bool by_step = false) : by_step_(by_step) {}
   /// Adds what a layer sent.  valid [T,B] bool: count these steps of these samples only; undefined: all.
   void add(int64_t slot, const Spikes& s, const Tensor& valid);
+  /// Adds the counts of another tally, not its steps.
+  void add(const Tally& other);
   /// [slot]
   const std::vector<Count>& counts() const { return counts_; }
+  /// [step] Spikes of all layers, if counted by step; as long as the longest that a layer sent.
+  const std::vector<int64_t>& steps() const { return steps_; }
 
  private:
+  Count& count(int64_t slot);
+  void add_steps(int64_t slot, const Spikes& s, const Tensor& valid);
+
+  bool by_step_;
   std::vector<Count> counts_;
+  std::vector<int64_t> steps_;
+  std::vector<size_t> next_;  ///< [slot] step of what comes next: some layers run one step at a time
 };
 
 /// Which rule each layer learns by.

@@ -1,5 +1,6 @@
 // Schedule = which steps are worked on together, where credit is cut, and when the weights change.
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "spiketrain/base/registry.h"
@@ -16,6 +17,13 @@ enum class Role {
   ///< taken over all of them as over one segment.
 };
 
+/// What becomes of the steps of a replay segment that Schedule::select leaves out.
+enum class Skip {
+  none,  ///< there are none
+  pass,  ///< they are not computed again: what is carried, and credit on its way back, pass over them unchanged
+  cut    ///< they are computed again for the states alone: no error enters there, no credit crosses them
+};
+
 /// Steps [t0, t1).  State is carried into a segment.
 struct Segment {
   int64_t t0 = 0, t1 = 0;
@@ -23,7 +31,11 @@ struct Segment {
   bool update = true;      ///< the optimiser steps after it
   double lr_factor = 1;    ///< on the learning rate of that update
   double loss_factor = 1;  ///< on its share of the loss, which by itself is a mean over the steps with error
+  Skip skip = Skip::none;
+  int64_t skipped = 0;  ///< most steps that are left out; select() may find fewer
   int64_t steps() const { return t1 - t0; }
+  /// Steps of which something is kept for the way back, if as many are left out as may be.
+  int64_t learning() const { return role == Role::burn_in ? 0 : steps() - skipped; }
 };
 using Plan = std::vector<Segment>;
 
@@ -32,6 +44,8 @@ inline Choices divide_by_choices() { return {{"scored", "steps", "one"}}; }
 inline const char* divide_by_doc() {
   return "what the summed loss of the steps with error is divided by: their number, T, or one";
 }
+/// Of a loss that is a mean over `scored` of T steps.
+double loss_factor(int64_t scored, int64_t steps, const std::string& divide_by);
 /// Sets the loss factors of a plan for T steps.
 void divide_loss(Plan& plan, int64_t steps, const std::string& divide_by);
 
@@ -40,15 +54,38 @@ struct PlanRequest {
   int64_t steps = 1;                 ///< T
   uint64_t seed = 0, iteration = 0;  ///< key of random plans
   torch::Tensor lengths = {};        ///< [B] int64, see Batch; undefined: T
+  torch::Tensor scores = {};         ///< [T] double, see Scoring; undefined: none yet
+};
+
+/// Which steps of replay segments that follow each other are kept.
+struct Selection {
+  std::vector<bool> kept = {};  ///< [step], from the first of the first segment on
+  double loss_factor = 1;       ///< as Segment's, on the mean over the kept steps
+};
+
+/// When the learner measures how much each step adds to the gradient (engine/step_scores.h): in the first batch and in
+/// every `refresh`-th iteration (0: never again), joined with what was before as smoothing*before + (1-smoothing)*now.
+struct Scoring {
+  int64_t refresh = 0;
+  double smoothing = 0;
 };
 
 struct Schedule : Part {
   /// Segments for one batch.
   virtual Plan plan(const PlanRequest& request) const = 0;
+  /// After the first pass over replay segments that follow each other, some of which skip steps: activity [step] is the
+  /// number of spikes of all layers and samples.  The default keeps all.
+  virtual Selection select(const Plan& segments, const std::vector<int64_t>& activity) const;
+  /// Whether plan() reads scores, for T steps.
+  virtual std::optional<Scoring> scoring(int64_t /*steps*/) const { return {}; }
 };
 
+/// Whether steps are left out in some segment.
+bool skips(const Plan& plan);
+
 /// UsageError unless the segments cover [0, steps) in order, the last one updates, and error enters before each
-/// update; replay segments that follow each other may update only after the last of them.
+/// update; replay segments that follow each other may update only after the last of them.  Steps are left out only where
+/// replay segments that follow each other are all that error enters in, because the loss waits for what is kept.
 void check_plan(const Plan& plan, int64_t steps);
 
 /// Most segments that see the same weights.

@@ -12,7 +12,8 @@ namespace {
 constexpr int64_t kBackward = 2;
 constexpr int64_t kNormForward = 4;
 
-/// A plan, counted.  A segment that is replayed runs forward twice.
+/// A plan, counted.  A segment that is replayed runs forward twice, but for the steps that are passed over; steps may be
+/// left out, and are taken to be.
 struct Course {
   int64_t forward = 0, backward = 0;  ///< steps
   int64_t passes = 0, learning = 0;   ///< segments that run forward, and backward
@@ -26,13 +27,14 @@ Course course_of(const Plan& plan) {
   bool replays = false;
   for (const Segment& segment : plan) {
     const bool again = segment.role == Role::replay, error = segment.role != Role::burn_in;
-    course.forward += segment.steps() * (again ? 2 : 1);
+    course.forward += segment.steps();
+    if (again) course.forward += segment.skip == Skip::pass ? segment.learning() : segment.steps();
     course.passes += again ? 2 : 1;
     replays = replays || again;
     if (error) {
-      course.backward += segment.steps();
+      course.backward += segment.learning();
       course.learning += 1;
-      course.longest = std::max(course.longest, segment.steps());
+      course.longest = std::max(course.longest, segment.learning());
     }
     if (!segment.update) continue;
     course.updates += 1;
@@ -183,7 +185,13 @@ class Meter {
     plan.count_gradients = options_.count_gradients;
     plan.count_input = options_.count_input;
     plan.input = options_.input;
-    const MemoryEstimate estimate = predict_memory(rows_, plan, method_);
+    MemoryEstimate estimate = predict_memory(rows_, plan, method_);
+    if (!options_.scoring.empty()) {
+      const std::vector<NetworkRow> whole = end_to_end(rows_);
+      plan.plan = options_.scoring;
+      plan.holds_currents = false;
+      estimate.peak = std::max(estimate.peak, predict_memory(whole, plan, {make<Rule>("bptt")}).peak);
+    }
     report.activation_bytes_predicted = (estimate.peak + options_.batch - 1) / options_.batch;
     for (size_t i = 0; i < rows_.size(); ++i)
       report.rows[i].activation_bytes = estimate.kept[i] / options_.batch;
@@ -216,6 +224,7 @@ CostReport measure_cost(const std::vector<NetworkRow>& rows, const CostOptions& 
 int64_t predict_end_to_end(const std::vector<NetworkRow>& rows, CostOptions options) {
   ST_CHECK(!options.plan.empty(), "cost: the plan has no segment");
   options.plan = {{0, options.plan.back().t1}};
+  options.scoring.clear();
   return measure_cost(end_to_end(rows), options).activation_bytes_predicted;
 }
 

@@ -29,6 +29,8 @@ struct Operations {
 
 struct CostOptions {
   Plan plan = {{0, 1}};  ///< of one batch
+  Plan scoring =
+      {};  ///< of the pass that scores steps before some batches: its memory counts, its operations do not
   bool block_major = false;
   int64_t batch = 1;  ///< updates are shared by the samples of a batch
   CostInput input;

@@ -12,13 +12,16 @@ namespace {
 
 class Walk {
  public:
-  Walk(const std::vector<NetworkRow>& rows, const MemoryPlan& plan, const Method& method)
+  /// `forward_only`: nothing is kept for a way back.
+  Walk(const std::vector<NetworkRow>& rows, const MemoryPlan& plan, const Method& method, int64_t steps,
+       bool forward_only)
       : rows_(rows),
         plan_(plan),
         nodes_(cost_graph(rows, plan.input)),
-        steps_(longest_learning(plan.plan)),
+        steps_(steps),
+        forward_only_(forward_only),
         samples_(plan.batch * steps_),
-        replays_(longest_replay(plan.plan)),
+        replay_(longest_replay(plan.plan)),
         several_(plan.plan.size() > 1),
         method_(method),
         out_(rows.size()),
@@ -38,10 +41,11 @@ class Walk {
       if (several_) begin(i);
     }
     if (plan_.count_input) {
-      const int64_t n = numel(plan_.input.shape) * (plan_.input.constant ? plan_.batch : samples_);
+      const int64_t steps = std::max(steps_, longest_cut(plan_.plan));  // its pieces share the input of all
+      const int64_t n = numel(plan_.input.shape) * plan_.batch * (plan_.input.constant ? 1 : steps);
       entering_ = plan_.input.spikes ? Sent{heap_.hold(n), {}} : Sent{{}, heap_.hold(kFloatBytes * n)};
     }
-    const bool block_major = plan_.block_major && replays_ == 0;
+    const bool block_major = plan_.block_major && replay_.segments == 0 && !forward_only_;
     std::vector<std::pair<size_t, size_t>> blocks;
     for (size_t i = 0, end = 0; i < rows_.size(); i = end) {
       end = end_of_block(i);
@@ -53,7 +57,7 @@ class Walk {
       blocks.emplace_back(i, end);
     }
     entering_ = {};
-    if (!block_major) {
+    if (!block_major && !forward_only_) {
       for (auto block = blocks.rbegin(); block != blocks.rend(); ++block)
         backward_block(block->first, block->second);
       forget();
@@ -65,7 +69,7 @@ class Walk {
 
  private:
   RowBytes measure(size_t i) const {
-    RowBytes b = row_bytes(rows_, nodes_, plan_, method_, i);
+    RowBytes b = row_bytes(rows_, nodes_, plan_, method_, i, steps_);
     if (!is_layer(i)) return b;
     if (traced(i)) {
       b.trace = b.inputs;
@@ -85,7 +89,7 @@ class Walk {
   }
 
   /// On a tape records go as credit passes; a graph of the block holds them until it is done.
-  bool on_tape(size_t i) const { return rows_[i].chain && replays_ == 0; }
+  bool on_tape(size_t i) const { return rows_[i].chain && replay_.segments == 0; }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
   /// The rule may keep a trace of what row i reads.
   bool traced(size_t i) const {
@@ -94,8 +98,8 @@ class Walk {
   }
   /// One product for all segments between two updates; its weight gradient waits until then.
   bool holds_current(size_t i) const {
-    return is_layer(i) && nodes_[i].reads_image && rule_of(rows_, i, method_).q_is_input() &&
-           segments_per_update(plan_.plan) > 1;
+    return plan_.holds_currents && is_layer(i) && nodes_[i].reads_image &&
+           rule_of(rows_, i, method_).q_is_input() && segments_per_update(plan_.plan) > 1;
   }
   /// A stage without weights whose backward reads its input.
   bool reads_floats(size_t i) const { return !is_layer(i) && rows_[i].keeps_input && nodes_[i].grad; }
@@ -130,8 +134,9 @@ class Walk {
     carried_.push_back(heap_.hold(bytes_[i].state));
     state_[i] = heap_.hold(bytes_[i].renewed);
     if (several_) traces_[i] = heap_.hold(bytes_[i].traces);  // before the first segment there are none
-    // The states before the other segments that are computed again, and the one after them or its gradient.
-    snapshots_.push_back(heap_.hold((bytes_[i].renewed + bytes_[i].traces) * replays_));
+    // States before other segments that are computed again, after them or their gradient, and before runs of kept steps.
+    const int64_t runs = forward_only_ ? 1 : std::max<int64_t>(1, runs_of_kept(plan_.plan));
+    snapshots_.push_back(heap_.hold((bytes_[i].renewed + bytes_[i].traces) * (replay_.segments + runs - 1)));
     if (plan_.count_gradients) gradients_.push_back(heap_.hold(bytes_[i].weights));
   }
 
@@ -158,6 +163,7 @@ class Walk {
       } else {
         forward_stage(i);
       }
+      if (forward_only_) forget(i, next);
       if (before != i && !stays(before, next)) out_[before] = {};
       before = i;
       if (nodes_[i].output) output = i;
@@ -165,7 +171,9 @@ class Walk {
     }
     if (end == rows_.size()) root = output;  // the last block is read out itself
     heap_.touch(2 * bytes_[root].floats);    // the readout in the loss
-    pending_[root] = heap_.hold(bytes_[root].floats * std::max<int64_t>(1, replays_));
+    // Of segments that are computed again the error is there for all steps, those left out as well.
+    pending_[root] =
+        heap_.hold(replay_.segments > 0 ? bytes_[root].image * replay_.steps : bytes_[root].floats);
     if (!on_tape(root)) errors_.push_back(pending_[root]);
     entering_ = std::move(out_[output]);
     for (size_t i = begin_row; i < end; ++i) out_[i] = {};
@@ -216,8 +224,8 @@ class Walk {
                        f.values ? heap_.hold(f.values * sites) : Held()};
     records_[i].push_back(sent.spikes);
     records_[i].push_back(sent.values);
-    records_[i].push_back(heap_.hold(f.slots * sites));
-    if (f.current) records_[i].push_back(nodes_[i].by_step ? heap_.hold(b.floats) : I);
+    if (!forward_only_) records_[i].push_back(heap_.hold(f.slots * sites));
+    if (f.current && !forward_only_) records_[i].push_back(nodes_[i].by_step ? heap_.hold(b.floats) : I);
     records_[i].push_back(std::move(state_[i]));
     state_[i] = heap_.hold(b.renewed);
     heap_.touch(static_cast<int64_t>(f.run * static_cast<double>(n * plan_.batch)));
@@ -338,11 +346,10 @@ class Walk {
     }
   }
 
-  void forget() {
-    errors_.clear();
-    for (auto& list : records_) list.clear();
-    for (auto& list : saved_) list.clear();
+  void forget(size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) records_[i].clear(), saved_[i].clear();
   }
+  void forget() { errors_.clear(), forget(0, rows_.size()); }
 
   /// A held current's weight gradient, when the segments are done.
   void settle() {
@@ -355,7 +362,10 @@ class Walk {
   const std::vector<NetworkRow>& rows_;
   const MemoryPlan& plan_;
   std::vector<CostNode> nodes_;
-  int64_t steps_, samples_, replays_;
+  int64_t steps_;
+  bool forward_only_;
+  int64_t samples_;
+  ReplayRun replay_;
   bool several_;
   const Method& method_;
   std::vector<RowBytes> bytes_;
@@ -374,7 +384,11 @@ class Walk {
 MemoryEstimate predict_memory(const std::vector<NetworkRow>& rows, const MemoryPlan& plan,
                               const Method& method) {
   ST_CHECK(plan.batch >= 1 && plan.threads >= 1, "memory model: batch and threads must be at least 1");
-  return Walk(rows, plan, method).run();
+  MemoryEstimate estimate = Walk(rows, plan, method, longest_learning(plan.plan), false).run();
+  // The first pass over segments that leave steps out of the second.
+  if (const int64_t K = longest_skipping(plan.plan); K > 0)
+    estimate.peak = std::max(estimate.peak, Walk(rows, plan, method, K, true).run().peak);
+  return estimate;
 }
 
 }  // namespace spiketrain

@@ -20,6 +20,7 @@ struct MemoryPlan {
   int threads = 1;
   bool count_gradients = false;  ///< the parameters' .grad do not exist before the pass
   bool count_input = false;      ///< the encoder makes the input anew for each segment
+  bool holds_currents = true;    ///< of constant inputs, for several segments; not while steps are scored
   CostInput input;
 };
 

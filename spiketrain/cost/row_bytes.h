@@ -1,4 +1,4 @@
-// Bytes of one row of a network for a batch over its longest segment: what the memory model starts from.
+// Bytes of one row of a network for a batch over a segment: what the memory model starts from.
 // Tests: property/memory_test.cpp.
 #pragma once
 #include <vector>
@@ -6,7 +6,6 @@
 #include "spiketrain/cost/cost_graph.h"
 #include "spiketrain/cost/footprint.h"
 #include "spiketrain/cost/memory_model.h"
-#include "spiketrain/cost/plan_lengths.h"
 
 namespace spiketrain {
 
@@ -25,12 +24,12 @@ struct RowBytes {
   SynapseScratch synapse;
 };
 
-/// Of row i, without traces of inputs.
+/// Of row i over a segment of so many steps, without traces of inputs.
 inline RowBytes row_bytes(const std::vector<NetworkRow>& rows, const std::vector<CostNode>& nodes,
-                          const MemoryPlan& plan, const Method& method, size_t i) {
+                          const MemoryPlan& plan, const Method& method, size_t i, int64_t steps) {
   const NetworkRow& row = rows[i];
   const CostNode& node = nodes[i];
-  const int64_t n = numel(row.out), steps = longest_learning(plan.plan), samples = plan.batch * steps;
+  const int64_t n = numel(row.out), samples = plan.batch * steps;
   RowBytes b;
   b.image = kFloatBytes * n * plan.batch;
   b.floats = node.constant ? b.image : b.image * steps;

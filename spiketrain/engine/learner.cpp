@@ -1,7 +1,10 @@
 #include "spiketrain/engine/learner.h"
 
+#include <algorithm>
+
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/run.h"
+#include "spiketrain/engine/step_scores.h"
 
 namespace spiketrain {
 
@@ -27,7 +30,9 @@ std::vector<std::string> rules_for_norms() {
 }  // namespace
 
 void check_method(const Network& network, const Method& method, const Plan& plan) {
-  const bool joins = joins_segments(plan);
+  const bool skip = skips(plan), joins = skip || joins_segments(plan);
+  const bool cuts =
+      std::any_of(plan.begin(), plan.end(), [](const Segment& s) { return s.skip == Skip::cut; });
   for (const Network::Node& node : network.nodes()) {
     const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
     if (!layer) continue;
@@ -36,9 +41,13 @@ void check_method(const Network& network, const Method& method, const Plan& plan
     check_compatible(*rule, *layer->neuron());
     ST_CHECK(!joins || rule->works_by_step(), "rule ", rule->part_name(),
              " hands no credit to the segment before; ", "use schedule whole or truncated");
-    ST_CHECK(!layer->neuron()->whole_sequence() || plan.size() == 1, "neuron ", layer->neuron()->part_name(),
-             " reads the whole sequence at once; use schedule whole");
+    ST_CHECK(!layer->neuron()->whole_sequence() || (plan.size() == 1 && !skip), "neuron ",
+             layer->neuron()->part_name(), " reads the whole sequence at once; use schedule whole");
     for (const Connection& c : layer->connections()) {
+      ST_CHECK(
+          !cuts || !c.norm, "layer ", node.name,
+          " has a norm, whose statistics over single runs of kept steps would change the states that are to be "
+          "the true ones; use mode = \"recompute\", or weight_standardisation in place of the norm");
       ST_CHECK(rule->extra_pairs() == 0 || !c.norm, "rule ", rule->part_name(),
                " has factors that do not pass a norm; layer ", node.name,
                " has one, so leave it out (weight_standardisation does without), or use a rule with none: ",
@@ -74,17 +83,39 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   Emission emission = Emission::analog_values();
   const auto output = network.layers(network.blocks() - 1, /*head=*/false);
   if (!output.empty()) emission = output.back()->neuron()->emits();
-  parts_.objective->prepare({network.out_shape(), parts_.steps, emission, first.size() > 1, parts_.target});
+  parts_.objective->prepare(
+      {network.out_shape(), parts_.steps, emission, first.size() > 1 || skips(first), parts_.target});
+  if (parts_.schedule->scoring(parts_.steps)) scores_ = torch::full({parts_.steps}, -1, torch::kDouble);
+}
+
+NamedTensors Learner::state() const {
+  return scores_.defined() ? NamedTensors{{"scores", scores_}} : NamedTensors{};
+}
+
+/// Measures the scores of the steps if it is time to.  Such as are not finite are not taken.
+void Learner::score(const Batch& batch, uint64_t iteration) const {
+  const std::optional<Scoring> scoring = parts_.schedule->scoring(parts_.steps);
+  if (!scoring) return;
+  const bool measured = scores_[0].item<double>() >= 0;
+  const auto refresh = static_cast<uint64_t>(scoring->refresh);
+  if (measured && (refresh == 0 || iteration % refresh != 0)) return;
+  const Tensor now = step_scores(parts_, batch, iteration);
+  if (!torch::isfinite(now).all().item<bool>()) return;
+  const double before = measured ? scoring->smoothing : 0;
+  Tensor(scores_).copy_(scores_ * before + now * (1 - before));
 }
 
 Plan Learner::plan(uint64_t iteration, const Tensor& lengths) const {
-  Plan plan = parts_.schedule->plan({parts_.steps, parts_.seed, iteration, lengths});
+  PlanRequest request = {parts_.steps, parts_.seed, iteration, lengths};
+  if (scores_.defined() && scores_[0].item<double>() >= 0) request.scores = scores_;
+  Plan plan = parts_.schedule->plan(request);
   check_plan(plan, parts_.steps);
   return plan;
 }
 
 PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update,
                          Tally* tally) const {
+  score(batch, iteration);
   return Run(parts_, batch, Mode::train, iteration, tally).train(plan(iteration, batch.lengths), on_update);
 }
 
@@ -96,7 +127,7 @@ PassResult Learner::infer(const Batch& batch, Tally* tally) const {
 Tensor Learner::exact_gradient(const Batch& batch, const RuleP& bptt) const {
   LearnerParts exact = parts_;
   exact.method = {bptt};
-  return Run(exact, batch, Mode::train, 0, nullptr).exact();
+  return Run(exact, batch, Mode::train, 0, nullptr).exact({{0, parts_.steps}});
 }
 
 }  // namespace spiketrain

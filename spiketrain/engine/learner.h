@@ -18,6 +18,7 @@
 #include "spiketrain/core/learning_signal.h"
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/objective.h"
+#include "spiketrain/core/optimizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 
@@ -65,6 +66,10 @@ class Learner {
   /// the whole sequence by rule `bptt`; returns that loss.
   Tensor exact_gradient(const Batch& batch, const RuleP& bptt) const;
 
+  /// What passes leave behind for later ones beside the network, by name: "scores" [T] of the steps if the schedule reads
+  /// them, -1 before they were measured.  Passes change the tensors in place; who stops and resumes keeps them.
+  NamedTensors state() const;
+
   /// The plan of a batch without lengths; for those of `iteration`.
   Plan plan(uint64_t iteration = 0, const Tensor& lengths = {}) const;
 
@@ -72,10 +77,13 @@ class Learner {
   Network& network() const { return *parts_.network; }
 
  private:
+  void score(const Batch& batch, uint64_t iteration) const;
+
   LearnerParts parts_;
+  Tensor scores_;  ///< undefined: the schedule reads none
 };
 
-/// UsageError unless every layer's rule fits its neuron, norm and recurrence, and every neuron the plan.
+/// UsageError unless every layer's rule fits its neuron, norm and recurrence and the plan, and every neuron the plan.
 void check_method(const Network& network, const Method& method, const Plan& plan);
 
 }  // namespace spiketrain

@@ -61,6 +61,7 @@ Signal Run::input(const Segment& segment) const {
 
 /// Counts the steps in which error enters.
 void Run::begin(const Plan& plan) {
+  skips_ = skips(plan);
   std::vector<Tensor> valid;
   for (const Segment& segment : plan) {
     if (segment.role == Role::burn_in) continue;
@@ -85,23 +86,30 @@ void Run::enter(const Segment& segment) {
   if (valid_.defined()) context_.valid = valid_.slice(0, segment.t0, segment.t1);
 }
 
+/// [K,B] bool: steps of a segment that are no padding and not left out; undefined: all.
+Tensor Run::scored_steps(const Segment& segment) const {
+  const Tensor& all = kept_valid_.defined() ? kept_valid_ : valid_;
+  return all.defined() ? all.slice(0, segment.t0, segment.t1) : Tensor();
+}
+
 Output Run::seen(const Signal& readout, const Segment& segment) const {
   Output out{readout, segment, scored_};
-  if (valid_.defined()) {
+  out.valid = scored_steps(segment);
+  if (out.valid.defined()) {
     out.lengths = scored_lengths_;
-    out.all_lengths = lengths_;
-    out.valid = valid_.slice(0, segment.t0, segment.t1);
+    out.all_lengths = lengths_.defined() ? lengths_ : torch::full_like(scored_lengths_, p_.steps);
   }
   return out;
 }
 
 /// Whether the objective's error enters at block b.
-bool Run::learns(int64_t b) const { return b + 1 == network_.blocks() || p_.signal->uses_heads(); }
+bool Run::learns(int64_t b) const { return b + 1 == blocks() || p_.signal->uses_heads(); }
 
 Run::Shown Run::run_block(int64_t b, const Signal& x, bool error_enters, Tape* tape) {
   context_.tape = tape;
-  const Signal y = network_.forward_block(b, x, context_, carry_);
-  const bool head = error_enters && b + 1 < network_.blocks() && p_.signal->uses_heads();
+  const Signal y =
+      end_to_end_ ? network_.forward(x, context_, carry_) : network_.forward_block(b, x, context_, carry_);
+  const bool head = error_enters && b + 1 < blocks() && p_.signal->uses_heads();
   Shown shown = {y, head ? network_.forward_head(b, y, context_, carry_) : y};
   context_.tape = nullptr;
   return shown;
@@ -129,9 +137,8 @@ Objective::Error Run::error_at(const Signal& readout, const Segment& segment) co
 /// dL/d(output of block b) where no head gives it.  A signal that is an average over the segment is weighed by the
 /// segment's share of the scored steps.
 Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) const {
-  const Tensor valid = valid_.defined() ? valid_.slice(0, segment.t0, segment.t1) : Tensor();
   const int64_t K = segment.steps();
-  const Tensor delta = p_.signal->delta(b, error, batch_.target, K, valid);
+  const Tensor delta = p_.signal->delta(b, error, batch_.target, K, scored_steps(segment));
   const double share = segment.loss_factor * static_cast<double>(K) / static_cast<double>(scored_);
   return p_.signal->weighed() || share == 1 ? delta : delta * share;
 }
@@ -147,13 +154,14 @@ void Run::add_losses(const BlockLosses& losses) {
 }
 
 void Run::live(const Segment& segment) {
-  const int64_t blocks = network_.blocks();
+  const int64_t blocks = this->blocks();
   const bool block_major = p_.block_major && (p_.signal->uses_heads() || !p_.signal->reads_error());
   BlockLosses losses;
   std::vector<Tape> tapes(static_cast<size_t>(blocks));
   std::vector<Tensor> roots(tapes.size()), errors(tapes.size());
+  const auto on_tape = [&](size_t b) { return !end_to_end_ && network_.is_chain(static_cast<int64_t>(b)); };
   const auto back = [&](size_t b) {
-    if (network_.is_chain(static_cast<int64_t>(b))) {
+    if (on_tape(b)) {
       tapes[b].backward(std::move(errors[b]));
     } else {
       backward({std::move(roots[b])}, {std::move(errors[b])});
@@ -162,7 +170,7 @@ void Run::live(const Segment& segment) {
   Signal x = input(segment);
   for (int64_t b = 0; b < blocks; ++b) {
     const auto at = static_cast<size_t>(b);
-    Shown shown = run_block(b, x, true, network_.is_chain(b) ? &tapes[at] : nullptr);
+    Shown shown = run_block(b, x, true, on_tape(at) ? &tapes[at] : nullptr);
     if (b + 1 == blocks) predict(shown.output, segment);
     if (learns(b)) {
       Objective::Error error = error_at(shown.readout, segment);
@@ -192,70 +200,8 @@ void Run::live(const Segment& segment) {
 void Run::burn_in(const Segment& segment) {
   const torch::NoGradGuard no_grad;
   Signal x = input(segment);
-  for (int64_t b = 0; b < network_.blocks(); ++b) x = run_block(b, x, true).output;
+  for (int64_t b = 0; b < blocks(); ++b) x = run_block(b, x, true).output;
   predict(x, segment);
-}
-
-void Run::remember(const Segment& segment) {
-  const torch::NoGradGuard no_grad;
-  replayed_.push_back({segment, carry_});
-  readouts_.resize(static_cast<size_t>(network_.blocks()));
-  Signal x = input(segment);
-  for (int64_t b = 0; b < network_.blocks(); ++b) {
-    const Shown shown = run_block(b, x, true);
-    if (learns(b)) readouts_[static_cast<size_t>(b)].push_back(shown.readout);
-    x = shown.output;
-  }
-  predict(x, segment);
-}
-
-/// Takes the gradient of the remembered segments, from the last to the first.
-void Run::replay() {
-  if (replayed_.empty()) return;
-  Segment whole = replayed_.front().segment;
-  whole.t1 = replayed_.back().segment.t1;
-  const auto blocks = static_cast<size_t>(network_.blocks());
-  std::vector<Tensor> errors(blocks);
-  BlockLosses losses;
-  for (size_t b = 0; b < blocks; ++b) {
-    if (!learns(static_cast<int64_t>(b))) continue;
-    Objective::Error error = error_at(Signal::concatenate(readouts_[b]), whole);
-    losses.push_back(std::move(error.loss));
-    errors[b] = std::move(error.delta);
-  }
-  for (size_t b = 0; b < blocks; ++b) {
-    if (!errors[b].defined()) errors[b] = signal_at(static_cast<int64_t>(b), errors.back(), whole);
-  }
-  readouts_.clear();
-  const Carry after = std::move(carry_);
-  const Mode mode = context_.mode;
-  context_.mode = Mode::replay;
-  std::vector<Tensor> g_after;
-  for (; !replayed_.empty(); replayed_.pop_back()) {
-    const Segment& segment = replayed_.back().segment;
-    if (valid_.defined()) context_.valid = valid_.slice(0, segment.t0, segment.t1);
-    carry_ = replayed_.back().before.as_leaves();
-    const std::vector<Tensor> leaves = carry_.tensors();
-    std::vector<Tensor> roots, gradients;
-    Signal x = input(segment);
-    for (size_t b = 0; b < blocks; ++b) {
-      const Shown shown = run_block(static_cast<int64_t>(b), x, true);
-      roots.push_back(shown.readout.edge());
-      gradients.push_back(errors[b].slice(0, segment.t0 - whole.t0, segment.t1 - whole.t0));
-      x = shown.output.detached();
-    }
-    const std::vector<Tensor> carried = carry_.tensors();
-    for (size_t k = 0; k < g_after.size(); ++k) {
-      roots.push_back(carried[k]);
-      gradients.push_back(g_after[k]);
-    }
-    backward(std::move(roots), std::move(gradients));
-    g_after.clear();
-    for (const Tensor& leaf : leaves) g_after.push_back(leaf.defined() ? leaf.grad() : Tensor());
-  }
-  context_.mode = mode;
-  carry_ = after;
-  add_losses(losses);
 }
 
 PassResult Run::train(const Plan& plan, const OnUpdate& on_update) {
@@ -306,14 +252,9 @@ PassResult Run::infer(const Plan& plan) {
   return result();
 }
 
-Tensor Run::exact() {
-  const Segment whole{0, p_.steps};
-  begin({whole});
-  enter(whole);
-  const Signal y = network_.forward(input(whole), context_, carry_);
-  const Objective::Error error = error_at(y, whole);
-  backward({y.edge()}, {error.delta});
-  return error.loss;
+Tensor Run::exact(const Plan& plan) {
+  end_to_end_ = true;
+  return train(plan, {}).loss;
 }
 
 PassResult Run::result() {

@@ -13,8 +13,8 @@ class Run {
   Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally);
   PassResult train(const Plan& plan, const OnUpdate& on_update);
   PassResult infer(const Plan& plan);
-  /// One segment, no cut between blocks, the output layer's loss only; returns it.
-  Tensor exact();
+  /// As train(), without a cut between blocks, the output layer's loss only; returns it.
+  Tensor exact(const Plan& plan);
 
  private:
   /// What a block showed in a segment: its output, and what the objective reads of it.
@@ -22,7 +22,30 @@ class Run {
     Signal output, readout;
   };
 
+  /// Steps of a replay segment that are computed again together.
+  struct Piece {
+    std::vector<int64_t> steps;
+    bool learns;
+    std::vector<Tensor> leaves = {}, roots = {},
+                        carried = {};   ///< states before; readouts; states after, where credit crosses
+    std::vector<Signal> readouts = {};  ///< [block] if they are others than before
+  };
+  /// Credit on its way back, on the states before the step `first`.
+  struct Later {
+    int64_t first = 0;
+    std::vector<Tensor> g = {};
+  };
+  /// Segments whose gradient is still to be taken.
+  struct Replayed {
+    Segment segment;
+    Carry before;
+    std::vector<int64_t> activity;  ///< [step] spikes, if steps may be left out
+  };
+
+  /// Blocks between which credit is cut.
+  int64_t blocks() const { return end_to_end_ ? 1 : network_.blocks(); }
   Signal input(const Segment& segment) const;
+  Tensor scored_steps(const Segment& segment) const;
   void begin(const Plan& plan);
   void enter(const Segment& segment);
   Output seen(const Signal& readout, const Segment& segment) const;
@@ -37,15 +60,14 @@ class Run {
   void burn_in(const Segment& segment);
   void remember(const Segment& segment);
   void replay();
+  void select(Segment& whole);
+  std::vector<Tensor> errors_over(const Segment& whole, BlockLosses& losses) const;
+  std::vector<Piece> pieces(const Segment& segment) const;
+  std::vector<Piece> again(const Replayed& replayed);
+  void correct_readouts(size_t segment, const std::vector<Piece>& pieces);
   void backward(std::vector<Tensor> roots, std::vector<Tensor> errors) const;
   void add_losses(const BlockLosses& losses);
   PassResult result();
-
-  /// Segments whose gradient is still to be taken.
-  struct Replayed {
-    Segment segment;
-    Carry before;
-  };
 
   const LearnerParts& p_;
   Network& network_;
@@ -56,6 +78,10 @@ class Run {
   Tensor lengths_, valid_;  ///< on the device of the batch
   int64_t scored_ = 0;      ///< steps in which error enters
   Tensor scored_lengths_;   ///< [B] of them, the valid ones
+  bool end_to_end_ = false;
+  bool skips_ = false;      ///< steps may be left out of what is computed again
+  std::vector<bool> kept_;  ///< [T] and these are not; empty: none has been left out
+  Tensor kept_valid_;       ///< [T,B] bool, the valid ones of them
   std::vector<Replayed> replayed_;
   std::vector<std::vector<Signal>> readouts_;  ///< [block][replay segment], without graph
   BlockLosses losses_;                         ///< since the last update

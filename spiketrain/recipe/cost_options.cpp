@@ -5,6 +5,7 @@
 #include "spiketrain/core/encoder.h"
 #include "spiketrain/cost/footprint.h"
 #include "spiketrain/data/source.h"
+#include "spiketrain/engine/step_scores.h"
 #include "spiketrain/train/memory_left.h"
 #include "spiketrain/train/probe.h"
 
@@ -44,7 +45,9 @@ CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
 
 CostOptions cost_options(const Recipe& recipe, const SampleSpec& sample) {
   CostOptions options;
-  options.plan = make<Schedule>(recipe.schedule)->plan({recipe.steps, static_cast<uint64_t>(recipe.seed)});
+  const auto schedule = make<Schedule>(recipe.schedule);
+  options.plan = schedule->plan({recipe.steps, static_cast<uint64_t>(recipe.seed)});
+  if (schedule->scoring(recipe.steps)) options.scoring = scoring_plan(recipe.steps);
   options.block_major = recipe.blocks.order != "time";
   options.batch = recipe.data.batch;
   options.input = input_of(recipe, sample);

@@ -10,7 +10,7 @@
 namespace spiketrain {
 namespace {
 
-constexpr const char* kOptimizerPrefix = "optimizer.";
+constexpr const char *kOptimizerPrefix = "optimizer.", *kLearnerPrefix = "learner.";
 constexpr int kVersion = 4, kSealedSince = 4;
 
 struct TypeName {
@@ -37,7 +37,7 @@ int version_of(const SafetensorsFile& file) {
   return ours && version != metadata.end() ? std::atoi(version->second.c_str()) : 0;
 }
 
-bool is_optimizer(const std::string& name) { return name.rfind(kOptimizerPrefix, 0) == 0; }
+bool begins_with(const std::string& name, const char* prefix) { return name.rfind(prefix, 0) == 0; }
 
 /// Null if a part of the network was not made by a registry.
 Config config_of(const Network& network) {
@@ -60,27 +60,40 @@ std::map<std::string, std::string> metadata(const char* kind, const Network& net
   return entries;
 }
 
-/// The file's tensors for the network, in the network's order, after all checks.
-std::vector<Tensor> checked_weights(const SafetensorsFile& file, const NamedTensors& targets) {
+/// The file's tensors for `targets`, in their order, after all checks.
+std::vector<Tensor> checked_values(const SafetensorsFile& file, const NamedTensors& targets,
+                                   const char* owner) {
   std::vector<Tensor> values;
-  std::vector<std::string> names;
   for (const auto& [name, target] : targets) {
-    names.push_back(name);
     const TensorEntry* entry = file.find(name);
-    ST_CHECK(entry, file.path(), ": tensor '", name, "' of the network is missing");
+    ST_CHECK(entry, file.path(), ": tensor '", name, "' of the ", owner, " is missing");
     Tensor value = to_tensor(*entry);
     ST_CHECK(value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type(), file.path(),
-             ": tensor '", name, "': the network has ", target.scalar_type(), " ", target.sizes(),
+             ": tensor '", name, "': the ", owner, " has ", target.scalar_type(), " ", target.sizes(),
              ", the file has ", value.scalar_type(), " ", value.sizes());
     if (!first_not_finite({{name, value}}).empty())
       throw DataError(file.path(), 0, str("tensor '", name, "' holds NaN or infinity"));
     values.push_back(std::move(value));
   }
+  return values;
+}
+
+/// Those of the network; none may be left over.
+std::vector<Tensor> checked_weights(const SafetensorsFile& file, const NamedTensors& targets) {
+  std::vector<Tensor> values = checked_values(file, targets, "network");
   for (const TensorEntry& entry : file.entries()) {
-    ST_CHECK(is_optimizer(entry.name) || std::find(names.begin(), names.end(), entry.name) != names.end(),
+    const bool known = std::any_of(targets.begin(), targets.end(),
+                                   [&](const auto& target) { return target.first == entry.name; });
+    ST_CHECK(known || begins_with(entry.name, kOptimizerPrefix) || begins_with(entry.name, kLearnerPrefix),
              file.path(), ": the network has no tensor '", entry.name, "'");
   }
   return values;
+}
+
+NamedTensors with_prefix(const char* prefix, const NamedTensors& tensors) {
+  NamedTensors list;
+  for (const auto& [name, tensor] : tensors) list.emplace_back(prefix + name, tensor);
+  return list;
 }
 
 void copy_weights(const NamedTensors& targets, const std::vector<Tensor>& values) {
@@ -158,9 +171,10 @@ Tensor to_tensor(const TensorEntry& entry) {
 }
 
 void save_checkpoint(const std::string& path, const Network& network, const Optimizer& optimizer,
-                     const RunInfo& info, const Progress& progress) {
+                     const RunInfo& info, const Progress& progress, const NamedTensors& learner) {
   NamedTensors all = network_tensors(network);
-  for (auto& [name, tensor] : optimizer.state()) all.emplace_back(kOptimizerPrefix + name, tensor);
+  for (auto& item : with_prefix(kOptimizerPrefix, optimizer.state())) all.push_back(std::move(item));
+  for (auto& item : with_prefix(kLearnerPrefix, learner)) all.push_back(std::move(item));
   save_tensors(path, all, metadata("checkpoint", network, info, progress));
 }
 
@@ -187,7 +201,8 @@ std::shared_ptr<Network> load_network(const std::string& path) {
   return network;
 }
 
-Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer) {
+Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer,
+                         const NamedTensors& learner) {
   const auto kind = file.metadata().find("kind");
   ST_CHECK(kind != file.metadata().end() && kind->second == "checkpoint", file.path(),
            ": is no checkpoint (weights alone cannot be resumed)");
@@ -195,14 +210,17 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
   check_same_network(file, network);
   const NamedTensors targets = network_tensors(network);
   const std::vector<Tensor> values = checked_weights(file, targets);
+  const NamedTensors of_learner = with_prefix(kLearnerPrefix, learner);
+  const std::vector<Tensor> learned = checked_values(file, of_learner, "learner");
   NamedTensors state;
   for (const TensorEntry& entry : file.entries()) {
-    if (is_optimizer(entry.name)) {
+    if (begins_with(entry.name, kOptimizerPrefix)) {
       state.emplace_back(entry.name.substr(std::strlen(kOptimizerPrefix)), to_tensor(entry));
     }
   }
   optimizer.load(state);
   copy_weights(targets, values);
+  copy_weights(of_learner, learned);
   return progress;
 }
 

@@ -2,7 +2,8 @@
 //   "kind" = "checkpoint" | "weights", "version", and as JSON "config" (resolved recipe), "environment" (what
 //   it ran on), "data" (fingerprint of the data sets), "network" (Network::config(), if it can be written),
 //   "progress"; and "spiketrain.sha256", by which damage is found (base/safetensors.h).
-// Weights carry the network's own names ("0.synapse.weight"); optimizer tensors the prefix "optimizer.".
+// Weights carry the network's own names ("0.synapse.weight"); optimizer tensors the prefix "optimizer.", those of the
+// learner (Learner::state) "learner.".
 // Files are written atomically and named after the iteration, so the newest is the last by name.
 // Tests: unit/checkpoint_test.cpp, train/resume_test.cpp.
 #pragma once
@@ -39,8 +40,9 @@ SafetensorsFile open_checkpoint(const std::string& path);
 /// A copy of one entry.  UsageError if LibTorch has no such type.
 Tensor to_tensor(const TensorEntry& entry);
 
+/// `learner`: Learner::state().
 void save_checkpoint(const std::string& path, const Network& network, const Optimizer& optimizer,
-                     const RunInfo& info, const Progress& progress);
+                     const RunInfo& info, const Progress& progress, const NamedTensors& learner = {});
 /// Weights and buffers only.
 void save_weights(const std::string& path, const Network& network, const RunInfo& info,
                   const Progress& progress);
@@ -51,9 +53,10 @@ void load_weights(const SafetensorsFile& file, Network& network);
 /// The network of a checkpoint or of saved weights, built anew, with its weights: no recipe is needed.
 /// DataError if the file does not hold a network, or cannot be read; errors of load_weights().
 std::shared_ptr<Network> load_network(const std::string& path);
-/// Weights, buffers and the optimizer's state; returns where the run stood.  UsageError also if the file
-/// describes another network.
-Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer);
+/// Weights, buffers, the optimizer's state and `learner`, the tensors of Learner::state(); returns where the run stood.
+/// UsageError also if the file describes another network.
+Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer,
+                         const NamedTensors& learner = {});
 /// The recipe a file was written with.  DataError if it holds none.
 Config checkpoint_config(const SafetensorsFile& file);
 /// The fingerprint of the data sets it was trained on.  DataError if it holds none.

@@ -102,25 +102,25 @@ Batch first_samples(const Training& training, int64_t samples) {
   return batch.to(training.device);
 }
 
-/// Puts the network back when it goes out of scope.
+/// Puts network and learner back when it goes out of scope.
 class Restore {
  public:
-  explicit Restore(Network& network) : network_(network) {
-    for (const Tensor& b : network_.buffers()) buffers_.push_back(b.clone());
+  explicit Restore(const Learner& learner) : network_(learner.network()), changed_(network_.buffers()) {
+    for (const auto& item : learner.state()) changed_.push_back(item.second);
+    for (const Tensor& x : changed_) before_.push_back(x.clone());
     network_.zero_grad(/*set_to_none=*/true);
   }
   ~Restore() {
     network_.zero_grad(/*set_to_none=*/true);
     const torch::NoGradGuard no_grad;
-    const std::vector<Tensor> now = network_.buffers();
-    for (size_t i = 0; i < now.size(); ++i) now[i].copy_(buffers_[i]);
+    for (size_t i = 0; i < changed_.size(); ++i) changed_[i].copy_(before_[i]);
   }
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
 
  private:
   Network& network_;
-  std::vector<Tensor> buffers_;
+  std::vector<Tensor> changed_, before_;
 };
 
 }  // namespace
@@ -128,7 +128,7 @@ class Restore {
 int64_t measure_activation_bytes(const Training& training, int64_t samples) {
   const Batch batch = first_samples(training, samples);
   Network& network = training.network();
-  const Restore restore(network);
+  const Restore restore(*training.learner);
   for (Tensor p : network.parameters()) p.mutable_grad() = torch::zeros_like(p);
   const MemoryTracker tracker;
   training.learner->pass(batch, 0);
@@ -138,7 +138,7 @@ int64_t measure_activation_bytes(const Training& training, int64_t samples) {
 std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samples) {
   const Batch batch = first_samples(training, samples);
   Network& network = training.network();
-  const Restore restore(network);
+  const Restore restore(*training.learner);
   const std::vector<NamedWeight> weights = layer_weights(network);
   training.learner->pass(batch, 0);
   const std::vector<Tensor> ours = take_gradients(weights, network);
@@ -157,7 +157,7 @@ std::vector<GradientAgreement> compare_gradients(const Training& training, int64
   const Batch batch = encoded(first_samples(training, samples), parts);
   parts.encoder = nullptr;
   const Learner learner(parts);
-  const Restore restore(network);
+  const Restore restore(learner);
   const std::vector<NamedWeight> all = layer_parameters(network);
   learner.pass(batch, 0);
   const std::vector<Tensor> ours = take_gradients(all, network);

@@ -1,6 +1,6 @@
 // Measures on the network itself, not assumed: how well the gradient of the method (rule, schedule, blocks)
 // agrees with that of full BPTT (rule bptt, the whole sequence, one block), and what memory a pass takes.
-// They leave no trace: gradients are dropped, weights are not touched, running statistics are restored;
+// They leave no trace: gradients are dropped, weights are not touched, running statistics and scores of steps are restored;
 // compare_gradients() alone leaves the network in float64.
 // Tests: train/guard_test.cpp, train/gradcheck_test.cpp, property/memory_test.cpp.
 #pragma once

@@ -216,7 +216,8 @@ void Trainer::checkpoint() {
   if (!options_.run_dir) return;
   progress_.sums.metrics = metrics_.totals();
   const std::string dir = options_.run_dir->checkpoints();
-  save_checkpoint(checkpoint_path(dir, progress_.iteration), network_, *t_.optimizer, info(), progress_);
+  save_checkpoint(checkpoint_path(dir, progress_.iteration), network_, *t_.optimizer, info(), progress_,
+                  t_.learner->state());
   prune_checkpoints(dir, t_.options.keep);
   last_checkpoint_ = Clock::now();
 }
@@ -241,7 +242,7 @@ void Trainer::resume() {
       const SafetensorsFile file = open_checkpoint(path);
       check_resumable(checkpoint_config(file), t_.config, t_.docs);
       check_same_data(checkpoint_data(file), data_);
-      progress_ = load_checkpoint(file, network_, *t_.optimizer);
+      progress_ = load_checkpoint(file, network_, *t_.optimizer, t_.learner->state());
       check_epochs();
       environment = checkpoint_environment(file);
     } catch (const SystemError&) {

@@ -21,7 +21,8 @@ constexpr int64_t kSteps = 3, kBatch = 67, kClasses = 211;
 struct Case {
   Config neuron = {{"name", "lif"}, {"leak", 0.5}};
   Config readout = {{"name", "leaky_readout"}, {"leak", 0.5}};
-  Config objective = {{"name", "tet_ce"}}, rule = {{"name", "bptt"}}, options = Config::object();
+  Config objective = {{"name", "tet_ce"}}, rule = {{"name", "bptt"}}, schedule = {{"name", "whole"}},
+         options = Config::object();
   std::string spec = "701-211";
   Shape input = {61};
 };
@@ -48,6 +49,7 @@ NamedTensors outcome(const Case& c) {
   parts.method = {make<Rule>(c.rule)};
   parts.objective = make<Objective>(c.objective);
   parts.steps = kSteps;
+  parts.schedule = make<Schedule>(c.schedule);
   Batch batch;
   batch.form = Batch::Form::frames;
   batch.x = 2 * binary_input(kSteps, kBatch, c.input, 4);
@@ -61,6 +63,7 @@ NamedTensors outcome(const Case& c) {
     if (item.value().grad().defined()) all.emplace_back(item.key(), item.value().grad().clone());
   }
   for (const auto& item : parts.network->named_buffers()) all.emplace_back(item.key(), item.value());
+  for (const auto& item : learner.state()) all.push_back(item);
   const PassResult inferred = learner.infer(batch);
   all.emplace_back("inferred loss", inferred.loss);
   all.emplace_back("inferred", inferred.prediction);
@@ -172,6 +175,18 @@ TEST(Threads, EveryRule) {
       check(c);
     }
     EXPECT_GE(fitting, 1) << name;
+  }
+}
+
+TEST(Threads, EverySchedule) {
+  for (const std::string& name : Registry<Schedule>::get().names()) {
+    SCOPED_TRACE(name);
+    Case c;
+    c.schedule = {{"name", name}};
+    check(c);
+    if (name != "skipper") continue;
+    c.schedule["mode"] = "mask";
+    check(c);
   }
 }
 

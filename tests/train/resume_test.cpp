@@ -79,6 +79,28 @@ TEST(Resume, EveryRuleStepByStep) {
   }
 }
 
+/// Scores of steps are kept; what is skipped follows from the batch.
+TEST(Resume, SchedulesThatChooseSteps) {
+  TempDir dir;
+  int number = 0;
+  for (const char* schedule :
+       {"top_steps\", live=2", "top_steps\", live=2, refresh=3, smoothing=0.5", "skipper\", segment=3",
+        "skipper\", segment=3, mode=\"mask\", divide_by=\"one"}) {
+    SCOPED_TRACE(schedule);
+    std::vector<std::string> sets = rule_settings("bptt");
+    std::string set = str("schedule={name=\"", schedule);
+    if (std::count(set.begin(), set.end(), '"') % 2 == 1) set += '"';
+    sets.push_back(set + "}");
+    const std::string whole = dir / str("whole", number), parts = dir / str("parts", number);
+    ++number;
+    EXPECT_TRUE(run_part(whole, sets, false, 0));
+    EXPECT_FALSE(run_part(parts, sets, false, 2));  // within an epoch, and between two measurements
+    EXPECT_FALSE(run_part(parts, sets, true, 5));
+    EXPECT_TRUE(run_part(parts, sets, true, 0));
+    expect_same_run(whole, parts);
+  }
+}
+
 TEST(Resume, BetweenTwoFiles) {
   TempDir dir;
   EXPECT_TRUE(run_part(dir / "whole", {"train.keep=9"}, false, 0));

@@ -70,6 +70,26 @@ TEST(Checkpoint, RoundTrip) {
   EXPECT_EQ(checkpoint_config(file), info.config);
 }
 
+TEST(Checkpoint, WhatALearnerCarries) {
+  TempDir dir;
+  Parts parts;
+  const Tensor scores = torch::rand({5}, torch::kDouble);
+  save_checkpoint(dir / "c", *parts.network, *parts.optimizer, {}, {}, {{"scores", scores}});
+  const SafetensorsFile file = SafetensorsFile::open(dir / "c");
+  const Tensor loaded = torch::zeros({5}, torch::kDouble);
+  load_checkpoint(file, *parts.network, *parts.optimizer, {{"scores", loaded}});
+  EXPECT_TRUE(torch::equal(loaded, scores));
+  load_weights(file, *parts.network);
+  load_checkpoint(file, *parts.network, *parts.optimizer);
+
+  const auto refusal = [&](const char* name, int64_t steps) {
+    const NamedTensors target = {{name, torch::zeros({steps}, torch::kDouble)}};
+    return message_of<UsageError>([&] { load_checkpoint(file, *parts.network, *parts.optimizer, target); });
+  };
+  EXPECT_TRUE(contains(refusal("others", 5), "'learner.others' of the learner is missing"));
+  EXPECT_TRUE(contains(refusal("scores", 4), "the learner has"));
+}
+
 TEST(Checkpoint, MismatchIsNamedAndChangesNothing) {
   TempDir dir;
   Parts small, large({"network.spec=6C3-P2-8-4"});

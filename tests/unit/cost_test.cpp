@@ -218,6 +218,14 @@ TEST(Cost, SegmentsCountForWhatHappensInThem) {
   EXPECT_EQ(still.total.mac_forward, 2 * 5 * 12);
   EXPECT_EQ(still.mac_forward_run, 2 * 12);  // without a graph, and once more with one
   EXPECT_EQ(still.mac_weight_run, 12);
+  // Two steps left out: not computed again, or without the way back only.
+  for (const Skip skip : {Skip::pass, Skip::cut}) {
+    const Operations left = two_layers(Values::binary, false, 1,
+                                       {{0, 3, Role::replay, false, 1, 1, skip, 2}, {3, 5, Role::replay}})
+                                .total;
+    EXPECT_EQ(left.ac, (5 + (skip == Skip::pass ? 3 : 5) + 3) * 18);
+    EXPECT_EQ(left.mac_error, 3 * 6);
+  }
 }
 
 TEST(Cost, FixedHeadsHaveNoWeightGradient) {

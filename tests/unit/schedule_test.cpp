@@ -78,7 +78,7 @@ TEST(Schedule, LastSteps) {
 }
 
 TEST(Schedule, LossIsDividedAsTold) {
-  for (const char* name : {"last_steps", "random_steps", "truncated"}) {
+  for (const char* name : {"last_steps", "random_steps", "top_steps", "truncated"}) {
     Config config = {{"name", name}};
     if (name == std::string("truncated")) {
       config["burn_in"] = 5;
@@ -127,6 +127,100 @@ TEST(Schedule, RandomStepsAreNeverPaddingOfEverySample) {
     }
     EXPECT_EQ(live, 3);
   }
+}
+
+/// "3 of 4 pass": kept at least, and how the others are skipped.
+std::string skipping(const Plan& plan) {
+  std::string line;
+  for (const Segment& s : plan) {
+    if (!line.empty()) line += ' ';
+    line += str(s.learning(), "/", s.steps(), s.skip == Skip::pass ? "p" : s.skip == Skip::cut ? "c" : "");
+  }
+  return line;
+}
+
+TEST(Schedule, Skipper) {
+  Config config = {{"name", "skipper"}, {"segment", 4}};
+  EXPECT_EQ(text(plan_of(config, 9)), "r0-4 r4-8 r8-9*");
+  EXPECT_EQ(skipping(plan_of(config, 9)), "2/4p 2/4p 1/1");
+  config["mode"] = "mask";
+  EXPECT_EQ(skipping(plan_of(config, 9)), "2/4c 2/4c 1/1");
+  config["skip"] = 0;
+  EXPECT_EQ(skipping(plan_of(config, 9)), "4/4 4/4 1/1");
+  config["skip"] = 99.9;
+  EXPECT_EQ(skipping(plan_of(config, 9)), "1/4c 1/4c 1/1");
+  EXPECT_EQ(text(plan_of({{"name", "skipper"}}, 10)), "r0-4 r4-8 r8-10*");
+  EXPECT_TRUE(has(refusal({{"name", "skipper"}, {"segment", 8}}, 7), "expected 1 to 7"));
+  EXPECT_TRUE(has(refusal({{"name", "skipper"}, {"skip", 100}}, 7), "expected 0 <= skip < 100"));
+  for (const auto& [divide_by, factor] :
+       {std::pair{"scored", 1.0}, std::pair{"steps", 1.0}, std::pair{"one", 9.0}}) {
+    for (const Segment& s : plan_of({{"name", "skipper"}, {"divide_by", divide_by}}, 9))
+      EXPECT_EQ(s.loss_factor, factor) << divide_by;  // in evaluation, where nothing is skipped
+  }
+}
+
+/// Values of numpy.quantile, method linear: 5.5; 3; 2.4; 2 and 7 (two segments); 0.
+TEST(Schedule, SkipperKeepsWhatReachesThePercentile) {
+  const auto kept = [](double skip, const Plan& segments, const std::vector<int64_t>& activity,
+                       const char* divide_by = "scored") {
+    return make<Schedule>("skipper", {{"skip", skip}, {"divide_by", divide_by}})->select(segments, activity);
+  };
+  const auto one = [](int64_t T) { return Plan{{0, T, Role::replay}}; };
+  using Kept = std::vector<bool>;
+  EXPECT_EQ(kept(50, one(4), {8, 1, 4, 7}).kept, (Kept{true, false, false, true}));
+  EXPECT_EQ(kept(50, one(5), {9, 1, 3, 3, 2}).kept, (Kept{true, false, true, true, false}));  // ties stay
+  EXPECT_EQ(kept(35, one(5), {5, 1, 2, 3, 4}).kept, (Kept{true, false, false, true, true}));
+  EXPECT_EQ(kept(50, {{0, 3, Role::replay, false}, {3, 6, Role::replay}}, {1, 2, 3, 9, 7, 5}).kept,
+            (Kept{false, true, true, true, true, false}));
+  EXPECT_EQ(kept(99, one(3), {0, 0, 0}).kept,
+            (Kept{true, true, true}));  // nothing fires: nothing to tell apart
+  EXPECT_EQ(kept(0, one(3), {2, 1, 0}).kept, (Kept{true, true, true}));
+  EXPECT_EQ(kept(50, one(4), {8, 1, 4, 7}, "steps").loss_factor, 0.5);
+  EXPECT_EQ(kept(50, one(4), {8, 1, 4, 7}, "one").loss_factor, 2);
+  EXPECT_EQ(kept(50, one(4), {8, 1, 4, 7}).loss_factor, 1);
+  EXPECT_EQ(make<Schedule>("checkpointed")->select(one(2), {0, 5}).kept, (Kept{true, true}));
+}
+
+TEST(Schedule, TopSteps) {
+  const auto plan = [](const std::vector<double>& scores, int64_t live, const torch::Tensor& lengths = {}) {
+    PlanRequest request = {8, 1, 0, lengths};
+    if (!scores.empty()) request.scores = torch::tensor(scores, torch::kDouble);
+    const Plan plan = make<Schedule>("top_steps", {{"live", live}})->plan(request);
+    check_plan(plan, 8);
+    return text(plan);
+  };
+  EXPECT_EQ(plan({1, 5, 4, 1, 1, 9, 1, 2}, 3), "b0-1 l1-3 b3-5 l5-6 b6-8*");
+  EXPECT_EQ(plan({1, 5, 4, 1, 1, 9, 1, 2}, 1), "b0-1 b1-2 b2-3 b3-4 b4-5 l5-6 b6-7 b7-8*");
+  EXPECT_EQ(plan({2, 2, 2, 2, 2, 2, 2, 2}, 3), "l0-3 b3-6 b6-8*");  // ties: the earlier ones
+  EXPECT_EQ(plan({1, 5, 4, 1, 1, 9, 1, 2}, 8), "l0-8*");
+  EXPECT_EQ(plan({}, 3), "b0-3 b3-5 l5-8*");  // not measured
+  const torch::Tensor lengths = torch::tensor(std::vector<int64_t>{2, 4});
+  EXPECT_EQ(plan({1, 5, 4, 1, 1, 9, 1, 2}, 3, lengths), "l0-3 b3-6 b6-8*");
+  EXPECT_EQ(plan({}, 3, lengths), "b0-1 l1-4 b4-7 b7-8*");
+  EXPECT_EQ(plan({1, 5, 4, 1, 1, 9, 1, 2}, 6, lengths), "l0-4 b4-8*");
+  EXPECT_TRUE(has(refusal({{"name", "top_steps"}, {"live", 5}}, 4), "expected 1 to 4"));
+  EXPECT_TRUE(has(refusal({{"name", "top_steps"}, {"smoothing", 1}}, 4), "refresh = 0"));
+  const auto schedule = make<Schedule>("top_steps", {{"live", 3}, {"refresh", 7}, {"smoothing", 0.5}});
+  ASSERT_TRUE(schedule->scoring(4).has_value());
+  EXPECT_EQ(schedule->scoring(4)->refresh, 7);
+  EXPECT_EQ(schedule->scoring(4)->smoothing, 0.5);
+  EXPECT_FALSE(schedule->scoring(3).has_value());
+  EXPECT_FALSE(make<Schedule>("random_steps")->scoring(4).has_value());
+}
+
+TEST(Schedule, StepsAreLeftOutOfReplayedSegmentsOnly) {
+  const auto message = [](Plan plan) { return message_of<UsageError>([&] { check_plan(plan, 4); }); };
+  const Segment skipping = {0, 2, Role::replay, false, 1, 1, Skip::pass, 1};
+  Plan plan = {skipping, {2, 4, Role::replay}};
+  check_plan(plan, 4);
+  plan[0].skipped = 2;
+  EXPECT_TRUE(has(message(plan), "at least one has to stay"));
+  plan = {skipping, {2, 4, Role::live}};
+  EXPECT_TRUE(has(message(plan), "segment 1 is not"));
+  plan = {{0, 2, Role::burn_in, false, 1, 1, Skip::cut, 1}, {2, 4, Role::replay}};
+  EXPECT_TRUE(has(message(plan), "segment 0 is not"));
+  plan = {skipping, {2, 3, Role::burn_in, false}, {3, 4, Role::replay}};
+  EXPECT_TRUE(has(message(plan), "2 groups"));
 }
 
 TEST(Schedule, ContradictingOptions) {

@@ -4,10 +4,7 @@
 // Source: Chen, Xu, Zhang, Guestrin 2016, "Training deep nets with sublinear memory cost".  Deviation: cut in time
 // only, all layers together.  Norms that take statistics over time take them over a segment, as in windows.
 // Tests: unit/schedule_test.cpp, engine/schedules_test.cpp.
-#include <algorithm>
-#include <cmath>
-
-#include "spiketrain/core/schedule.h"
+#include "spiketrain/parts/schedules/segments.h"
 
 namespace spiketrain {
 namespace {
@@ -18,21 +15,10 @@ struct Checkpointed final : Schedule {
   int64_t segment = 0;
   template <class V>
   void visit(V& v) {
-    v(segment, "segment", "length of a segment in steps; the last one may be shorter; 0: sqrt(T), rounded up",
-      Range{0, 1 << 20});
+    v(segment, "segment", segment_doc(), Range{0, 1 << 20});
   }
   Plan plan(const PlanRequest& request) const override {
-    const int64_t T = request.steps;
-    const auto root = static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(T))));
-    const int64_t length = segment == 0 ? root : segment;
-    ST_CHECK(length <= T, "schedule checkpointed: a segment of ", length,
-             " steps is longer than the sequence, T = ", T, "; expected 1 to ", T);
-    Plan plan;
-    for (int64_t t = 0; t < T; t += length) {
-      const int64_t end = std::min(T, t + length);
-      plan.push_back({t, end, Role::replay, /*update=*/end == T});
-    }
-    return plan;
+    return replay_segments(request.steps, segment, "checkpointed");
   }
 };
 ST_REGISTER(Schedule, "checkpointed", Checkpointed);
