@@ -3,16 +3,17 @@
 namespace spiketrain {
 
 void Tally::add(int64_t slot, const Spikes& s, const Tensor& valid) {
+  if (!valid.defined()) return add(slot, s.total(), s.sites());
+  const Tensor per_sample = s.bytes().flatten(2).sum(2, /*keepdim=*/false, torch::kInt64);
+  add(slot, (per_sample * valid).sum().item<int64_t>(),
+      valid.sum().item<int64_t>() * (s.sites() / std::max<int64_t>(1, valid.numel())));
+}
+
+void Tally::add(int64_t slot, int64_t spikes, int64_t sites) {
   if (static_cast<size_t>(slot) >= counts_.size()) counts_.resize(static_cast<size_t>(slot) + 1);
   Count& count = counts_[static_cast<size_t>(slot)];
-  if (!valid.defined()) {
-    count.spikes += s.total();
-    count.sites += s.sites();
-    return;
-  }
-  const Tensor per_sample = s.bytes().flatten(2).sum(2, /*keepdim=*/false, torch::kInt64);
-  count.spikes += (per_sample * valid).sum().item<int64_t>();
-  count.sites += valid.sum().item<int64_t>() * (s.sites() / std::max<int64_t>(1, valid.numel()));
+  count.spikes += spikes;
+  count.sites += sites;
 }
 
 void Carry::detach() {

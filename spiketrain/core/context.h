@@ -29,6 +29,8 @@ class Tally {
   };
   /// Adds what a layer sent.  valid [T,B] bool: count these steps of these samples only; undefined: all.
   void add(int64_t slot, const Spikes& s, const Tensor& valid);
+  /// The same of all steps, counted already.
+  void add(int64_t slot, int64_t spikes, int64_t sites);
   /// [slot]
   const std::vector<Count>& counts() const { return counts_; }
 
