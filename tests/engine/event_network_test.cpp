@@ -5,6 +5,7 @@
 #include "spiketrain/train/trainer.h"
 #include "tests/support/engine.h"
 #include "tests/support/event_lists.h"
+#include "tests/support/event_settings.h"
 #include "tests/support/message.h"
 #include "tests/support/tiny.h"
 
@@ -102,24 +103,12 @@ TEST(EventNetwork, StandsBehindABlockOfOrdinaryLayers) {
   }
 }
 
-std::vector<std::string> recipe_sets(const char* readout, const char* objective) {
-  return {"steps=12",
-          "epochs=12",
-          "data.mean=[0]",
-          "data.std=[1]",
-          "encoder={name=\"latency\",exact=true}",
-          std::string("network={name=\"event\",hidden=[20],readout=\"") + readout + "\"}",
-          std::string("objective=") + objective,
-          "optimizer={name=\"adam\",lr=2e-2}",
-          "neuron=lif",
-          "rule=bptt",
-          "train={clip_norm=1.0}"};
-}
-
 TEST(EventNetwork, ARecipeLearns) {
   for (const auto& [readout, objective] :
        {std::pair{"first_spike", "first_spike_ce"}, {"membrane", "rate_ce"}}) {
-    Experiment experiment = tiny_experiment(recipe_sets(readout, objective));
+    std::vector<std::string> sets = event_settings(readout, objective);
+    sets.emplace_back("epochs=12");
+    Experiment experiment = tiny_experiment(sets);
     EXPECT_TRUE(experiment.training.caveats.empty());
     Recorder recorder;
     TrainerOptions options;
@@ -136,7 +125,7 @@ TEST(EventNetwork, NeedsNoNeuronAndNoRule) {
   EXPECT_EQ(make_recipe(config).rule["name"], "bptt");
   config["network"] = {{"name", "spec"}, {"spec", "10"}};
   EXPECT_NE(message_of<UsageError>([&] { make_recipe(config); }).find("neuron"), std::string::npos);
-  std::vector<std::string> sets = recipe_sets("first_spike", "first_spike_ce");
+  std::vector<std::string> sets = event_settings("first_spike", "first_spike_ce");
   sets.emplace_back("neuron.leak=0.25");
   const auto caveats = tiny_experiment(sets).training.caveats;
   ASSERT_EQ(caveats.size(), 1U);
