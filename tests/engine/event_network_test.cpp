@@ -1,13 +1,11 @@
-// Event-driven layers as part of the engine: from a recipe, on a tape and in one graph, with whole steps and exact times
-// for input, behind a block of ordinary layers, and everything they refuse.
+// Event-driven layers as part of the engine: on a tape and in one graph, with whole steps and exact times for input,
+// behind a block of ordinary layers, and everything they refuse.  From a recipe: train/event_training_test.cpp.
 #include <gtest/gtest.h>
 
-#include "spiketrain/train/trainer.h"
 #include "tests/support/engine.h"
 #include "tests/support/event_lists.h"
-#include "tests/support/event_settings.h"
 #include "tests/support/message.h"
-#include "tests/support/tiny.h"
+#include "tests/support/tensors.h"
 
 namespace spiketrain::event_network_test {
 
@@ -101,35 +99,6 @@ TEST(EventNetwork, StandsBehindABlockOfOrdinaryLayers) {
     ASSERT_TRUE(item.value().grad().defined()) << item.key();
     EXPECT_GT(item.value().grad().abs().max().item<double>(), 0) << item.key();
   }
-}
-
-TEST(EventNetwork, ARecipeLearns) {
-  for (const auto& [readout, objective] :
-       {std::pair{"first_spike", "first_spike_ce"}, {"membrane", "rate_ce"}}) {
-    std::vector<std::string> sets = event_settings(readout, objective);
-    sets.emplace_back("epochs=12");
-    Experiment experiment = tiny_experiment(sets);
-    EXPECT_TRUE(experiment.training.caveats.empty());
-    Recorder recorder;
-    TrainerOptions options;
-    options.observers = {&recorder};
-    Trainer(experiment.training, options).run();
-    ASSERT_GE(recorder.losses.size(), 8U);
-    EXPECT_LT(recorder.losses.back(), 0.7 * recorder.losses.front()) << readout;
-  }
-}
-
-TEST(EventNetwork, NeedsNoNeuronAndNoRule) {
-  Config config = {
-      {"steps", 5}, {"network", {{"name", "event"}}}, {"objective", {{"name", "first_spike_ce"}}}};
-  EXPECT_EQ(make_recipe(config).rule["name"], "bptt");
-  config["network"] = {{"name", "spec"}, {"spec", "10"}};
-  EXPECT_NE(message_of<UsageError>([&] { make_recipe(config); }).find("neuron"), std::string::npos);
-  std::vector<std::string> sets = event_settings("first_spike", "first_spike_ce");
-  sets.emplace_back("neuron.leak=0.25");
-  const auto caveats = tiny_experiment(sets).training.caveats;
-  ASSERT_EQ(caveats.size(), 1U);
-  EXPECT_NE(caveats[0].find("[neuron], [readout], [rule] and [rules] have no effect"), std::string::npos);
 }
 
 template <class F>

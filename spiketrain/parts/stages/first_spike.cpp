@@ -2,10 +2,14 @@
 //   a[t] = t_first; the number of steps for a neuron that stayed silent, which gets no gradient
 // Source: Wunderlich & Pehle 2021.  Deviation: none.
 // Tests: grad/event_prop_test.cpp, engine/event_network_test.cpp.
+#include "spiketrain/ops/one_thread.h"
 #include "spiketrain/parts/stages/one_input.h"
 
 namespace spiketrain {
 namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 /// Position of each element's first spike [B,N], -1: none.
 Tensor first_of(const SpikeTimes& s) {
@@ -18,6 +22,27 @@ Tensor first_of(const SpikeTimes& s) {
   }
   return first;
 }
+
+/// Times, and the position of each element's first one [B,*] -> that time at every step [T,B,*].
+struct ShowFirst : torch::autograd::Function<ShowFirst> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& time, const Tensor& first, int64_t steps) {
+    const Tensor spiked = first.ge(0);
+    Tensor t = torch::full(first.sizes(), static_cast<double>(steps), torch::kDouble);
+    t.index_put_({spiked}, time.index_select(0, first.index({spiked})));
+    ctx->save_for_backward({first});
+    ctx->saved_data["spikes"] = time.size(0);
+    std::vector<int64_t> shape = first.sizes().vec();
+    shape.insert(shape.begin(), steps);
+    return t.unsqueeze(0).expand(shape);
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list g) {
+    const ops::OneThread one_thread;  // the sum has the same bits on any number of threads
+    const Tensor first = ctx->get_saved_variables()[0], spiked = first.ge(0);
+    Tensor g_time = torch::zeros({ctx->saved_data["spikes"].toInt()}, torch::kDouble);
+    g_time.index_put_({first.index({spiked})}, g[0].sum(0).index({spiked}));
+    return {g_time, Tensor(), Tensor()};
+  }
+};
 
 struct FirstSpike final : Stage {
   static constexpr const char* kDoc = "event-driven readout: the time of each neuron's first spike";
@@ -35,12 +60,9 @@ struct FirstSpike final : Stage {
              "stage first_spike: expected spike times, got a signal by steps; put an event_lif "
              "layer before it");
     const SpikeTimes s = in[0].spike_times();
-    const Tensor first = first_of(s), spiked = first.ge(0);
-    Tensor t = torch::full({s.batch(), s.elements}, static_cast<double>(s.steps), torch::kDouble);
-    t = t.index_put({spiked}, s.time.index_select(0, first.index({spiked})));
-    std::vector<int64_t> shape = {s.steps, s.batch()};
-    shape.insert(shape.end(), in_.begin(), in_.end());
-    return Signal::dense(t.view({1, s.batch(), s.elements}).expand({s.steps, -1, -1}).view(shape));
+    std::vector<int64_t> shape = in_;
+    shape.insert(shape.begin(), s.batch());
+    return Signal::dense(ShowFirst::apply(s.time, first_of(s).view(shape), s.steps));
   }
 
   std::vector<StageInfo> describe() const override {
