@@ -88,9 +88,11 @@ Experiment prepare(const TrainCommand& command) {
   }
 }
 
-/// "rule bptt (readout: tssl_bp), neuron lif, ..."
+/// "rule bptt (readout: tssl_bp), neuron lif, ...", or what takes their place.
 std::string method_text(const Recipe& r) {
   const auto name = [](const Config& part) { return part.at("name").get<std::string>(); };
+  if (!make<NetworkBuilder>(r.network)->uses_neurons())
+    return "the adjoint of network " + name(r.network) + ", objective " + name(r.objective);
   std::vector<std::string> others;
   for (const auto& rule : r.rules.items()) others.push_back(rule.key() + ": " + name(rule.value()));
   std::string text = "rule " + name(r.rule) + (others.empty() ? "" : " (" + join(others) + ")");

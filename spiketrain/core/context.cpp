@@ -39,15 +39,16 @@ void Tally::add_steps(int64_t slot, const Spikes& s, const Tensor& valid) {
 
 void Tally::add(int64_t slot, const Spikes& s, const Tensor& valid) {
   if (by_step_) add_steps(slot, s, valid);
-  Count& count = this->count(slot);
-  if (!valid.defined()) {
-    count.spikes += s.total();
-    count.sites += s.sites();
-    return;
-  }
+  if (!valid.defined()) return add(slot, s.total(), s.sites());
   const Tensor per_sample = s.bytes().flatten(2).sum(2, /*keepdim=*/false, torch::kInt64);
-  count.spikes += (per_sample * valid).sum().item<int64_t>();
-  count.sites += valid.sum().item<int64_t>() * (s.sites() / std::max<int64_t>(1, valid.numel()));
+  add(slot, (per_sample * valid).sum().item<int64_t>(),
+      valid.sum().item<int64_t>() * (s.sites() / std::max<int64_t>(1, valid.numel())));
+}
+
+void Tally::add(int64_t slot, int64_t spikes, int64_t sites) {
+  Count& count = this->count(slot);
+  count.spikes += spikes;
+  count.sites += sites;
 }
 
 void Carry::detach() {

@@ -33,6 +33,8 @@ class Tally {
   void add(int64_t slot, const Spikes& s, const Tensor& valid);
   /// Adds the counts of another tally, not its steps.
   void add(const Tally& other);
+  /// The same of all steps, counted already.
+  void add(int64_t slot, int64_t spikes, int64_t sites);
   /// [slot]
   const std::vector<Count>& counts() const { return counts_; }
   /// [step] Spikes of all layers, if counted by step; as long as the longest that a layer sent.

@@ -137,7 +137,23 @@ Carry Network::start() const {
   return carry;
 }
 
+/// Spike times reach stages that take them, at once and in their block.
+void Network::check_times(const std::vector<size_t>& list, int64_t entry) const {
+  for (const size_t index : list) {
+    for (const Input& input : nodes_[index].inputs) {
+      if (input.node < 0 || !nodes_[static_cast<size_t>(input.node)].stage->sends_times()) continue;
+      const std::string& source = nodes_[static_cast<size_t>(input.node)].name;
+      ST_CHECK(input.node != entry, "blocks: a cut would cross the spike times of node ", source,
+               "; event-driven layers learn as one block, so use blocks.size = \"all\"");
+      ST_CHECK(nodes_[index].stage->takes_times() && input.delay == 0, "network: node ", nodes_[index].name,
+               " works by steps, but node ", source,
+               " sends spike times; put an event-driven readout between them");
+    }
+  }
+}
+
 Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry, int64_t& delays) const {
+  check_times(list, entry);
   Program program;
   const auto position = [&](int64_t node) {
     const auto it = std::find(list.begin(), list.end(), static_cast<size_t>(node));
@@ -162,6 +178,11 @@ Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry
     const auto before = static_cast<int64_t>(program.calls.size()) - 1;
     program.chain = program.chain && call.from.size() == 1 && call.from[0] == before && call.delayed[0] < 0;
     program.calls.push_back(std::move(call));
+  }
+  for (size_t i = program.step_begin; i < program.step_end; ++i) {
+    const Node& node = nodes_[program.calls[i].node];
+    ST_CHECK(!node.stage->whole_sequence(), "network: node ", node.name,
+             " reads the whole sequence at once; it cannot lie between delayed edges");
   }
   for (size_t i = 0; i < program.calls.size(); ++i) {
     for (const int64_t from : program.calls[i].from) {

@@ -106,6 +106,7 @@ class Network : public torch::nn::Module {
   };
 
   Program compile(const std::vector<size_t>& nodes, int64_t entry, int64_t& delays) const;
+  void check_times(const std::vector<size_t>& nodes, int64_t entry) const;
   void compile();
   /// Every node that a node reads is there.
   bool complete() const;
@@ -139,6 +140,8 @@ struct NetworkContext {
 struct NetworkBuilder : Part {
   /// UsageError if the network cannot be built on this input, or does not end in `output`.
   virtual std::shared_ptr<Network> build(const NetworkContext& context) const = 0;
+  /// False: no stage of it is a Layer, so that it has neither the context's neurons nor a rule.
+  virtual bool uses_neurons() const { return true; }
 };
 
 }  // namespace spiketrain

@@ -106,7 +106,27 @@ Signal Signal::psp(Spikes s, Tensor edge, double tau_s, Tensor a) {
   return x;
 }
 
+Signal Signal::times(SpikeTimes s) {
+  s.check();
+  Signal x;
+  x.edge_ = std::move(s.time);  // the edge alone: a signal that is cut must not hold the graph
+  x.times_ = std::move(s);
+  return x;
+}
+
+SpikeTimes Signal::spike_times() const {
+  ST_CHECK(
+      has_times() || is_spikes(),
+      "signal: an event-driven layer reads spikes, got real numbers; use an encoder that sends spikes, such as "
+      "latency or poisson");
+  SpikeTimes s = has_times() ? times_ : SpikeTimes::from_steps(spikes_.bytes());
+  if (has_times()) s.time = edge_;
+  return s;
+}
+
 Tensor Signal::values() const {
+  ST_CHECK(!has_times(),
+           "signal: spike times have no values by steps; put an event-driven readout behind them");
   if (is_constant()) return spread(edge_, gain_);
   if (!has_spikes()) return edge_;
   const Tensor values = psp_.defined() ? psp_ : spikes_.dense(edge_.scalar_type());
@@ -117,6 +137,8 @@ Tensor Signal::values() const {
 Tensor Signal::rows(int64_t begin, int64_t end) const {
   ST_CHECK(!is_constant(),
            "signal: rows() of a constant signal; expected a dense one or spikes, see values()");
+  ST_CHECK(!has_times(),
+           "signal: spike times have no values by steps; put an event-driven readout behind them");
   const Tensor& all = is_spikes() ? spikes_.bytes() : has_spikes() ? psp_ : edge_;
   Tensor rows = all.flatten(0, 1);
   if (begin != 0 || end != rows.size(0)) rows = rows.slice(0, begin, end);
@@ -126,6 +148,7 @@ Tensor Signal::rows(int64_t begin, int64_t end) const {
 
 Signal Signal::slice(int64_t begin, int64_t end) const {
   if (begin == 0 && end == steps()) return *this;
+  ST_CHECK(!has_times(), "signal: spike times are of a whole sequence; use schedule whole");
   Signal x = *this;
   if (is_constant()) {
     x.gain_ = gain_.slice(0, begin, end);

@@ -1,11 +1,14 @@
-// What travels on an edge of the network over a segment of T steps, in one of three forms:
+// What travels on an edge of the network over a segment of T steps, in one of four forms:
 //   constant  image [1,B,*] and a profile gain [T]: a(t) = gain[t] * image.  A still image shown for T steps, and its
 //             PSP, are constant; whatever is linear then runs once, not T times.
 //   dense     a [T,B,*], real numbers.
 //   spikes    Spikes, and optionally the PSP filter they pass on the edge: a[t] = a[t-1] + (s[t] - a[t-1])/tau_s.
+//   times     SpikeTimes of a whole sequence: lists of exact times, which have no values by steps.  For event-driven
+//             stages alone: Network refuses other readers.  The edge is the times, so that credit is dL/d(time).
 // Parts ask for what they want: values() in full, rows() for a share of a product, or the spikes themselves.
 #pragma once
 #include "spiketrain/core/spikes.h"
+#include "spiketrain/ops/spike_times.h"
 
 namespace spiketrain {
 
@@ -26,30 +29,36 @@ class Signal {
   /// dL/da.
   static Signal psp(Spikes s, Tensor edge, double tau_s, Tensor a);
 
+  /// Spikes of a whole sequence, the time in autograd.  UsageError if they are not what SpikeTimes says.
+  static Signal times(SpikeTimes s);
+
   bool defined() const { return edge_.defined(); }
   bool is_constant() const { return gain_.defined(); }
   bool has_spikes() const { return spikes_.defined(); }
+  bool has_times() const { return times_.index.defined(); }
   /// Time constant of the filter between the spikes and the values; 0: none.
   double tau_s() const { return tau_s_; }
   /// True if the values are the spikes themselves.
   bool is_spikes() const { return has_spikes() && tau_s_ == 0; }
-  int64_t steps() const { return is_constant() ? gain_.size(0) : edge_.size(0); }
-  int64_t batch() const { return edge_.size(1); }
+  int64_t steps() const { return is_constant() ? gain_.size(0) : has_times() ? times_.steps : edge_.size(0); }
+  int64_t batch() const { return has_times() ? times_.batch() : edge_.size(1); }
 
-  /// The tensor that carries the gradient: the image, the values, or a carrier without storage.  For autograd nodes
-  /// that take the numbers from elsewhere; computing on a carrier gives NaN.
+  /// The tensor that carries the gradient: the image, the values, the times, or a carrier without storage.  For
+  /// autograd nodes that take the numbers from elsewhere; computing on a carrier gives NaN.
   const Tensor& edge() const { return edge_; }
-  /// [T,B,*] floating point, in autograd.
+  /// [T,B,*] floating point, in autograd.  UsageError for times.
   Tensor values() const;
-  /// Rows [begin, end) of the values as a matrix [T*B, *], without gradient.  UsageError for constant signals.
+  /// Rows [begin, end) of the values as a matrix [T*B, *], without gradient.  UsageError for constant signals and times.
   Tensor rows(int64_t begin, int64_t end) const;
   /// What constant() was given.
   const Tensor& image() const { return edge_; }
   const Tensor& gain() const { return gain_; }
   /// Undefined unless has_spikes().
   const Spikes& spikes() const { return spikes_; }
+  /// The lists, with the edge as their time: those of times(), or of bare spikes by steps.  UsageError for other forms.
+  SpikeTimes spike_times() const;
 
-  /// Steps [begin, end), sharing storage.
+  /// Steps [begin, end), sharing storage.  UsageError for a part of times.
   Signal slice(int64_t begin, int64_t end) const;
   /// The same values and spikes, cut from the graph: no credit reaches what made them.
   Signal detached() const;
@@ -69,6 +78,7 @@ class Signal {
   Spikes spikes_;
   double tau_s_ = 0;
   Tensor psp_;  ///< values of a filtered signal
+  SpikeTimes times_;
 };
 
 /// A tensor of this shape that occupies one element and holds NaN: autograd checks its shape, type and device and

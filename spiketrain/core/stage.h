@@ -45,6 +45,11 @@ struct Stage : Part, torch::nn::Module {
   virtual Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) = 0;
   /// Whether forward() notes its way back on Context::tape.  Of other stages in a chain autograd makes a step of it.
   virtual bool taped() const { return false; }
+  /// True if what leaves at one step may depend on later ones: the sequence must then come in one segment.
+  virtual bool whole_sequence() const { return false; }
+  /// Whether inputs may hold spike times (Signal::times), and whether the output does.
+  virtual bool takes_times() const { return false; }
+  virtual bool sends_times() const { return false; }
   /// The stage in the network notation; "" if it has no token of its own.
   virtual std::string notation() const { return ""; }
   /// Numbers the carried tensors: a stage takes as many slots as it needs, from `next` on.

@@ -34,6 +34,8 @@ void check_method(const Network& network, const Method& method, const Plan& plan
   const bool cuts =
       std::any_of(plan.begin(), plan.end(), [](const Segment& s) { return s.skip == Skip::cut; });
   for (const Network::Node& node : network.nodes()) {
+    ST_CHECK(!node.stage->whole_sequence() || plan.size() == 1, "stage ", node.stage->part_name(),
+             " reads the whole sequence at once; use schedule whole");
     const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
     if (!layer) continue;
     const RuleP& rule = method.at(layer->slot());

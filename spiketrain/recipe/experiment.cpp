@@ -55,6 +55,11 @@ std::vector<std::string> idle_sections(const Recipe& recipe, const Network& netw
   std::vector<std::string> lines;
   const bool head = recipe.head != Registry<Head>::get().resolve({{"name", "linear"}});
   const bool signal = name_of(recipe.learning_signal) != "heads";
+  if (!make<NetworkBuilder>(recipe.network)->uses_neurons() &&
+      (recipe.neuron != Registry<Neuron>::get().resolve({{"name", "lif"}}) ||
+       recipe.readout != recipe.neuron || name_of(recipe.rule) != "bptt" || !recipe.rules.empty()))
+    lines.push_back(str("[neuron], [readout], [rule] and [rules] have no effect: network ",
+                        name_of(recipe.network), " has time constants and an adjoint of its own"));
   if (head && network.blocks() == 1)
     lines.emplace_back(
         "the options of [head] have no effect: the network is one block, whose head is the output layer");

@@ -68,6 +68,18 @@ Section part(const char* name, Config Recipe::*field, const char* fallback = nul
   return section;
 }
 
+/// [neuron] and [rule]: a network that uses neither needs no section, which then stands for `idle`.
+template <class Base>
+Section part_of_layers(const char* name, Config Recipe::*field, const char* idle) {
+  Section section = part<Base>(name, field);
+  const auto needed = section.read, not_needed = part<Base>(name, field, idle).read;
+  section.read = [=](const Config& config, Recipe& recipe) {
+    const bool given = config.contains(name) || make<NetworkBuilder>(recipe.network)->uses_neurons();
+    (given ? needed : not_needed)(config, recipe);
+  };
+  return section;
+}
+
 /// [readout]: a neuron; that of [neuron] if the section is absent.
 Section readout() {
   Section section = part<Neuron>("readout", &Recipe::readout);
@@ -134,9 +146,9 @@ std::vector<Section> make_sections() {
           plain("events", &Recipe::events),
           part<Encoder>("encoder", &Recipe::encoder, "direct"),
           part<NetworkBuilder>("network", &Recipe::network),
-          part<Neuron>("neuron", &Recipe::neuron),
+          part_of_layers<Neuron>("neuron", &Recipe::neuron, "lif"),
           readout(),
-          part<Rule>("rule", &Recipe::rule),
+          part_of_layers<Rule>("rule", &Recipe::rule, "bptt"),
           rules(),
           part<Schedule>("schedule", &Recipe::schedule, "whole"),
           plain("blocks", &Recipe::blocks, all_is_zero),

@@ -153,6 +153,10 @@ std::vector<GradientAgreement> compare_gradients(const Training& training, int64
                                                  Reference reference) {
   LearnerParts parts = training.learner->parts();
   Network& network = training.network();
+  for (const Network::Node& node : network.nodes())
+    ST_CHECK(
+        !node.stage->takes_times(), "gradcheck: node ", node.name,
+        " is event-driven: its gradient is exact whatever the rule, and there is none by steps to compare it with");
   network.to(torch::kDouble);
   const Batch batch = encoded(first_samples(training, samples), parts);
   parts.encoder = nullptr;

@@ -40,9 +40,9 @@ std::vector<std::string> RateWarnings::of(const std::vector<LayerRate>& rates) {
     if (!warned_.insert(layer.slot).second) continue;
     warnings.push_back(str(
         "layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always", ": rate ", layer.rate,
-        dead
-            ? "; it hardly learns: lower neuron.threshold, or raise network.conv_scale, network.linear_scale"
-            : "; it tells little: raise neuron.threshold, or lower network.conv_scale, network.linear_scale"));
+        dead ? "; it hardly learns: lower neuron.threshold, or raise network.conv_scale, network.linear_scale"
+             : "; it tells little: raise neuron.threshold, or lower network.conv_scale, network.linear_scale",
+        " (event-driven: network.threshold, network.weight_mean)"));
   }
   return warnings;
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/support/event_settings.h"
 #include "tests/support/process.h"
 #include "tests/support/runs.h"
 #include "tests/support/temp_dir.h"
@@ -57,6 +58,15 @@ TEST(Resume, UpdatesWithinABatch) {
                                          "schedule={name=\"truncated\", window=2, update=\"window\"}"};
   EXPECT_TRUE(run_part(dir / "whole", sets, false, 0));
   EXPECT_FALSE(run_part(dir / "parts", sets, false, 7));
+  EXPECT_TRUE(run_part(dir / "parts", sets, true, 0));
+  expect_same_run(dir / "whole", dir / "parts");
+}
+
+TEST(Resume, EventDrivenLayers) {
+  TempDir dir;
+  const std::vector<std::string> sets = event_settings("first_spike", "first_spike_ce");
+  EXPECT_TRUE(run_part(dir / "whole", sets, false, 0));
+  EXPECT_FALSE(run_part(dir / "parts", sets, false, 3));
   EXPECT_TRUE(run_part(dir / "parts", sets, true, 0));
   expect_same_run(dir / "whole", dir / "parts");
 }

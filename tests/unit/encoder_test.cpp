@@ -32,6 +32,19 @@ TEST(Encoder, SegmentsJoin) {
   }
 }
 
+TEST(Encoder, LatencySendsExactTimes) {
+  const auto encoder = make<Encoder>("latency", {{"exact", true}, {"cutoff", 0.2}});
+  const Tensor x =
+      torch::tensor({0.5, 0.1, 1.0, 0.85, 0.2, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0}).view({2, 2, 3});
+  const SpikeTimes s = encoder->encode(images(x), {0, 11, 11}).spike_times();
+  s.check();
+  EXPECT_EQ(s.elements, 6);
+  EXPECT_EQ(s.steps, 11);
+  EXPECT_TRUE(torch::equal(s.offset, torch::tensor({0, 4, 4})));
+  EXPECT_TRUE(torch::equal(s.index, torch::tensor({2, 3, 0, 5})));  // equal times in the order of the pixels
+  EXPECT_TRUE(torch::allclose(s.time, torch::tensor({0.0, 1.5, 5.0, 5.0}, torch::kDouble), 0, 1e-6));
+}
+
 TEST(Encoder, DirectIsConstantAndTakesFrames) {
   const auto direct = make<Encoder>("direct");
   const Tensor x = torch::rand({3, 2});

@@ -250,9 +250,45 @@ std::vector<ObjectiveCase> one_hot_cases() {
   };
 }
 
+std::vector<ObjectiveCase> first_spike_cases() {
+  // xi*tau_s = 2, beta*tau_s = 10.  Mean times (2, 4, 4), label 0: CE is log(1 + 2/e); (4, 4, 4), label 2: log 3.
+  const Tensor t = outputs({1, 4, 5, 4, 3, 4, 3, 4, 3, 4, 5, 4}, {2, 2, 3});
+  const auto formula = [](double alpha) {
+    return [=](const Tensor& a, const Tensor& is_label) {
+      const Tensor mean = a.mean(0), late = ((mean * is_label).sum(1) / 10).exp() - 1;
+      return cross_entropy(-mean / 2, is_label) + alpha * late.mean();
+    };
+  };
+  const double ce = (std::log(1 + 2 * std::exp(-1.0)) + std::log(3.0)) / 2;
+  const double late = (std::exp(0.2) + std::exp(0.4)) / 2 - 1;
+  return {{"first_spike_ce",
+           {{"name", "first_spike_ce"}, {"alpha", 0.5}},
+           {{3}, 2},
+           {0, 2},
+           t,
+           {0, 2},
+           ce + 0.5 * late,
+           formula(0.5)},
+          {"first_spike_ce, no second term",
+           {{"name", "first_spike_ce"}, {"alpha", 0}},
+           {{3}, 2},
+           {0, 2},
+           t,
+           {0, 2},
+           ce,
+           formula(0)}};
+}
+
 const std::vector<std::vector<ObjectiveCase> (*)()> kAll = {
-    count_cases, mse_count_cases,  cross_entropy_cases, one_hot_cases,
-    max_cases,   van_rossum_cases, distillation_cases};
+    count_cases, mse_count_cases,   cross_entropy_cases, one_hot_cases,
+    max_cases,   first_spike_cases, van_rossum_cases,    distillation_cases};
+
+TEST(ObjectiveValue, FirstSpike) {
+  for (const ObjectiveCase& c : first_spike_cases()) check_objective(c);
+  const auto objective = make<Objective>("first_spike_ce");
+  const Tensor t = outputs({3, 1, 2}, {1, 1, 3});  // the earliest wins
+  EXPECT_EQ(objective->evidence({Signal::dense(t), {0, 1}, 1}).argmax(1).item<int64_t>(), 1);
+}
 
 TEST(ObjectiveValue, Count) {
   for (const ObjectiveCase& c : count_cases()) check_objective(c);
