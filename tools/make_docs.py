@@ -97,13 +97,15 @@ def parts(cli):
 
 
 def compatibility(cli):
-    rows = [re.split(r"\s{2,}", row.strip()) for row in cli("list", "--compat")]
-    width = len(rows[0])
-    if any(len(row) != width for row in rows):
-        raise RuntimeError("cannot read `list --compat`")
-    out = ["## Which rule works with which neuron", ""]
-    out += ["| " + " | ".join(rows[0]).replace("\\", "/") + " |", "|---" * width + "|"]
-    return out + ["| " + " | ".join(row) + " |" for row in rows[1:]] + [""]
+    out = ["## What each rule works with", "", "Parts at their defaults, as the learner accepts or refuses them.", ""]
+    for block in "\n".join(cli("list", "--compat")).split("\n\n"):
+        rows = [re.split(r"\s{2,}", row.strip()) for row in block.splitlines()]
+        width = len(rows[0])
+        if any(len(row) != width for row in rows):
+            raise RuntimeError("cannot read `list --compat`")
+        out += ["| " + " | ".join(rows[0]).replace("\\", "/") + " |", "|---" * width + "|"]
+        out += ["| " + " | ".join(row) + " |" for row in rows[1:]] + [""]
+    return out
 
 
 def data_sets(cli):
