@@ -35,12 +35,12 @@ struct Latency final : Encoder {
   Signal times(const Tensor& images, const Request& request) const {
     ST_CHECK(request.t0 == 0 && request.t1 == request.T,
              "encoder latency: exact times are of the whole sequence; use schedule whole");
-    const Tensor x = images.flatten(1).to(torch::kCPU, torch::kDouble);
-    const Tensor time = (1 - torch::clamp(x, 0, 1)) * static_cast<double>(request.T - 1);
+    const Tensor x = images.flatten(1).to(torch::kCPU), above = x > cutoff;
+    const Tensor time = (1 - torch::clamp(x.to(torch::kDouble), 0, 1)) * static_cast<double>(request.T - 1);
     // The silent ones last.
-    const Tensor order = std::get<1>(torch::where(x > cutoff, time, torch::full_like(time, request.T))
+    const Tensor order = std::get<1>(torch::where(above, time, torch::full_like(time, request.T))
                                          .sort(/*stable=*/true, /*dim=*/1, /*descending=*/false));
-    const Tensor sends = x.gather(1, order) > cutoff;
+    const Tensor sends = above.gather(1, order);
     SpikeTimes s;
     s.elements = x.size(1);
     s.steps = request.T;
