@@ -199,6 +199,22 @@ TEST(NeuronGrad, ResetByIsTakenOff) {
   }
 }
 
+/// Without adaptation alif is lif, whatever its reset takes off and whatever gate there is.
+TEST(NeuronGrad, AlifWithoutAdaptationIsLif) {
+  torch::manual_seed(3);
+  const Tensor I = torch::randn({9, 3, 5}, kDouble) + 0.5, delta = torch::randn({9, 3, 5}, kDouble);
+  for (const Config& reset : {Config{{"reset", "soft"}, {"reset_by", 0.6}}, Config{{"reset_by", 0.6}},
+                              Config{{"reset", "hard"}, {"detach_reset", true}, {"reset_slope", 0.2}}}) {
+    const Config common = with(reset, {{"leak", 0.8}, {"surrogate", "atan"}, {"surrogate_gate", 0.75}});
+    Config options = with({{"name", "alif"}, {"beta", 0}, {"reset", "soft_decayed"}}, common);
+    const auto alif = make_neuron(options, kShape),
+               lif = make_neuron(with(common, {{"name", "lif"}}), kShape);
+    const auto ours = run_all(*alif, I), theirs = run_all(*lif, I);
+    EXPECT_TRUE(torch::equal(ours->s, theirs->s)) << reset.dump();
+    expect_near(alif->vjp(*ours, delta, {}).g, lif->vjp(*theirs, delta, {}).g, "g");
+  }
+}
+
 /// The adjoint of BPTA: g[t] = psi*(delta + leak*slope*g[t+1]) + leak*(1 - s)*g[t+1].
 TEST(NeuronGrad, ResetSlopeCrossesTheReset) {
   const double leak = 0.9, slope = 0.2;

@@ -1,8 +1,8 @@
 // Adaptive leaky integrate-and-fire: each spike raises the threshold, which decays back.
 //   u[t] = m[t-1] + gain*I[t];   s[t] = H(u[t] - threshold - beta*b[t-1]), 0 while refractory
 //   b[t] = leak_adaptation*b[t-1] + s[t];   m: what the membrane keeps,
-//     soft_decayed  leak*(u - threshold*s)     soft  leak*u - threshold*s     hard  leak*(s ? v_reset : u)     none  leak*u
-// The reset takes off the resting threshold.  detach_reset stops the gradient through s there, not through the adaptation.
+//     soft_decayed  leak*(u - drop*s)     soft  leak*u - drop*s     hard  leak*(s ? v_reset : u)     none  leak*u
+// drop is the resting threshold, or reset_by.  detach_reset stops the gradient through s there, not through the adaptation.
 // refractory: steps after a spike in which the neuron is silent and psi is zero.
 // adaptive: share of a layer's neurons, in order the last ones, that adapt; the others are lif.
 // Source: Bellec et al. 2020, "A solution to the learning dilemma for recurrent networks of spiking neurons", with their
@@ -57,7 +57,7 @@ struct Alif final : Stepped {
     Tensor s = firing.fire(u - state[1] * betas);
     if (refractory > 0) s = s * (state[2] <= 0).to(s.scalar_type());
     const Tensor z = firing.detach_reset ? s.detach() : s;
-    const Tensor m = firing.kind == Reset::soft ? u * leak - z * firing.theta : firing.after(u, s) * leak;
+    const Tensor m = firing.kind == Reset::soft ? u * leak - z * firing.drop : firing.after(u, s) * leak;
     State next = {m, state[1] * leak_adaptation + s};
     if (refractory > 0)
       next.push_back(torch::relu(state[2] - 1) + s.detach() * static_cast<double>(refractory));
