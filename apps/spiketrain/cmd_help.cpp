@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
+#include "spiketrain/base/synonyms.h"
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/recipe.h"
 #include "spiketrain/recipe/sections.h"
@@ -65,7 +66,11 @@ bool help_on_option(const std::string& word, std::vector<std::string>& known) {
 void help_on(const CLI::App& app, const std::string& word) {
   std::vector<std::string> known;
   const bool part = help_on_parts(word, known), option = help_on_option(word, known);
-  if (part || option) return;
+  if (part || option) {  // a word of another framework may be an option of a part that is not meant
+    const std::string ours = our_word(word, known);
+    if (ours.find(" is called ") != std::string::npos) std::cout << ours << '\n';
+    return;
+  }
   for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
   throw UsageError(
       str("help: no command, part or recipe option is called '", word, "'", did_you_mean(word, known)));

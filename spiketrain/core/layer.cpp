@@ -40,6 +40,7 @@ struct Layer::Link : torch::CustomClassHolder {
   Tensor weight_gradient(const Tensor& g, const Tensor& W) const {
     const Synapse& synapse = *pre.synapse;
     Tensor g_W = record ? record->rule->weight_gradient(synapse, *record, pre, g) : synapse.outer(g, pre.x);
+    if (!g_W.defined()) return g_W;  // the rule only looks
     g_W = g_W.view(W.sizes());
     if (feedback) feedback->learn(g_W);
     return g_W;
@@ -277,7 +278,7 @@ Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const 
       State& trace = carry.trace.at(static_cast<size_t>(slots_[k]));
       links[k]->pre.trace = trace;
       rule->trace(*record, links[k]->pre);
-      trace = links[k]->pre.trace;
+      trace = std::move(links[k]->pre.trace);  // the link lives on until backward
     }
   }
   if (!(record->slots & kI)) record->I.reset();

@@ -16,13 +16,13 @@ struct StepNorms final : Rule {
   void trace(const Record& /*record*/, Presynaptic& pre) const override {
     pre.q = pre.x;
     const int64_t before = pre.trace.empty() ? 0 : pre.trace[0].item<int64_t>();
-    pre.trace = {torch::tensor(before + pre.x.steps(), torch::kInt64)};
+    pre.kept = pre.trace = {torch::tensor(before + pre.x.steps(), torch::kInt64)};
   }
   Tensor weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,
                          const Tensor& g) const override {
     if (!record.s.defined()) return {};  // an analog readout
     const int64_t K = g.size(0);
-    double* norm = norms.data_ptr<double>() + (pre.trace[0].item<int64_t>() - K);
+    double* norm = norms.data_ptr<double>() + (pre.kept[0].item<int64_t>() - K);
     for (int64_t t = 0; t < K; ++t)
       norm[t] +=
           std::sqrt(ops::sum_squares(outer_product(synapse, g.slice(0, t, t + 1), pre.q.slice(t, t + 1))));

@@ -148,7 +148,7 @@ TEST_F(Mnist, BadOptions) {
     }
   };
   rejected([](auto& o) { o.name = "minst"; },
-           "did you mean 'mnist'? Available: cifar10, cifar10-dvs, dvs-gesture");
+           "did you mean 'mnist'? Available: cifar10, cifar10-dvs, delayed-memory");
   rejected([](auto& o) { o.split = "dev"; }, "train, validation or test");
   rejected([](auto& o) { o.split = "validation"; }, "validation split is empty");
   rejected([](auto& o) { o.validation = 40; }, "validation < 40");
@@ -202,7 +202,7 @@ TEST(Dataset, ListNamesEverySet) {
 TEST(Dataset, InfoIsWhatOpens) {
   DataOptions options;
   options.train_size = 3;
-  options.steps = 6;
+  options.steps = 40;
   for (const DatasetInfo& info : dataset_infos()) {
     if (info.files) continue;
     options.name = info.name;
@@ -210,9 +210,9 @@ TEST(Dataset, InfoIsWhatOpens) {
     EXPECT_EQ(data->size(), 3) << info.name;
     EXPECT_EQ(data->sample().form, info.form) << info.name;
     EXPECT_EQ(data->sample().shape, info.shape) << info.name;
-    EXPECT_EQ(data->steps(), info.form == Batch::Form::frames ? 6 : 0) << info.name;
+    EXPECT_EQ(data->steps(), info.form == Batch::Form::frames ? 40 : 0) << info.name;
     TargetSpec target = info.target;
-    if (target.kind == Target::Kind::sequence) target.extent = 6;
+    if (target.kind == Target::Kind::sequence) target.extent = 40;
     EXPECT_EQ(data->target(), target) << info.name;
   }
 }
