@@ -86,7 +86,7 @@ struct Presynaptic {
   Signal q;  ///< presynaptic factor of dW = sum_t g[t] (x) q[t]; undefined until the rule chose it
   std::vector<Signal>
       extra;    ///< presynaptic factors of further pairs: dW += sum_t post[k][t] (x) extra[k][t]
-  State trace;  ///< the rule's traces, carried from segment to segment; any shape
+  State trace;  ///< the rule's traces, carried from segment to segment; any shape; gone when trace() is done
   State kept;   ///< what trace() leaves for weight_gradient(); any shape
 };
 

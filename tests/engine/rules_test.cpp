@@ -58,12 +58,13 @@ struct SynapseTraceRule final : TraceRule {
     const Tensor now = psi.unsqueeze(2) * x.unsqueeze(1);
     return before.defined() ? kDecay * before + now : now;
   }
-  /// trace: after the segment, and before it, from where backward goes through the segment again.
+  /// kept: the trace before the segment, from where backward goes through it again.
   void trace(const Record& record, Presynaptic& pre) const override {
     const Tensor before = pre.trace.empty() ? Tensor() : pre.trace[0], x = pre.x.values();
     Tensor e = before;
     for (int64_t t = 0; t < x.size(0); ++t) e = grow(e, record.psi[t], x[t]);
-    pre.trace = {e, before};
+    pre.trace = {e};
+    pre.kept = {before};
     pre.q = pre.x;
   }
   Credit credit(const Neuron&, const Record&, const Tensor& delta, const State&) const override {
@@ -72,7 +73,7 @@ struct SynapseTraceRule final : TraceRule {
   Tensor weight_gradient(const Synapse&, const Record& record, const Presynaptic& pre,
                          const Tensor& g) const override {
     const Tensor x = pre.x.values();
-    Tensor e = pre.trace[1], g_W = torch::zeros({g.size(2), x.size(2)}, g.options());
+    Tensor e = pre.kept[0], g_W = torch::zeros({g.size(2), x.size(2)}, g.options());
     for (int64_t t = 0; t < g.size(0); ++t) {
       e = grow(e, record.psi[t], x[t]);
       g_W = g_W + (g[t].unsqueeze(2) * e).sum(0);

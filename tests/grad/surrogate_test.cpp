@@ -32,6 +32,7 @@ TEST(Surrogate, CurveMatchesItsFormula) {
       {"circ", 1e6 / std::pow(1e4 + x * x, 1.5)},
       {"single_exponential", 2 * std::exp(-x / 0.5)},
       {"slayer", 0.05 / 100 * std::exp(-x / 100)},
+      {"threshold_triangle", 0.3 * (1 - x)},
       {"triangular", -1},
       {"straight_through", 1},
       {"heaviside", 1},
@@ -74,8 +75,8 @@ TEST(Surrogate, NonzeroSignLogAbsIsTheSlopeOfItsPrimitive) {
 
 TEST(Surrogate, ReadsTheThresholdOnlyInItsUnits) {
   for (const std::string& name : surrogate_names())
-    EXPECT_EQ(surrogate_reads_threshold(name),
-              name == "single_exponential" || name == "slayer" || name == "inverse_membrane")
+    EXPECT_EQ(surrogate_reads_threshold(name), name == "single_exponential" || name == "slayer" ||
+                                                   name == "inverse_membrane" || name == "threshold_triangle")
         << name;
 }
 
