@@ -85,8 +85,8 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   Emission emission = Emission::analog_values();
   const auto output = network.layers(network.blocks() - 1, /*head=*/false);
   if (!output.empty()) emission = output.back()->neuron()->emits();
-  parts_.objective->prepare(
-      {network.out_shape(), parts_.steps, emission, first.size() > 1 || skips(first), parts_.target});
+  const bool in_parts = first.size() > 1 || skips(first) || first[0].scored() < parts_.steps;
+  parts_.objective->prepare({network.out_shape(), parts_.steps, emission, in_parts, parts_.target});
   if (parts_.schedule->scoring(parts_.steps)) scores_ = torch::full({parts_.steps}, -1, torch::kDouble);
 }
 

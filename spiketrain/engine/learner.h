@@ -48,7 +48,7 @@ using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& l
 struct PassResult {
   Tensor prediction;  ///< [B,*out], or [T,B,*out] for targets per step; see Objective
   Tensor loss;        ///< of the output layer over the segments in which error enters
-  Tensor valid;       ///< [T,B] bool, undefined: no padding
+  Tensor valid;       ///< [T,B] bool: steps that the prediction is read from, no padding; undefined: all
 };
 
 class Learner {

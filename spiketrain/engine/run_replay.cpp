@@ -167,6 +167,8 @@ void Run::replay() {
   if (replayed_.empty()) return;
   Segment whole = replayed_.front().segment;
   whole.t1 = replayed_.back().segment.t1;
+  whole.silent = 0;
+  for (const Replayed& r : replayed_) whole.silent += r.segment.silent;
   if (skips_) select(whole);
   BlockLosses losses;
   std::vector<Tensor> errors = errors_over(whole, losses);
