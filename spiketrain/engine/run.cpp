@@ -47,7 +47,11 @@ Signal last_steps(const Signal& x, int64_t K) {
 }  // namespace
 
 Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally)
-    : p_(parts), network_(*parts.network), batch_(batch), carry_(network_.start()) {
+    : p_(parts),
+      network_(*parts.network),
+      batch_(batch),
+      carry_(network_.start()),
+      penalties_(parts.regularizers) {
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
@@ -88,6 +92,7 @@ void Run::begin(const Plan& plan) {
   for (const Segment& segment : plan) {
     const int64_t K = segment.scored();
     scored_ += K;
+    if (segment.role != Role::burn_in) learning_ += segment.steps();
     if (valid_.defined() && K > 0) valid.push_back(valid_.slice(0, segment.t1 - K, segment.t1));
   }
   if (!valid.empty()) scored_lengths_ = torch::cat(valid).sum(0);
@@ -119,6 +124,15 @@ void Run::backward(std::vector<Tensor> roots, std::vector<Tensor> errors) const 
 void Run::enter(const Segment& segment) {
   carry_.detach();
   if (valid_.defined()) context_.valid = valid_.slice(0, segment.t0, segment.t1);
+  const bool learns = context_.training() && segment.role != Role::burn_in;
+  context_.penalties = learns && !p_.regularizers.empty() ? &penalties_ : nullptr;
+}
+
+/// A live segment, or replay segments that follow each other, for the regularizers.
+void Run::begin_stretch(const Segment& segment) {
+  if (!context_.penalties) return;
+  penalties_.begin();
+  penalties_.weigh(static_cast<double>(segment.steps()) / static_cast<double>(learning_));
 }
 
 /// [K,B] bool: steps of a segment that are no padding and not left out; undefined: all.
@@ -197,6 +211,7 @@ void Run::add_losses(const BlockLosses& losses) {
 
 void Run::live(const Segment& segment) {
   const int64_t blocks = this->blocks();
+  begin_stretch(segment);
   const bool block_major = p_.block_major && (p_.signal->uses_heads() || !p_.signal->reads_error());
   BlockLosses losses;
   std::vector<Tape> tapes(static_cast<size_t>(blocks));
@@ -308,6 +323,7 @@ PassResult Run::result() {
                                              : torch::cat(outputs_);
   result.loss = total_loss_;
   result.valid = read_;
+  if (context_.training() && !p_.regularizers.empty()) result.penalties = penalties_.values();
   return result;
 }
 
