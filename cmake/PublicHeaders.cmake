@@ -7,7 +7,7 @@ set(st_public_headers
   ops/chunks.h ops/event_lif.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h ops/pool2d.h ops/reduce.h ops/spike_times.h ops/surrogate.h ops/torch.h
   ops/tssl_scan.h
   core/context.h core/encoder.h core/head.h core/initialise.h core/layer.h core/learning_signal.h core/network.h core/neuron.h
-  core/norm.h core/objective.h core/optimizer.h core/record.h core/rule.h core/schedule.h core/signal.h core/spikes.h
+  core/norm.h core/objective.h core/optimizer.h core/record.h core/regularizer.h core/rule.h core/schedule.h core/signal.h core/spikes.h
   core/stage.h core/synapse.h core/tape.h core/target.h
   data/catalogue.h data/dataset.h data/loader.h data/source.h data/split.h data/tensor_dataset.h
   data/images/image_dataset.h data/images/raw_images.h

@@ -19,6 +19,8 @@ LISTS = [("networks", "network"), ("neurons", "neuron"), ("rules", "rule"), ("sc
          ("learning_signals", "learning_signal"), ("optimizers", "optimizer"), ("learning_rates", "learning_rate")]
 # Parts without a section of their own.
 INNER = [("metrics", "Metrics", "Named at the top level: `metrics = [\"accuracy\", {name = \"top_k\", k = 3}]`."),
+         ("regularizers", "Regularizers",
+          "Named at the top level: `regularizers = [\"rate\", {name = \"voltage\", weight = 0.1}]`."),
          ("synapses", "Synapses", "A network builds them from its own options; a recipe does not name them."),
          ("norms", "Norms", "A network's option `norm` names one."),
          ("quantizers", "Quantizers", "Of the weights of connections (`core/layer.h`); a network's option `quantizer` names one."),

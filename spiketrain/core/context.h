@@ -12,6 +12,7 @@ namespace spiketrain {
 
 struct Rule;
 class ConstantCurrents;
+class Penalties;
 class Tape;
 
 enum class Mode {
@@ -67,6 +68,7 @@ struct Context {
   Tensor ids = {};         ///< [B] int64 on the CPU: what a sample is called; undefined: its position
   Tensor valid = {};       ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
   Tally* tally = nullptr;  ///< may be null
+  Penalties* penalties = nullptr;        ///< of the regularizers, in segments that learn; may be null
   ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
   Tape* tape = nullptr;  ///< a chain notes its way back here, not in one graph of autograd's; see core/tape.h
   /// Rules record and advance their traces.

@@ -2,6 +2,8 @@
 // LibTorch 1.13; returning a tensor that the record stores makes a reference cycle, so aliases are returned.
 #include "spiketrain/core/layer.h"
 
+#include "spiketrain/core/membrane_credit.h"
+#include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/ops/reduce.h"
 
@@ -73,9 +75,13 @@ Credit credit_of(Record& record, Tensor delta, const State& g_after) {
     const Tensor& like = record.s.defined() ? record.s : record.a;
     delta = torch::zeros(like.sizes(), like.options().dtype(record.type));
   }
+  Regularizer::Slope slope;
+  if (record.penalty) slope = record.penalty->slope(record, record.valid);
+  if (slope.da.defined()) delta = delta + slope.da;
   Credit credit = record.rule->credit(*record.neuron, record, delta.contiguous(), g_after);
   record.post = std::move(credit.post);
   record.g_bias = std::move(credit.g_bias);
+  if (slope.du.defined()) add_membrane_credit(record, slope.du, credit);
   return credit;
 }
 
@@ -253,6 +259,9 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
                              State& state) const {
   uint32_t slots = context.training() ? rule->needs() : 0;
   if (learns && rule->uses_vjp()) slots |= neuron_->vjp_reads(I);
+  const uint32_t penalised = context.penalties && !emission_.analog() ? context.penalties->needs() : 0;
+  slots |= penalised;
+  if (learns && penalised) slots |= kI;
   if (state.empty()) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
   State before;
   before.reserve(state.size());
@@ -260,12 +269,18 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   RecordP record = make_record(*neuron_, I.requires_grad() ? I.detach() : I, std::move(before), slots);
   record->neuron = neuron_;
   if (learns) record->rule = rule;
+  if (learns && context.penalties && !emission_.analog()) {
+    record->penalty = context.penalties->of(slot_);
+    record->valid = context.valid;
+  }
   return record;
 }
 
 /// After the neuron ran: the rule's traces, and what was sent.
 Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record,
                      const RuleP& rule, const Context& context, Carry& carry) const {
+  if (context.penalties && context.mode != Mode::replay && !emission_.analog())
+    context.penalties->of(slot_)->observe(*record, context.valid);
   if (context.training()) {
     torch::NoGradGuard no_grad;
     State& of_neuron = carry.post_trace.at(static_cast<size_t>(slot_));

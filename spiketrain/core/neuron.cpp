@@ -129,8 +129,14 @@ void run_by_steps(const Stepped& neuron, Record& record, Steps steps) {
   }
 }
 
-Credit adjoint_by_steps(const Stepped& neuron, const Record& record, const Tensor& delta,
-                        const State& g_after) {
+/// What goes back: dL/da, dL/d(membrane before reset), dL/d(state after); undefined: none.  `local`: through no time edge.
+struct Backward {
+  Tensor delta, du;
+  State g_after;
+  bool local = false;
+};
+
+Credit adjoint_by_steps(const Stepped& neuron, const Record& record, const Backward& from) {
   torch::AutoGradMode grad(true);
   const int64_t T = record.I.size(0);
   const Tensor I = record.I.detach().requires_grad_();
@@ -145,14 +151,21 @@ Credit adjoint_by_steps(const Stepped& neuron, const Record& record, const Tenso
   std::vector<Tensor> outputs, gradients;
   for (int64_t t = 0; t < T; ++t) {
     Stepped::Step now = neuron.step(I[t], state);
-    outputs.push_back(now.a);
-    gradients.push_back(delta[t]);
+    if (from.delta.defined()) {
+      outputs.push_back(now.a);
+      gradients.push_back(from.delta[t]);
+    }
+    if (from.du.defined()) {
+      outputs.push_back(now.u);
+      gradients.push_back(from.du[t]);
+    }
     state = std::move(now.next);
+    for (size_t k = 0; from.local && k < state.size(); ++k) state[k] = state[k].detach();
   }
   for (size_t k = 0; k < state.size(); ++k) {
-    if (k >= g_after.size() || !g_after[k].defined() || !state[k].requires_grad()) continue;
+    if (k >= from.g_after.size() || !from.g_after[k].defined() || !state[k].requires_grad()) continue;
     outputs.push_back(state[k]);
-    gradients.push_back(g_after[k]);
+    gradients.push_back(from.g_after[k]);
   }
   auto g = torch::autograd::grad(outputs, leaves, gradients, /*retain_graph=*/false, /*create_graph=*/false,
                                  /*allow_unused=*/true);
@@ -175,6 +188,37 @@ c10::intrusive_ptr<Record> samples_of(const Record& record, int64_t i, int64_t j
   share->slots = record.slots;
   for (const Tensor& d : record.jacobian) share->jacobian.push_back(samples_of(d, i, j));
   return share;
+}
+
+/// adjoint_by_steps() over shares of the samples.
+Credit adjoint_by_shares(const Stepped& neuron, const Record& record, const Backward& from) {
+  Credit all;
+  std::vector<std::vector<Tensor>> params(ops::kMaxChunks);
+  const bool whole = !record.I.is_cpu() || neuron.Stepped::vjp_shares(record.I.sizes()) == 1;
+  if (!whole) {  // each share writes its part
+    all.g = torch::empty_like(record.I);
+    for (const Tensor& z : record.before) all.g_before.push_back(torch::empty_like(z));
+  }
+  const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
+    const auto share = samples_of(record, i, j);
+    Credit part = adjoint_by_steps(neuron, *share,
+                                   {samples_of(from.delta, i, j), samples_of(from.du, i, j),
+                                    samples_of(from.g_after, i, j), from.local});
+    const torch::NoGradGuard no_grad;
+    params[k] = std::move(part.g_params);
+    if (whole) {
+      all.g = std::move(part.g);
+      all.g_before = std::move(part.g_before);
+      return;
+    }
+    all.g.slice(1, i, j).copy_(part.g);
+    for (size_t z = 0; z < all.g_before.size(); ++z) all.g_before[z].slice(0, i, j).copy_(part.g_before[z]);
+  });
+  all.g_params = std::move(params[0]);
+  for (size_t part = 1; part < n; ++part) {
+    for (size_t k = 0; k < all.g_params.size(); ++k) all.g_params[k] = all.g_params[k] + params[part][k];
+  }
+  return all;
 }
 
 /// Tensor k of all shares, which are of samples, dimension `dim`; undefined if theirs are.
@@ -209,31 +253,14 @@ int64_t Stepped::vjp_shares(at::IntArrayRef sizes) const {
 }
 
 Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
-  Credit all;
-  std::vector<std::vector<Tensor>> params(ops::kMaxChunks);
-  const bool whole = !record.I.is_cpu() || Stepped::vjp_shares(record.I.sizes()) == 1;
-  if (!whole) {  // each share writes its part
-    all.g = torch::empty_like(delta);
-    for (const Tensor& z : record.before) all.g_before.push_back(torch::empty_like(z));
-  }
-  const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
-    const auto share = samples_of(record, i, j);
-    Credit part = adjoint_by_steps(*this, *share, samples_of(delta, i, j), samples_of(g_after, i, j));
-    const torch::NoGradGuard no_grad;
-    params[k] = std::move(part.g_params);
-    if (whole) {
-      all.g = std::move(part.g);
-      all.g_before = std::move(part.g_before);
-      return;
-    }
-    all.g.slice(1, i, j).copy_(part.g);
-    for (size_t z = 0; z < all.g_before.size(); ++z) all.g_before[z].slice(0, i, j).copy_(part.g_before[z]);
-  });
-  all.g_params = std::move(params[0]);
-  for (size_t part = 1; part < n; ++part) {
-    for (size_t k = 0; k < all.g_params.size(); ++k) all.g_params[k] = all.g_params[k] + params[part][k];
-  }
-  return all;
+  return adjoint_by_shares(*this, record, {delta, {}, g_after});
+}
+
+Credit Stepped::membrane_vjp(const Record& record, const Tensor& du, bool local) const {
+  ST_CHECK(record.I.defined() && (provides() & kU), "neuron ", part_name(),
+           ": an adjoint from the membrane needs a record of the current and a neuron that provides kU");
+  Credit credit = adjoint_by_shares(*this, record, {{}, du.expand_as(record.I), {}, local});
+  return local ? Credit{std::move(credit.g)} : credit;
 }
 
 }  // namespace spiketrain

@@ -58,6 +58,9 @@ struct Stepped : Neuron {
   virtual Step step(const Tensor& I, const State& state) const = 0;
   void run(Record& record, Steps steps) const override;
   Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const override;
+  /// The same from du = dL/d(membrane before reset) [T,B,*] alone, for a record with its current; `local`: every time
+  /// edge cut, g[t] = du[t] * du[t]/dI[t], and nothing but that.
+  Credit membrane_vjp(const Record& record, const Tensor& du, bool local) const;
   int64_t vjp_shares(at::IntArrayRef sizes) const override;
 };
 

@@ -46,7 +46,7 @@ struct Objective : Part {
     Shape output;            ///< of one sample at one step
     int64_t steps;           ///< T
     Emission emission = {};  ///< of the output neuron
-    bool segments = false;   ///< the sequence comes in several
+    bool segments = false;   ///< the sequence comes in several, or error does not enter at all of its steps
     Target::Kind target = Target::Kind::class_index;
   };
   virtual void prepare(const Context& context);

@@ -10,6 +10,7 @@
 
 namespace spiketrain {
 
+class LayerPenalty;
 struct Neuron;
 struct Rule;
 struct Synapse;
@@ -61,6 +62,11 @@ struct Record : torch::CustomClassHolder {
   State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
+  Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]
+
+  // Regularizers, in a segment that learns.
+  std::shared_ptr<const LayerPenalty> penalty;  ///< null: none
+  Tensor valid;                                 ///< [T,B] bool: steps that are no padding; undefined: all
 
   // Backward runs after the forward call has returned: keep these alive.
   std::shared_ptr<const Neuron> neuron;

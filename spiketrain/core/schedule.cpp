@@ -20,10 +20,34 @@ void check_skips(const Plan& plan) {
     ST_CHECK(s.role != Role::live && (s.skip == Skip::none || s.role == Role::replay),
              "schedule: steps are left out where all segments with error are computed again; segment ", i,
              " is not");
+    ST_CHECK(s.silent == 0, "schedule: error enters at every step that is not left out; segment ", i, " has ",
+             s.silent, " silent ones");
     runs += s.role == Role::replay && (i == 0 || plan[i - 1].role != Role::replay);
   }
   ST_CHECK(runs == 1, "schedule: segments that leave steps out have to follow each other; they come in ",
            runs, " groups");
+}
+
+/// Error enters at the last steps of a segment, or of replay segments that follow each other.
+void check_silence(const Plan& plan) {
+  int64_t read = 0;
+  bool entered = false;  // in a replay segment of the present group
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const Segment& s = plan[i];
+    const bool replay = s.role == Role::replay,
+               goes_on = replay && i + 1 < plan.size() && plan[i + 1].role == Role::replay && !s.update;
+    ST_CHECK(s.silent >= 0 && s.silent <= (s.role == Role::burn_in ? 0 : s.steps()) &&
+                 (goes_on || s.role == Role::burn_in || s.silent < s.steps()),
+             "schedule: segment ", i, " of ", s.steps(), " steps has ", s.silent,
+             " silent ones; one without error is a burn-in");
+    ST_CHECK(!entered || s.silent == 0, "schedule: segment ", i, " has ", s.silent,
+             " silent steps behind others with error; silent steps come first");
+    entered = goes_on && s.scored() > 0;
+    ST_CHECK(s.unread >= 0 && s.unread <= s.steps(), "schedule: predictions leave out ", s.unread, " of the ",
+             s.steps(), " steps of segment ", i);
+    read += s.steps() - s.unread;
+  }
+  ST_CHECK(read > 0, "schedule: no step is left to predict from");
 }
 
 }  // namespace
@@ -44,7 +68,7 @@ void check_plan(const Plan& plan, int64_t steps) {
     ST_CHECK(s.t0 == t && s.t1 > s.t0, "schedule: expected segments that cover the ", steps,
              " steps in order; segment ", i, " is [", s.t0, ", ", s.t1, ") after step ", t);
     t = s.t1;
-    error = error || s.role != Role::burn_in;
+    error = error || s.scored() > 0;
     ST_CHECK(!s.update || error, "schedule: the update after segment ", i, " follows no segment with a loss");
     const bool goes_on = s.role == Role::replay && i + 1 < plan.size() && plan[i + 1].role == Role::replay;
     ST_CHECK(!s.update || !goes_on, "schedule: an update between replay segments would change the weights ",
@@ -54,6 +78,25 @@ void check_plan(const Plan& plan, int64_t steps) {
   ST_CHECK(t == steps && !plan.empty(), "schedule: the segments end at step ", t, " of ", steps);
   ST_CHECK(plan.back().update, "schedule: no update follows the last segment");
   check_skips(plan);
+  check_silence(plan);
+}
+
+void score_last(Plan& plan, int64_t steps, int64_t live, const char* schedule) {
+  ST_CHECK(live <= steps, "schedule ", schedule, ": ", live,
+           " live steps are more than the sequence has, T = ", steps, "; expected 0 (all) to ", steps);
+  if (live == 0) return;
+  for (Segment& s : plan) {
+    if (s.role == Role::burn_in) continue;
+    s.silent = std::clamp<int64_t>(steps - live - s.t0, 0, s.steps());
+    if (s.role != Role::live || s.silent < s.steps()) continue;
+    s.role = Role::burn_in;
+    s.silent = 0;
+    s.update = false;
+  }
+}
+
+void read_scored(Plan& plan) {
+  for (Segment& s : plan) s.unread = s.steps() - s.scored();
 }
 
 double loss_factor(int64_t scored, int64_t steps, const std::string& divide_by) {
@@ -64,7 +107,7 @@ double loss_factor(int64_t scored, int64_t steps, const std::string& divide_by) 
 
 void divide_loss(Plan& plan, int64_t steps, const std::string& divide_by) {
   int64_t scored = 0;
-  for (const Segment& s : plan) scored += s.role == Role::burn_in ? 0 : s.steps();
+  for (const Segment& s : plan) scored += s.scored();
   for (Segment& s : plan) s.loss_factor = loss_factor(scored, steps, divide_by);
 }
 

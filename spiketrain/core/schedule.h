@@ -33,7 +33,12 @@ struct Segment {
   double loss_factor = 1;  ///< on its share of the loss, which by itself is a mean over the steps with error
   Skip skip = Skip::none;
   int64_t skipped = 0;  ///< most steps that are left out; select() may find fewer
+  int64_t silent =
+      0;  ///< first steps in which no error enters, though credit of later ones passes through them
+  int64_t unread = 0;  ///< first steps that the prediction leaves out
   int64_t steps() const { return t1 - t0; }
+  /// Steps in which error enters: the last of them.
+  int64_t scored() const { return role == Role::burn_in ? 0 : steps() - silent; }
   /// Steps of which something is kept for the way back, if as many are left out as may be.
   int64_t learning() const { return role == Role::burn_in ? 0 : steps() - skipped; }
 };
@@ -44,6 +49,17 @@ inline Choices divide_by_choices() { return {{"scored", "steps", "one"}}; }
 inline const char* divide_by_doc() {
   return "what the summed loss of the steps with error is divided by: their number, T, or one";
 }
+/// Options of schedules in which error may enter in the last steps alone.
+inline const char* live_doc() { return "number of last steps in which error enters; 0: all"; }
+inline Choices predict_choices() { return {{"all", "scored"}}; }
+inline const char* predict_doc() {
+  return "steps that a prediction is read from, in training and evaluation: all, or those in which error enters";
+}
+/// Lets error enter in the last `live` of T steps alone (0: all): a live segment before them becomes a burn-in, credit
+/// still passes through replay segments.  UsageError if T has not as many.
+void score_last(Plan& plan, int64_t steps, int64_t live, const char* schedule);
+/// Predictions leave out the steps in which no error enters.
+void read_scored(Plan& plan);
 /// Of a loss that is a mean over `scored` of T steps.
 double loss_factor(int64_t scored, int64_t steps, const std::string& divide_by);
 /// Sets the loss factors of a plan for T steps.
@@ -84,8 +100,9 @@ struct Schedule : Part {
 bool skips(const Plan& plan);
 
 /// UsageError unless the segments cover [0, steps) in order, the last one updates, and error enters before each
-/// update; replay segments that follow each other may update only after the last of them.  Steps are left out only where
-/// replay segments that follow each other are all that error enters in, because the loss waits for what is kept.
+/// update; replay segments that follow each other may update only after the last of them, and their silent steps come
+/// first.  Steps are left out only where replay segments that follow each other are all that error enters in, because the
+/// loss waits for what is kept.
 void check_plan(const Plan& plan, int64_t steps);
 
 /// Most segments that see the same weights.

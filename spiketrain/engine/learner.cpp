@@ -1,6 +1,7 @@
 #include "spiketrain/engine/learner.h"
 
 #include <algorithm>
+#include <set>
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/run.h"
@@ -68,6 +69,37 @@ void check_method(const Network& network, const Method& method, const Plan& plan
   }
 }
 
+void check_regularizers(const Network& network, const Method& method,
+                        const std::vector<RegularizerP>& regularizers) {
+  std::set<std::string> names;
+  const auto spikes = [](const Network::Node& node) {
+    const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+    return layer && !layer->neuron()->emits().analog();
+  };
+  const auto& nodes = network.nodes();
+  ST_CHECK(regularizers.empty() || std::any_of(nodes.begin(), nodes.end(), spikes),
+           "regularizers act on layers that spike step by step; network ", network.notation(), " has none");
+  for (const RegularizerP& part : regularizers) {
+    ST_CHECK(names.insert(part->part_name()).second, "regularizers: '", part->part_name(),
+             "' is there twice");
+    if (!(part->needs() & kU)) continue;
+    for (const Network::Node& node : nodes) {
+      if (!spikes(node)) continue;
+      const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+      const Neuron& neuron = *layer->neuron();
+      const Rule& rule = *method.at(layer->slot());
+      ST_CHECK((neuron.provides() & kU) && dynamic_cast<const Stepped*>(&neuron), "regularizer ",
+               part->part_name(), " reads the membrane before reset and goes back through it; neuron ",
+               neuron.part_name(), " of layer ", node.name, " does not provide that; use regularizer rate");
+      ST_CHECK(rule.uses_vjp() || rule.local_in_time(), "regularizer ", part->part_name(),
+               " sends credit back from the membrane, but that of rule ", rule.part_name(), " of layer ",
+               node.name,
+               " begins at the spikes, and it is no credit of the same step either; use rule bptt, ",
+               "or regularizer rate");
+    }
+  }
+}
+
 Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   ST_CHECK(parts_.network && parts_.objective && parts_.steps >= 1,
            "learner: expected a network, an objective and at least one step");
@@ -77,6 +109,7 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   const Network& network = *parts_.network;
   const Plan first = plan();
   check_method(network, parts_.method, first);
+  check_regularizers(network, parts_.method, parts_.regularizers);
   for (int64_t b = 0; b + 1 < network.blocks(); ++b) {
     ST_CHECK(network.has_head(b) || !parts_.signal->uses_heads(), "learner: block ", b,
              " has no head to learn from; see Network::attach_head");
@@ -85,8 +118,8 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   Emission emission = Emission::analog_values();
   const auto output = network.layers(network.blocks() - 1, /*head=*/false);
   if (!output.empty()) emission = output.back()->neuron()->emits();
-  parts_.objective->prepare(
-      {network.out_shape(), parts_.steps, emission, first.size() > 1 || skips(first), parts_.target});
+  const bool in_parts = first.size() > 1 || skips(first) || first[0].scored() < parts_.steps;
+  parts_.objective->prepare({network.out_shape(), parts_.steps, emission, in_parts, parts_.target});
   if (parts_.schedule->scoring(parts_.steps)) scores_ = torch::full({parts_.steps}, -1, torch::kDouble);
 }
 

@@ -19,6 +19,7 @@
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/objective.h"
 #include "spiketrain/core/optimizer.h"
+#include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 
@@ -36,6 +37,7 @@ struct LearnerParts {
   Target::Kind target = Target::Kind::class_index;
   uint64_t seed = 1;
   bool block_major = true;
+  std::vector<RegularizerP> regularizers = {};
 };
 
 /// Loss of each block's head, detached; the output layer's comes last.
@@ -48,7 +50,8 @@ using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& l
 struct PassResult {
   Tensor prediction;  ///< [B,*out], or [T,B,*out] for targets per step; see Objective
   Tensor loss;        ///< of the output layer over the segments in which error enters
-  Tensor valid;       ///< [T,B] bool, undefined: no padding
+  Tensor valid;       ///< [T,B] bool: steps that the prediction is read from, no padding; undefined: all
+  Tensor penalties;   ///< [k] double, of each regularizer; undefined: none, or not training
 };
 
 class Learner {
@@ -85,5 +88,8 @@ class Learner {
 
 /// UsageError unless every layer's rule fits its neuron, norm and recurrence and the plan, and every neuron the plan.
 void check_method(const Network& network, const Method& method, const Plan& plan);
+/// UsageError unless every spiking layer's neuron and rule have a place for what the regularizers ask of them.
+void check_regularizers(const Network& network, const Method& method,
+                        const std::vector<RegularizerP>& regularizers);
 
 }  // namespace spiketrain

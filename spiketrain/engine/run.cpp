@@ -1,5 +1,7 @@
 #include "spiketrain/engine/run.h"
 
+#include <algorithm>
+
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
@@ -22,10 +24,34 @@ void check_target(const Target& target, const Shape& out, int64_t B, int64_t T) 
            target.kind == Target::Kind::spike_times ? " and times" : "", ", got ", sizes);
 }
 
+/// The steps of a segment in which error enters.
+Segment scored_part(Segment segment) {
+  segment.t0 += segment.silent;
+  segment.silent = 0;
+  return segment;
+}
+
+/// x [K,*] with zeros for so many steps before.
+Tensor after_silence(const Tensor& x, int64_t silent) {
+  if (silent == 0) return x;
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes[0] = silent;
+  return torch::cat({torch::zeros(sizes, x.options()), x});
+}
+
+/// The last K steps.
+Signal last_steps(const Signal& x, int64_t K) {
+  return x.steps() == K ? x : x.slice(x.steps() - K, x.steps());
+}
+
 }  // namespace
 
 Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally)
-    : p_(parts), network_(*parts.network), batch_(batch), carry_(network_.start()) {
+    : p_(parts),
+      network_(*parts.network),
+      batch_(batch),
+      carry_(network_.start()),
+      penalties_(parts.regularizers) {
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
@@ -64,11 +90,25 @@ void Run::begin(const Plan& plan) {
   skips_ = skips(plan);
   std::vector<Tensor> valid;
   for (const Segment& segment : plan) {
-    if (segment.role == Role::burn_in) continue;
-    scored_ += segment.steps();
-    if (valid_.defined()) valid.push_back(valid_.slice(0, segment.t0, segment.t1));
+    const int64_t K = segment.scored();
+    scored_ += K;
+    if (segment.role != Role::burn_in) learning_ += segment.steps();
+    if (valid_.defined() && K > 0) valid.push_back(valid_.slice(0, segment.t1 - K, segment.t1));
   }
   if (!valid.empty()) scored_lengths_ = torch::cat(valid).sum(0);
+  begin_reading(plan);
+}
+
+/// Which steps the prediction is read from.
+void Run::begin_reading(const Plan& plan) {
+  read_ = valid_;
+  read_lengths_ = lengths_;
+  if (std::none_of(plan.begin(), plan.end(), [](const Segment& s) { return s.unread > 0; })) return;
+  Tensor read = torch::ones({p_.steps, 1}, torch::kBool);
+  for (const Segment& s : plan) read.slice(0, s.t0, s.t0 + s.unread).fill_(false);
+  read = read.to(batch_.x.device());
+  read_ = valid_.defined() ? valid_ & read : read.expand({p_.steps, batch_.size()});
+  read_lengths_ = read_.sum(0).clamp_min(1);
 }
 
 /// Gradients of `roots` that hang on parameters.
@@ -84,6 +124,15 @@ void Run::backward(std::vector<Tensor> roots, std::vector<Tensor> errors) const 
 void Run::enter(const Segment& segment) {
   carry_.detach();
   if (valid_.defined()) context_.valid = valid_.slice(0, segment.t0, segment.t1);
+  const bool learns = context_.training() && segment.role != Role::burn_in;
+  context_.penalties = learns && !p_.regularizers.empty() ? &penalties_ : nullptr;
+}
+
+/// A live segment, or replay segments that follow each other, for the regularizers.
+void Run::begin_stretch(const Segment& segment) {
+  if (!context_.penalties) return;
+  penalties_.begin();
+  penalties_.weigh(static_cast<double>(segment.steps()) / static_cast<double>(learning_));
 }
 
 /// [K,B] bool: steps of a segment that are no padding and not left out; undefined: all.
@@ -118,18 +167,23 @@ Run::Shown Run::run_block(int64_t b, const Signal& x, bool error_enters, Tape* t
 void Run::predict(const Signal& out, const Segment& segment) {
   const ops::OneThread one_thread;  // its sums, as those of the objective below
   const torch::NoGradGuard no_grad;
-  const Output shown = seen(out.detached(), segment);
   if (per_step(p_.target)) {
-    outputs_.push_back(shown.values());
+    outputs_.push_back(seen(out.detached(), segment).values());
     return;
   }
-  const Tensor evidence = p_.objective->evidence(shown);
+  const int64_t K = segment.steps() - segment.unread;
+  if (K == 0) return;
+  Segment read = segment;
+  read.t0 += segment.unread;
+  const Tensor evidence = p_.objective->evidence(seen(last_steps(out.detached(), K), read));
   evidence_ = evidence_.defined() ? evidence_ + evidence : evidence;
 }
 
 Objective::Error Run::error_at(const Signal& readout, const Segment& segment) const {
   const ops::OneThread one_thread;
-  Objective::Error error = p_.objective->error(seen(readout, segment), batch_.target);
+  const Signal scored = last_steps(readout, segment.scored());
+  Objective::Error error = p_.objective->error(seen(scored, scored_part(segment)), batch_.target);
+  error.delta = after_silence(error.delta, segment.silent);
   if (segment.loss_factor == 1) return error;
   return {error.loss * segment.loss_factor, error.delta * segment.loss_factor};
 }
@@ -137,10 +191,12 @@ Objective::Error Run::error_at(const Signal& readout, const Segment& segment) co
 /// dL/d(output of block b) where no head gives it.  A signal that is an average over the segment is weighed by the
 /// segment's share of the scored steps.
 Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) const {
-  const int64_t K = segment.steps();
-  const Tensor delta = p_.signal->delta(b, error, batch_.target, K, scored_steps(segment));
+  const Segment scored = scored_part(segment);
+  const int64_t K = scored.steps();
+  const Tensor at_scored = error.defined() ? error.slice(0, segment.silent) : error;
+  const Tensor delta = p_.signal->delta(b, at_scored, batch_.target, K, scored_steps(scored));
   const double share = segment.loss_factor * static_cast<double>(K) / static_cast<double>(scored_);
-  return p_.signal->weighed() || share == 1 ? delta : delta * share;
+  return after_silence(p_.signal->weighed() || share == 1 ? delta : delta * share, segment.silent);
 }
 
 void Run::add_losses(const BlockLosses& losses) {
@@ -155,6 +211,7 @@ void Run::add_losses(const BlockLosses& losses) {
 
 void Run::live(const Segment& segment) {
   const int64_t blocks = this->blocks();
+  begin_stretch(segment);
   const bool block_major = p_.block_major && (p_.signal->uses_heads() || !p_.signal->reads_error());
   BlockLosses losses;
   std::vector<Tape> tapes(static_cast<size_t>(blocks));
@@ -236,11 +293,13 @@ PassResult Run::infer(const Plan& plan) {
     Signal x = input(segment);
     for (int64_t b = 0; b < network_.blocks(); ++b) x = network_.forward_block(b, x, context_, carry_);
     predict(x, segment);
-    if (segment.role == Role::burn_in) continue;  // as in training: no error enters there
-    scored.t0 = together.empty() ? segment.t0 : scored.t0;
+    const int64_t K = segment.scored();
+    if (K == 0) continue;  // as in training: no error enters there
+    scored.t0 = together.empty() ? segment.t1 - K : scored.t0;
     scored.t1 = segment.t1;
     scored.loss_factor = segment.loss_factor;
-    together.push_back(std::move(x));
+    together.push_back(last_steps(x, K));
+    x = {};
     const bool last = i + 1 == plan.size() || segment.update || plan[i + 1].role != Role::replay;
     if (segment.role == Role::replay && !last) continue;
     const ops::OneThread one_thread;
@@ -259,11 +318,12 @@ Tensor Run::exact(const Plan& plan) {
 
 PassResult Run::result() {
   PassResult result;
-  result.prediction = outputs_.empty()       ? p_.objective->prediction(evidence_, lengths_)
+  result.prediction = outputs_.empty()       ? p_.objective->prediction(evidence_, read_lengths_)
                       : outputs_.size() == 1 ? outputs_[0]
                                              : torch::cat(outputs_);
   result.loss = total_loss_;
-  result.valid = valid_;
+  result.valid = read_;
+  if (context_.training() && !p_.regularizers.empty()) result.penalties = penalties_.values();
   return result;
 }
 

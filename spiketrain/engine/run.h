@@ -46,6 +46,8 @@ class Run {
   int64_t blocks() const { return end_to_end_ ? 1 : network_.blocks(); }
   Signal input(const Segment& segment) const;
   Tensor scored_steps(const Segment& segment) const;
+  void begin_reading(const Plan& plan);
+  void begin_stretch(const Segment& segment);
   void begin(const Plan& plan);
   void enter(const Segment& segment);
   Output seen(const Signal& readout, const Segment& segment) const;
@@ -75,9 +77,13 @@ class Run {
   Context context_;
   Carry carry_;
   ConstantCurrents currents_;
+  Penalties penalties_;     ///< of the regularizers
+  int64_t learning_ = 0;    ///< steps of segments that learn
   Tensor lengths_, valid_;  ///< on the device of the batch
   int64_t scored_ = 0;      ///< steps in which error enters
   Tensor scored_lengths_;   ///< [B] of them, the valid ones
+  Tensor read_,
+      read_lengths_;  ///< [T,B] bool: valid steps that the prediction is read from; [B] their number
   bool end_to_end_ = false;
   bool skips_ = false;      ///< steps may be left out of what is computed again
   std::vector<bool> kept_;  ///< [T] and these are not; empty: none has been left out

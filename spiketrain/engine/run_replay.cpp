@@ -37,6 +37,7 @@ Signal take(const Signal& x, const std::vector<int64_t>& steps, int64_t t0) {
 
 void Run::remember(const Segment& segment) {
   const torch::NoGradGuard no_grad;
+  if (replayed_.empty()) begin_stretch(segment);
   Replayed kept = {segment, carry_, {}};
   Tally here(/*by_step=*/true);
   Tally* const tally = context_.tally;
@@ -167,6 +168,10 @@ void Run::replay() {
   if (replayed_.empty()) return;
   Segment whole = replayed_.front().segment;
   whole.t1 = replayed_.back().segment.t1;
+  whole.silent = 0;
+  for (const Replayed& r : replayed_) whole.silent += r.segment.silent;
+  if (context_.penalties)
+    penalties_.weigh(static_cast<double>(whole.steps()) / static_cast<double>(learning_));
   if (skips_) select(whole);
   BlockLosses losses;
   std::vector<Tensor> errors = errors_over(whole, losses);

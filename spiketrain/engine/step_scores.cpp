@@ -56,6 +56,7 @@ Tensor step_scores(const LearnerParts& parts, const Batch& batch, uint64_t itera
   const auto rule = std::make_shared<const StepNorms>(parts.steps);
   LearnerParts exact = parts;
   exact.method = {rule};
+  exact.regularizers.clear();  // a step is worth what it adds to the objective's gradient
   const SetAside gradients(*parts.network);
   Run(exact, batch, Mode::replay, iteration, nullptr).exact(scoring_plan(parts.steps));
   return rule->norms;

@@ -37,6 +37,7 @@ LearnerParts learner_parts(const Recipe& recipe, std::shared_ptr<Network> networ
   parts.target = target;
   parts.seed = static_cast<uint64_t>(recipe.seed);
   parts.block_major = recipe.blocks.order != "time";
+  for (const Config& part : recipe.regularizers) parts.regularizers.push_back(make<Regularizer>(part));
   return parts;
 }
 

@@ -7,6 +7,7 @@
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/objective.h"
 #include "spiketrain/core/optimizer.h"
+#include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 #include "spiketrain/recipe/recipe.h"
@@ -30,8 +31,8 @@ std::vector<PartKind> make_kinds() {
                                  kind<Rule>(true),      kind<Schedule>(true),       kind<Feedback>(true),
                                  kind<Head>(true),      kind<LearningSignal>(true), kind<Objective>(true),
                                  kind<Optimizer>(true), kind<LearningRate>(true)};
-  for (PartKind inner : {kind<Metric>(false), kind<Synapse>(false), kind<Norm>(false), kind<Quantizer>(false),
-                         kind<Stage>(false)})
+  for (PartKind inner : {kind<Metric>(false), kind<Regularizer>(false), kind<Synapse>(false),
+                         kind<Norm>(false), kind<Quantizer>(false), kind<Stage>(false)})
     kinds.push_back(std::move(inner));
   for (PartKind& k : kinds)
     if (k.word == "feedback") k.plural = k.word;

@@ -9,6 +9,7 @@
 #include "spiketrain/base/text.h"
 #include "spiketrain/base/unknown_option.h"
 #include "spiketrain/core/objective.h"
+#include "spiketrain/core/regularizer.h"
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/sections.h"
 #include "spiketrain/recipe/toml.h"
@@ -29,9 +30,18 @@ OptionDoc metrics_doc() {
       join(Registry<Metric>::get().names(), " | "), Config::array()};
 }
 
+OptionDoc regularizers_doc() {
+  return {
+      "regularizers", "list",
+      "penalties on the activity of every spiking layer, beside the objective: a list of names or of tables with "
+      "name and options",
+      join(Registry<Regularizer>::get().names(), " | "), Config::array()};
+}
+
 std::vector<OptionDoc> top_options() {
   std::vector<OptionDoc> options = list_options<Recipe>();
   options.push_back(metrics_doc());
+  options.push_back(regularizers_doc());
   return options;
 }
 

@@ -1,5 +1,5 @@
 // Recipe = the complete configuration of one run, read from TOML.
-//   top level: title seed steps epochs metrics
+//   top level: title seed steps epochs metrics regularizers
 //   sections: [data] [events] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks] [feedback]
 //   [head] [learning_signal] [objective] [optimizer] [learning_rate] [train] [cost] [paper]
 // A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
@@ -84,7 +84,8 @@ struct BlockSection {
 struct Recipe {
   std::string title;
   int64_t seed = 1, steps = 5, epochs = 1;
-  Config metrics = Config::array();  ///< each with name and every option; []: as the kind of target says
+  Config metrics = Config::array();       ///< each with name and every option; []: as the kind of target says
+  Config regularizers = Config::array();  ///< likewise; []: none
   DataSection data;
   EventOptions events;
   Config encoder, network, neuron, readout, rule, schedule;                     ///< name and every option
@@ -95,7 +96,7 @@ struct Recipe {
   EnergyTable cost;
   Config paper = Config::object();
 
-  /// The values at the top level, metrics aside.
+  /// The values at the top level, lists of parts aside.
   template <class V>
   void visit(V& v) {
     v(title, "title", "free text", Range{}, OnResume::may_change);

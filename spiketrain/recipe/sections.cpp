@@ -8,6 +8,7 @@
 #include "spiketrain/core/learning_signal.h"
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/objective.h"
+#include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 
@@ -105,17 +106,18 @@ Section rules() {
   return section;
 }
 
-/// The key `metrics` at the top level: one metric or a list of them.
-Section metrics() {
+/// A key at the top level: one part or a list of them.
+template <class Base>
+Section list_of(const char* name, Config Recipe::*field) {
   Section section;
-  section.name = "metrics";
-  section.read = [](const Config& config, Recipe& recipe) {
-    if (!config.contains("metrics")) return;
-    const Config& given = config["metrics"];
-    for (const Config& metric : given.is_array() ? given : Config::array({given}))
-      recipe.metrics.push_back(Registry<Metric>::get().resolve(named(metric)));
+  section.name = name;
+  section.read = [=](const Config& config, Recipe& recipe) {
+    if (!config.contains(name)) return;
+    const Config& given = config[name];
+    for (const Config& part : given.is_array() ? given : Config::array({given}))
+      (recipe.*field).push_back(Registry<Base>::get().resolve(named(part)));
   };
-  section.write = [](const Recipe& recipe) { return recipe.metrics; };
+  section.write = [=](const Recipe& recipe) { return recipe.*field; };
   section.options = [](const Recipe&) { return std::vector<OptionDoc>(); };
   section.part = true;
   return section;
@@ -141,7 +143,8 @@ Config all_is_zero(Config blocks) {
 }
 
 std::vector<Section> make_sections() {
-  return {metrics(),
+  return {list_of<Metric>("metrics", &Recipe::metrics),
+          list_of<Regularizer>("regularizers", &Recipe::regularizers),
           plain("data", &Recipe::data),
           plain("events", &Recipe::events),
           part<Encoder>("encoder", &Recipe::encoder, "direct"),

@@ -17,6 +17,7 @@ Config to_json(const EpochReport& report) {
   json["skipped"] = report.skipped;
   json["optimizer_steps"] = report.optimizer_steps;
   if (!report.head_losses.empty()) json["head_losses"] = report.head_losses;
+  for (const auto& [name, penalty] : report.penalties) json["train_penalty_" + name] = penalty;
   if (report.validation) add(json, "validation", *report.validation);
   add(json, "test", report.test);
   json["rates"] = Config::array();

@@ -45,6 +45,8 @@ struct EpochReport {
   int64_t optimizer_steps = 0;       ///< updates made since the run began
   std::vector<LayerCosine> cosines;  ///< with the exact gradient; empty: not measured
   std::vector<LayerRate> rates;      ///< while training
+  std::vector<std::pair<std::string, double>>
+      penalties;                     ///< of the regularizers, by name: mean over the epoch's batches
   std::vector<std::string> labels;   ///< of the metrics, or "loss"; the first decides which epoch is best
   std::map<std::string, Best> best;  ///< by label, so far, this epoch included
   double seconds = 0, evaluation_seconds = 0, samples_per_second = 0, peak_memory_mib = 0;

@@ -19,6 +19,7 @@ void fields(P& p, F&& f) {
   f("loss", p.sums.loss), f("grad_norm", p.sums.grad_norm), f("epoch_seconds", p.sums.seconds);
   f("samples", p.sums.samples), f("updates", p.sums.updates), f("skipped", p.sums.skipped);
   f("activity", p.sums.activity), f("metrics", p.sums.metrics), f("best", p.best);
+  f("penalties", p.sums.penalties);
   f("metrics_bytes", p.metrics_bytes), f("seconds", p.seconds);
 }
 

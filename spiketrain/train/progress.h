@@ -18,6 +18,7 @@ struct EpochSums {
   std::vector<double> head_losses;     ///< [block], without the output layer's
   std::vector<Tally::Count> activity;  ///< [slot]
   MetricTotals metrics;
+  std::vector<double> penalties;  ///< of each regularizer
 };
 
 /// Best values of one metric; epochs count from 1, 0: none yet.

@@ -140,6 +140,11 @@ void Trainer::train_batch(const Batch& batch) {
   if (t_.device.is_cpu()) progress_.sums.metrics = metrics_.totals();  // elsewhere reading would wait
   progress_.sums.samples += batch.size();
   add_counts(progress_.sums.activity, tally.counts());
+  if (!result.penalties.defined()) return;
+  const Tensor penalties = result.penalties.cpu();
+  progress_.sums.penalties.resize(static_cast<size_t>(penalties.numel()));
+  for (size_t k = 0; k < progress_.sums.penalties.size(); ++k)
+    progress_.sums.penalties[k] += penalties.data_ptr<double>()[k];
 }
 
 /// What an update is judged by.

@@ -45,6 +45,10 @@ EpochReport Trainer::report_training() const {
   report.seconds = sums.seconds;
   report.samples_per_second = sums.seconds > 0 ? samples / sums.seconds : 0;
   report.labels = metrics_.labels();
+  const std::vector<RegularizerP>& regularizers = t_.learner->parts().regularizers;
+  for (size_t k = 0; k < sums.penalties.size(); ++k)
+    report.penalties.emplace_back(regularizers[k]->part_name(),
+                                  sums.penalties[k] / static_cast<double>(loader_.batches()));
   return report;
 }
 

@@ -22,7 +22,7 @@ struct Case {
   Config neuron = {{"name", "lif"}, {"leak", 0.5}};
   Config readout = {{"name", "leaky_readout"}, {"leak", 0.5}};
   Config objective = {{"name", "tet_ce"}}, rule = {{"name", "bptt"}}, schedule = {{"name", "whole"}},
-         options = Config::object();
+         options = Config::object(), regularizers = Config::array();
   std::string spec = "701-211";
   Shape input = {61};
 };
@@ -50,6 +50,8 @@ NamedTensors outcome(const Case& c) {
   parts.objective = make<Objective>(c.objective);
   parts.steps = kSteps;
   parts.schedule = make<Schedule>(c.schedule);
+  for (const Config& regularizer : c.regularizers)
+    parts.regularizers.push_back(make<Regularizer>(regularizer));
   Batch batch;
   batch.form = Batch::Form::frames;
   batch.x = 2 * binary_input(kSteps, kBatch, c.input, 4);
@@ -64,6 +66,7 @@ NamedTensors outcome(const Case& c) {
   }
   for (const auto& item : parts.network->named_buffers()) all.emplace_back(item.key(), item.value());
   for (const auto& item : learner.state()) all.push_back(item);
+  if (result.penalties.defined()) all.emplace_back("penalties", result.penalties);
   const PassResult inferred = learner.infer(batch);
   all.emplace_back("inferred loss", inferred.loss);
   all.emplace_back("inferred", inferred.prediction);
@@ -187,6 +190,18 @@ TEST(Threads, EverySchedule) {
     if (name != "skipper") continue;
     c.schedule["mode"] = "mask";
     check(c);
+  }
+}
+
+TEST(Threads, EveryRegularizer) {
+  for (const std::string& name : Registry<Regularizer>::get().names()) {
+    for (const char* rule : {"bptt", "ottt"}) {
+      SCOPED_TRACE(name + " " + rule);
+      Case c;
+      c.rule = {{"name", rule}};
+      c.regularizers = {{{"name", name}, {"lower", 0.1}, {"upper", 0.1}}};
+      check(c);
+    }
   }
 }
 

@@ -71,6 +71,20 @@ TEST(Resume, EventDrivenLayers) {
   expect_same_run(dir / "whole", dir / "parts");
 }
 
+TEST(Resume, RegularizersContinue) {
+  TempDir dir;
+  std::vector<std::string> sets = rule_settings("bptt");
+  sets.emplace_back("regularizers=[{name=\"rate\", lower=0.1, upper=0.1}, {name=\"voltage\", upper=0.5}]");
+  EXPECT_TRUE(run_part(dir / "whole", sets, false, 0));
+  EXPECT_FALSE(run_part(dir / "parts", sets, false, 3));  // within the first epoch
+  EXPECT_TRUE(run_part(dir / "parts", sets, true, 0));
+  expect_same_run(dir / "whole", dir / "parts");
+  for (const Config& epoch : metrics(dir / "whole")) {
+    EXPECT_GT(epoch.at("train_penalty_rate").get<double>(), 0);
+    EXPECT_GT(epoch.at("train_penalty_voltage").get<double>(), 0);
+  }
+}
+
 TEST(Resume, EveryRuleStepByStep) {
   TempDir dir;
   for (const auto* rule : Registry<Rule>::get().entries()) {

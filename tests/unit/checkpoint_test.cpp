@@ -44,6 +44,7 @@ Progress sample_progress() {
   progress.sums.head_losses = {0.1, 0.7};
   progress.sums.activity = {{1, 10}, {2, 20}, {3, 30}};
   progress.sums.metrics = {{"accuracy", {17, 56}}, {"r2", {0.1, 1.0 / 3}}};
+  progress.sums.penalties = {1.0 / 7, 0};
   progress.best["accuracy"].test = 0.1 + 0.2;
   progress.best["accuracy"].test_epoch = 2;
   progress.metrics_bytes = 99;
@@ -66,6 +67,7 @@ TEST(Checkpoint, RoundTrip) {
   EXPECT_EQ(again.best.at("accuracy").test, 0.1 + 0.2);
   EXPECT_TRUE(std::isnan(again.best.at("accuracy").validation));
   EXPECT_EQ(again.sums.metrics, progress.sums.metrics);
+  EXPECT_EQ(again.sums.penalties, progress.sums.penalties);
   EXPECT_EQ(again.sums.activity[2].sites, 30);
   EXPECT_EQ(checkpoint_config(file), info.config);
 }

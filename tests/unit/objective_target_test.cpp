@@ -34,7 +34,7 @@ TEST(ObjectiveTarget, ValuesAndSequences) {
   const Target values = {Target::Kind::values, torch::randn({5, 2, 3})};  // float, as a data set gives them
   const Target sequence = {Target::Kind::sequence, torch::randn({4, 5, 2, 3}, kDouble)};
   const Tensor y = values.y.to(torch::kDouble);
-  for (const Segment segment : {Segment{0, 4}, Segment{1, 3}}) {
+  for (const Segment& segment : {Segment{0, 4}, Segment{1, 3}}) {
     const Tensor x = a.slice(0, segment.t0, segment.t1);
     const double share = static_cast<double>(segment.steps()) / 4;
     const Objective::Context at_values = {{2, 3}, 4, {}, false, Target::Kind::values};
@@ -72,7 +72,7 @@ TEST(ObjectiveTarget, SpikeTimes) {
   const auto distance = [](const Tensor& z, const Tensor& wanted) {
     return 0.5 * (z - wanted).square().sum();
   };
-  for (const Segment segment : {Segment{0, 5}, Segment{2, 4}}) {
+  for (const Segment& segment : {Segment{0, 5}, Segment{2, 4}}) {
     const auto here = [&](const Tensor& x) { return x.slice(0, segment.t0, segment.t1); };
     expect_formula(loss_of(once, of_psp, a, segment, times), here(a),
                    [&](const Tensor& z) { return distance(z, here(psp(train, 3))); });

@@ -77,14 +77,44 @@ TEST(Schedule, LastSteps) {
   EXPECT_TRUE(has(refusal({{"name", "last_steps"}, {"live", 5}}, 4), "expected 1 to 4"));
 }
 
-TEST(Schedule, LossIsDividedAsTold) {
-  for (const char* name : {"last_steps", "random_steps", "top_steps", "truncated"}) {
-    Config config = {{"name", name}};
-    if (name == std::string("truncated")) {
-      config["burn_in"] = 5;
-    } else {
-      config["live"] = 3;
+/// Steps without error at the beginning of each segment.
+std::string silence(const Plan& plan) {
+  std::string line;
+  for (const Segment& s : plan) line += str(line.empty() ? "" : " ", s.silent);
+  return line;
+}
+
+TEST(Schedule, ErrorInTheLastStepsAlone) {
+  const auto expect = [](const Config& config, const char* segments, const char* silent) {
+    const Plan plan = plan_of(config, 7);
+    EXPECT_EQ(text(plan), segments) << config.dump();
+    EXPECT_EQ(silence(plan), silent) << config.dump();
+  };
+  expect({{"name", "whole"}, {"live", 2}}, "l0-7*", "5");
+  expect({{"name", "whole"}, {"live", 7}}, "l0-7*", "0");
+  expect({{"name", "checkpointed"}, {"segment", 3}, {"live", 2}}, "r0-3 r3-6 r6-7*", "3 2 0");
+  expect({{"name", "truncated"}, {"window", 3}, {"live", 2}}, "b0-3 l3-6 l6-7*", "0 2 0");
+  expect({{"name", "truncated"}, {"window", 3}, {"live", 1}, {"update", "window"}}, "b0-3 b3-6 l6-7*",
+         "0 0 0");
+  expect({{"name", "truncated"}, {"window", 3}, {"live", 2}, {"loss", "last"}}, "b0-3 b3-6 l6-7*", "0 0 0");
+}
+
+TEST(Schedule, StepsThatAPredictionLeavesOut) {
+  for (const char* name : {"whole", "checkpointed", "truncated", "last_steps"}) {
+    for (const char* predict : {"all", "scored"}) {
+      int64_t read = 0;
+      for (const Segment& s : plan_of({{"name", name}, {"live", 2}, {"predict", predict}}, 7))
+        read += s.steps() - s.unread;
+      EXPECT_EQ(read, predict == std::string("all") ? 7 : 2) << name;
     }
+  }
+}
+
+TEST(Schedule, LossIsDividedAsTold) {
+  for (const char* name : {"last_steps", "random_steps", "top_steps", "whole", "checkpointed", "truncated",
+                           "truncated with burn_in"}) {
+    Config config = {{"name", name}, {"live", 3}};
+    if (name == std::string("truncated with burn_in")) config = {{"name", "truncated"}, {"burn_in", 5}};
     for (const auto& [divide_by, factor] :
          {std::pair{"scored", 1.0}, std::pair{"steps", 3.0 / 8}, std::pair{"one", 3.0}}) {
       config["divide_by"] = divide_by;

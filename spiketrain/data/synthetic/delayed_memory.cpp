@@ -15,7 +15,7 @@
 namespace spiketrain {
 namespace {
 
-constexpr int64_t kClasses = 4, kLines = 5, kChannels = kLines * (kClasses + 1), kShown = 10,
+constexpr int64_t kClasses = 4, kLines = 5, kAllLines = kLines * (kClasses + 1), kShown = 10,
                   kLeastSteps = 40;
 constexpr uint32_t kScale = 50, kFires = 20, kNoise = 1;  // of 50: probabilities 0.4 and 0.02
 
@@ -23,10 +23,10 @@ constexpr uint32_t kScale = 50, kFires = 20, kNoise = 1;  // of 50: probabilitie
 int64_t draw_delayed_memory(Rng rng, int64_t T, uint8_t* x) {
   const auto label = static_cast<int64_t>(rng.below(kClasses));
   for (int64_t t = 0; t < T; ++t) {
-    for (int64_t c = 0; c < kChannels; ++c) {
+    for (int64_t c = 0; c < kAllLines; ++c) {
       const int64_t group = c / kLines;
       const bool cue = t < kShown && group == label, asks = t >= T - kShown && group == kClasses;
-      x[t * kChannels + c] = rng.below(kScale) < (cue || asks ? kFires : kNoise);
+      x[t * kAllLines + c] = rng.below(kScale) < (cue || asks ? kFires : kNoise);
     }
   }
   return label;
@@ -39,7 +39,7 @@ struct DelayedMemory final : DatasetSource {
   void visit(V&) {}
 
   DatasetInfo info() const override {
-    return {part_name(), kDoc, false, {kChannels}, Batch::Form::frames, TargetSpec::class_index(kClasses)};
+    return {part_name(), kDoc, false, {kAllLines}, Batch::Form::frames, TargetSpec::class_index(kClasses)};
   }
 
   std::unique_ptr<Dataset> open(const DataOptions& o) const override {
@@ -51,12 +51,12 @@ struct DelayedMemory final : DatasetSource {
     const bool test = o.split == "test";
     const std::vector<int64_t> indices = split_indices(o, test ? o.test_size : o.train_size);
     const auto count = static_cast<int64_t>(indices.size());
-    const Tensor x = torch::zeros({count, o.steps, kChannels}, torch::kByte);
+    const Tensor x = torch::zeros({count, o.steps, kAllLines}, torch::kByte);
     const Tensor y = torch::empty({count}, torch::kLong);
     for (int64_t i = 0; i < count; ++i) {
       Rng rng(o.seed, Purpose::delayed_memory, test, static_cast<uint64_t>(indices[static_cast<size_t>(i)]));
       y.data_ptr<int64_t>()[i] =
-          draw_delayed_memory(rng, o.steps, x.data_ptr<uint8_t>() + i * o.steps * kChannels);
+          draw_delayed_memory(rng, o.steps, x.data_ptr<uint8_t>() + i * o.steps * kAllLines);
     }
     TensorDatasetOptions options;
     options.name = part_name() + " " + o.split;

@@ -20,7 +20,7 @@ struct MaxCe final : Objective {
   void prepare(const Context& context) override {
     Objective::prepare(context);
     ST_CHECK(!context.segments,
-             "objective max_ce: the maximum is one of the whole sequence; use schedule whole");
+             "objective max_ce: the maximum is one of the whole sequence; use schedule whole, without live");
   }
   Tensor loss(const Output& out, const Target& target) const override {
     return out.average([&](int64_t reduction) {

@@ -41,7 +41,8 @@ struct VanRossum final : Objective {
              psp_ ? "" : "; the output neuron emits no PSP, so set objective.tau_s");
     ST_CHECK(
         psp_ || !context.segments,
-        "objective van_rossum: an output of spikes is filtered over the whole sequence; use schedule whole");
+        "objective van_rossum: an output of spikes is filtered over the whole sequence; use schedule whole, "
+        "without live");
     if (context.target == Target::Kind::class_index) desired_ = filtered(label_train());
   }
 

@@ -124,6 +124,10 @@ Tensor EligibilityRule::weight_gradient(const Synapse& synapse, const Record& re
     });
     g_W = g_W.defined() ? g_W.add_(now) : now;
   }
+  if (record.g_membrane.defined()) {  // credit that no trace stands for
+    const Tensor more = outer_product(synapse, record.g_membrane.contiguous(), pre.q);
+    g_W = g_W.view(more.sizes()) + more;
+  }
   return g_W;
 }
 

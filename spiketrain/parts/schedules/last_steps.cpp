@@ -1,7 +1,8 @@
 // Error enters at the last K steps of the sequence, each by itself: the steps before only carry states and traces on.
 // Source: Apolinario & Roy 2025, "S-TLLR: STDP-inspired temporal local learning rule for spiking neural networks", whose
 // learning signal begins at step T - K.  There the losses of the steps add up: divide_by = "one".  Deviation: none.
-// Tests: unit/schedule_test.cpp, engine/schedules_test.cpp.
+// Credit that reaches the steps before: `live` of whole, checkpointed and truncated.
+// Tests: unit/schedule_test.cpp, engine/schedules_test.cpp, engine/last_steps_test.cpp.
 #include "spiketrain/core/schedule.h"
 
 namespace spiketrain {
@@ -10,7 +11,7 @@ namespace {
 struct LastSteps final : Schedule {
   static constexpr const char* kDoc = "single steps; error enters at the last `live` ones";
   int64_t live = 1;
-  std::string update = "batch", divide_by = "scored";
+  std::string update = "batch", divide_by = "scored", predict = "all";
   template <class V>
   void visit(V& v) {
     v(live, "live", "number of last steps in which error enters", Range{1, 1 << 20});
@@ -18,6 +19,7 @@ struct LastSteps final : Schedule {
       "the optimiser steps once per batch (gradients accumulate), or after every step with error",
       Choices{{"batch", "step"}});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
+    v(predict, "predict", predict_doc(), predict_choices());
   }
   Plan plan(const PlanRequest& request) const override {
     const int64_t T = request.steps;
@@ -30,6 +32,7 @@ struct LastSteps final : Schedule {
           {t, t + 1, error ? Role::live : Role::burn_in, t + 1 == T || (error && update == "step")});
     }
     divide_loss(plan, T, divide_by);
+    if (predict == "scored") read_scored(plan);
     return plan;
   }
 };

@@ -1,9 +1,10 @@
 // Windows of K steps: the state is carried from one to the next, credit is not (truncated backpropagation through
-// time).  burn_in: a first part of the sequence without error, in which the state settles.
+// time).  burn_in: a first part of the sequence without error, in which the state settles.  live: error enters in the
+// last steps alone; windows before them are a burn-in, the one where they begin passes credit on to its own first step.
 // Sources: Williams & Peng 1990; for spiking networks Guo et al. 2023, "Efficient training of spiking neural networks
 // with temporally-truncated local backpropagation through time"; burn-in: Kaiser et al. 2020, DECOLLE.
 // The papers leave open when the loss is taken and when weights change; both are options here.
-// Tests: unit/schedule_test.cpp, engine/schedules_test.cpp, grad/truncated_test.cpp.
+// Tests: unit/schedule_test.cpp, engine/schedules_test.cpp, engine/last_steps_test.cpp, grad/truncated_test.cpp.
 #include <algorithm>
 
 #include "spiketrain/core/schedule.h"
@@ -13,8 +14,8 @@ namespace {
 
 struct Truncated final : Schedule {
   static constexpr const char* kDoc = "windows of `window` steps; state crosses them, credit does not";
-  int64_t window = 1, burn_in = 0;
-  std::string update = "batch", loss = "every", divide_by = "scored";
+  int64_t window = 1, burn_in = 0, live = 0;
+  std::string update = "batch", loss = "every", divide_by = "scored", predict = "all";
   bool scale_lr = false;
   template <class V>
   void visit(V& v) {
@@ -25,7 +26,9 @@ struct Truncated final : Schedule {
       "(needs window = 1)",
       Choices{{"batch", "window", "step"}});
     v(loss, "loss", "error enters in every window, or in the last one only", Choices{{"every", "last"}});
+    v(live, "live", live_doc(), Range{0, 1 << 20});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
+    v(predict, "predict", predict_doc(), predict_choices());
     v(scale_lr, "scale_lr",
       "updates per window: divide the learning rate by the number of updates per batch");
   }
@@ -41,6 +44,8 @@ struct Truncated final : Schedule {
              " steps is longer than the sequence, T = ", T, "; expected 1 to ", T);
     ST_CHECK(burn_in < T, "schedule truncated: a burn-in of ", burn_in, " steps leaves none of the T = ", T,
              " steps for error; expected 0 to ", T - 1);
+    ST_CHECK(live == 0 || burn_in == 0, "schedule truncated: burn_in = ", burn_in, " and live = ", live,
+             " both say where error begins; expected one of them");
     Plan plan;
     for (int64_t t = 0; t < T;) {
       const bool silent = t < burn_in;
@@ -50,7 +55,9 @@ struct Truncated final : Schedule {
                       /*lr_factor=*/1});
       t = end;
     }
+    score_last(plan, T, live, "truncated");
     divide_loss(plan, T, divide_by);
+    if (predict == "scored") read_scored(plan);
     if (scale_lr) {
       const auto count = static_cast<double>(updates(plan));
       for (Segment& segment : plan) segment.lr_factor = 1.0 / count;
