@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Compares learning rules on the same networks with the same budget of tuning.
+
+  compare_rules.py search --cli CLI --data-dir D --out OUT [--task T] [--method M]   random search on the validation split; the
+                          best setting becomes recipes/rules/TASK/METHOD.toml
+  compare_rules.py run    --cli CLI --data-dir D --out OUT [--task T] [--method M]   trains the committed recipes, three seeds each
+  compare_rules.py table  --out OUT [--write]                                        tables and plots of finished runs; --write puts
+                          them into docs/results-rules.md and docs/plots
+
+Tasks are recipes/rules/TASK.toml, methods recipes/rules/methods.toml.  Finished runs are left alone: the same command goes on.
+"""
+import argparse
+import json
+import math
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tomllib
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RECIPES = ROOT / "recipes" / "rules"
+TASKS = ["fashion-mlp", "fashion-cnn", "nmnist", "motion-events", "delayed-memory"]
+DRAWS, SEEDS = 6, (1, 2, 3)
+
+
+def methods():
+    return tomllib.loads((RECIPES / "methods.toml").read_text())
+
+
+def chosen(arguments):
+    """(task, method, settings) of everything that was asked for."""
+    table = methods()
+    for task in arguments.task or TASKS:
+        for name, method in table["methods"].items():
+            if arguments.method and name not in arguments.method:
+                continue
+            if task in method.get("tasks", TASKS):
+                yield task, name, {"search": table["search"], **method}
+
+
+def literal(value):
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def train(arguments, recipe, sets, out):
+    """Runs or resumes a run; its summary, or None if it failed."""
+    if not (out / "DONE").exists():
+        command = [arguments.cli, "train", str(recipe), "--out", str(out), "--threads", str(arguments.threads)]
+        if arguments.data_dir:
+            command += ["--data-dir", arguments.data_dir]
+        if (out / "config.toml").exists():
+            command.append("--resume")
+        else:
+            for setting in sets:
+                command += ["--set", setting]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            print(f"{out}: exit {done.returncode}: {done.stdout.strip().splitlines()[-1:]}", flush=True)
+            return None
+    return json.loads((out / "summary.json").read_text())
+
+
+def draws(task, name, method):
+    """Settings to try: the recipe's own first, then random ones, the same for the same names."""
+    rng = random.Random(f"{task} {name}")
+    yield {}
+    for _ in range(DRAWS - 1):
+        yield {key: rng.choice(values) for key, values in method["search"].items()}
+
+
+def search(arguments):
+    for task, name, method in chosen(arguments):
+        target = RECIPES / task / f"{name}.toml"
+        if target.exists() and not arguments.again:
+            continue
+        epochs = tomllib.loads((RECIPES / f"{task}.toml").read_text())["epochs"]
+        tried = []
+        for k, drawn in enumerate(draws(task, name, method)):
+            sets = [*method["set"], *method.get("at", {}).get(task, []), *(f"{key}={literal(value)}" for key, value in drawn.items()),
+                    f"epochs={math.ceil(epochs / 2)}"]
+            out = arguments.out / "search" / task / name / str(k)
+            summary = train(arguments, RECIPES / f"{task}.toml", sets, out)
+            if summary and summary.get("best_validation_accuracy") is not None:
+                tried.append((summary["best_validation_accuracy"], k, drawn, out))
+        if not tried:
+            print(f"{task} {name}: no run finished", flush=True)
+            continue
+        best = max(tried, key=lambda one: (one[0], -one[1]))
+        print(f"{task:16} {name:14} {100 * best[0]:6.2f} of {len(tried)}: {best[2]}", flush=True)
+        write_recipe(target, task, name, best, epochs)
+
+
+def write_recipe(target, task, name, best, epochs):
+    text = (best[3] / "config.toml").read_text()
+    lines = [f"epochs = {epochs}" if line.startswith("epochs = ") else line for line in text.splitlines()
+             if not line.startswith("#")]
+    drawn = ", ".join(f"{key} = {value}" for key, value in best[2].items()) or "the task's own settings"
+    head = [f"# {name} on {task}: the best of {DRAWS} settings by validation accuracy ({100 * best[0]:.2f} %): {drawn}.",
+            f"#   tools/compare_rules.py run --cli CLI --data-dir D --out OUT --task {task} --method {name}"]
+    target.parent.mkdir(exist_ok=True)
+    target.write_text("\n".join(head + lines) + "\n")
+
+
+def run(arguments):
+    for task, name, _ in chosen(arguments):
+        recipe = RECIPES / task / f"{name}.toml"
+        if not recipe.exists():
+            continue
+        for seed in SEEDS:
+            summary = train(arguments, recipe, [f"seed={seed}"], arguments.out / "run" / task / name / str(seed))
+            if summary:
+                print(f"{task:16} {name:14} seed {seed}: {100 * summary['test_accuracy_at_best_validation']:.2f}", flush=True)
+
+
+def measured(out):
+    """One finished run: accuracy, seconds of an epoch, and what cost.json counts."""
+    summary = json.loads((out / "summary.json").read_text())
+    cost = json.loads((out / "cost.json").read_text())
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return {"accuracy": 100 * summary["test_accuracy_at_best_validation"],
+            "seconds": statistics.median(line["seconds"] for line in lines),
+            "bytes": cost["activation_bytes_measured"], "ac": cost["ac"],
+            "mac": sum(cost[k] for k in ("mac_forward", "mac_error", "mac_weight"))}
+
+
+def rows_of(task, out):
+    """[(method, mean and deviation of accuracy, number of seeds, others)], the best first."""
+    rows = []
+    for folder in sorted((out / "run" / task).glob("*")):
+        runs = [measured(run) for run in sorted(folder.glob("*")) if (run / "DONE").exists()]
+        if not runs:
+            continue
+        accuracy = [one["accuracy"] for one in runs]
+        deviation = statistics.stdev(accuracy) if len(runs) > 1 else float("nan")
+        others = {key: statistics.median(one[key] for one in runs) for key in ("seconds", "bytes", "ac", "mac")}
+        rows.append((folder.name, statistics.mean(accuracy), deviation, len(runs), others))
+    return sorted(rows, key=lambda row: -row[1])
+
+
+def table_of(task, rows):
+    title = tomllib.loads((RECIPES / f"{task}.toml").read_text())["title"].removesuffix(", learning rules")
+    lines = [f"### {title}", "", f"![accuracy against memory and time](plots/rules-{task}.svg)", "",
+             "| method | test accuracy, % | seeds | s per epoch | activation bytes per sample | AC | MAC |", "|---|---|---|---|---|---|---|"]
+    for name, mean, deviation, seeds, others in rows:
+        spread = "" if math.isnan(deviation) else f" +- {deviation:.2f}"
+        lines.append(f"| {name} | {mean:.2f}{spread} | {seeds} | {others['seconds']:.2f} | {others['bytes']:,.0f} | "
+                     f"{others['ac'] / 1e6:.2f} M | {others['mac'] / 1e6:.2f} M |")
+    return lines + [""]
+
+
+def panel(rows, key, label, left):
+    """Points of accuracy against a quantity on a logarithmic axis."""
+    width, height, top = 420, 330, 20
+    values = [math.log10(max(row[4][key], 1e-9)) for row in rows]
+    low, high = min(values), max(values)
+    bottom, ceiling = min(row[1] for row in rows), max(row[1] for row in rows)
+    across, up = max(high - low, 1e-9), max(ceiling - bottom, 1e-9)
+    parts = [f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#999"/>',
+             f'<text x="{left + width / 2}" y="{top + height + 30}" text-anchor="middle">{label}</text>']
+    for share in (0, 0.5, 1):
+        parts.append(f'<text x="{left + 15 + share * (width - 110)}" y="{top + height + 14}" text-anchor="middle" fill="#666">'
+                     f'{10 ** (low + share * across):.3g}</text>')
+        parts.append(f'<text x="{left - 4}" y="{top + height - 15 - share * (height - 30)}" text-anchor="end" fill="#666">'
+                     f'{bottom + share * up:.1f}</text>')
+    for (name, accuracy, *_), value in zip(rows, values):
+        x, y = left + 15 + (value - low) / across * (width - 110), top + height - 15 - (accuracy - bottom) / up * (height - 30)
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f77b4"/><text x="{x + 6:.1f}" y="{y + 4:.1f}">{name}</text>')
+    return parts
+
+
+def plot(rows):
+    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="960" height="390" font-family="sans-serif" font-size="11">',
+             '<rect width="960" height="390" fill="white"/>', '<text x="10" y="14">test accuracy, %</text>']
+    parts += panel(rows, "bytes", "activation bytes per sample", 45) + panel(rows, "seconds", "seconds per epoch", 525)
+    return "\n".join(parts + ["</svg>"]) + "\n"
+
+
+def table(arguments):
+    text = []
+    for task in TASKS:
+        rows = rows_of(task, arguments.out)
+        if not rows:
+            continue
+        text += table_of(task, rows)
+        if arguments.write:
+            (ROOT / "docs" / "plots").mkdir(exist_ok=True)
+            (ROOT / "docs" / "plots" / f"rules-{task}.svg").write_text(plot(rows))
+    if not arguments.write:
+        print("\n".join(text))
+        return
+    page = ROOT / "docs" / "results-rules.md"
+    before, mark, _ = page.read_text().partition("<!-- tables -->\n")
+    if not mark:
+        sys.exit(f"{page}: no line <!-- tables -->")
+    page.write_text(before + mark + "\n" + "\n".join(text).rstrip() + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["search", "run", "table"])
+    parser.add_argument("--cli", default="spiketrain")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--task", action="append", choices=TASKS)
+    parser.add_argument("--method", action="append")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--again", action="store_true", help="search where a recipe is there already, too")
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    unknown = set(arguments.method or []) - set(methods()["methods"])
+    if unknown:
+        parser.error(f"unknown method {', '.join(sorted(unknown))}; expected one of {', '.join(methods()['methods'])}")
+    {"search": search, "run": run, "table": table}[arguments.action](arguments)
+
+
+if __name__ == "__main__":
+    main()
