@@ -125,7 +125,7 @@ TEST(EngineLastSteps, EveryObjective) {
   };
   int64_t compared = 0;
   for (const std::string& name : Registry<Objective>::get().names()) {
-    if (name == "max_ce" || name == "van_rossum") continue;  // they read the whole sequence
+    if (name == "max_ce" || name == "van_rossum") continue;            // they read the whole sequence
     if (name == "distillation" || name == "first_spike_ce") continue;  // want a teacher, first spikes
     const auto kinds = make<Objective>(name.c_str())->targets();
     for (const Kind kind : {Kind::class_index, Kind::values, Kind::sequence}) {

@@ -107,13 +107,30 @@ TEST(Config, EverySectionIsWrittenAndDocumented) {
     const auto doc =
         std::find_if(docs.begin(), docs.end(), [&](const auto& d) { return d.first == section.name; });
     ASSERT_NE(doc, docs.end()) << section.name;
-    if (section.name == "rules" || section.name == "paper" || section.name == "metrics") continue;
+    if (section.name == "rules" || section.name == "paper" || section.name == "metrics" ||
+        section.name == "regularizers")
+      continue;
     ASSERT_TRUE(resolved.contains(section.name)) << section.name;
     for (const OptionDoc& option : doc->second)
       EXPECT_TRUE(resolved[section.name].contains(option.name)) << section.name << "." << option.name;
     const size_t name = section.part ? 1 : 0;  // a part's name is no option
     EXPECT_EQ(resolved[section.name].size(), doc->second.size() + name) << section.name;
   }
+}
+
+TEST(Config, RegularizersAreAList) {
+  const std::string list = "regularizers = [\"rate\", {name = \"voltage\", weight = 0.1}]\n";
+  const std::string tables =
+      "[[regularizers]]\nname = \"rate\"\n[[regularizers]]\nname = \"voltage\"\nweight = 0.1\n";
+  for (const std::string& source : {list + kRecipe, kRecipe + ("\n" + tables)}) {
+    const Config resolved = resolve(parse_recipe(source)), given = resolved.at("regularizers");
+    ASSERT_EQ(given.size(), 2U);
+    EXPECT_EQ(given[0], Registry<Regularizer>::get().resolve({{"name", "rate"}}));
+    EXPECT_EQ(given[1], Registry<Regularizer>::get().resolve({{"name", "voltage"}, {"weight", 0.1}}));
+    EXPECT_EQ(resolve(parse_recipe(write_toml(resolved))), resolved);
+  }
+  EXPECT_TRUE(resolve(parse_recipe(kRecipe)).at("regularizers").empty());
+  EXPECT_THROW(parse_recipe("regularizers = [\"rates\"]\n" + std::string(kRecipe)), UsageError);
 }
 
 TEST(Config, ASectionWithADefaultNeedsNoName) {
