@@ -28,6 +28,18 @@ std::vector<std::string> rules_for_norms() {
   return names;
 }
 
+/// All steps of a plan as one segment: scored as it is if error enters at the last steps only, else everywhere.
+Segment whole_sequence(const Plan& plan) {
+  Segment whole{0, plan.back().t1};
+  const auto scored = [](const Segment& s) { return s.scored() > 0; };
+  const auto first = std::find_if(plan.begin(), plan.end(), scored);
+  const auto late = [](const Segment& s) { return s.scored() == s.steps(); };
+  if (first == plan.end() || !std::all_of(first + 1, plan.end(), late)) return whole;
+  whole.silent = first->t1 - first->scored();
+  whole.loss_factor = first->loss_factor;
+  return whole;
+}
+
 }  // namespace
 
 void check_method(const Network& network, const Method& method, const Plan& plan) {
@@ -162,7 +174,7 @@ PassResult Learner::infer(const Batch& batch, Tally* tally) const {
 Tensor Learner::exact_gradient(const Batch& batch, const RuleP& bptt) const {
   LearnerParts exact = parts_;
   exact.method = {bptt};
-  return Run(exact, batch, Mode::train, 0, nullptr).exact({{0, parts_.steps}});
+  return Run(exact, batch, Mode::train, 0, nullptr).exact({whole_sequence(plan(0, batch.lengths))});
 }
 
 }  // namespace spiketrain

@@ -66,7 +66,7 @@ class Learner {
   /// The same without learning, in evaluation mode: neither gradients nor statistics of norms change.
   PassResult infer(const Batch& batch, Tally* tally = nullptr) const;
   /// Exact credit, whatever the schedule, blocks and rule: adds the gradient of the loss of the network's output over
-  /// the whole sequence by rule `bptt`; returns that loss.
+  /// the whole sequence, or its last steps if the schedule has error there only, by rule `bptt`; returns that loss.
   Tensor exact_gradient(const Batch& batch, const RuleP& bptt) const;
 
   /// What passes leave behind for later ones beside the network, by name: "scores" [T] of the steps if the schedule reads

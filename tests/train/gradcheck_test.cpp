@@ -43,6 +43,15 @@ TEST(Gradcheck, ShowsWhatARuleLeavesOut) {
   EXPECT_LE(again.front().error, 1e-12);
 }
 
+TEST(Gradcheck, ComparesTheLossOfTheStepsThatHaveOne) {
+  for (const char* schedule :
+       {"schedule={name=\"whole\",live=2}", "schedule={name=\"checkpointed\",segment=2,live=2}",
+        "schedule={name=\"whole\",live=2,divide_by=\"steps\"}"}) {
+    for (const GradientAgreement& row : compare(with(kLif, schedule)))
+      EXPECT_LE(row.error, 1e-12) << schedule << ' ' << row.layer;
+  }
+}
+
 TEST(Gradcheck, RandomEncodersDrawTheSameForBoth) {
   for (const GradientAgreement& row : compare(with(kLif, "encoder={name=\"poisson\"}")))
     EXPECT_LE(row.error, 1e-12);

@@ -10,6 +10,7 @@
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/objective.h"
 #include "spiketrain/core/optimizer.h"
+#include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 #include "spiketrain/recipe/part_kinds.h"
@@ -156,10 +157,12 @@ std::string nameless() {
 
 TEST(CliKinds, APartWithoutANameIsAnsweredWithTheNames) {
   const std::set<std::string> tried = {
-      nameless<Encoder>(),   nameless<NetworkBuilder>(), nameless<Neuron>(),       nameless<Rule>(),
-      nameless<Schedule>(),  nameless<Feedback>(),       nameless<Head>(),         nameless<LearningSignal>(),
-      nameless<Objective>(), nameless<Optimizer>(),      nameless<LearningRate>(), nameless<Metric>(),
-      nameless<Synapse>(),   nameless<Norm>(),           nameless<Quantizer>(),    nameless<Stage>()};
+      nameless<Encoder>(),   nameless<NetworkBuilder>(), nameless<Neuron>(),
+      nameless<Rule>(),      nameless<Schedule>(),       nameless<Feedback>(),
+      nameless<Head>(),      nameless<LearningSignal>(), nameless<Objective>(),
+      nameless<Optimizer>(), nameless<LearningRate>(),   nameless<Metric>(),
+      nameless<Synapse>(),   nameless<Norm>(),           nameless<Quantizer>(),
+      nameless<Stage>(),     nameless<Regularizer>()};
   std::set<std::string> all;
   for (const PartKind& kind : part_kinds()) all.insert(kind.word);
   EXPECT_EQ(tried, all);
