@@ -167,13 +167,24 @@ TEST_P(Memory, DoesNotDependOnTheNumberOfSteps) {
 /// In windows of one step nothing is kept but states and traces.
 TEST(OnlineRules, MemoryDoesNotDependOnTheNumberOfSteps) {
   const OneThread one_thread;
-  for (const char* rule : {"sltt", "ottt", "s_tllr", "rtrl", "e_prop"}) {
+  using Sets = std::vector<std::string>;
+  const std::string recurrent = "network.spec=8C3-P2-48R-10", local = "blocks.size=1";
+  std::vector<Sets> methods;
+  for (const char* rule : {"sltt", "ottt", "s_tllr", "rtrl", "e_prop"})
+    methods.push_back({recurrent, str("rule=", rule)});
+  methods.push_back({"network.spec=8C3-P2-48-10", "rule=s_tllr", "rules.readout=sltt",  // TESS
+                     "blocks={size=1,output=\"apart\"}", "readout.name=leaky_readout",
+                     "head={name=\"linear\",weights=\"square_wave\"}", "objective.name=tet_ce"});
+  methods.push_back({"network.spec=8C3-P2-48-10", "rule=sltt", "neuron=srm0", local,  // DECOLLE
+                     "readout.name=leaky_readout", "head={name=\"linear\",weights=\"uniform\"}",
+                     "network.output_weights=uniform", "objective={name=\"smooth_l1\"}"});
+  methods.push_back({"network.spec=8C3-P2-48-10", "rule=sltt", local, "objective={name=\"mse\"}"});  // ELL
+  for (const Sets& sets : methods) {
     const auto bytes = [&](int64_t T) {
-      const Experiment e = noise_experiment(
-          {2, 8, 8}, kBatch, T, 1, 0, {"network.spec=8C3-P2-48R-10", str("rule=", rule)}, /*still=*/false);
+      const Experiment e = noise_experiment({2, 8, 8}, kBatch, T, 1, 0, sets, /*still=*/false);
       return static_cast<double>(measure_activation_bytes(e.training, kBatch));
     };
-    EXPECT_NEAR(bytes(1000) / bytes(10), 1, 0.01) << rule;
+    EXPECT_NEAR(bytes(1000) / bytes(10), 1, 0.01) << join(sets);
   }
 }
 
