@@ -23,6 +23,18 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes" / "rules"
 TASKS = ["fashion-mlp", "fashion-cnn", "nmnist", "motion-events", "delayed-memory"]
 DRAWS, SEEDS = 6, (1, 2, 3)
+PAGE = """# Learning rules compared
+
+Made by `tools/compare_rules.py`: every method on the same network and data, with the same budget of tuning: the task's own settings and five
+random draws, half the epochs each, the best by validation accuracy. The chosen settings are `recipes/rules/TASK/METHOD.toml`, run with three
+seeds; accuracy is that of the test set at the epoch with the best validation accuracy. Small networks, parts of the data and few epochs: a point or
+two between methods mean little, and nothing here is comparable with a paper. Bytes and operations are per training sample
+([cost-meter.md](cost-meter.md)).
+
+    tools/compare_rules.py search --cli build/dev/bin/spiketrain --data-dir D --out runs/rules
+    tools/compare_rules.py run    --cli build/dev/bin/spiketrain --data-dir D --out runs/rules
+    tools/compare_rules.py table  --out runs/rules --write
+"""
 
 
 def methods():
@@ -190,11 +202,7 @@ def table(arguments):
     if not arguments.write:
         print("\n".join(text))
         return
-    page = ROOT / "docs" / "results-rules.md"
-    before, mark, _ = page.read_text().partition("<!-- tables -->\n")
-    if not mark:
-        sys.exit(f"{page}: no line <!-- tables -->")
-    page.write_text(before + mark + "\n" + "\n".join(text).rstrip() + "\n")
+    (ROOT / "docs" / "results-rules.md").write_text("\n".join([*PAGE.splitlines(), "", *text]).rstrip() + "\n")
 
 
 def main():
