@@ -281,15 +281,22 @@ TEST(EngineSchedules, InferenceLearnsNothing) {
   }
 }
 
-/// Exact credit whatever the schedule says.
+/// Exact credit through all steps, whatever the schedule says; the loss is that of its last steps if it has no other.
 TEST(EngineSchedules, ExactGradient) {
   const auto net = network();
-  LearnerParts parts = learner_parts(net, kSteps);
-  parts.schedule = make<Schedule>("truncated", {{"window", 2}, {"burn_in", 2}});
-  Reference reference(*net);
-  const double loss = reference_pass(reference, frames(), {{0, kSteps}});
-  EXPECT_NEAR(Learner(parts).exact_gradient(frames(), bptt()).item<double>(), loss, 1e-12);
-  expect_gradients(*net, gradients_of(reference.W));
+  for (const auto& [options, first] :
+       {std::pair{Config{{"window", 2}}, 0},
+        {Config{{"window", 2}, {"burn_in", 2}}, 2},
+        {Config{{"window", 3}, {"loss", "last"}}, static_cast<int>(kSteps - 1)}}) {  // 3 + 3 + 1
+    SCOPED_TRACE(options.dump());
+    LearnerParts parts = learner_parts(net, kSteps);
+    parts.schedule = make<Schedule>("truncated", options);
+    Reference reference(*net);
+    const Tensor loss = step_ce(reference.run(frames(), 0, kSteps).slice(0, first), frames().target.y);
+    loss.backward();
+    EXPECT_NEAR(Learner(parts).exact_gradient(frames(), bptt()).item<double>(), loss.item<double>(), 1e-12);
+    expect_gradients(*net, gradients_of(reference.W));
+  }
 }
 
 }  // namespace spiketrain::schedules_test
