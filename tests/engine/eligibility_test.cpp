@@ -7,6 +7,11 @@ namespace spiketrain::eligibility_test {
 
 constexpr int64_t kSteps = 9, kBatch = 4, kIn = 5, kClasses = 3;
 
+std::vector<Tensor> gradients(const std::shared_ptr<Network>& net, const RuleP& rule, const Batch& batch,
+                              std::shared_ptr<const Schedule> schedule = {}) {
+  return spiketrain::gradients(net, rule, batch, kSteps, std::move(schedule));
+}
+
 Batch frames() { return frames_batch(kSteps, kBatch, kIn, label_target(kBatch, kClasses)); }
 
 Connection synapse(const Config& config) {
@@ -26,26 +31,6 @@ std::shared_ptr<Network> one_layer(const Config& neuron, const Config& map, Shap
     if (item.key() == "0.synapse.bias") item.value().copy_(torch::rand(item.value().sizes(), real()) * 0.3);
   }
   return net;
-}
-
-std::vector<Tensor> gradients(const std::shared_ptr<Network>& net, const RuleP& rule, const Batch& batch,
-                              std::shared_ptr<const Schedule> schedule = {}) {
-  LearnerParts parts = learner_parts(net, kSteps);
-  parts.method = {rule};
-  parts.schedule = std::move(schedule);
-  Learner(parts).pass(batch, 0);
-  std::vector<Tensor> list;
-  for (auto& item : take_gradients(*net)) list.push_back(item.second);
-  return list;
-}
-
-double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  double most = 0;
-  for (size_t k = 0; k < b.size(); ++k) {
-    EXPECT_GT(b[k].norm().item<double>(), 0) << k;
-    most = std::max(most, relative(a[k], b[k]));
-  }
-  return most;
 }
 
 /// Every neuron whose steps can be differentiated and that learns nothing itself, in every reset that it has.

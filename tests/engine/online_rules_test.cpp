@@ -7,6 +7,11 @@ namespace spiketrain::online_rules_test {
 
 constexpr int64_t kSteps = 9, kBatch = 4, kIn = 5, kClasses = 3;
 
+std::vector<Tensor> gradients(const std::shared_ptr<Network>& net, const RuleP& rule, const Batch& batch,
+                              std::shared_ptr<const Schedule> schedule = {}) {
+  return spiketrain::gradients(net, rule, batch, kSteps, std::move(schedule));
+}
+
 Batch frames() { return frames_batch(kSteps, kBatch, kIn, label_target(kBatch, kClasses)); }
 Batch image() { return image_batch(kBatch, kIn, label_target(kBatch, kClasses)); }
 
@@ -54,26 +59,6 @@ std::vector<std::shared_ptr<const Schedule>> segmentations() {
   list.push_back(cuts({2, 3, 7, 8, 9}));
   list.push_back(cuts({6, 9}));
   return list;
-}
-
-std::vector<Tensor> gradients(const std::shared_ptr<Network>& net, const RuleP& rule, const Batch& batch,
-                              std::shared_ptr<const Schedule> schedule = {}) {
-  LearnerParts parts = learner_parts(net, kSteps);
-  parts.method = {rule};
-  parts.schedule = std::move(schedule);
-  Learner(parts).pass(batch, 0);
-  std::vector<Tensor> list;
-  for (auto& item : take_gradients(*net)) list.push_back(item.second);
-  return list;
-}
-
-double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  double most = 0;
-  for (size_t k = 0; k < b.size(); ++k) {
-    EXPECT_GT(b[k].norm().item<double>(), 0);
-    most = std::max(most, relative(a[k], b[k]));
-  }
-  return most;
 }
 
 std::vector<Config> neurons_without_reset_gradient() {

@@ -198,4 +198,27 @@ inline std::vector<Tensor> gradients_of(const std::vector<Tensor>& leaves) {
   return list;
 }
 
+/// Gradients of one pass by a rule, in the order of the parameters; they are taken away.
+inline std::vector<Tensor> gradients(const std::shared_ptr<Network>& net, const RuleP& rule,
+                                     const Batch& batch, int64_t steps,
+                                     std::shared_ptr<const Schedule> schedule = {}) {
+  LearnerParts parts = learner_parts(net, steps);
+  parts.method = {rule};
+  parts.schedule = std::move(schedule);
+  Learner(parts).pass(batch, 0);
+  std::vector<Tensor> list;
+  for (auto& item : take_gradients(*net)) list.push_back(item.second);
+  return list;
+}
+
+/// Greatest relative distance; none of b is zero.
+inline double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  double most = 0;
+  for (size_t k = 0; k < b.size(); ++k) {
+    EXPECT_GT(b[k].norm().item<double>(), 0) << k;
+    most = std::max(most, relative(a[k], b[k]));
+  }
+  return most;
+}
+
 }  // namespace spiketrain
