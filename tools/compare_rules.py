@@ -4,6 +4,7 @@
   compare_rules.py search --cli CLI --data-dir D --out OUT [--task T] [--method M]   random search on the validation split; the
                           best setting becomes recipes/rules/TASK/METHOD.toml
   compare_rules.py run    --cli CLI --data-dir D --out OUT [--task T] [--method M]   trains the committed recipes, three seeds each
+  compare_rules.py time   --cli CLI --data-dir D --out OUT [--task T] [--method M]   three epochs of each, one at a time: for a quiet machine
   compare_rules.py table  --out OUT [--write]                                        tables and plots of finished runs; --write puts
                           them into docs/results-rules.md and docs/plots
 
@@ -21,18 +22,20 @@ import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes" / "rules"
-TASKS = ["fashion-mlp", "fashion-cnn", "nmnist", "motion-events", "delayed-memory"]
+TASKS = ["fashion-mlp", "fashion-cnn", "nmnist", "motion-events", "delayed-memory", "delayed-memory-200"]
 DRAWS, SEEDS = 6, (1, 2, 3)
 PAGE = """# Learning rules compared
 
 Made by `tools/compare_rules.py`: every method on the same network and data, with the same budget of tuning: the task's own settings and five
 random draws, half the epochs each, the best by validation accuracy. The chosen settings are `recipes/rules/TASK/METHOD.toml`, run with three
-seeds; accuracy is that of the test set at the epoch with the best validation accuracy. Small networks, parts of the data and few epochs: a point or
+seeds; accuracy is that of the test set at the epoch with the best validation accuracy; seconds are the median of three epochs, training alone,
+one thread, one run at a time. Small networks, parts of the data and few epochs: a point or
 two between methods mean little, and nothing here is comparable with a paper. Bytes and operations are per training sample
 ([cost-meter.md](cost-meter.md)).
 
     tools/compare_rules.py search --cli build/dev/bin/spiketrain --data-dir D --out runs/rules
     tools/compare_rules.py run    --cli build/dev/bin/spiketrain --data-dir D --out runs/rules
+    tools/compare_rules.py time   --cli build/dev/bin/spiketrain --data-dir D --out runs/rules
     tools/compare_rules.py table  --out runs/rules --write
 """
 
@@ -74,12 +77,18 @@ def train(arguments, recipe, sets, out):
     return json.loads((out / "summary.json").read_text())
 
 
-def draws(task, name, method):
-    """Settings to try: the recipe's own first, then random ones, the same for the same names."""
-    rng = random.Random(f"{task} {name}")
+def draws(task, method):
+    """Settings to try: the recipe's own first, then random ones, in which every value of an option comes up before one comes up again.
+    All methods of a task meet the same values of an option in the same order."""
     yield {}
-    for _ in range(DRAWS - 1):
-        yield {key: rng.choice(values) for key, values in method["search"].items()}
+    columns = {}
+    for key, values in method["search"].items():
+        rng, column = random.Random(f"{task} {key}"), []
+        while len(column) < DRAWS - 1:
+            column += rng.sample(values, len(values))
+        columns[key] = column
+    for k in range(DRAWS - 1):
+        yield {key: column[k] for key, column in columns.items()}
 
 
 def search(arguments):
@@ -89,7 +98,7 @@ def search(arguments):
             continue
         epochs = tomllib.loads((RECIPES / f"{task}.toml").read_text())["epochs"]
         tried = []
-        for k, drawn in enumerate(draws(task, name, method)):
+        for k, drawn in enumerate(draws(task, method)):
             sets = [*method["set"], *method.get("at", {}).get(task, []), *(f"{key}={literal(value)}" for key, value in drawn.items()),
                     f"epochs={math.ceil(epochs / 2)}"]
             out = arguments.out / "search" / task / name / str(k)
@@ -126,15 +135,25 @@ def run(arguments):
                 print(f"{task:16} {name:14} seed {seed}: {100 * summary['test_accuracy_at_best_validation']:.2f}", flush=True)
 
 
+def time(arguments):
+    for task, name, _ in chosen(arguments):
+        recipe = RECIPES / task / f"{name}.toml"
+        if recipe.exists() and train(arguments, recipe, ["epochs=3"], arguments.out / "time" / task / name):
+            print(f"{task:16} {name:14} {seconds_of(arguments.out / 'time' / task / name):.3f} s", flush=True)
+
+
+def seconds_of(out):
+    """Median over the epochs of a run."""
+    return statistics.median(json.loads(line)["seconds"] for line in (out / "metrics.jsonl").read_text().splitlines())
+
+
 def measured(out):
-    """One finished run: accuracy, seconds of an epoch, and what cost.json counts."""
+    """One finished run: accuracy, and what cost.json counts."""
     summary = json.loads((out / "summary.json").read_text())
     cost = json.loads((out / "cost.json").read_text())
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     return {"accuracy": 100 * summary["test_accuracy_at_best_validation"],
-            "seconds": statistics.median(line["seconds"] for line in lines),
             "bytes": cost["activation_bytes_measured"], "ac": cost["ac"],
-            "mac": sum(cost[k] for k in ("mac_forward", "mac_error", "mac_weight"))}
+            "mac": cost["mac_error"] + sum(cost.get(f"mac_{way}_run", cost[f"mac_{way}"]) for way in ("forward", "weight"))}
 
 
 def rows_of(task, out):
@@ -146,7 +165,9 @@ def rows_of(task, out):
             continue
         accuracy = [one["accuracy"] for one in runs]
         deviation = statistics.stdev(accuracy) if len(runs) > 1 else float("nan")
-        others = {key: statistics.median(one[key] for one in runs) for key in ("seconds", "bytes", "ac", "mac")}
+        others = {key: statistics.median(one[key] for one in runs) for key in ("bytes", "ac", "mac")}
+        timed = out / "time" / task / folder.name
+        others["seconds"] = seconds_of(timed) if (timed / "DONE").exists() else float("nan")
         rows.append((folder.name, statistics.mean(accuracy), deviation, len(runs), others))
     return sorted(rows, key=lambda row: -row[1])
 
@@ -207,7 +228,7 @@ def table(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["search", "run", "table"])
+    parser.add_argument("action", choices=["search", "run", "time", "table"])
     parser.add_argument("--cli", default="spiketrain")
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -220,7 +241,7 @@ def main():
     unknown = set(arguments.method or []) - set(methods()["methods"])
     if unknown:
         parser.error(f"unknown method {', '.join(sorted(unknown))}; expected one of {', '.join(methods()['methods'])}")
-    {"search": search, "run": run, "table": table}[arguments.action](arguments)
+    {"search": search, "run": run, "time": time, "table": table}[arguments.action](arguments)
 
 
 if __name__ == "__main__":

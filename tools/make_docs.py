@@ -101,12 +101,15 @@ def parts(cli):
 def compatibility(cli):
     out = ["## What each rule works with", "", "Parts at their defaults, as the learner accepts or refuses them.", ""]
     for block in "\n".join(cli("list", "--compat")).split("\n\n"):
-        rows = [re.split(r"\s{2,}", row.strip()) for row in block.splitlines()]
+        lines = block.splitlines()
+        notes = [line for line in lines if line.startswith("set: ")]
+        rows = [re.split(r"\s{2,}", line.strip()) for line in lines if line not in notes]
         width = len(rows[0])
         if any(len(row) != width for row in rows):
             raise RuntimeError("cannot read `list --compat`")
         out += ["| " + " | ".join(rows[0]).replace("\\", "/") + " |", "|---" * width + "|"]
         out += ["| " + " | ".join(row) + " |" for row in rows[1:]] + [""]
+        out += [line for note in notes for line in (note, "")]
     return out
 
 

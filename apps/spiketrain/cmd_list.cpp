@@ -70,17 +70,36 @@ std::vector<std::string> names_of() {
   return names;
 }
 
-/// One table: `fits(rule, column)`.
+/// One table: `cell(rule, column)`.
 void print_compat(const std::string& what, const std::vector<std::string>& columns,
-                  const std::function<bool(const std::string&, const std::string&)>& fits) {
+                  const std::function<std::string(const std::string&, const std::string&)>& cell) {
   std::vector<std::vector<std::string>> rows = {{"rule \\ " + what}};
   rows[0].insert(rows[0].end(), columns.begin(), columns.end());
   for (const std::string& rule : names_of<Rule>()) {
     std::vector<std::string> row = {rule};
-    for (const std::string& column : columns) row.emplace_back(fits(rule, column) ? "yes" : "-");
+    for (const std::string& column : columns) row.push_back(cell(rule, column));
     rows.push_back(row);
   }
   print_table(rows);
+}
+
+/// A neuron that a rule works with: lif, if it does, or the first.
+Config neuron_for(const Rule& rule) {
+  if (!rule.neuron().is_null()) return rule.neuron();
+  std::string name = "lif";
+  for (const std::string& other : names_of<Neuron>()) {
+    if (compatible(rule, *built_neuron(name))) break;
+    name = other;
+  }
+  return {{"name", name}};
+}
+
+/// Of the table of neurons.
+std::string neuron_cell(const std::string& rule_name, const std::string& neuron) {
+  const RuleP rule = make<Rule>({{"name", rule_name}});
+  if (compatible(*rule, *built_neuron(neuron))) return "yes";
+  const Config own = rule->neuron();
+  return !own.is_null() && own.at("name") == neuron ? "set" : "-";
 }
 
 /// A small network that learns by a rule, with one thing that the learner may refuse.
@@ -88,15 +107,11 @@ struct Trial {
   std::string rule, schedule = "whole", feedback = "transpose", signal = "heads", spec = "4-4-3",
                     norm = "none";
   bool accepted() const {
-    std::string neuron = "lif";
-    for (const std::string& other : names_of<Neuron>()) {
-      if (compatible(*make<Rule>({{"name", rule}}), *built_neuron(neuron))) break;
-      neuron = other;
-    }
+    const Config neuron = neuron_for(*make<Rule>({{"name", rule}}));
     NetworkContext context;
     context.input = {6};
     context.output = {3};
-    context.neuron = context.readout = [&] { return make<Neuron>({{"name", neuron}}); };
+    context.neuron = context.readout = [&] { return make<Neuron>(neuron); };
     if (feedback != "transpose") context.feedback = {{"name", feedback}};
     Config options = {{"name", "spec"}, {"spec", spec}};
     if (norm != "none") options["norm"] = norm;
@@ -104,7 +119,7 @@ struct Trial {
       LearnerParts parts;
       parts.network = make<NetworkBuilder>(options)->build(context);
       parts.network->partition({1, 1});
-      parts.network->attach_head(0, make<Head>("linear")->build({4}, {3}, make<Neuron>({{"name", neuron}})));
+      parts.network->attach_head(0, make<Head>("linear")->build({4}, {3}, make<Neuron>(neuron)));
       parts.method = {make<Rule>({{"name", rule}})};
       parts.objective = make<Objective>("tet_ce");
       parts.schedule = make<Schedule>({{"name", schedule}});
@@ -121,16 +136,18 @@ struct Trial {
 /// Which rule works with which neuron, schedule, norm, feedback and learning signal, all at their defaults, and in recurrent
 /// layers: as the learner says.
 void list_compat() {
-  print_compat("neuron", names_of<Neuron>(), [](const std::string& rule, const std::string& neuron) {
-    return compatible(*make<Rule>({{"name", rule}}), *built_neuron(neuron));
-  });
+  print_compat("neuron", names_of<Neuron>(), neuron_cell);
+  for (const std::string& name : names_of<Rule>()) {
+    const RuleP rule = make<Rule>({{"name", name}});
+    if (!rule->neuron().is_null()) std::cout << "set: " << name << " with " << rule->otherwise() << '\n';
+  }
   const auto table = [](const char* what, const std::vector<std::string>& names, std::string Trial::*member) {
     std::cout << '\n';
     print_compat(what, names, [&](const std::string& rule, const std::string& name) {
       Trial trial;
       trial.rule = rule;
       trial.*member = name;
-      return trial.accepted();
+      return trial.accepted() ? "yes" : "-";
     });
   };
   table("schedule", names_of<Schedule>(), &Trial::schedule);

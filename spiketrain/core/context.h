@@ -99,18 +99,17 @@ struct Carry {
 /// all segments between two updates.  Keyed by the slot of the synapse.
 class ConstantCurrents {
  public:
-  /// The current of `image` as a leaf in which the credit of the segments gathers if `grad`; made by `make`, in the
-  /// graph of the weights, unless it is there.
+  /// The current of `image`, made by `make` unless it is there.  `learns`: a leaf in which the credit of segments gathers, made in the graph
+  /// of the weights, whether or not the segment that asks first is one that learns.
   template <class F>
-  Tensor get(int64_t slot, const Tensor& image, bool grad, F&& make) {
+  Tensor get(int64_t slot, const Tensor& image, bool learns, F&& make) {
     Entry& entry = entries_[slot];
-    if (entry.image.defined() && entry.image.data_ptr() == image.data_ptr() &&
-        entry.leaf.requires_grad() == grad)
-      return entry.leaf;
+    const bool there = entry.image.defined() && entry.image.data_ptr() == image.data_ptr();
+    if (there && entry.leaf.requires_grad() == learns) return entry.leaf;
     settle(entry);
-    const torch::AutoGradMode mode(grad);
+    const torch::AutoGradMode mode(learns);
     const Tensor I = make();
-    entry = {image, I, I.detach().requires_grad_(grad)};
+    entry = {image, I, I.detach().requires_grad_(learns)};
     return entry.leaf;
   }
   /// Before the weights change: hands the gathered credit on to the weights and forgets everything.

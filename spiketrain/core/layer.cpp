@@ -47,6 +47,10 @@ struct Layer::Link : torch::CustomClassHolder {
     if (feedback) feedback->learn(g_W);
     return g_W;
   }
+  /// dL/d(product with the image of a constant x) from g = dL/d(that product times x's gain).
+  Tensor gathered(const Tensor& g) const {
+    return record ? gathered_credit(*record, pre, g) : gather(g, pre.x.gain());
+  }
   /// dL/d(x's edge)
   Tensor pull(const Tensor& g, const Tensor& W) const {
     const Tensor way_back = feedback ? feedback->matrix(W) : W;
@@ -60,6 +64,9 @@ namespace {
 Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g, at::IntArrayRef shape) {
   return ops::sum_to(record && record->g_bias.defined() ? record->g_bias : g, shape);
 }
+
+/// Whether a rule meets a synapse in each segment; a held current whose factor is the input is the weights' affair, once.
+bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_is_input(); }
 
 /// What leaves the layer, as autograd sees it.
 Tensor output_edge(const Record& record) {
@@ -90,12 +97,13 @@ Credit credit_of(Record& record, Tensor delta, const State& g_after) {
 struct Layer::Nodes {
   /// gain[t] * I forward.
   struct Spread : torch::autograd::Function<Spread> {
-    static Tensor forward(AutogradContext* ctx, const Tensor& I, const Tensor& gain) {
-      ctx->save_for_backward({gain});
-      return spread(I, gain);
+    static Tensor forward(AutogradContext* ctx, const Tensor& I, LinkP link) {
+      Tensor spreaded = spread(I, link->pre.x.gain());
+      ctx->saved_data["held"] = c10::IValue::make_capsule(std::move(link));
+      return spreaded;
     }
     static variable_list backward(AutogradContext* ctx, variable_list g) {
-      return {gather(g[0].contiguous(), ctx->get_saved_variables()[0]), Tensor()};
+      return {held<Link>(ctx)->gathered(g[0].contiguous()), Tensor()};
     }
   };
 
@@ -220,12 +228,13 @@ Layer::LinkP Layer::link(size_t k, const Signal& x) const {
 
 bool Layer::holds_current(const Signal& x, const RuleP& rule, const Context& context) const {
   const bool asked_below = x.edge().requires_grad() || (context.tape && !context.tape->empty());
-  return context.currents && x.is_constant() && !asked_below && (!context.training() || rule->q_is_input());
+  return context.currents && x.is_constant() && !asked_below &&
+         (!context.training() || rule->keeps_constant());
 }
 
-/// The current of a constant input, a leaf if `grad`, from which it spreads over the steps.
-Tensor Layer::held_current(size_t k, const Signal& x, const Context& context, bool grad) const {
-  return context.currents->get(slots_[k], x.image(), grad, [&] {
+/// The current of a constant input, from which it spreads over the steps.
+Tensor Layer::held_current(size_t k, const Signal& x, const Context& context) const {
+  return context.currents->get(slots_[k], x.image(), context.training(), [&] {
     return Nodes::Weigh::apply(x.image(), connections_[k].weight(context.training()),
                                link(k, Signal::dense(x.image())));
   });
@@ -237,13 +246,10 @@ Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Contex
   const Connection& c = connections_[k];
   if (!c.synapse) return x.values();
   const LinkP own = this->link(k, x.detached());
-  Tensor I;
-  if (holds_current(x, rule, context)) {
-    I = Nodes::Spread::apply(held_current(k, x, context, at::GradMode::is_enabled()), x.gain());
-  } else {
-    link = own;
-    I = Nodes::Weigh::apply(x.edge(), c.weight(context.training()), link);
-  }
+  const bool holds = holds_current(x, rule, context);
+  if (rule && meets_each_segment(holds, *rule)) link = own;
+  Tensor I = holds ? Nodes::Spread::apply(held_current(k, x, context), own)
+                   : Nodes::Weigh::apply(x.edge(), c.weight(context.training()), own);
   if (const Tensor b = c.synapse->bias(); b.defined()) I = Nodes::Bias::apply(I, b, own);
   return c.norm ? c.norm->forward(I, context) : I;
 }
@@ -326,33 +332,27 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const torch::NoGradGuard no_grad;
   const Connection& c = connections_[0];
   const Tensor W = c.weight(context.training()), b = c.synapse->bias();
-  Tensor held, I;
-  LinkP link;
-  if (holds_current(x, rule, context)) {
-    held = held_current(0, x, context, W.requires_grad());
-    I = spread(held, x.gain());
-  } else {
-    link = this->link(0, x);
-    I = link->product(W);
-  }
+  const LinkP link = this->link(0, x);
+  const Tensor held = holds_current(x, rule, context) ? held_current(0, x, context) : Tensor();
+  Tensor I = held.defined() ? spread(held, x.gain()) : link->product(W);
   if (b.defined()) I = I + b;
   State& state = carry.state.at(static_cast<size_t>(slot_));
   const RecordP record = this->record(I, rule, context, /*learns=*/true, state);
   record->neuron->run(*record, record->all());
   state = record->state;
-  Signal y = finish(output_edge(*record), {link}, record, rule, context, carry);
+  const bool meets = meets_each_segment(held.defined(), *rule);
+  Signal y = finish(output_edge(*record), {meets ? link : LinkP()}, record, rule, context, carry);
   const bool pulls = !tape.empty();
   const bool learns = W.requires_grad() || (b.defined() && b.requires_grad()) || !parameters_.empty();
   if (!pulls && !learns) return y;  // nobody below asks
-  tape.add([this, link, held, W, b, record, pulls,
-            gain = x.is_constant() ? x.gain() : Tensor()](Tensor delta) -> Tensor {
+  tape.add([this, link, held, W, b, record, pulls](Tensor delta) -> Tensor {
     Credit credit = credit_of(*record, std::move(delta), State(record->state.size()));
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
     const Tensor g = credit.g.contiguous();
     credit = {};  // nobody takes the credit on the state before
     if (b.defined()) accumulate(b, bias_gradient(record, g, b.sizes()));
     if (held.defined()) {
-      accumulate(held, gather(g, gain));
+      accumulate(held, link->gathered(g));
       return {};
     }
     if (W.requires_grad()) accumulate(W, link->weight_gradient(g, W));

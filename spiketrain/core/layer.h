@@ -50,7 +50,7 @@ class Layer : public Stage {
   struct Nodes;
   LinkP link(size_t k, const Signal& x) const;
   bool holds_current(const Signal& x, const RuleP& rule, const Context& context) const;
-  Tensor held_current(size_t k, const Signal& x, const Context& context, bool grad) const;
+  Tensor held_current(size_t k, const Signal& x, const Context& context) const;
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
   RecordP record(const Tensor& I, const RuleP& rule, const Context& context, bool learns, State& state) const;
   Signal forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context, Carry& carry) const;

@@ -26,7 +26,7 @@ struct Neuron : Part, torch::nn::Module {
   virtual uint32_t provides() const { return kPsi; }
   /// Slots that vjp() reads, for a current of this type and place.
   virtual uint32_t vjp_reads(const Tensor& /*I*/) const { return kI; }
-  /// Constants, if provides() has kTiming.
+  /// Constants, if provides() has kTiming or kCurrentBased.
   virtual SpikeTiming timing() const { return {}; }
   /// Factor on the membrane per step, if provides() has kLeak: without reset, du[t]/dI[s] = leak^(t-s) du[s]/dI[s].
   virtual double leak() const { return 0; }

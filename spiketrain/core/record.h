@@ -26,17 +26,19 @@ struct Steps {
 
 /// What a neuron can record (`provides`) and what a rule or the neuron's own adjoint reads.
 enum Slot : uint32_t {
-  kI = 1,         ///< the input current; every neuron provides it
-  kU = 2,         ///< membrane before reset
-  kPsi = 4,       ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
-  kTiming = 8,    ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
-  kLeak = 16,     ///< du[t]/du[t-1] is Neuron::leak() for every neuron of the layer, whether it spiked or not
-  kJacobian = 32  ///< derivatives of each step of each neuron by itself, see Record::jacobian
+  kI = 1,       ///< the input current; every neuron provides it
+  kU = 2,       ///< membrane before reset
+  kPsi = 4,     ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
+  kTiming = 8,  ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
+  kLeak = 16,   ///< du[t]/du[t-1] is Neuron::leak() for every neuron of the layer, whether it spiked or not
+  kJacobian = 32,     ///< derivatives of each step of each neuron by itself, see Record::jacobian
+  kCurrentBased = 64  ///< the neuron is a SpikeTiming: `before` is {synaptic current, membrane after reset}
 };
 
-/// Constants of a current-based neuron whose output is a PSP, in steps and weight units:
+/// Constants of a neuron with two of them in time, in steps and weight units.  Its output is a PSP (kTiming, states {m, a}):
 ///   u[t] = m[t-1]*(1 - 1/tau_m) + I[t];  s[t] = u[t] > threshold;  m[t] = u[t]*(1 - s[t]);  a = PSP of s with tau_s
-/// A neuron that provides kTiming has exactly the states {m, a}.
+/// or it has a synaptic current (kCurrentBased, states {j, v}) and sends spikes:
+///   j[t] = j[t-1]*(1 - 1/tau_s) + I[t];  u[t] = v[t-1]*(1 - 1/tau_m) + j[t]/tau_m;  v[t] = u[t]*(1 - s[t])
 struct SpikeTiming {
   double tau_m = 5, tau_s = 3, threshold = 1;
 };

@@ -12,6 +12,7 @@ std::string slot_names(uint32_t slots) {
   if (slots & kPsi) names.emplace_back("psi");
   if (slots & kTiming) names.emplace_back("a PSP output");
   if (slots & kLeak) names.emplace_back("a leak that is one number and that no spike changes");
+  if (slots & kCurrentBased) names.emplace_back("a synaptic current and a hard reset to 0");
   if (slots & kJacobian) names.emplace_back("the derivatives of its steps");
   return join(names, " and ");
 }
@@ -34,11 +35,30 @@ Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q) {
   return q.is_constant() ? synapse.outer(gather(g, q.gain()), Signal::dense(q.image())) : synapse.outer(g, q);
 }
 
+namespace {
+void check_pairs(const Record& record, const Presynaptic& pre) {
+  ST_CHECK(record.post.size() == pre.extra.size(), "rule ", record.rule->part_name(), ": ",
+           record.post.size(), " further postsynaptic factors, but ", pre.extra.size(), " presynaptic ones");
+}
+}  // namespace
+
+Tensor gathered_credit(const Record& record, const Presynaptic& pre, const Tensor& g) {
+  check_pairs(record, pre);
+  const auto gain = [&](const Signal& factor) {
+    ST_CHECK(factor.is_constant() && factor.image().data_ptr() == pre.x.image().data_ptr(), "rule ",
+             record.rule->part_name(), " says that it keeps a constant input constant, and does not");
+    return factor.gain();
+  };
+  Tensor sum = gather(g, gain(pre.q));
+  for (size_t k = 0; k < pre.extra.size(); ++k)
+    sum.add_(gather(record.post[k].contiguous(), gain(pre.extra[k])));
+  return sum;
+}
+
 Tensor Rule::weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,
                              const Tensor& g) const {
   Tensor g_W = outer_product(synapse, g, pre.q);
-  ST_CHECK(record.post.size() == pre.extra.size(), "rule ", part_name(), ": ", record.post.size(),
-           " further postsynaptic factors, but ", pre.extra.size(), " presynaptic ones");
+  check_pairs(record, pre);
   for (size_t k = 0; k < pre.extra.size(); ++k)
     g_W.add_(outer_product(synapse, record.post[k].contiguous(), pre.extra[k]));
   return g_W;
@@ -62,10 +82,14 @@ void check_compatible(const Rule& rule, const Neuron& neuron) {
   const char* options = by_default ? " with these options" : "";
   if (!fits(rule, neuron)) {
     const std::string other = rule.otherwise();
+    const std::string names = fitting.empty() ? "" : str("; neurons that do: ", join(fitting));
     throw UsageError(str("rule '", rule.part_name(), "' reads ",
                          slot_names(rule.needs() & ~neuron.provides()), ", which neuron '",
-                         neuron.part_name(), "' does not provide", options,
-                         "; neurons that do: ", join(fitting), other.empty() ? "" : "; or ", other));
+                         neuron.part_name(), "' does not provide", options, names,
+                         other.empty()     ? ""
+                         : fitting.empty() ? "; use "
+                                           : "; or ",
+                         other));
   }
   throw UsageError(str("rule '", rule.part_name(),
                        "' gives a neuron's own parameters no gradient, and neuron '", neuron.part_name(), "'",

@@ -11,9 +11,11 @@ struct Rule : Part {
   virtual uint32_t needs() const { return 0; }
   /// True if credit() calls Neuron::vjp, so that the record keeps what the neuron's adjoint reads.
   virtual bool uses_vjp() const { return true; }
-  /// True only if trace() leaves q = x and keeps no trace, so that dW is a product with the input itself.  The
-  /// engine may then multiply a constant input once for several segments.
+  /// True only if trace() leaves q = x and keeps no trace, so that dW is a product with the input itself.
   virtual bool q_is_input() const { return false; }
+  /// True only if weight_gradient() is the default and the factors that trace() makes of a constant input are constant too: the
+  /// same image, with profiles of their own.  The engine then multiplies the image once for several segments.
+  virtual bool keeps_constant() const { return q_is_input(); }
   /// True if credit() over single steps, joined by dL/d(state), is credit() over the segment: what a recurrent
   /// connection needs, whose current exists one step at a time.
   virtual bool works_by_step() const { return uses_vjp(); }
@@ -23,8 +25,13 @@ struct Rule : Part {
   virtual bool local_in_time() const { return false; }
   /// True if credit() gives the neuron's own parameters a gradient; a neuron that has some is refused otherwise.
   virtual bool teaches_neuron() const { return uses_vjp(); }
+  /// A neuron with the options that this rule needs, where none has them by default; null: some do.
+  virtual Config neuron() const { return nullptr; }
   /// What would do instead where a neuron lacks what the rule reads, for the error message; "": nothing.
   virtual std::string otherwise() const { return {}; }
+
+  /// What a user should know of this rule below a readout of such neurons; "": nothing.
+  virtual std::string caveat(const Neuron& /*readout*/) const { return {}; }
 
   /// True if trace() reads what each neuron reads by itself, Synapse::patches().
   virtual bool reads_patches() const { return false; }
@@ -55,6 +62,10 @@ using RuleP = std::shared_ptr<const Rule>;
 
 /// sum_t g[t] (x) q[t]; a constant q meets the sum of gain[t]*g[t].
 Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q);
+
+/// Of a rule that keeps_constant(), and a constant input: what meets the image, sum_t profile(q)[t]*g[t] and the same of the
+/// further pairs -> [1,B,*].
+Tensor gathered_credit(const Record& record, const Presynaptic& pre, const Tensor& g);
 
 /// sum_t gain[t] * g[t] -> [1,B,*]
 Tensor gather(const Tensor& g, const Tensor& gain);

@@ -70,6 +70,10 @@ class Signal {
   Signal map_linear(F&& f) const {
     return is_constant() ? constant(f(edge_), gain_) : dense(f(values()));
   }
+  /// Values times a number; of a constant signal the image stays what it is.
+  Signal scaled(double factor) const {
+    return is_constant() ? constant(edge_, gain_ * factor) : dense(values() * factor);
+  }
   /// Joins segments in time.  Spikes stay spikes if all parts are; anything else becomes dense.
   static Signal concatenate(const std::vector<Signal>& parts);
 

@@ -17,29 +17,23 @@ constexpr int64_t kNormForward = 4;
 struct Course {
   int64_t forward = 0, backward = 0;  ///< steps
   int64_t passes = 0, learning = 0;   ///< segments that run forward, and backward
-  int64_t updates = 0,
-          held = 0;     ///< held: products of a constant image that serves all segments of an update
+  int64_t updates = 0;
   int64_t longest = 0;  ///< steps of a segment that runs backward
 };
 
 Course course_of(const Plan& plan) {
   Course course;
-  bool replays = false;
   for (const Segment& segment : plan) {
     const bool again = segment.role == Role::replay, error = segment.role != Role::burn_in;
     course.forward += segment.steps();
     if (again) course.forward += segment.skip == Skip::pass ? segment.learning() : segment.steps();
     course.passes += again ? 2 : 1;
-    replays = replays || again;
     if (error) {
       course.backward += segment.learning();
       course.learning += 1;
       course.longest = std::max(course.longest, segment.learning());
     }
-    if (!segment.update) continue;
-    course.updates += 1;
-    course.held += replays ? 2 : 1;
-    replays = false;
+    course.updates += segment.update ? 1 : 0;
   }
   ST_CHECK(course.longest > 0, "cost: the plan has no segment in which error enters");
   return course;
@@ -113,12 +107,20 @@ class Meter {
   }
 
   /// How often the product with a constant input is carried out.
-  int64_t runs(size_t i, int64_t steps, int64_t segments, int64_t held) const {
+  int64_t runs(size_t i, int64_t steps, int64_t segments) const {
     const CostNode& node = nodes_[i];
     if (!node.reads_constant) return steps;
-    const bool holds = node.reads_image && !real_factor(i) && segments_per_update(options_.plan) > 1;
-    return holds ? held : node.by_step ? steps : segments;  // what is made anew in each segment is not held
+    if (holds(i)) return course_.updates;
+    return node.by_step ? steps : segments;  // what is made anew in each segment is not held
   }
+  /// Whether one product with a constant input serves all segments between two updates, forward and for the weights.
+  bool holds(size_t i) const {
+    const bool keeps = !options_.rule || rule_of(rows_, i, method_).keeps_constant();
+    return nodes_[i].reads_image && keeps && segments_per_update(options_.plan) > 1;
+  }
+
+  /// The same of a weight gradient.
+  int64_t weight_runs(size_t i) const { return runs(i, course_.backward, course_.learning); }
 
   void products(size_t i, Operations& n, CostReport& report) const {
     const NetworkRow& row = rows_[i];
@@ -129,19 +131,19 @@ class Meter {
       n.ac += forward;
     } else {
       n.mac_forward += forward;
-      report.mac_forward_run += row.macs * runs(i, course_.forward, course_.passes, course_.held);
+      report.mac_forward_run += row.macs * runs(i, course_.forward, course_.passes);
     }
     if (trained && node.reads_binary && !with_trace) n.ac += backward;
     if (trained && !(node.reads_binary && !with_trace)) {
       n.mac_weight += backward;
-      report.mac_weight_run +=
-          with_trace ? backward : row.macs * runs(i, course_.backward, course_.learning, course_.updates);
+      report.mac_weight_run += each_synapse(i) ? backward : row.macs * weight_runs(i);
     }
     if (trained && row.macs > 0 && options_.rule) {
-      const int64_t further = each_synapse(i) ? forward * footprint(i).derivatives
-                                              : backward * rule_of(rows_, i, method_).extra_pairs();
-      n.mac_weight += further;
-      report.mac_weight_run += further;
+      const int64_t pairs = rule_of(rows_, i, method_).extra_pairs();
+      const int64_t of_traces = each_synapse(i) ? forward * footprint(i).derivatives : 0;
+      n.mac_weight += of_traces + backward * pairs;
+      report.mac_weight_run +=
+          of_traces + (holds(i) ? 0 : row.macs * weight_runs(i) * pairs);  // held: gathered first
     }
     if (node.pulls) n.mac_error += backward;
     if (report.effective_ac >= 0) report.effective_ac += node.read_rate * static_cast<double>(n.ac);

@@ -99,7 +99,7 @@ class Walk {
   /// One product for all segments between two updates; its weight gradient waits until then.
   bool holds_current(size_t i) const {
     return plan_.holds_currents && is_layer(i) && nodes_[i].reads_image &&
-           rule_of(rows_, i, method_).q_is_input() && segments_per_update(plan_.plan) > 1;
+           rule_of(rows_, i, method_).keeps_constant() && segments_per_update(plan_.plan) > 1;
   }
   /// A stage without weights whose backward reads its input.
   bool reads_floats(size_t i) const { return !is_layer(i) && rows_[i].keeps_input && nodes_[i].grad; }

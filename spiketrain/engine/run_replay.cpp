@@ -118,14 +118,11 @@ std::vector<Run::Piece> Run::pieces(const Segment& segment) const {
 std::vector<Run::Piece> Run::again(const Replayed& replayed) {
   const Segment& segment = replayed.segment;
   std::vector<Piece> list = pieces(segment);
-  ConstantCurrents passing;  // of pieces without a graph, so that those of the others stay
-  ConstantCurrents* const currents = context_.currents;
   carry_ = replayed.before;
   Signal all = input(segment);
   for (Piece& piece : list) {
     const torch::AutoGradMode grad(piece.learns);
     if (valid_.defined()) context_.valid = take(valid_, piece.steps, 0);
-    if (currents && !piece.learns) context_.currents = &passing;
     carry_.detach();
     // Credit crosses the border of a segment, and no other step that is cut.
     const bool from_before = segment.skip != Skip::cut || piece.steps.front() == segment.t0;
@@ -143,7 +140,6 @@ std::vector<Run::Piece> Run::again(const Replayed& replayed) {
       x = shown.output.detached();
     }
     if (goes_on) piece.carried = carry_.tensors();
-    context_.currents = currents;
   }
   return list;
 }

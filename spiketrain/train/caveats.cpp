@@ -2,9 +2,26 @@
 
 #include <algorithm>
 
+#include "spiketrain/core/layer.h"
 #include "spiketrain/core/norm.h"
 
 namespace spiketrain {
+namespace {
+
+/// What the rules of the layers say of the readout, once each.
+void add_rules(const Training& training, std::vector<std::string>& list) {
+  const auto readout = std::dynamic_pointer_cast<Layer>(training.network().nodes().back().stage);
+  if (!readout) return;
+  const Method& method = training.learner->parts().method;
+  std::vector<RuleP> rules = {method.rule};
+  for (const auto& [slot, rule] : method.layers) rules.push_back(rule);
+  for (const RuleP& rule : rules) {
+    const std::string line = rule ? rule->caveat(*readout->neuron()) : "";
+    if (!line.empty() && std::find(list.begin(), list.end(), line) == list.end()) list.push_back(line);
+  }
+}
+
+}  // namespace
 
 std::vector<std::string> caveats(const Training& training) {
   std::vector<std::string> list;
@@ -26,6 +43,7 @@ std::vector<std::string> caveats(const Training& training) {
     list.push_back(str("normalisation takes its statistics over each window of ", plan[0].steps(),
                        " steps, not over all ", training.learner->parts().steps));
   }
+  add_rules(training, list);
   return list;
 }
 

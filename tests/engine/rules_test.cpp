@@ -51,6 +51,13 @@ struct PairRule final : TraceRule {
 };
 ST_REGISTER(Rule, "test_pairs", PairRule);
 
+/// Says that a constant input stays constant, and makes numbers of their own of it.
+struct FalseClaim final : TraceRule {
+  static constexpr const char* kDoc = "test: says what is not so";
+  bool keeps_constant() const override { return true; }
+};
+ST_REGISTER(Rule, "test_false_claim", FalseClaim);
+
 /// A trace of each synapse, e[t] = decay*e[t-1] + psi[t] (x) x[t], and dW = sum_t delta[t]*e[t]; g = delta.
 struct SynapseTraceRule final : TraceRule {
   static constexpr const char* kDoc = "test: a trace of each synapse";
@@ -327,6 +334,19 @@ TEST(EngineRules, WhatIsRefused) {
   EXPECT_TRUE(has(refusal(parts), "cover the 6 steps"));
   parts.schedule = std::make_shared<FixedPlan>(Plan{{0, 2, Role::burn_in, true}, {2, kSteps}});
   EXPECT_TRUE(has(refusal(parts), "no segment with a loss"));
+}
+
+TEST(EngineRules, FalseClaimOfAConstantFactor) {
+  LearnerParts parts = learner_parts(network(), kSteps);
+  parts.method = {make<Rule>("test_false_claim")};
+  parts.schedule = make<Schedule>("truncated", {{"window", 2}});
+  Learner learner(parts);
+  try {
+    learner.pass(image_batch(kBatch, kIn, label_target(kBatch, kClasses)), 0);
+    ADD_FAILURE() << "not refused";
+  } catch (const UsageError& e) {
+    EXPECT_TRUE(has(e.what(), "test_false_claim says that it keeps a constant input constant")) << e.what();
+  }
 }
 
 }  // namespace spiketrain::rules_test

@@ -292,6 +292,42 @@ TEST(SynapseGrad, ConstantInputOfALayerEqualsItsDenseForm) {
   }
 }
 
+/// The weight gradient by rules whose factors of a constant image are that image with other profiles, in segments of
+/// two steps; `hold`: with one product for all of them.
+Tensor trace_gradient(const Case& c, const RuleP& rule, const Signal& x, const Tensor& g, bool hold) {
+  Probe probe(c, hold);
+  probe.context.method.rule = rule;
+  const Tensor W = probe.weight();
+  for (int64_t t = 0; t < x.steps(); t += 2) {
+    const int64_t end = std::min(t + 2, x.steps());
+    probe.current(x.slice(t, end)).backward(g.slice(0, t, end).contiguous());
+  }
+  EXPECT_NE(W.grad().defined(), hold && x.is_constant())
+      << "one product for all segments, when the currents settle";
+  probe.currents.settle();
+  return take_grad(W);
+}
+
+TEST(SynapseGrad, TracesOfAConstantImageMeetItOnce) {
+  torch::manual_seed(17);
+  const Tensor gain = torch::tensor({0.5, -1.25, 0.0, 2.0, 0.3}, kDouble);
+  const std::vector<Case> all = cases();
+  for (const Case& c : {all[0], all[19]}) {
+    SCOPED_TRACE(c.config.dump());
+    const Signal still = Signal::constant(random(1, 3, c.in), gain), dense = Signal::dense(still.values());
+    const Tensor g = torch::randn_like(Probe(c, false).current(dense));
+    for (const Config& options : {Config{{"name", "ottt"}, {"trace_leak", 0.7}},
+                                  Config{{"name", "s_tllr"}, {"alpha_pre", 0.5}, {"alpha_post", -1}}}) {
+      SCOPED_TRACE(options.dump());
+      const RuleP rule = make<Rule>(options);
+      const Tensor want = trace_gradient(c, rule, dense, g, false);
+      EXPECT_GT(want.abs().max().item<double>(), 0);
+      for (const bool hold : {false, true})
+        expect_near(trace_gradient(c, rule, still, g, hold), want, "dL/dW");
+    }
+  }
+}
+
 /// dL/dx = F^T g and dL/dW as ever, for every feedback; what F is, by name.
 TEST(SynapseGrad, FeedbackReplacesTheTransposeOnly) {
   torch::manual_seed(13);

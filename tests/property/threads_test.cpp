@@ -34,6 +34,14 @@ Case psp_case() {
   return c;
 }
 
+/// Of a rule that has a neuron of its own.
+Case own_case(const Config& neuron) {
+  Case c;
+  c.neuron = c.readout = neuron;
+  c.objective = {{"name", "rate_ce"}};
+  return c;
+}
+
 std::shared_ptr<Network> network_of(const Case& c) {
   NetworkContext context = make_context(c.neuron, c.input, kClasses);
   context.readout = [&c] { return make<Neuron>(c.readout); };
@@ -164,9 +172,11 @@ TEST(Threads, EverySynapseWithBias) {
 TEST(Threads, EveryRule) {
   for (const std::string& name : Registry<Rule>::get().names()) {
     int64_t fitting = 0;
-    for (Case c : {psp_case(), Case()}) {
+    const RuleP rule = make<Rule>({{"name", name}});
+    std::vector<Case> list = {psp_case(), Case()};
+    if (!rule->neuron().is_null()) list.push_back(own_case(rule->neuron()));
+    for (Case& c : list) {
       c.rule = {{"name", name}};
-      const RuleP rule = make<Rule>(c.rule);
       const auto neuron = make<Neuron>(c.neuron);
       neuron->build({1});
       if (!compatible(*rule, *neuron)) continue;

@@ -36,11 +36,18 @@ inline Experiment tiny_experiment(const std::vector<std::string>& sets = {}, Dat
 
 /// Settings of a rule, with neurons that it works with.
 inline std::vector<std::string> rule_settings(const std::string& rule) {
+  const RuleP made = make<Rule>({{"name", rule}});
   const auto psp = make<Neuron>("psp_lif");
   psp->build({1});
   const std::string set = "rule={name=\"" + rule + "\"}";
-  if (compatible(*make<Rule>({{"name", rule}}), *psp)) return {set};
-  return {"neuron=lif", "readout=leaky_readout", "objective=tet_ce", set};
+  if (compatible(*made, *psp)) return {set};
+  std::vector<std::string> sets = {"neuron=lif", "readout=leaky_readout", "objective=tet_ce", set};
+  const Config own = made->neuron();
+  if (!own.is_null()) {
+    sets.insert(sets.end(), {"rules.readout=bptt"});
+    for (const auto& [key, value] : own.items()) sets.push_back("neuron." + key + "=" + value.dump());
+  }
+  return sets;
 }
 
 /// Notes the loss of every batch and every message.

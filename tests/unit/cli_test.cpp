@@ -284,9 +284,10 @@ TEST_F(Cli, ListsEverythingRegistered) {
                              "learning_signals", "stages", "quantizers"})
     EXPECT_EQ(run({"list", plural}).code, 0) << plural;
   const Result compat = run({"list", "--compat"});
-  constexpr int64_t kTables = 6;
+  constexpr int64_t kTables = 6, kNotes = 1;  // of a rule with a neuron of its own
   const auto rules = static_cast<int64_t>(Registry<Rule>::get().entries().size());
-  EXPECT_EQ(compat.lines(), kTables * (rules + 2) - 1) << compat.text;
+  EXPECT_EQ(compat.lines(), kTables * (rules + 2) - 1 + kNotes) << compat.text;
+  EXPECT_TRUE(compat.has("set: event_prop with neuron = {name = \"cuba_lif\"")) << compat.text;
   for (const char* column : {"checkpointed", "adaptive", "drtp", "4R1-4-3", "psp_lif"})
     EXPECT_TRUE(compat.has(column)) << compat.text;
 }

@@ -93,6 +93,24 @@ TEST(CostOfNetworks, RecurrentLayersReadTheirOwnSpikes) {
   EXPECT_EQ(measure_network(*plain, options).mac_forward_run, 96);
 }
 
+/// Products with a still image in two segments of one update, by rules whose factors are traces of it.
+TEST(CostOfNetworks, TracesOfAStillImage) {
+  const auto network = make_spec("3-2", make_context({{"name", "lif"}}, {4}, 2));
+  CostOptions options;
+  options.plan = {{0, 3, Role::live, false}, {3, 5}};
+  options.input = {{4}, Values::real, true, 1};
+  for (const auto& [name, pairs, runs] :
+       {std::tuple<const char*, int64_t, int64_t>{"ottt", 0, 1}, {"s_tllr", 1, 1}, {"bptt_trace", 0, 2}}) {
+    SCOPED_TRACE(name);
+    options.rule = rule(name);
+    const CostReport report = measure_network(*network, options);
+    EXPECT_EQ(report.total.mac_weight, 5 * (12 + 6) * (1 + pairs));  // a trace is real behind spikes, too
+    EXPECT_EQ(report.mac_forward_run, runs * 12);
+    EXPECT_EQ(report.mac_weight_run,
+              runs * 12 + 5 * 6 * (1 + pairs));  // further pairs with the image: added up before
+  }
+}
+
 TEST(CostOfNetworks, ReadsARecipe) {
   const Recipe recipe = tiny_recipe(
       {"cost.pj_mac=2", "schedule={name=\"truncated\", window=2}", "optimizer={name=\"sgd\", momentum=0.9}"});

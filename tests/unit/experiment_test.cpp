@@ -10,6 +10,7 @@
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/recipe/cost_options.h"
+#include "spiketrain/train/caveats.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
 
@@ -139,6 +140,19 @@ TEST(Experiment, SaysWhichSectionsHaveNoEffect) {
   EXPECT_TRUE(contains(caveats({"learning_signal.name=dfa"}).at(0), "[learning_signal] has no effect"));
   EXPECT_TRUE(contains(caveats(two_blocks({"head.pool_to=20", "learning_signal.name=dfa"})).at(0),
                        "blocks learn from [learning_signal] dfa"));
+}
+
+/// Of rule e_prop, whose kappa belongs to a leaky readout.
+TEST(Experiment, SaysWhereKappaIsNotTheReadoutsLeak) {
+  const auto lines = [](const std::string& kappa, const std::string& leak) {
+    const Experiment e =
+        tiny_experiment({"rule={name=\"e_prop\", kappa=" + kappa + "}", "rules.readout=ottt", "neuron=lif",
+                         "objective=rate_ce", "readout={name=\"leaky_readout\", leak=" + leak + "}"});
+    return caveats(e.training);
+  };
+  EXPECT_TRUE(lines("0.9", "0.9").empty());
+  ASSERT_EQ(lines("0.5", "0.9").size(), 1u);
+  EXPECT_TRUE(contains(lines("0.5", "0.9")[0], "kappa = 0.5, but the readout has the leak 0.9"));
 }
 
 TEST(Experiment, BlocksLearnWithABurnIn) {

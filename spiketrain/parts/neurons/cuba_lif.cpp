@@ -28,7 +28,8 @@ struct CubaLif final : Stepped {
     gains_syn = core.coefficient(*this, "gain_syn", gain_syn, shape);
     core.build(*this, shape);
   }
-  uint32_t provides() const override { return kU | kPsi | kJacobian; }
+  uint32_t provides() const override { return kU | kPsi | kJacobian | (euler() ? kCurrentBased : 0U); }
+  SpikeTiming timing() const override { return {1 / (1 - core.leak), 1 / (1 - leak_syn), core.threshold}; }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     return {torch::zeros(shape, options), core.initial(shape, options)};
   }
@@ -36,6 +37,15 @@ struct CubaLif final : Stepped {
     const Tensor i = state[0] * leaks_syn + I * gains_syn;
     const LifCore::Charged now = core.step(i, state[1]);
     return {now.s, now.s, {i, now.next}, now.u};
+  }
+
+ private:
+  /// Whether it is SpikeTiming's neuron: Euler steps of two time constants, and nothing else.
+  bool euler() const {
+    const bool current = gain_syn == 1 && leak_syn < 1;
+    const bool membrane =
+        core.decay_input && core.gain == 1 && core.leak < 1 && core.v_rest == 0 && core.scalar();
+    return current && membrane && core.reset == "hard" && core.v_reset == 0 && !core.reset_delay;
   }
 };
 ST_REGISTER(Neuron, "cuba_lif", CubaLif);

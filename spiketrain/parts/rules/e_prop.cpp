@@ -20,6 +20,12 @@ struct EProp final : EligibilityRule {
   void visit(V& v) {
     v(kappa, "kappa", "decay per step of the filter of the traces: the leak of the readout", Range{0, 1});
   }
+  std::string caveat(const Neuron& readout) const override {
+    if (!(readout.provides() & kLeak) || readout.leak() == kappa) return {};
+    return str("rule e_prop filters its traces with kappa = ", kappa, ", but the readout has the leak ",
+               readout.leak(),
+               ": credit of earlier spikes is weighed otherwise than they are; set kappa to that leak");
+  }
 
  protected:
   double filter() const override { return kappa; }

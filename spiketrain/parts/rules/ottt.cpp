@@ -26,6 +26,7 @@ struct Ottt final : Rule {
   bool uses_vjp() const override { return false; }
   bool works_by_step() const override { return true; }
   bool local_in_time() const override { return true; }
+  bool keeps_constant() const override { return true; }
   std::string otherwise() const override { return kGiveTraceLeak; }
 
   void trace(const Record& record, Presynaptic& pre) const override {

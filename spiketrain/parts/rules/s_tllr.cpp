@@ -34,6 +34,7 @@ struct STllr final : Rule {
   bool uses_vjp() const override { return false; }
   bool works_by_step() const override { return true; }
   bool local_in_time() const override { return true; }
+  bool keeps_constant() const override { return true; }
   int64_t extra_pairs() const override { return alpha_post == 0 ? 0 : 1; }
 
   /// Leaves q for the segment.
@@ -49,7 +50,7 @@ struct STllr final : Rule {
   }
   void trace(const Record&, Presynaptic& pre) const override {
     pre.q = leaky_sum(pre.x, lambda_pre, pre.trace);
-    if (alpha_pre != 1) pre.q = pre.q.map_linear([this](const Tensor& x) { return x * alpha_pre; });
+    if (alpha_pre != 1) pre.q = pre.q.scaled(alpha_pre);
     if (alpha_post != 0) pre.extra = {pre.x};
   }
   Credit credit(const Neuron&, const Record& record, const Tensor& delta, const State&) const override {
