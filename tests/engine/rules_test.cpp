@@ -336,6 +336,34 @@ TEST(EngineRules, WhatIsRefused) {
   EXPECT_TRUE(has(refusal(parts), "no segment with a loss"));
 }
 
+/// Rule event_prop: a first step has no slope before it, and a spike there would divide by zero.
+TEST(EngineRules, EventPropKeepsItsDivisorFromZero) {
+  const auto neuron =
+      make<Neuron>("cuba_lif", {{"reset", "hard"}, {"decay_input", true}, {"leak", 0.5}, {"leak_syn", 0.5}});
+  neuron->build({1});
+  const auto credit = [&](double min_slope) {
+    const RuleP rule = make<Rule>("event_prop", {{"min_slope", min_slope}});
+    const auto record = make_record(*neuron, torch::full({2, 1, 1}, 4.0, real()), {}, rule->needs());
+    neuron->run(*record, record->all());
+    EXPECT_EQ(record->s.sum().item<int64_t>(), 2);
+    return rule->credit(*neuron, *record, torch::ones({2, 1, 1}, real()), {});
+  };
+  EXPECT_FALSE(std::isfinite(credit(0).g_before[1].item<double>()));
+  // t = 1: lJ = 0, lV = 2*1/(2 - 0).  t = 0: half of that in lJ; lV = 2*1/0.25, and nothing of the lV after the reset to 0.
+  const Credit c = credit(0.25);
+  EXPECT_EQ(c.g[1].item<double>(), 0);
+  EXPECT_EQ(c.g[0].item<double>(), 0.5);
+  EXPECT_EQ(c.g_before[0].item<double>(), 0.5);
+  EXPECT_EQ(c.g_before[1].item<double>(), 8);
+}
+
+TEST(EngineRules, EventPropNamesItsNeuron) {
+  LearnerParts parts = learner_parts(network(), kSteps);
+  parts.method = {make<Rule>("event_prop")};
+  EXPECT_TRUE(
+      has(refusal(parts), "use neuron = {name = \"cuba_lif\", reset = \"hard\", decay_input = true}"));
+}
+
 TEST(EngineRules, FalseClaimOfAConstantFactor) {
   LearnerParts parts = learner_parts(network(), kSteps);
   parts.method = {make<Rule>("test_false_claim")};

@@ -50,10 +50,11 @@ GoldenCase start(const GoldenRecord& r, const Tensor& x, const char* objective) 
 void take(const GoldenRecord& r, GoldenCase& c, Layer& layer, const std::string& W, const std::string& b,
           const std::string& feedback = "") {
   for (const auto& item : layer.named_parameters()) {
-    const bool weight = item.key() == "synapse.weight";
-    set_from(r, weight ? W : b, item.value());
-    if (r.has("grad_" + (weight ? W : b)) || r.has("grad_" + (weight ? W : b) + "_t"))
-      c.parameters.emplace_back(weight ? W : b, item.value());
+    const std::string name = item.key() == "synapse.weight"    ? W
+                             : item.key() == "synapse1.weight" ? "V" + W.substr(1)
+                                                               : b;
+    set_from(r, name, item.value());
+    if (r.has("grad_" + name) || r.has("grad_" + name + "_t")) c.parameters.emplace_back(name, item.value());
   }
   for (const auto& item : layer.named_buffers()) {
     if (item.key() == "synapse.weight") set_from(r, W, item.value());
@@ -202,19 +203,26 @@ GoldenCase decolle(const GoldenRecord& r) {
   return c;
 }
 
-/// Diagonal RTRL: one layer and a readout, averaged cross-entropy of every step.
+/// Diagonal RTRL: one layer, which may be recurrent, and a readout, averaged cross-entropy of every step.
 GoldenCase rtrl(const GoldenRecord& r) {
   GoldenCase c = start(r, r.at("x"), "tet_ce");
   c.parts.method = {make<Rule>("rtrl")};
   c.factor = 1 / static_cast<double>(c.parts.steps);
-  const auto hidden = layer(recorded(r, 1), make<Neuron>("lif", {{"leak", r.number("lam")},
-                                                                 {"threshold", r.number("th")},
-                                                                 {"reset", r.word("kind")},
-                                                                 {"detach_reset", r.word("chi") == "0"},
-                                                                 {"surrogate", "triangle"},
-                                                                 {"surrogate_scale", 1}}));
+  const auto neuron = make<Neuron>("lif", {{"leak", r.number("lam")},
+                                           {"threshold", r.number("th")},
+                                           {"reset", r.word("kind")},
+                                           {"detach_reset", r.word("chi") == "0"},
+                                           {"surrogate", "triangle"},
+                                           {"surrogate_scale", 1}});
+  const bool recurrent = r.has("V1");
+  std::vector<Connection> connections = {recorded(r, 1)};
+  if (recurrent) connections.push_back(dense(r.at("V1").size(0)));
+  const auto hidden = std::make_shared<Layer>(connections, neuron);
   const auto readout = layer(recorded(r, 2), make<Neuron>("leaky_readout", {{"leak", 0}}));
-  c.parts.network->add(hidden, true);
+  c.parts.network->add(hidden,
+                       recurrent ? std::vector<Network::Input>{{Network::kInput}, {0, 1}}
+                                 : std::vector<Network::Input>{{Network::kInput}},
+                       true);
   c.parts.network->add(readout, true);
   c.parts.network->to(torch::kDouble);
   c.spikes = {{"s1", 0}};

@@ -13,7 +13,7 @@
 // of delay per layer are not in the neuron here, nor its sign: it takes dL/d(time).  Deviation: min_slope.
 // Memory: I, u and s for the steps of a segment.  Time: one scan forward for j, one back.
 // Unsupported: neurons that are no current-based LIF with hard reset to 0; norms (adjoint_pair only).
-// Page: docs/methods/event-prop.md.  Tests: golden/event_prop_steps, engine/event_prop_rule.
+// Page: docs/methods/event-prop.md.  Tests: golden/event_prop_steps, engine/rules.
 #include "spiketrain/core/rule.h"
 
 namespace spiketrain {
