@@ -11,6 +11,7 @@
 Tasks are recipes/rules/TASK.toml, methods recipes/rules/methods.toml.  Finished runs are left alone: the same command goes on.
 """
 import argparse
+import datetime
 import json
 import math
 import pathlib
@@ -156,6 +157,24 @@ def measured(out):
             "mac": cost["mac_error"] + sum(cost.get(f"mac_{way}_run", cost[f"mac_{way}"]) for way in ("forward", "weight"))}
 
 
+def origin(out):
+    """What the page says of its runs: revisions, processor, days; and whether timed runs, which begin like those of seed 1, have their losses."""
+    runs = [done.parent for kind in ("run", "time") for done in sorted((out / kind).glob("**/DONE"))]
+    environments = [json.loads((run / "environment.json").read_text()) for run in runs]
+    days = sorted({datetime.date.fromtimestamp((run / "DONE").stat().st_mtime).isoformat() for run in runs})
+    same = total = 0
+    for timed in (run for run in runs if run.parts[-3] == "time"):
+        losses = [[json.loads(line)["train_loss"] for line in (run / "metrics.jsonl").read_text().splitlines()[:3]]
+                  for run in (timed, out / "run" / timed.parts[-2] / timed.parts[-1] / str(SEEDS[0])) if (run / "metrics.jsonl").exists()]
+        total += len(losses) == 2
+        same += len(losses) == 2 and losses[0] == losses[1]
+    revisions = {kind: " and ".join(sorted({e["revision"] for e, run in zip(environments, runs) if run.is_relative_to(out / kind)}))
+                 for kind in ("run", "time")}
+    return (f"{' and '.join(sorted({e['cpu'] for e in environments}))}, {' to '.join([days[0], days[-1]] if len(days) > 1 else days)}; revision of the runs "
+            f"{revisions['run']} (+: changes that were committed later), of the timed ones {revisions['time']}; {same} of {total} timed runs have the losses "
+            f"of the run of the same seed, to the last bit.")
+
+
 def rows_of(task, out):
     """[(method, mean and deviation of accuracy, number of seeds, others)], the best first."""
     rows = []
@@ -223,7 +242,7 @@ def table(arguments):
     if not arguments.write:
         print("\n".join(text))
         return
-    (ROOT / "docs" / "results-rules.md").write_text("\n".join([*PAGE.splitlines(), "", *text]).rstrip() + "\n")
+    (ROOT / "docs" / "results-rules.md").write_text("\n".join([*PAGE.splitlines(), "", origin(arguments.out), "", *text]).rstrip() + "\n")
 
 
 def main():
