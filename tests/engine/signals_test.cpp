@@ -238,7 +238,7 @@ TEST(EngineSignals, EachTrains) {
     parts.signal = make<LearningSignal>(name);
     if (parts.signal->uses_heads()) {
       for (int64_t b = 0; b < 2; ++b)
-        net->attach_head(b, make<Head>("linear")->build(net->block_shape(b), {kClasses}, leaky_readout()));
+        net->attach_head(b, {dense_layer(kClasses, leaky_readout())});
       draw_weights(*net);
     }
     const Learner learner(parts);
@@ -259,6 +259,46 @@ TEST(EngineSignals, EachTrains) {
 }
 
 /// Heads: one loss for each block, the output's last.  grad/truncated_test.cpp has their gradients.
+/// Blocks of one layer with heads of their own: what lies above a block is no part of its gradients, to the last bit.
+TEST(EngineSignals, BlocksWithHeadsDoNotSeeTheLayersAbove) {
+  for (const char* rule : {"bptt", "sltt", "ottt", "s_tllr", "rtrl"}) {
+    for (const int64_t window : {1, 4, 6}) {
+      SCOPED_TRACE(str(rule, ", windows of ", window));
+      const auto net = network();
+      for (int64_t b = 0; b < 2; ++b)
+        net->attach_head(b, {dense_layer(kClasses, leaky_readout())});
+      draw_weights(*net);
+      LearnerParts parts = learner_parts(net, kSteps);
+      parts.method = {make<Rule>(rule)};
+      parts.schedule = make<Schedule>("truncated", {{"window", window}});
+      Learner learner(parts);
+      const auto gradients = [&] {
+        learner.pass(frames(), 0);
+        std::map<std::string, Tensor> list;
+        for (const auto& [name, gradient] : take_gradients(*net)) list[name] = gradient;
+        return list;
+      };
+      const auto before = gradients();
+      {
+        const torch::NoGradGuard no_grad;
+        for (auto& item : net->named_parameters()) {  // nodes 2 and 3: the last block
+          if (item.key()[0] == '2' || item.key()[0] == '3')
+            item.value().copy_(torch::randn_like(item.value()));
+        }
+      }
+      int64_t same = 0, other = 0;
+      for (const auto& [name, gradient] : gradients()) {
+        const bool above = name[0] == '2' || name[0] == '3';
+        EXPECT_GT(gradient.abs().max().item<double>(), 0) << name;
+        EXPECT_EQ(torch::equal(gradient, before.at(name)), !above) << name;
+        ++(above ? other : same);
+      }
+      EXPECT_EQ(other, 2);
+      EXPECT_EQ(same, 4);  // two layers and their heads
+    }
+  }
+}
+
 TEST(EngineSignals, LossesOfAllBlocks) {
   const auto net = network();
   LearnerParts parts = learner_parts(net, kSteps);
