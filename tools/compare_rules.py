@@ -193,13 +193,31 @@ def rows_of(task, out):
 
 def table_of(task, rows):
     title = tomllib.loads((RECIPES / f"{task}.toml").read_text())["title"].removesuffix(", learning rules")
-    lines = [f"### {title}", "", f"![accuracy against memory and time](plots/rules-{task}.svg)", "",
+    lines = [f"## {title}", "", f"![accuracy against memory and time](plots/rules-{task}.svg)", "",
              "| method | test accuracy, % | seeds | s per epoch | activation bytes per sample | AC | MAC |", "|---|---|---|---|---|---|---|"]
     for name, mean, deviation, seeds, others in rows:
         spread = "" if math.isnan(deviation) else f" +- {deviation:.2f}"
         lines.append(f"| {name} | {mean:.2f}{spread} | {seeds} | {others['seconds']:.2f} | {others['bytes']:,.0f} | "
                      f"{others['ac'] / 1e6:.2f} M | {others['mac'] / 1e6:.2f} M |")
     return lines + [""]
+
+
+def free_places(points):
+    """For (name, x, y) the height of each label beside its point, moved up or down until it covers no other."""
+    taken, heights = [], {}
+    for name, x, y in sorted(points, key=lambda point: (point[2], point[1])):
+        width = 6.5 * len(name) + 10
+        for step in range(60):
+            height = y + 4 + (step + 1) // 2 * (6 if step % 2 else -6)
+            if all(abs(height - h) >= 11 or x + width < a or b < x for a, b, h in taken):
+                break
+        taken.append((x, x + width, height))
+        heights[name] = height
+    return heights
+
+
+def tick(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def panel(rows, key, label, left):
@@ -213,12 +231,16 @@ def panel(rows, key, label, left):
              f'<text x="{left + width / 2}" y="{top + height + 30}" text-anchor="middle">{label}</text>']
     for share in (0, 0.5, 1):
         parts.append(f'<text x="{left + 15 + share * (width - 110)}" y="{top + height + 14}" text-anchor="middle" fill="#666">'
-                     f'{10 ** (low + share * across):.3g}</text>')
+                     f'{tick(10 ** (low + share * across))}</text>')
         parts.append(f'<text x="{left - 4}" y="{top + height - 15 - share * (height - 30)}" text-anchor="end" fill="#666">'
                      f'{bottom + share * up:.1f}</text>')
-    for (name, accuracy, *_), value in zip(rows, values):
-        x, y = left + 15 + (value - low) / across * (width - 110), top + height - 15 - (accuracy - bottom) / up * (height - 30)
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f77b4"/><text x="{x + 6:.1f}" y="{y + 4:.1f}">{name}</text>')
+    points = [(row[0], left + 15 + (value - low) / across * (width - 110), top + height - 15 - (row[1] - bottom) / up * (height - 30))
+              for row, value in zip(rows, values)]
+    for name, x, y in points:
+        at = free_places(points)[name]
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f77b4"/>'
+                     f'<path d="M{x:.1f} {y:.1f}L{x + 7:.1f} {at - 4:.1f}" stroke="#999" stroke-width="0.6"/>'
+                     f'<text x="{x + 8:.1f}" y="{at:.1f}">{name}</text>')
     return parts
 
 
