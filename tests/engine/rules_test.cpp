@@ -342,7 +342,7 @@ TEST(EngineRules, EventPropKeepsItsDivisorFromZero) {
       make<Neuron>("cuba_lif", {{"reset", "hard"}, {"decay_input", true}, {"leak", 0.5}, {"leak_syn", 0.5}});
   neuron->build({1});
   const auto credit = [&](double min_slope) {
-    const RuleP rule = make<Rule>("event_prop", {{"min_slope", min_slope}});
+    const RuleP rule = make<Rule>("event_prop", {{"form", "norse"}, {"min_slope", min_slope}});
     const auto record = make_record(*neuron, torch::full({2, 1, 1}, 4.0, real()), {}, rule->needs());
     neuron->run(*record, record->all());
     EXPECT_EQ(record->s.sum().item<int64_t>(), 2);

@@ -22,8 +22,8 @@ namespace {
 struct EventProp final : Rule {
   static constexpr const char* kDoc =
       "adjoint that jumps at spikes, by steps (EventProp), for current-based LIF neurons";
-  std::string form = "norse";
-  double min_slope = 1e-3;
+  std::string form = "adjoint_pair";
+  double min_slope = 0.1;
   template <class V>
   void visit(V& v) {
     v(form, "form", "which discretisation: that of Norse, or one with a factor of its own for the weights",
