@@ -237,8 +237,7 @@ TEST(EngineSignals, EachTrains) {
     LearnerParts parts = learner_parts(net, kSteps);
     parts.signal = make<LearningSignal>(name);
     if (parts.signal->uses_heads()) {
-      for (int64_t b = 0; b < 2; ++b)
-        net->attach_head(b, {dense_layer(kClasses, leaky_readout())});
+      for (int64_t b = 0; b < 2; ++b) net->attach_head(b, {dense_layer(kClasses, leaky_readout())});
       draw_weights(*net);
     }
     const Learner learner(parts);
@@ -265,8 +264,7 @@ TEST(EngineSignals, BlocksWithHeadsDoNotSeeTheLayersAbove) {
     for (const int64_t window : {1, 4, 6}) {
       SCOPED_TRACE(str(rule, ", windows of ", window));
       const auto net = network();
-      for (int64_t b = 0; b < 2; ++b)
-        net->attach_head(b, {dense_layer(kClasses, leaky_readout())});
+      for (int64_t b = 0; b < 2; ++b) net->attach_head(b, {dense_layer(kClasses, leaky_readout())});
       draw_weights(*net);
       LearnerParts parts = learner_parts(net, kSteps);
       parts.method = {make<Rule>(rule)};

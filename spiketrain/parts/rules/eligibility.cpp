@@ -1,6 +1,8 @@
 #include "spiketrain/parts/rules/eligibility.h"
 
+#include "spiketrain/kernels/combine_rows/combine_rows.h"
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/pointer.h"
 
 namespace spiketrain {
 namespace {
@@ -34,6 +36,61 @@ void share_features(const Tensor& out, F&& f) {
   ops::for_chunks(out.size(0), f, std::max<int64_t>(1, kMinElements / each));
 }
 
+/// One sum after the other.
+void combine_by_sums(const std::vector<std::vector<Eligibility::Term>>& sums, State& out) {
+  for (size_t k = 0; k < sums.size(); ++k) {
+    if (!out[k].defined()) continue;
+    share_features(out[k], [&](int64_t i, int64_t j) {
+      Tensor share = out[k].slice(0, i, j);
+      const Eligibility::Term* first = sums[k].data();
+      at::mul_out(share, features(first->in, i, j), features(first->factor, i, j));
+      for (size_t l = 1; l < sums[k].size(); ++l) {
+        const Eligibility::Term& term = sums[k][l];
+        const Tensor in = features(term.in, i, j);
+        if (term.factor.defined()) {
+          share.addcmul_(in, features(term.factor, i, j));
+        } else {
+          share.add_(in, term.all);
+        }
+      }
+    });
+  }
+}
+
+/// All in one pass.
+void combine_by_kernel(const std::vector<std::vector<Eligibility::Term>>& sums, int64_t N, int64_t K,
+                       State& out) {
+  AT_DISPATCH_FLOATING_TYPES(out.back().scalar_type(), "eligibility", [&] {
+    std::vector<cpu::RowSum<scalar_t>> list;
+    for (size_t k = 0; k < sums.size(); ++k) {
+      if (!out[k].defined()) continue;
+      cpu::RowSum<scalar_t> sum{ops::pointer<scalar_t>(out[k]), {}};
+      for (const Eligibility::Term& term : sums[k]) {
+        const scalar_t* factor = term.factor.defined() ? ops::pointer<scalar_t>(term.factor) : nullptr;
+        sum.terms.push_back({ops::pointer<scalar_t>(term.in), std::max<int64_t>(1, term.in.numel() / K),
+                             factor, static_cast<scalar_t>(term.all)});
+      }
+      list.push_back(std::move(sum));
+    }
+    cpu::combine_rows(N, K, list);
+  });
+}
+
+/// The sums, [F,B*P,K] each; undefined without a term.  The last is the output's, which has some.
+State combine(const std::vector<std::vector<Eligibility::Term>>& sums, int64_t K) {
+  const Tensor& factor = sums.back()[0].factor;
+  State out(sums.size());
+  for (size_t k = 0; k < sums.size(); ++k) {
+    if (!sums[k].empty()) out[k] = torch::empty({factor.size(0), factor.size(1), K}, factor.options());
+  }
+  if (ops::has_kernel(out.back()) && K > 0) {
+    combine_by_kernel(sums, factor.size(0) * factor.size(1), K, out);
+  } else {
+    combine_by_sums(sums, out);
+  }
+  return out;
+}
+
 }  // namespace
 
 Eligibility::Eligibility(const Record& record, double kappa, State trace)
@@ -43,40 +100,29 @@ Eligibility::Eligibility(const Record& record, double kappa, State trace)
 
 Tensor Eligibility::derivative(size_t row, size_t column, int64_t t) const {
   const Tensor& d = record_.jacobian[row * (states_ + 1) + column];
-  return d.defined() ? by_feature(d[t]) : Tensor();
+  return d.defined() ? by_feature(d[t]).contiguous() : Tensor();
 }
 
-/// Row k of the step: what state k, or the output, owes to the weight.
-Tensor Eligibility::row(size_t k, int64_t t, const Tensor& y) const {
-  std::vector<std::pair<Tensor, Tensor>> terms;  // factors
+/// Row k of the step: of what state k, or the output, owes to the weight.
+std::vector<Eligibility::Term> Eligibility::terms(size_t k, int64_t t, const Tensor& y) const {
+  std::vector<Term> terms;
   for (size_t l = 0; l < states_; ++l) {
-    if (Tensor d = derivative(k, l, t); d.defined() && trace_[l].defined()) terms.emplace_back(trace_[l], d);
+    if (Tensor d = derivative(k, l, t); d.defined() && trace_[l].defined())
+      terms.push_back({trace_[l].contiguous(), d});
   }
-  if (Tensor d = derivative(k, states_, t); d.defined()) terms.emplace_back(y, d);
-  if (terms.empty()) return {};
-  const Tensor& d = terms[0].second;
-  Tensor sum = torch::empty({d.size(0), d.size(1), y.size(2)}, y.options());
-  share_features(sum, [&](int64_t i, int64_t j) {
-    Tensor share = sum.slice(0, i, j);
-    at::mul_out(share, features(terms[0].first, i, j), features(terms[0].second, i, j));
-    for (size_t k = 1; k < terms.size(); ++k)
-      share.addcmul_(features(terms[k].first, i, j), features(terms[k].second, i, j));
-  });
-  return sum;
+  if (Tensor d = derivative(k, states_, t); d.defined()) terms.push_back({y, d});
+  return terms;
 }
 
-Tensor Eligibility::advance(int64_t t, const Tensor& y) {
-  Tensor f = row(states_, t, y);
-  if (kappa_ != 0 && trace_[states_].defined()) {
-    share_features(f, [&](int64_t i, int64_t j) {
-      Tensor share = f.slice(0, i, j);
-      share.add_(trace_[states_].slice(0, i, j), kappa_);
-    });
-  }
-  State after(states_ + 1);
-  for (size_t k = 0; k < states_; ++k) after[k] = row(k, t, y);
-  if (kappa_ != 0) after[states_] = f;
-  trace_ = std::move(after);
+Tensor Eligibility::advance(int64_t t, const Tensor& read) {
+  const Tensor y = read.contiguous();
+  std::vector<std::vector<Term>> sums;
+  for (size_t k = 0; k <= states_; ++k) sums.push_back(terms(k, t, y));
+  if (kappa_ != 0 && trace_[states_].defined())
+    sums[states_].push_back({trace_[states_].contiguous(), Tensor(), kappa_});
+  trace_ = combine(sums, y.size(2));
+  const Tensor f = trace_[states_];
+  if (kappa_ == 0) trace_[states_] = Tensor();
   return f;
 }
 

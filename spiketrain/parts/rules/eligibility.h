@@ -20,10 +20,17 @@ class Eligibility {
   /// {E_k, ..., f}; undefined entries: zero.
   const State& trace() const { return trace_; }
 
+  /// Of a sum: an array times a factor for each neuron and sample.
+  struct Term {
+    Tensor in;      ///< [F or 1, B*P or 1, K]
+    Tensor factor;  ///< [F,B*P,1]; undefined: `all`
+    double all = 1;
+  };
+
  private:
   /// A derivative at step t as [F,B*P,1]; undefined: zero.
   Tensor derivative(size_t row, size_t column, int64_t t) const;
-  Tensor row(size_t k, int64_t t, const Tensor& y) const;
+  std::vector<Term> terms(size_t k, int64_t t, const Tensor& y) const;
 
   const Record& record_;
   double kappa_;
