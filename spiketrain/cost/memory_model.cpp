@@ -91,10 +91,11 @@ class Walk {
   /// On a tape records go as credit passes; a graph of the block holds them until it is done.
   bool on_tape(size_t i) const { return rows_[i].chain && replay_.segments == 0; }
   bool is_layer(size_t i) const { return rows_[i].macs > 0; }
-  /// The rule may keep a trace of what row i reads.
+  /// The rule may keep a trace of what row i reads; of a constant input that is its profile, a number for each step.
   bool traced(size_t i) const {
     const Rule& rule = rule_of(rows_, i, method_);
-    return !rule.q_is_input() && !rule.reads_patches();
+    const bool profile = nodes_[i].reads_constant && rule.keeps_constant();
+    return !rule.q_is_input() && !rule.reads_patches() && !profile;
   }
   /// One product for all segments between two updates; its weight gradient waits until then.
   bool holds_current(size_t i) const {
