@@ -90,7 +90,9 @@ void ConstantCurrents::settle(Entry& entry) {
 
 void ConstantCurrents::settle() {
   for (auto& [slot, entry] : entries_) settle(entry);
+  for (Entry& entry : waiting_) settle(entry);
   entries_.clear();
+  waiting_.clear();
 }
 
 }  // namespace spiketrain

@@ -100,16 +100,23 @@ struct Carry {
 class ConstantCurrents {
  public:
   /// The current of `image`, made by `make` unless it is there.  `learns`: a leaf in which the credit of segments gathers, made in the graph
-  /// of the weights, whether or not the segment that asks first is one that learns.
+  /// of the weights, whether or not the segment that asks first is one that learns; `asked`: this one does.
   template <class F>
-  Tensor get(int64_t slot, const Tensor& image, bool learns, F&& make) {
+  Tensor get(int64_t slot, const Tensor& image, bool learns, bool asked, F&& make) {
     Entry& entry = entries_[slot];
     const bool there = entry.image.defined() && entry.image.data_ptr() == image.data_ptr();
-    if (there && entry.leaf.requires_grad() == learns) return entry.leaf;
-    settle(entry);
-    const torch::AutoGradMode mode(learns);
-    const Tensor I = make();
-    entry = {image, I, I.detach().requires_grad_(learns)};
+    if (!there || entry.leaf.requires_grad() != learns) {
+      if (entry.asked && !entry.leaf.grad().defined()) {
+        waiting_.push_back(
+            std::move(entry));  // a stage before makes an image for each segment: its credit is still to come
+      } else {
+        settle(entry);
+      }
+      const torch::AutoGradMode mode(learns);
+      const Tensor I = make();
+      entry = {image, I, I.detach().requires_grad_(learns)};
+    }
+    entry.asked = entry.asked || asked;
     return entry.leaf;
   }
   /// Before the weights change: hands the gathered credit on to the weights and forgets everything.
@@ -118,9 +125,11 @@ class ConstantCurrents {
  private:
   struct Entry {
     Tensor image, I, leaf;
+    bool asked = false;  ///< a segment will hand credit to the leaf
   };
   static void settle(Entry& entry);
   std::map<int64_t, Entry> entries_;
+  std::vector<Entry> waiting_;  ///< replaced before their credit came
 };
 
 }  // namespace spiketrain

@@ -234,7 +234,8 @@ bool Layer::holds_current(const Signal& x, const RuleP& rule, const Context& con
 
 /// The current of a constant input, from which it spreads over the steps.
 Tensor Layer::held_current(size_t k, const Signal& x, const Context& context) const {
-  return context.currents->get(slots_[k], x.image(), context.training(), [&] {
+  const bool asked = context.tape || at::GradMode::is_enabled();
+  return context.currents->get(slots_[k], x.image(), context.training(), asked, [&] {
     return Nodes::Weigh::apply(x.image(), connections_[k].weight(context.training()),
                                link(k, Signal::dense(x.image())));
   });

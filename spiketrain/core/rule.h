@@ -39,6 +39,8 @@ struct Rule : Part {
   /// Number of (post, pre) pairs beside (g, q).  Their post factors do not pass a norm's adjoint, so a layer with a
   /// norm refuses a rule that has any.
   virtual int64_t extra_pairs() const { return 0; }
+  /// Products of weights' size that weight_gradient() takes, for the cost meter.
+  virtual int64_t weight_products() const { return 1 + extra_pairs(); }
 
   /// Forward, after the neuron ran and before trace(), as often as that: advance record.trace, leave in record.post
   /// what credit() needs of it.  No gradient.

@@ -139,7 +139,7 @@ class Meter {
       report.mac_weight_run += each_synapse(i) ? backward : row.macs * weight_runs(i);
     }
     if (trained && row.macs > 0 && options_.rule) {
-      const int64_t pairs = rule_of(rows_, i, method_).extra_pairs();
+      const int64_t pairs = rule_of(rows_, i, method_).weight_products() - 1;
       const int64_t of_traces = each_synapse(i) ? forward * footprint(i).derivatives : 0;
       n.mac_weight += of_traces + backward * pairs;
       report.mac_weight_run +=

@@ -8,14 +8,14 @@
 namespace spiketrain {
 namespace {
 
-/// What the rules of the layers say of the readout, once each.
+/// What the rules of the layers below the readout, in its block, say of it.
 void add_rules(const Training& training, std::vector<std::string>& list) {
-  const auto readout = std::dynamic_pointer_cast<Layer>(training.network().nodes().back().stage);
-  if (!readout) return;
-  const Method& method = training.learner->parts().method;
-  std::vector<RuleP> rules = {method.rule};
-  for (const auto& [slot, rule] : method.layers) rules.push_back(rule);
-  for (const RuleP& rule : rules) {
+  const Network& network = training.network();
+  const auto readout = std::dynamic_pointer_cast<Layer>(network.nodes().back().stage);
+  if (!readout || !readout->neuron()->parameters().empty()) return;  // what it learns is not known before
+  for (const auto& layer : network.layers(network.blocks() - 1, false)) {
+    if (layer == readout) continue;
+    const RuleP& rule = training.learner->parts().method.at(layer->slot());
     const std::string line = rule ? rule->caveat(*readout->neuron()) : "";
     if (!line.empty() && std::find(list.begin(), list.end(), line) == list.end()) list.push_back(line);
   }

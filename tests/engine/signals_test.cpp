@@ -257,7 +257,6 @@ TEST(EngineSignals, EachTrains) {
   }
 }
 
-/// Heads: one loss for each block, the output's last.  grad/truncated_test.cpp has their gradients.
 /// Blocks of one layer with heads of their own: what lies above a block is no part of its gradients, to the last bit.
 TEST(EngineSignals, BlocksWithHeadsDoNotSeeTheLayersAbove) {
   for (const char* rule : {"bptt", "sltt", "ottt", "s_tllr", "rtrl"}) {
@@ -297,6 +296,7 @@ TEST(EngineSignals, BlocksWithHeadsDoNotSeeTheLayersAbove) {
   }
 }
 
+/// Heads: one loss for each block, the output's last.  grad/truncated_test.cpp has their gradients.
 TEST(EngineSignals, LossesOfAllBlocks) {
   const auto net = network();
   LearnerParts parts = learner_parts(net, kSteps);

@@ -308,6 +308,24 @@ Tensor trace_gradient(const Case& c, const RuleP& rule, const Signal& x, const T
   return take_grad(W);
 }
 
+/// Two segments forward, each with an image of its own as a stage before the layer makes it, and only then their credit.
+TEST(SynapseGrad, CreditOfAReplacedImageIsNotLost) {
+  torch::manual_seed(18);
+  const Case c = cases()[0];
+  const Tensor gain = torch::tensor({0.5, -1.25}, kDouble);
+  const Signal x[] = {Signal::constant(random(1, 3, c.in), gain), Signal::constant(random(1, 3, c.in), gain)};
+  Tensor results[2];
+  for (const bool hold : {false, true}) {
+    Probe probe(c, hold);
+    const Tensor first = probe.current(x[0]), second = probe.current(x[1]);
+    first.backward(torch::ones_like(first));
+    second.backward(torch::full_like(second, 2));
+    probe.currents.settle();
+    results[hold] = take_grad(probe.weight());
+  }
+  expect_near(results[1], results[0], "dL/dW");
+}
+
 TEST(SynapseGrad, TracesOfAConstantImageMeetItOnce) {
   torch::manual_seed(17);
   const Tensor gain = torch::tensor({0.5, -1.25, 0.0, 2.0, 0.3}, kDouble);

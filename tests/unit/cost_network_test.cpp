@@ -111,6 +111,24 @@ TEST(CostOfNetworks, TracesOfAStillImage) {
   }
 }
 
+/// EventProp by steps: one product with the input itself, whatever the form.
+TEST(CostOfNetworks, EventPropByStepsIsAsMuchAsBptt) {
+  CostOptions options;
+  options.plan = {{0, 5}};
+  options.input = {{4}, Values::binary, false, 1};
+  const auto count = [&](const Config& rule, const Config& neuron) {
+    options.rule = make<Rule>(rule);
+    return measure_network(*make_spec("3-2", make_context(neuron, {4}, 2)), options).total;
+  };
+  const Operations bptt = count({{"name", "bptt"}}, {{"name", "lif"}});
+  for (const char* form : {"norse", "adjoint_pair"}) {
+    const Config rule = {{"name", "event_prop"}, {"form", form}};
+    const Operations n = count(rule, make<Rule>(rule)->neuron());
+    EXPECT_EQ(n.ac, bptt.ac) << form;
+    EXPECT_EQ(n.mac_weight, bptt.mac_weight) << form;
+  }
+}
+
 TEST(CostOfNetworks, ReadsARecipe) {
   const Recipe recipe = tiny_recipe(
       {"cost.pj_mac=2", "schedule={name=\"truncated\", window=2}", "optimizer={name=\"sgd\", momentum=0.9}"});

@@ -34,8 +34,10 @@ struct EventProp final : Rule {
   uint32_t needs() const override { return kI | kU | kCurrentBased; }
   bool uses_vjp() const override { return false; }
   bool works_by_step() const override { return true; }
-  bool q_is_input() const override { return norse(); }
-  int64_t extra_pairs() const override { return norse() ? 0 : 1; }
+  bool q_is_input() const override { return true; }
+  bool keeps_constant() const override { return norse(); }
+  int64_t extra_pairs() const override { return norse() ? 0 : 1; }  // the weights' factor is not what goes on
+  int64_t weight_products() const override { return 1; }
   Config neuron() const override { return {{"name", "cuba_lif"}, {"reset", "hard"}, {"decay_input", true}}; }
   std::string otherwise() const override {
     return "neuron = {name = \"cuba_lif\", reset = \"hard\", decay_input = true}";
