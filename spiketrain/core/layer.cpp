@@ -79,13 +79,13 @@ Credit credit_of(Record& record, Tensor delta, const State& g_after) {
   ST_CHECK(record.rule,
            "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
   if (!delta.defined()) {
-    const Tensor& like = record.s.defined() ? record.s : record.a;
-    delta = torch::zeros(like.sizes(), like.options().dtype(record.type));
+    const auto device = record.spiking() ? record.spikes().device() : record.a.device();
+    delta = torch::zeros(record.sizes(), torch::TensorOptions(record.type).device(device));
   }
   Regularizer::Slope slope;
   if (record.penalty) slope = record.penalty->slope(record, record.valid);
   if (slope.da.defined()) delta = delta + slope.da;
-  Credit credit = record.rule->credit(*record.neuron, record, delta.contiguous(), g_after);
+  Credit credit = record.rule->credit(*record.neuron, record, delta, g_after);
   record.post = std::move(credit.post);
   record.g_bias = std::move(credit.g_bias);
   if (slope.du.defined()) add_membrane_credit(record, slope.du, credit);
@@ -103,7 +103,7 @@ struct Layer::Nodes {
       return spreaded;
     }
     static variable_list backward(AutogradContext* ctx, variable_list g) {
-      return {held<Link>(ctx)->gathered(g[0].contiguous()), Tensor()};
+      return {held<Link>(ctx)->gathered(g[0]), Tensor()};
     }
   };
 
@@ -117,7 +117,7 @@ struct Layer::Nodes {
     static variable_list backward(AutogradContext* ctx, variable_list g) {
       const LinkP link = held<Link>(ctx);
       const auto shape = ctx->saved_data["shape"].toIntVector();
-      return {g[0], bias_gradient(link->record, g[0].contiguous(), shape), Tensor()};
+      return {g[0], bias_gradient(link->record, g[0], shape), Tensor()};
     }
   };
 
@@ -132,7 +132,7 @@ struct Layer::Nodes {
     }
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const LinkP link = held<Link>(ctx);
-      const Tensor W = ctx->get_saved_variables()[0], g = grads[0].contiguous();
+      const Tensor W = ctx->get_saved_variables()[0], g = grads[0];
       Tensor g_W = link->weight_gradient(g, W);
       return {ctx->saved_data["pull"].toBool() ? link->pull(g, W) : Tensor(), std::move(g_W), Tensor()};
     }
@@ -257,7 +257,7 @@ Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Contex
 
 Signal Layer::output(const Tensor& edge, const Record& record) const {
   if (emission_.analog()) return Signal::dense(edge);
-  const Spikes s = record.spikes(emission_.levels);
+  const Spikes& s = record.sent;
   return emission_.bare() ? Signal::spikes(s, edge) : Signal::psp(s, edge, emission_.tau_s, record.a);
 }
 
@@ -286,6 +286,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
 /// After the neuron ran: the rule's traces, and what was sent.
 Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record,
                      const RuleP& rule, const Context& context, Carry& carry) const {
+  if (record->spiking()) record->keep_spikes(emission_.levels);
   if (context.penalties && context.mode != Mode::replay && !emission_.analog())
     context.penalties->of(slot_)->observe(*record, context.valid);
   if (context.training()) {
@@ -349,7 +350,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   tape.add([this, link, held, W, b, record, pulls](Tensor delta) -> Tensor {
     Credit credit = credit_of(*record, std::move(delta), State(record->state.size()));
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
-    const Tensor g = credit.g.contiguous();
+    const Tensor g = credit.g;
     credit = {};  // nobody takes the credit on the state before
     if (b.defined()) accumulate(b, bias_gradient(record, g, b.sizes()));
     if (held.defined()) {

@@ -215,6 +215,27 @@ std::pair<size_t, size_t> Network::nodes_of(int64_t b) const {
   return {b == 0 ? 0 : ends_[at - 1], ends_[at]};
 }
 
+namespace {
+
+/// The gradient that arrived, as it lies: a leaf's own would be copied into the layout of the leaf.
+struct Caught : torch::CustomClassHolder {
+  Tensor g;
+};
+struct Catch : torch::autograd::Function<Catch> {
+  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& x,
+                        c10::intrusive_ptr<Caught> caught) {
+    ctx->saved_data["caught"] = c10::IValue::make_capsule(std::move(caught));
+    return x.alias();
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 torch::autograd::variable_list g) {
+    c10::static_intrusive_pointer_cast<Caught>(ctx->saved_data["caught"].toCapsule())->g = g[0];
+    return {Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
 /// A stage that is not taped becomes a step of the tape by autograd, from a leaf where credit goes on below.
 Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const Context& context,
                              Carry& carry) const {
@@ -223,18 +244,22 @@ Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const C
   Tape& tape = *context.tape;
   Context by_autograd = context;
   by_autograd.tape = nullptr;
-  Tensor leaf;
-  if (!tape.empty()) leaf = in[0].edge().detach().requires_grad_();
+  c10::intrusive_ptr<Caught> caught;
+  Signal x = in[0];
   const torch::AutoGradMode grad(true);
-  const Signal y = stage.forward({leaf.defined() ? in[0].with_edge(leaf) : in[0]}, by_autograd, carry);
+  if (!tape.empty()) {
+    caught = c10::make_intrusive<Caught>();
+    x = x.with_edge(Catch::apply(x.edge().detach().requires_grad_(), caught));
+  }
+  const Signal y = stage.forward({x}, by_autograd, carry);
   carry.detach();  // the step is all that holds the graph: credit does not leave the segment
   if (!y.edge().requires_grad()) {
     tape.cut();
     return y;
   }
-  tape.add([leaf, root = y.edge()](Tensor delta) {
+  tape.add([caught, root = y.edge()](Tensor delta) {
     torch::autograd::backward({root}, {std::move(delta)});
-    return leaf.defined() ? leaf.grad() : Tensor();
+    return caught ? caught->g : Tensor();
   });
   return y.detached();
 }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
@@ -17,13 +18,15 @@ c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State bef
   const Emission emission = neuron.emits();
   const auto options = I.options().requires_grad(false);
   if (before.empty()) before = neuron.initial(I.sizes().slice(1), options);
-  const auto array = [&] { return torch::empty(I.sizes(), options); };
+  // Maps lie as those of the current do.
+  const bool last = ops::channels_last(I);
+  const auto array = [&] { return ops::laid_empty(I.sizes(), options, last); };
   record->slots = slots;
   record->type = I.scalar_type();
   record->before = before;
   record->state = std::move(before);
   if (!emission.bare()) record->a = array();
-  if (!emission.analog()) record->s = torch::empty(I.sizes(), options.dtype(torch::kUInt8));
+  if (!emission.analog()) record->s = ops::laid_empty(I.sizes(), options.dtype(torch::kUInt8), last);
   if (slots & kU) record->u = array();
   if (slots & kPsi) record->psi = array();
   record->I = std::move(I);

@@ -55,6 +55,7 @@ struct Record : torch::CustomClassHolder {
   Tensor a;           ///< output values; undefined if the neuron sends bare spikes
   Tensor s;           ///< uint8 spikes or counts; undefined if the neuron is analog
   int64_t total = 0;  ///< sum of s over the steps run so far; -1: unknown
+  Spikes sent;        ///< what is kept of s when the neuron has run
   Tensor u, psi;
   /// d(states after step t, a[t]) / d(states before it, I[t]) of each neuron, for n states: rows are the n states, then
   /// the output, columns the n states, then the current.  [T,B,*] each, row by row; undefined: zero at every step, but for the
@@ -74,10 +75,20 @@ struct Record : torch::CustomClassHolder {
   std::shared_ptr<const Neuron> neuron;
   std::shared_ptr<const Rule> rule;
 
-  Steps all() const { return {0, (s.defined() ? s : a).size(0)}; }
-  /// Undefined if the neuron is analog.
+  bool spiking() const { return s.defined() || sent.defined(); }
+  /// [T,B,*]
+  at::IntArrayRef sizes() const {
+    return s.defined() ? s.sizes() : sent.defined() ? sent.sizes() : a.sizes();
+  }
+  Steps all() const { return {0, sizes()[0]}; }
+  /// What it sent, each at most `levels`; undefined if the neuron is analog.
   Spikes spikes(int64_t levels = 1) const {
-    return s.defined() ? Spikes::from_bytes(s, total, levels) : Spikes();
+    return sent.defined() || !s.defined() ? sent : Spikes::from_bytes(s, total, levels);
+  }
+  /// When the neuron has run: keeps the spikes in their own form, in place of an array.
+  void keep_spikes(int64_t levels) {
+    sent = spikes(levels);
+    s.reset();
   }
 };
 

@@ -25,9 +25,8 @@ Tensor without_padding(const Tensor& x, const Tensor& valid) {
 void LayerPenalty::observe(const Record& record, const Tensor& valid) {
   const torch::NoGradGuard no_grad;
   const ops::OneThread one_thread;
-  const Tensor& sent = record.s.defined() ? record.s : record.a;
   places_ += valid.defined() ? static_cast<double>(valid.sum().item<int64_t>())
-                             : static_cast<double>(sent.size(0) * sent.size(1));
+                             : static_cast<double>(record.sizes()[0] * record.sizes()[1]);
   for (size_t k = 0; k < parts_.size(); ++k) add_to(sums_[k], parts_[k]->sums(record, valid));
 }
 

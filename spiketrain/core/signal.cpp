@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/ops/layout.h"
 
 namespace spiketrain {
 namespace {
@@ -61,9 +62,11 @@ Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options) {
 }
 
 Tensor spread(const Tensor& image, const Tensor& gain) {
-  std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1);
-  shape[0] = gain.size(0);
-  return image * gain.view(shape);
+  std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1), sizes = image.sizes().vec();
+  shape[0] = sizes[0] = gain.size(0);
+  if (image.requires_grad() && at::GradMode::is_enabled()) return image * gain.view(shape);
+  Tensor spreaded = ops::laid_empty(sizes, image.options(), ops::channels_last(image));
+  return at::mul_out(spreaded, image, gain.view(shape));
 }
 
 Signal Signal::constant(Tensor image, Tensor gain) {
@@ -84,16 +87,17 @@ Signal Signal::dense(Tensor a) {
 }
 
 Signal Signal::spikes(Spikes s, torch::ScalarType type) {
-  const Tensor edge = carrier(s.bytes().sizes(), s.bytes().options().dtype(type));
+  const Tensor edge = carrier(s.sizes(), torch::TensorOptions(type).device(s.device()));
   return spikes(std::move(s), edge);
 }
 
-Signal Signal::spikes(Spikes s, Tensor edge) {
-  ST_CHECK(s.defined() && edge.sizes() == s.bytes().sizes(), "spike signal: expected a carrier of shape ",
-           s.bytes().sizes(), ", got ", edge.sizes());
+Signal Signal::spikes(Spikes s, Tensor edge, double scale) {
+  ST_CHECK(s.defined() && edge.sizes() == s.sizes(), "spike signal: expected a carrier of shape ", s.sizes(),
+           ", got ", edge.sizes());
   Signal x;
   x.edge_ = std::move(edge);
   x.spikes_ = std::move(s);
+  x.scale_ = scale;
   return x;
 }
 
@@ -116,7 +120,7 @@ Signal Signal::times(SpikeTimes s) {
 
 SpikeTimes Signal::spike_times() const {
   ST_CHECK(
-      has_times() || is_spikes(),
+      has_times() || (is_spikes() && scale_ == 1),
       "signal: an event-driven layer reads spikes, got real numbers; use an encoder that sends spikes, such as "
       "latency or poisson");
   SpikeTimes s = has_times() ? times_ : SpikeTimes::from_steps(spikes_.bytes());
@@ -129,7 +133,8 @@ Tensor Signal::values() const {
            "signal: spike times have no values by steps; put an event-driven readout behind them");
   if (is_constant()) return spread(edge_, gain_);
   if (!has_spikes()) return edge_;
-  const Tensor values = psp_.defined() ? psp_ : spikes_.dense(edge_.scalar_type());
+  Tensor values = psp_.defined() ? psp_ : spikes_.dense(edge_.scalar_type());
+  if (!psp_.defined() && scale_ != 1) values.mul_(scale_);
   if (!edge_.requires_grad() || !at::GradMode::is_enabled()) return values;
   return Unpack::apply(edge_, values.alias());
 }
@@ -139,10 +144,9 @@ Tensor Signal::rows(int64_t begin, int64_t end) const {
            "signal: rows() of a constant signal; expected a dense one or spikes, see values()");
   ST_CHECK(!has_times(),
            "signal: spike times have no values by steps; put an event-driven readout behind them");
-  const Tensor& all = is_spikes() ? spikes_.bytes() : has_spikes() ? psp_ : edge_;
-  Tensor rows = all.flatten(0, 1);
+  if (is_spikes()) return spikes_.rows(begin, end, edge_.scalar_type(), scale_);
+  Tensor rows = (has_spikes() ? psp_ : edge_).flatten(0, 1);
   if (begin != 0 || end != rows.size(0)) rows = rows.slice(0, begin, end);
-  if (is_spikes()) return rows.to(edge_.scalar_type());
   return rows.requires_grad() ? rows.detach() : rows;
 }
 
@@ -174,7 +178,7 @@ Signal Signal::concatenate(const std::vector<Signal>& parts) {
   const Signal& first = parts[0];
   const bool alike = std::all_of(parts.begin(), parts.end(), [&](const Signal& part) {
     return part.has_spikes() && first.has_spikes() && part.tau_s_ == first.tau_s_ &&
-           part.spikes_.levels() == first.spikes_.levels();
+           part.scale_ == first.scale_ && part.spikes_.levels() == first.spikes_.levels();
   });
   std::vector<Tensor> edges, bytes, values;
   for (const Signal& part : parts) {
@@ -185,7 +189,8 @@ Signal Signal::concatenate(const std::vector<Signal>& parts) {
   if (!alike) return dense(torch::cat(edges));
   const Spikes s = Spikes::from_bytes(torch::cat(bytes), -1, first.spikes_.levels());
   const Tensor edge = Join::apply(at::TensorList(edges));
-  return first.psp_.defined() ? psp(s, edge, first.tau_s_, torch::cat(values)) : spikes(s, edge);
+  return first.psp_.defined() ? psp(s, edge, first.tau_s_, torch::cat(values))
+                              : spikes(s, edge, first.scale_);
 }
 
 }  // namespace spiketrain

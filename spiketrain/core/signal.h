@@ -2,7 +2,7 @@
 //   constant  image [1,B,*] and a profile gain [T]: a(t) = gain[t] * image.  A still image shown for T steps, and its
 //             PSP, are constant; whatever is linear then runs once, not T times.
 //   dense     a [T,B,*], real numbers.
-//   spikes    Spikes, and optionally the PSP filter they pass on the edge: a[t] = a[t-1] + (s[t] - a[t-1])/tau_s.
+//   spikes    Spikes, and optionally a scale, or the PSP filter they pass on the edge: a[t] = a[t-1] + (s[t] - a[t-1])/tau_s.
 //   times     SpikeTimes of a whole sequence: lists of exact times, which have no values by steps.  For event-driven
 //             stages alone: Network refuses other readers.  The edge is the times, so that credit is dL/d(time).
 // Parts ask for what they want: values() in full, rows() for a share of a product, or the spikes themselves.
@@ -23,8 +23,8 @@ class Signal {
   static Signal dense(Tensor a);
   /// Spikes without gradient, read as numbers of `type`.
   static Signal spikes(Spikes s, torch::ScalarType type);
-  /// Spikes with a carrier (see carrier()) that leads to what made them.
-  static Signal spikes(Spikes s, Tensor edge);
+  /// Spikes with a carrier (see carrier()) that leads to what made them; the values are `scale` times the spikes.
+  static Signal spikes(Spikes s, Tensor edge, double scale = 1);
   /// Their PSP a [T,B,*] (no gradient of its own) with time constant tau_s; `edge` is a carrier: its gradient is
   /// dL/da.
   static Signal psp(Spikes s, Tensor edge, double tau_s, Tensor a);
@@ -38,7 +38,9 @@ class Signal {
   bool has_times() const { return times_.index.defined(); }
   /// Time constant of the filter between the spikes and the values; 0: none.
   double tau_s() const { return tau_s_; }
-  /// True if the values are the spikes themselves.
+  /// Factor between the spikes and the values, where there is no filter.
+  double scale() const { return scale_; }
+  /// True if the values are the spikes themselves, or scale() times them.
   bool is_spikes() const { return has_spikes() && tau_s_ == 0; }
   int64_t steps() const { return is_constant() ? gain_.size(0) : has_times() ? times_.steps : edge_.size(0); }
   int64_t batch() const { return has_times() ? times_.batch() : edge_.size(1); }
@@ -53,7 +55,7 @@ class Signal {
   /// What constant() was given.
   const Tensor& image() const { return edge_; }
   const Tensor& gain() const { return gain_; }
-  /// Undefined unless has_spikes().
+  /// Undefined unless has_spikes().  The values are these only where is_spikes() and scale() is 1.
   const Spikes& spikes() const { return spikes_; }
   /// The lists, with the edge as their time: those of times(), or of bare spikes by steps.  UsageError for other forms.
   SpikeTimes spike_times() const;
@@ -80,7 +82,7 @@ class Signal {
  private:
   Tensor edge_, gain_;
   Spikes spikes_;
-  double tau_s_ = 0;
+  double tau_s_ = 0, scale_ = 1;
   Tensor psp_;  ///< values of a filtered signal
   SpikeTimes times_;
 };

@@ -20,7 +20,7 @@ struct StepNorms final : Rule {
   }
   Tensor weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,
                          const Tensor& g) const override {
-    if (!record.s.defined()) return {};  // an analog readout
+    if (!record.spiking()) return {};  // an analog readout
     const int64_t K = g.size(0);
     double* norm = norms.data_ptr<double>() + (pre.kept[0].item<int64_t>() - K);
     for (int64_t t = 0; t < K; ++t)

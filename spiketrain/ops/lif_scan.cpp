@@ -5,15 +5,16 @@
 
 namespace spiketrain::ops {
 
-int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, const Tensor& s,
-                    const Tensor& u, const Tensor& psi) {
-  const Tensor I = I_in.contiguous(), before = state.contiguous();
+int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, const Tensor& s_out,
+                    const Tensor& u_out, const Tensor& psi_out) {
+  const bool last = channels_last(I_in);
+  const Tensor I = laid(I_in, last), before = laid(state, last);
   ST_CHECK(has_kernel(I) && I.dim() >= 1 && before.sizes() == I.sizes().slice(1) &&
-               before.scalar_type() == I.scalar_type() && s.defined(),
+               before.scalar_type() == I.scalar_type() && s_out.defined(),
            "lif_forward: expected a current [T,*] and a state [*] of one type, float or double, on the CPU");
-  check_output(s, I, torch::kUInt8, "lif_forward: s");
-  check_output(u, I, I.scalar_type(), "lif_forward: u");
-  check_output(psi, I, I.scalar_type(), "lif_forward: psi");
+  const Tensor s = output(s_out, I_in.sizes(), torch::kUInt8, last, "lif_forward: s"),
+               u = output(u_out, I_in.sizes(), I.scalar_type(), last, "lif_forward: u"),
+               psi = output(psi_out, I_in.sizes(), I.scalar_type(), last, "lif_forward: psi");
   const Tensor after = torch::empty_like(before);
   const int64_t spikes = AT_DISPATCH_FLOATING_TYPES(I.scalar_type(), "lif_forward", [&] {
     cpu::LifForwardArgs<scalar_t> x;
@@ -27,19 +28,20 @@ int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, 
     x.z1 = pointer<scalar_t>(after);
     return cpu::lif_forward(p, x);
   });
-  state = after;
+  state = unlaid(after, last);
   return spikes;
 }
 
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor& before_in,
                        const Tensor& u_in, const Tensor& s_in, const Tensor& delta_in,
                        const Tensor& g_after_in, bool want_leak) {
-  const bool reads_I = want_leak && p.gain_tie != 0;
-  const Tensor I = reads_I ? contiguous(I_in) : Tensor(), before = before_in.contiguous(),
-               u = u_in.contiguous(), s = s_in.contiguous(), delta = delta_in.contiguous(),
-               g_after = contiguous(g_after_in);
+  const bool reads_I = want_leak && p.gain_tie != 0, last = channels_last(u_in);
+  const Tensor I = reads_I ? laid(I_in, last) : Tensor(), before = laid(before_in, last),
+               u = laid(u_in, last), s = laid(s_in, last), delta = laid(delta_in, last),
+               g_after = laid(g_after_in, last);
   ST_CHECK(has_kernel(delta) && delta.dim() >= 1 && before.sizes() == delta.sizes().slice(1) &&
-               u.sizes() == delta.sizes() && s.sizes() == delta.sizes() && (!reads_I || I.defined()),
+               u.sizes() == delta.sizes() && (s.defined() ? s.sizes() == delta.sizes() : !p.raised) &&
+               (!reads_I || I.defined()),
            "lif_adjoint: expected delta, u and s [T,*], the state before [*], and I if the gain is tied to a "
            "learned leak");
   LifAdjoint result{torch::empty_like(delta), torch::empty_like(before)};
@@ -58,6 +60,8 @@ LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor
     x.want_leak = want_leak;
     return cpu::lif_adjoint(p, x);
   });
+  result.g = unlaid(result.g, last);
+  result.g_before = unlaid(result.g_before, last);
   return result;
 }
 

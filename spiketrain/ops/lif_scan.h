@@ -9,7 +9,7 @@ namespace spiketrain::ops {
 using torch::Tensor;
 
 /// I [T,*], state [*] before the first step, which is replaced by that after the last one.  Writes, all [T,*] and
-/// contiguous: spikes s (uint8), membrane before reset u and psi (types of I; either may be undefined).  Returns the
+/// lying as I does: spikes s (uint8), membrane before reset u and psi (types of I; either may be undefined).  Returns the
 /// number of spikes.  UsageError if shapes or types do not fit.
 int64_t lif_forward(const cpu::LifParams& p, const Tensor& I, Tensor& state, const Tensor& s, const Tensor& u,
                     const Tensor& psi);
@@ -19,7 +19,7 @@ struct LifAdjoint {
   double g_leak = 0;   ///< dL/d(leak), if wanted
 };
 /// Exact adjoint of lif_forward, given its I (may be undefined unless want_leak and p.gain_tie), the state before the
-/// first step, its u and s, delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.
+/// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I, const Tensor& before, const Tensor& u,
                        const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak);
 

@@ -1,6 +1,7 @@
 // Tensors as the kernels take them.
 #pragma once
 #include "spiketrain/base/check.h"
+#include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/torch.h"
 
 namespace spiketrain::ops {
@@ -13,14 +14,16 @@ R* pointer(const torch::Tensor& x) {
   return x.data_ptr<R>();
 }
 
-/// The tensor in contiguous memory; undefined if it is.
-inline torch::Tensor contiguous(const torch::Tensor& x) { return x.defined() ? x.contiguous() : x; }
-
-/// UsageError unless an array that an op writes in place is undefined or is of this shape and type, and contiguous.
-inline void check_output(const torch::Tensor& x, const torch::Tensor& like, torch::ScalarType type,
-                         const char* name) {
-  ST_CHECK(!x.defined() || (x.sizes() == like.sizes() && x.scalar_type() == type && x.is_contiguous()), name,
-           ": expected a contiguous tensor of shape ", like.sizes(), " and type ", type);
+/// An array that an op writes in place, as laid() gives it; undefined if x is.  UsageError unless it is of this shape and type and
+/// lies so.
+inline torch::Tensor output(const torch::Tensor& x, at::IntArrayRef sizes, torch::ScalarType type, bool last,
+                            const char* name) {
+  if (!x.defined()) return x;
+  const torch::Tensor y = last ? x.movedim(-3, -1) : x;
+  ST_CHECK(x.sizes() == sizes && x.scalar_type() == type && y.is_contiguous(), name,
+           ": expected a tensor of shape ", sizes, " and type ", type, ", ",
+           last ? "channels last" : "contiguous");
+  return y;
 }
 
 }  // namespace spiketrain::ops

@@ -14,7 +14,7 @@ struct PspScan : torch::autograd::Function<PspScan> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, double tau_s, const Tensor& before,
                         Tensor after) {
     ctx->saved_data["tau_s"] = tau_s;
-    Tensor a = torch::empty_like(x);
+    Tensor a = torch::empty_like(x);  // contiguous: psp_scan() laid it so
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "psp_scan", [&] {
       cpu::PspScanArgs<scalar_t> args;
       args.T = x.size(0);
@@ -94,16 +94,17 @@ Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tens
 
 }  // namespace
 
-int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m, Tensor& psp, const Tensor& s,
-                        const Tensor& u, const Tensor& a) {
-  const Tensor I = I_in.contiguous(), m0 = m.contiguous(), a0 = psp.contiguous();
+int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m, Tensor& psp,
+                        const Tensor& s_out, const Tensor& u_out, const Tensor& a_out) {
+  const bool last = channels_last(I_in);
+  const Tensor I = laid(I_in, last), m0 = laid(m, last), a0 = laid(psp, last);
   ST_CHECK(has_kernel(I) && I.dim() >= 1 && m0.sizes() == I.sizes().slice(1) && a0.sizes() == m0.sizes() &&
-               m0.scalar_type() == I.scalar_type() && a0.scalar_type() == I.scalar_type() && s.defined() &&
-               a.defined(),
+               m0.scalar_type() == I.scalar_type() && a0.scalar_type() == I.scalar_type() &&
+               s_out.defined() && a_out.defined(),
            "psp_lif_forward: expected a current [T,*] and two states [*], float or double alike, on the CPU");
-  check_output(s, I, torch::kUInt8, "psp_lif_forward: s");
-  check_output(u, I, I.scalar_type(), "psp_lif_forward: u");
-  check_output(a, I, I.scalar_type(), "psp_lif_forward: a");
+  const Tensor s = output(s_out, I_in.sizes(), torch::kUInt8, last, "psp_lif_forward: s"),
+               u = output(u_out, I_in.sizes(), I.scalar_type(), last, "psp_lif_forward: u"),
+               a = output(a_out, I_in.sizes(), I.scalar_type(), last, "psp_lif_forward: a");
   const Tensor m1 = torch::empty_like(m0), a1 = torch::empty_like(a0);
   const int64_t spikes = AT_DISPATCH_FLOATING_TYPES(I.scalar_type(), "psp_lif_forward", [&] {
     cpu::TsslForwardArgs<scalar_t> x;
@@ -119,20 +120,21 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m,
     x.a1 = pointer<scalar_t>(a1);
     return cpu::tssl_forward(p, x);
   });
-  m = m1;
-  psp = a1;
+  m = unlaid(m1, last);
+  psp = unlaid(a1, last);
   return spikes;
 }
 
 Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u_in, const Tensor& s_in,
                    const Tensor& m_in, const Tensor& psp_in, const Tensor& delta_in, bool warm_up) {
-  const Tensor u = u_in.contiguous(), s = s_in.contiguous(), m = m_in.contiguous(), psp = psp_in.contiguous(),
-               delta = delta_in.contiguous();
+  const bool last = channels_last(u_in);
+  const Tensor u = laid(u_in, last), s = laid(s_in, last), m = laid(m_in, last), psp = laid(psp_in, last),
+               delta = laid(delta_in, last);
   ST_CHECK(delta.dim() >= 1 && u.sizes() == delta.sizes() && s.sizes() == delta.sizes() &&
                m.sizes() == delta.sizes().slice(1) && psp.sizes() == m.sizes(),
            "tssl_credit: expected delta, u and s [T,*] and two states [*]");
   if (!has_kernel(delta))
-    return credit_by_steps(variant, p, u, s.to(delta.scalar_type()), m, psp, delta, warm_up);
+    return unlaid(credit_by_steps(variant, p, u, s.to(delta.scalar_type()), m, psp, delta, warm_up), last);
   const Tensor g = torch::empty_like(delta);
   AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "tssl_credit", [&] {
     cpu::TsslCreditArgs<scalar_t> x;
@@ -147,16 +149,18 @@ Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& 
     x.warm_up = warm_up;
     cpu::tssl_credit(variant, p, x);
   });
-  return g;
+  return unlaid(g, last);
 }
 
 Tensor psp_scan(const Tensor& x, double tau_s, Tensor& carried) {
   if (has_kernel(x)) {
-    const Tensor before = carried.defined() ? carried.contiguous() : torch::empty({0}, x.options());
-    Tensor after = torch::empty_like(x[0], at::MemoryFormat::Contiguous).detach();
-    Tensor a = PspScan::apply(x.contiguous(), tau_s, before.detach(), after);
-    carried = after;
-    return a;
+    const bool last = channels_last(x);
+    const Tensor from = laid(x, last),
+                 before = carried.defined() ? laid(carried, last) : torch::empty({0}, x.options());
+    Tensor after = torch::empty_like(from[0]).detach();
+    const Tensor a = PspScan::apply(from, tau_s, before.detach(), after);
+    carried = unlaid(after, last);
+    return unlaid(a, last);
   }
   const Tensor a = psp_of(x, carried.defined() ? carried : torch::zeros_like(x[0]), tau_s);
   carried = a[-1].detach();

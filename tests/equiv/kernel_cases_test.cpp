@@ -67,7 +67,7 @@ TEST_P(EveryKernel, SaysWhatItsCasesAre) {
   }
   const auto c = kernel().make(kernel().cases.back());
   EXPECT_GT(c->items, 0);
-  EXPECT_GE(c->bytes, c->items * static_cast<double>(sizeof(float)));
+  EXPECT_GT(c->bytes, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(KernelCases, EveryKernel, ::testing::ValuesIn(names()),

@@ -57,7 +57,7 @@ struct Overheard final : Schedule {
 struct OverheardBptt final : Rule {
   uint32_t needs() const override { return kU; }
   bool q_is_input() const override { return true; }
-  void trace_post(Record& record) const override { calls.push_back({record.u, record.s}); }
+  void trace_post(Record& record) const override { calls.push_back({record.u, record.spikes().bytes()}); }
   struct Call {
     Tensor u, s;
   };

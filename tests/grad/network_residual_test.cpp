@@ -81,7 +81,7 @@ TEST(NetworkResidual, GradientsEqualAutogradOfTheSteps) {
 struct TraceRule : Rule {
   void trace(const Record& record, Presynaptic& pre) const override {
     EXPECT_TRUE(record.I.defined() &&
-                record.s.defined());  // the postsynaptic side is there for every synapse
+                record.spiking());  // the postsynaptic side is there for every synapse
     pre.q = pre.x;
     const Tensor sum = pre.x.values().sum(0);
     pre.trace = {pre.trace.empty() ? sum : pre.trace[0] + sum};

@@ -131,16 +131,25 @@ struct AdjointRow {
   const R* z0;              // used at step 0
   AdjointRow(const LifAdjointArgs<R>& x, const R* z0, int64_t t, int64_t begin)
       : u(x.u + t * x.N + begin),
-        s(x.s + t * x.N + begin),
+        s(x.s ? x.s + t * x.N + begin : nullptr),
         u_before(t > 0 ? u - x.N : nullptr),
-        s_before(t > 0 ? s - x.N : nullptr),
+        s_before(t > 0 && s ? s - x.N : nullptr),
         z0(z0) {}
+
+  // Whether a neuron fired whose membrane was u; without spikes it follows from that, in the forward's operations.
+  template <class Access>
+  HWY_INLINE auto fired(const Lanes<kReset, kDelayed, R>& lanes, const Access& access, const uint8_t* spikes,
+                        hn::Vec<hn::ScalableTag<R>> membrane, int64_t i) const {
+    return spikes ? hn::Ne(access.load_spikes(spikes + i), lanes.zero)
+                  : lanes.fires(hn::Sub(membrane, lanes.threshold));
+  }
 
   // b of the contract.
   template <class Access>
   HWY_INLINE auto before(const Lanes<kReset, kDelayed, R>& lanes, const Access& access, int64_t i) const {
     if (!u_before) return lanes.before(access.load(z0 + i));
-    return lanes.reset(access.load(u_before + i), hn::Ne(access.load_spikes(s_before + i), lanes.zero));
+    const auto membrane = access.load(u_before + i);
+    return lanes.reset(membrane, fired(lanes, access, s_before, membrane, i));
   }
 };
 
@@ -195,7 +204,7 @@ double adjoint_tile(const LifCoefficients<R>& c, const LifAdjointArgs<R>& x, int
     derivative_row(c, lanes, r, w, derivative);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
-      const auto fired = hn::Ne(access.load_spikes(r.s + i), lanes.zero);
+      const auto fired = r.fired(lanes, access, r.s, u, i);
       const auto psi = access.load(derivative + i);
       auto carried = access.load(h_state + i);
       if (!last) carried = lanes.leaked(carried);

@@ -73,7 +73,7 @@ template <class R>
 struct LifAdjointArgs {
   int64_t T = 0, N = 0;
   const R* u = nullptr;        ///< [T,N] in: from the forward
-  const uint8_t* s = nullptr;  ///< [T,N] in: from the forward
+  const uint8_t* s = nullptr;  ///< [T,N] in: from the forward; null: found again from u, unless raised
   const R* z0 = nullptr;       ///< [N] in: as given to the forward; null = zeros
   const R* delta = nullptr;    ///< [T,N] in: dL/da
   const R* g_out = nullptr;    ///< [N] in: dL/dz1; null = zeros

@@ -73,6 +73,7 @@ class LifAdjoint final : public KernelCase {
       x_.z0 = z0_.data(), x_.g_out = g_out_.data();
       x_.g_in = add<R>("g_in", N, of_surrogate(p, T)).template data<R>();
     }
+    if (arrays == LifArrays::training && !p.raised) x_.s = nullptr;
     x_.want_leak = arrays == LifArrays::all;
     g_leak_ = &add<double>("g_leak", 1);
   }

@@ -64,13 +64,14 @@ R adjoint_of(const One<R>& one, const LifAdjointArgs<R>& x, int64_t n) {
   R h = x.g_out ? x.g_out[n] : R(0), g_leak = 0;
   for (int64_t t = x.T - 1; t >= 0; --t) {
     const int64_t i = t * x.N + n;
-    const R b = t > 0 ? one.reset(x.u[i - x.N], x.s[i - x.N]) : one.before(z0);
+    const auto fired = [&](int64_t at) { return x.s ? x.s[at] != 0 : one.fires(x.u[at] - c.threshold); };
+    const R b = t > 0 ? one.reset(x.u[i - x.N], fired(i - x.N)) : one.before(z0);
     const R derivative = surrogate_derivative(c.surrogate, one.distance(x.u[i], b));
     R carried = h;
     if (t < x.T - 1) {
-      carried = one.through_reset(x.u[i], x.s[i], derivative, one.leaked(h));
+      carried = one.through_reset(x.u[i], fired(i), derivative, one.leaked(h));
     } else if (!c.delayed) {
-      carried = one.through_reset(x.u[i], x.s[i], derivative, h);
+      carried = one.through_reset(x.u[i], fired(i), derivative, h);
     }
     h = derivative * x.delta[i] + carried;
     x.g[i] = c.gain * h;

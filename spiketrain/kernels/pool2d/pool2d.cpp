@@ -14,7 +14,7 @@ namespace {
 
 // Planes handled by a thread at once, about 64K elements.
 int64_t planes_per_chunk(const Pool2dShape& p) {
-  return std::max<int64_t>(1, 65536 / std::max<int64_t>(1, p.H * p.W));
+  return std::max<int64_t>(1, 65536 / std::max<int64_t>(1, p.H * p.W * p.C));
 }
 
 // Calls body(plane) for every plane.
@@ -73,10 +73,51 @@ void backward_planes(const Pool2dShape& p, const R* g_y, R* g_x) {
   });
 }
 
+// Pixels of C numbers: rows of sums side by side.
+template <class R>
+void forward_pixels(const Pool2dShape& p, const R* x, R* y) {
+  const int64_t Ho = p.H / p.k, Wo = p.W / p.k, C = p.C;
+  const R scale = static_cast<R>(p.scale);
+  for_planes(p, [&](int64_t m) {
+    for (int64_t pixel = 0; pixel < Ho * Wo; ++pixel) {
+      const R* const window = x + ((m * p.H + pixel / Wo * p.k) * p.W + pixel % Wo * p.k) * C;
+      R* const out = y + (m * Ho * Wo + pixel) * C;
+      std::fill(out, out + C, R(0));
+      for (int64_t r = 0; r < p.k; ++r) {
+        for (int64_t q = 0; q < p.k; ++q) {
+          const R* const from = window + (r * p.W + q) * C;
+          for (int64_t c = 0; c < C; ++c) out[c] += from[c];
+        }
+      }
+      for (int64_t c = 0; c < C; ++c) out[c] *= scale;
+    }
+  });
+}
+
+template <class R>
+void backward_pixels(const Pool2dShape& p, const R* g_y, R* g_x) {
+  const int64_t Ho = p.H / p.k, Wo = p.W / p.k, C = p.C;
+  const R scale = static_cast<R>(p.scale);
+  for_planes(p, [&](int64_t m) {
+    for (int64_t h = 0; h < p.H; ++h) {
+      for (int64_t w = 0; w < p.W; ++w) {
+        R* const to = g_x + ((m * p.H + h) * p.W + w) * C;
+        if (h / p.k >= Ho || w / p.k >= Wo) {
+          std::fill(to, to + C, R(0));
+          continue;
+        }
+        const R* const from = g_y + ((m * Ho + h / p.k) * Wo + w / p.k) * C;
+        for (int64_t c = 0; c < C; ++c) to[c] = from[c] * scale;
+      }
+    }
+  });
+}
+
 }  // namespace
 
 template <class R>
 void pool2d_forward(const Pool2dShape& p, const R* x, R* y) {
+  if (p.C > 1) return forward_pixels(p, x, y);
   if (p.k == 2) return forward_planes<2>(p, x, y);
   if (p.k == 3) return forward_planes<3>(p, x, y);
   forward_planes<0>(p, x, y);
@@ -85,6 +126,7 @@ void pool2d_forward(const Pool2dShape& p, const R* x, R* y) {
 template <class R>
 void pool2d_backward(const Pool2dShape& p, const R* g_y, R* g_x) {
   if (p.H * p.W == 0) return;
+  if (p.C > 1) return backward_pixels(p, g_y, g_x);
   if (p.k == 2) return backward_planes<2>(p, g_y, g_x);
   if (p.k == 3) return backward_planes<3>(p, g_y, g_x);
   backward_planes<0>(p, g_y, g_x);

@@ -10,9 +10,9 @@ template <class R, bool kBackward>
 class Pool2d : public KernelCase {
  public:
   explicit Pool2d(const CaseSpec& spec)
-      : shape_{spec.sizes[0], spec.sizes[1], spec.sizes[2], spec.sizes[3], 1.1} {
+      : shape_{spec.sizes[0], spec.sizes[1], spec.sizes[2], spec.sizes[3], 1.1, spec.variant == 0 ? 1 : 5} {
     const Pool2dShape& p = shape_;
-    const int64_t n = p.M * p.H * p.W, pooled = p.M * (p.H / p.k) * (p.W / p.k);
+    const int64_t n = p.M * p.H * p.W * p.C, pooled = p.M * (p.H / p.k) * (p.W / p.k) * p.C;
     in_ = Draw(spec).values<R>(kBackward ? pooled : n, -1, 1);
     out_ = add<R>(kBackward ? "g_x" : "y", kBackward ? n : pooled).template data<R>();
     items = static_cast<double>(n);
@@ -43,7 +43,7 @@ KernelCases pool2d(const char* name) {
   k.name = name;
   k.compared = "same bits";
   k.dims = {{"M", 0, 20}, {"H", 0, 70}, {"W", 0, 70}, {"k", 1, 6}};
-  k.variants = {""};
+  k.variants = {"planes", "pixels"};
   k.make = [](const CaseSpec& spec) { return make_case<Case>(spec); };
   std::vector<KernelCases::Sizes> sizes;
   for (const int64_t window : {1, 2, 3, 4}) {
@@ -54,7 +54,7 @@ KernelCases pool2d(const char* name) {
       }
     }
   }
-  k.cross(0, 1, sizes);
+  k.cross(0, 2, sizes);
   k.wide = {600, 24, 24, 2};
   // First and second pooling layer of the MNIST network, T = 5, batch 50.
   k.time(0, {{5 * 50 * 15, 24, 24, 2}, {5 * 50 * 40, 8, 8, 2}});

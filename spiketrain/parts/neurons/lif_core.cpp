@@ -100,7 +100,7 @@ LifCore::Factors LifCore::factors() const {
 
 Tensor LifCore::initial(at::IntArrayRef shape, const torch::TensorOptions& options) const {
   ST_CHECK(theta.defined(), "neuron: build() comes before its first state");
-  if (scalar()) return torch::full(shape, v_rest, options);
+  if (scalar()) return torch::full({}, v_rest, options).expand(shape);
   if (leaks) return rests_.to(options).expand(shape).contiguous();
   return sets_value() ? reset_to.to(options).expand(shape).contiguous() : torch::zeros(shape, options);
 }
@@ -184,7 +184,9 @@ void LifNeuron::run(Record& record, Steps steps) const {
 Credit LifNeuron::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
   if (!by_kernel(delta) || !record.u.defined()) return Stepped::vjp(record, delta, g_after);
   torch::NoGradGuard no_grad;
-  const ops::LifAdjoint g = ops::lif_adjoint(params(), record.I, record.before[0], record.u, record.s, delta,
+  // All but a threshold that moves follows from the membrane.
+  const Tensor s = core.raise_after_overshoot ? record.spikes().bytes() : Tensor();
+  const ops::LifAdjoint g = ops::lif_adjoint(params(), record.I, record.before[0], record.u, s, delta,
                                              g_after.empty() ? Tensor() : g_after[0], core.w.defined());
   if (!core.w.defined()) return {g.g, {g.g_before}};
   const Tensor decay = torch::sigmoid(core.w);

@@ -26,7 +26,7 @@ struct Rate final : Regularizer {
 
   Tensor sums(const Record& record, const Tensor& valid) const override {
     if (record.a.defined()) return without_padding(record.a, valid).sum(at::IntArrayRef{0, 1});
-    return without_padding(record.s, valid)
+    return without_padding(record.spikes().bytes(), valid)
         .sum(at::IntArrayRef{0, 1}, /*keepdim=*/false, torch::kInt64)
         .to(record.type);
   }

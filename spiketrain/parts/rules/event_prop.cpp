@@ -51,13 +51,13 @@ struct EventProp final : Rule {
       return g_after.size() > k && g_after[k].defined() ? g_after[k] : torch::zeros_like(delta[0]);
     };
     Adjoint l{after(0), after(1)};
-    const Tensor j = currents(p, record);
+    const Tensor j = currents(p, record), spikes = record.spikes().dense(delta.scalar_type());
     Credit credit{torch::empty_like(delta)};
     if (!norse()) credit.post = {torch::empty_like(delta)};
     for (int64_t t = T - 1; t >= 0; --t) {
-      const Tensor s = record.s[t].to(delta.scalar_type());
+      const Tensor s = spikes[t];
       if (norse()) {
-        l = back(p, l, slopes(p, record, j, t), s, delta[t]);
+        l = back(p, l, slopes(p, record, spikes, j, t), s, delta[t]);
         credit.g[t].copy_(l.j);
       } else {
         l = back(p, l, j[t] - p.threshold + kAdded, s, delta[t]);
@@ -95,10 +95,9 @@ struct EventProp final : Rule {
     }
     return j;
   }
-  static Slopes slopes(const SpikeTiming& p, const Record& record, const Tensor& j, int64_t t) {
-    const auto reset = [&](int64_t at) {
-      return record.u[at] * (1 - record.s[at].to(record.u.scalar_type()));
-    };
+  static Slopes slopes(const SpikeTiming& p, const Record& record, const Tensor& s, const Tensor& j,
+                       int64_t t) {
+    const auto reset = [&](int64_t at) { return record.u[at] * (1 - s[at]); };
     const Tensor current = (t > 0 ? j[t - 1] : record.before[0]) * (1 - 1 / p.tau_s);
     return {current - (t > 0 ? reset(t - 1) : record.before[1]), current - reset(t)};
   }

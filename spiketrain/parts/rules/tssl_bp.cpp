@@ -46,7 +46,7 @@ struct TsslBp final : Rule {
 
   Credit credit(const Neuron& neuron, const Record& record, const Tensor& delta,
                 const State&) const override {
-    ST_CHECK(record.u.defined() && record.s.defined() && record.before.size() == 2,
+    ST_CHECK(record.u.defined() && record.spiking() && record.before.size() == 2,
              "rule tssl_bp: expected a record of the membrane, of spikes and of two states {membrane, PSP}");
     const SpikeTiming p = neuron.timing();
     const Spikes s = record.spikes();

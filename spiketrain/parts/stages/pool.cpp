@@ -7,6 +7,26 @@
 namespace spiketrain {
 namespace {
 
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// The carrier of spikes -> that of scale times their sums.
+struct SumCarriers : torch::autograd::Function<SumCarriers> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& edge, const std::vector<int64_t>& shape,
+                        int64_t k, double scale) {
+    ctx->saved_data["shape"] = edge.sizes().vec();
+    ctx->saved_data["k"] = k;
+    ctx->saved_data["scale"] = scale;
+    return carrier(shape, edge.options().requires_grad(false));
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list g) {
+    const std::vector<int64_t> shape = ctx->saved_data["shape"].toIntVector();
+    return {
+        ops::window_spread(g[0], shape, ctx->saved_data["k"].toInt(), ctx->saved_data["scale"].toDouble()),
+        Tensor(), Tensor(), Tensor()};
+  }
+};
+
 struct Pool final : Stage {
   static constexpr const char* kDoc = "pooling over square windows";
   std::string kind = "sum";
@@ -30,6 +50,7 @@ struct Pool final : Stage {
   Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
     if (kind != "max") {
       const double factor = kind == "avg" ? 1.0 / static_cast<double>(window * window) : scale;
+      if (sums_fit(in[0])) return sum_spikes(in[0], factor);
       return in[0].map_linear([&](const Tensor& a) { return ops::window_sum(a, window, factor); });
     }
     // A negative gain would turn the maximum into the minimum, so a constant signal is written out.
@@ -58,6 +79,22 @@ struct Pool final : Stage {
   }
 
  private:
+  /// Whether the sums of a window are small numbers of spikes, which they stay then.
+  bool sums_fit(const Signal& x) const {
+    constexpr int64_t kMost = 255;
+    if (!x.is_spikes() || !x.spikes().bits().defined()) return false;
+    return ((int64_t{1} << x.spikes().bits().planes) - 1) * window * window <= kMost;
+  }
+  Signal sum_spikes(const Signal& x, double factor) const {
+    const ops::Bits bits = ops::sum_pool(x.spikes().bits(), window);
+    // What a window does not fill is lost; the total is known if there is no such rest.
+    const bool whole = x.edge().size(3) % window == 0 && x.edge().size(4) % window == 0;
+    const Spikes sums =
+        Spikes::from_bits(bits, whole ? x.spikes().total() : -1, x.spikes().levels() * window * window);
+    return Signal::spikes(sums, SumCarriers::apply(x.edge(), bits.sizes, window, factor * x.scale()),
+                          factor * x.scale());
+  }
+
   Shape out_;
 };
 ST_REGISTER(Stage, "pool", Pool);

@@ -38,7 +38,8 @@ struct Sum final : Stage {
 
   Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
     int64_t levels = 0;
-    for (const Signal& x : in) levels += x.is_spikes() ? x.spikes().levels() : kMaxLevels + 1;
+    for (const Signal& x : in)
+      levels += x.is_spikes() && x.scale() == 1 ? x.spikes().levels() : kMaxLevels + 1;
     if (levels <= kMaxLevels) return add_spikes(in, levels);
     Tensor y = in[0].values();
     for (size_t k = 1; k < in.size(); ++k) y = y + in[k].values();

@@ -1,6 +1,8 @@
 // Convolution: I[t] = W * a[t], W [channels, in channels, kernel, kernel], zero padding.
 // With weight_standardisation the products see ops::standardise(W, gain) instead of W.
-// Dense: LibTorch's convolution on fixed chunks of the T*B samples; a share of spikes becomes floats inside its chunk.
+// Spikes that are few enough: the event-driven kernels of ops/event_conv.h, work and memory in proportion to the spikes.
+// Others, and real numbers: LibTorch's convolution on fixed chunks of the T*B samples, channels last; a share of spikes becomes
+// floats inside its chunk.
 // The weight gradient is a sum over samples: each chunk gives a partial sum and these are added in order, so that the
 // bits do not depend on the number of threads.
 // Deviation: none.  Tests: grad/synapse_test.cpp.
@@ -11,6 +13,8 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/event_conv.h"
+#include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/standardise.h"
 
 namespace spiketrain {
@@ -53,22 +57,31 @@ struct Conv2d final : Synapse {
   Tensor weight() override { return gain_.defined() ? ops::standardise(W_, gain_) : W_; }
   Tensor bias() const override { return b_; }
 
-  Tensor apply(const Signal& x, const Tensor& W) const override {
-    return map(x.steps(), x.batch(), out_, W.options(),
-               [&](int64_t i, int64_t j) { return torch::conv2d(x.rows(i, j), W, {}, stride, padding); });
+  Tensor apply(const Signal& x, const Tensor& W_in) const override {
+    if (by_events(ops::EventProduct::forward, x, W_in))
+      return ops::event_forward(x.spikes().bits(), W_in, kind(), x.scale());
+    const Tensor W = pixelwise(W_in);
+    return map(x.steps(), x.batch(), out_, W.options(), [&](int64_t i, int64_t j) {
+      return torch::conv2d(pixelwise(x.rows(i, j)), W, {}, stride, padding);
+    });
   }
-  Tensor pull(const Tensor& g, const Tensor& W) const override {
-    const Tensor flat = g.flatten(0, 1);
+  Tensor pull(const Tensor& g, const Tensor& W_in) const override {
+    const Tensor flat = g.flatten(0, 1), W = pixelwise(W_in);
     return map(g.size(0), g.size(1), in_, g.options(), [&](int64_t i, int64_t j) {
       // Only the shape of the second is read.
-      const Tensor like = torch::empty({j - i, in_[0], in_[1], in_[2]}, g.options());
-      return std::get<0>(backward(flat.slice(0, i, j), like, W, {true, false, false}));
+      const Tensor like = ops::laid_empty({j - i, in_[0], in_[1], in_[2]}, g.options(), g.is_cpu());
+      return std::get<0>(backward(pixelwise(flat.slice(0, i, j)), like, W, {true, false, false}));
     });
   }
   Tensor outer(const Tensor& g, const Signal& q) const override {
-    const Tensor post = g.flatten(0, 1), like = torch::empty({channels, in_[0], kernel, kernel}, g.options());
+    const Tensor like = torch::empty({channels, in_[0], kernel, kernel}, g.options());
+    if (by_events(ops::EventProduct::gradient, q, like))
+      return ops::event_gradient(q.spikes().bits(), g, like.sizes(), kind(), q.scale());
+    const Tensor post = g.flatten(0, 1);
     const auto sum = [&](int64_t i, int64_t j) {
-      return std::get<1>(backward(post.slice(0, i, j), q.rows(i, j), like, {false, true, false}));
+      return std::get<1>(backward(pixelwise(post.slice(0, i, j)), pixelwise(q.rows(i, j)), pixelwise(like),
+                                  {false, true, false}))
+          .contiguous();
     };
     const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
     if (!g.is_cpu()) return sum(0, M);
@@ -93,6 +106,14 @@ struct Conv2d final : Synapse {
   }
 
  private:
+  ops::ConvKind kind() const { return {stride, padding, false}; }
+  bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W) const {
+    return x.is_spikes() && ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kind());
+  }
+  /// Channels last on the CPU, where that is what the convolutions are fastest with.
+  static Tensor pixelwise(const Tensor& x) {
+    return x.is_cpu() ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+  }
   /// Samples of a chunk: a call of LibTorch costs as much as a million multiply-accumulates.
   int64_t min_samples() const { return std::max<int64_t>(1, 2000000 / macs()); }
   std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& g, const Tensor& x, const Tensor& W,
@@ -106,7 +127,7 @@ struct Conv2d final : Synapse {
     std::vector<int64_t> sizes = {T, B};
     sizes.insert(sizes.end(), shape.begin(), shape.end());
     if (!options.device().is_cpu()) return f(0, T * B).view(sizes);
-    Tensor out = torch::empty(sizes, options);
+    Tensor out = ops::laid_empty(sizes, options, /*last=*/true);
     Tensor rows = out.flatten(0, 1);
     ops::for_chunks(
         T * B, [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(i, j)); }, min_samples());

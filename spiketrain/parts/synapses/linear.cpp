@@ -5,7 +5,8 @@
 //            square_wave  fixed, s * sign(sin(f_c k)), f = linspace(50, 512, features), k = 0, 1, ...
 // With weight_standardisation the products see ops::standardise(W, gain) instead of W.
 // s is `scale`; 0 stands for 1/sqrt(inputs), and for 1/inputs with square_wave.
-// Dense: matrix products on fixed chunks of rows, so that the bits do not depend on the number of threads.  A share
+// Spikes that are few enough: the event-driven kernels of ops/event_conv.h.
+// Others, and real numbers: matrix products on fixed chunks of rows, so that the bits do not depend on the number of threads.  A share
 // of spikes becomes floats inside its chunk.
 // Sources of the fixed weights: random as in DECOLLE (Kaiser et al. 2020) and, with +-1, as the abstract of STOLL
 // (Guo et al. 2022) names them; square wave: Apolinario et al. 2025, TESS.
@@ -16,6 +17,8 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/event_conv.h"
+#include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/standardise.h"
 
 namespace spiketrain {
@@ -102,20 +105,31 @@ struct Linear final : Synapse {
   Tensor bias() const override { return b_; }
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
+    if (by_events(ops::EventProduct::forward, x, W))
+      return ops::event_forward(x.spikes().bits(), W, kFull, x.scale());
     const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1); };
     return product(x.steps() * x.batch(), rows, W.t()).view({x.steps(), x.batch(), features});
   }
 
   Tensor pull(const Tensor& g, const Tensor& W) const override {
-    std::vector<int64_t> shape = {g.size(0), g.size(1)};
-    shape.insert(shape.end(), in_.begin(), in_.end());
     const Tensor flat = g.flatten(0, 1);
     const auto rows = [&](int64_t i, int64_t j) { return share(flat, 0, i, j); };
-    return product(flat.size(0), rows, W).view(shape);
+    if (in_.size() != 3 || !g.is_cpu()) {
+      std::vector<int64_t> shape = {g.size(0), g.size(1)};
+      shape.insert(shape.end(), in_.begin(), in_.end());
+      return product(flat.size(0), rows, W).view(shape);
+    }
+    // Maps channels last, as who reads them wants them.
+    const Tensor by_pixel =
+        W.view({features, in_[0], in_[1], in_[2]}).permute({0, 2, 3, 1}).reshape({features, numel(in_)});
+    return ops::unlaid(
+        product(flat.size(0), rows, by_pixel).view({g.size(0), g.size(1), in_[1], in_[2], in_[0]}), true);
   }
 
   /// Shared by features: every share reads all of q.
   Tensor outer(const Tensor& g, const Signal& q) const override {
+    if (by_events(ops::EventProduct::gradient, q, W_))
+      return ops::event_gradient(q.spikes().bits(), g, W_.sizes(), kFull, q.scale());
     const Tensor post = g.flatten(0, 1), pre = q.rows(0, post.size(0)).flatten(1);
     if (!g.is_cpu()) return post.t().mm(pre);
     Tensor g_W = torch::empty({features, pre.size(1)}, g.options());
@@ -136,6 +150,10 @@ struct Linear final : Synapse {
   std::string notation() const override { return std::to_string(features); }
 
  private:
+  static constexpr ops::ConvKind kFull = {1, 0, true};
+  static bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W) {
+    return x.is_spikes() && ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kFull);
+  }
   double size() const {
     const auto inputs = static_cast<double>(numel(in_));
     return scale > 0 ? scale : weights == "square_wave" ? 1 / inputs : 1 / std::sqrt(inputs);

@@ -1,0 +1,26 @@
+// Products of spikes with weights and with errors; contract in kernels/event_conv/event_conv.h.
+// Tests: equiv/event_conv_test.cpp.
+#pragma once
+#include "spiketrain/ops/spike_bits.h"
+
+namespace spiketrain::ops {
+
+/// A convolution, or with `full` a fully connected layer that reads maps in C, H, W order.
+struct ConvKind {
+  int64_t stride = 1, pad = 0;
+  bool full = false;
+};
+
+/// Which product.
+enum class EventProduct { forward, gradient };
+
+/// Whether the additions of these spikes take less time than the dense product: of W [O,C,kh,kw], or [O,inputs] if full.
+/// False where the kernels cannot do it: other types than float, other devices, more rows than a list can name.
+bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor& W, const ConvKind& kind);
+
+/// scale * W x: [T,B,O,oh,ow] channels last, or [T,B,O].
+Tensor event_forward(const Bits& x, const Tensor& W, const ConvKind& kind, double scale);
+/// scale * sum g (x) x, shaped like W; g as event_forward gives it.
+Tensor event_gradient(const Bits& x, const Tensor& g, at::IntArrayRef W, const ConvKind& kind, double scale);
+
+}  // namespace spiketrain::ops

@@ -1,0 +1,33 @@
+// How maps lie in memory.  [T,B,C,H,W] are either contiguous, map by map, or channels last, pixel by pixel: what the
+// convolutions of spikes and dense ones are fastest with.  Everything else follows what it is given.
+#pragma once
+#include "spiketrain/ops/torch.h"
+
+namespace spiketrain::ops {
+using torch::Tensor;
+
+/// True if maps [*,C,H,W] lie pixel by pixel.  False where that is the same as map by map.
+inline bool channels_last(const Tensor& x) {
+  return x.defined() && x.dim() >= 4 && !x.is_contiguous() && x.movedim(-3, -1).is_contiguous();
+}
+
+/// The same values as a contiguous tensor [*,H,W,C] if `last`, [*,C,H,W] if not; x's own memory if it lies so.  Undefined
+/// if x is.
+inline Tensor laid(const Tensor& x, bool last) {
+  if (!x.defined()) return x;
+  return last ? x.movedim(-3, -1).contiguous() : x.contiguous();
+}
+
+/// The way back: [*,C,H,W] of what laid() gave.
+inline Tensor unlaid(const Tensor& x, bool last) { return last ? x.movedim(-1, -3) : x; }
+
+/// Memory for values of this shape, maps [*,C,H,W], in that layout.
+inline Tensor laid_empty(at::IntArrayRef shape, const torch::TensorOptions& options, bool last) {
+  if (!last) return torch::empty(shape, options);
+  std::vector<int64_t> sizes = shape.vec();
+  sizes.push_back(sizes[sizes.size() - 3]);
+  sizes.erase(sizes.end() - 4);
+  return torch::empty(sizes, options).movedim(-1, -3);
+}
+
+}  // namespace spiketrain::ops
