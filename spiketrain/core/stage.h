@@ -26,6 +26,7 @@ struct StageInfo {
   int64_t neurons = 0;
   Values values = Values::real;  ///< of its output
   bool linear = false;           ///< a constant input stays constant
+  int64_t sums = 0;              ///< > 0: what it makes of spikes are sums of so many, kept as spikes if they are small
   bool temporal = false;         ///< it filters each element in time: a constant input keeps its image
   bool keeps_input = false;      ///< its input stays in memory until backward has run
   int64_t ops = 0;     ///< elementwise operations per sample and step, forward, without the neurons'

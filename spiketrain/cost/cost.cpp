@@ -174,8 +174,8 @@ class Meter {
     if (!row.neuron || !options_.rule) return;
     const NeuronFootprint f = footprint(i);
     n.vector += static_cast<int64_t>(std::llround(f.ops)) * size * both;
-    n.memory_words +=
-        (2 * (f.state + f.trace) * course_.forward + 2 * f.kept() * course_.backward) * size / 4;
+    n.memory_words += 2 * (f.state + f.trace) * course_.forward * size / 4 +
+                      std::llround(2 * f.kept() * static_cast<double>(course_.backward * size) / 4);
   }
 
   void memory(CostReport& report) const {

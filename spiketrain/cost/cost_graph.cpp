@@ -142,8 +142,9 @@ class Graph {
     node.constant = node.reads_constant && row.linear && row.macs == 0 && !joins;
     node.spikes = row.neuron   ? row.neuron->emits().bare()
                   : joins      ? all_sources(i, &CostNode::spikes, input_.spikes)
-                  : row.copies ? false
+                  : row.copies ? node.reads_spikes && sums_fit(row, from)
                                : node.reads_spikes;
+    if (!row.neuron) node.planes = planes_of(row, from ? from->planes : 1);
     if (row.values == Values::as_input)
       node.values = node.reads_binary && !joins ? Values::binary : Values::real;
     node.rate = rate_of(row, node.read_rate, rates_);
@@ -153,6 +154,16 @@ class Graph {
     node.grad = node.pulls || row.macs > 0 || row.parameters > 0;
     return node.values != before.values || node.spikes != before.spikes || node.grad != before.grad ||
            node.pulls != before.pulls || node.rate != before.rate;
+  }
+  /// Bits of sums of spikes that have so many.
+  static int64_t planes_of(const NetworkRow& row, int64_t planes) {
+    const int64_t most = ((int64_t{1} << planes) - 1) * std::max<int64_t>(1, row.sums);
+    int64_t bits = 1;
+    while (most >> bits != 0) ++bits;
+    return bits;
+  }
+  static bool sums_fit(const NetworkRow& row, const CostNode* from) {
+    return row.sums > 0 && planes_of(row, from ? from->planes : 1) <= 8;
   }
   bool from_temporal(const NetworkRow& row) const {
     return rows_[static_cast<size_t>(row.sources[0])].temporal;

@@ -36,7 +36,7 @@ struct CostInput {
   Values values = Values::real;  ///< binary: 0 and one other value
   bool constant = false;         ///< the same values at every step (direct coding)
   double rate = 1;               ///< fraction of them that are not zero
-  bool spikes = false;           ///< they come as spikes, a byte each, not as floats
+  bool spikes = false;           ///< they come as spikes, a bit each, not as floats
 };
 
 /// What the meter has to know of a row and its place; reading means the first of its sources.
@@ -46,11 +46,12 @@ struct CostNode {
   bool by_step = false;  ///< its node lies between the ends of a delayed edge: it runs one step at a time
   bool reads_binary = false, reads_constant = false;
   bool reads_image = false;      ///< it reads the network's constant image itself, at most filtered in time
-  bool reads_spikes = false;     ///< what it reads is kept as spikes, a byte each
+  bool reads_spikes = false;     ///< what it reads is kept as spikes
   double read_rate = 1;          ///< fraction of what it reads that is not zero; 1 if unknown
   int64_t inputs = 0;            ///< elements it reads, per sample and step
   bool constant = false;         ///< its output is
   bool spikes = false;           ///< its output is kept as spikes
+  int64_t planes = 1;            ///< bits of each of them
   Values values = Values::real;  ///< of its output
   double rate = 1;               ///< fraction of its outputs that are not zero; 1 if unknown
   bool grad = false;             ///< credit reaches its output

@@ -39,7 +39,7 @@ class Probe {
   /// The arrays of the record.
   void sizes(NeuronFootprint& f) const {
     for (const Tensor& z : record_->before) f.state += z.numel() * kFloatBytes / count_;
-    f.spikes = record_->s.defined() ? 1 : 0;
+    f.spikes = record_->s.defined() ? 0.125 : 0;
     f.values = record_->a.defined() ? kFloatBytes : 0;
     f.slots = (record_->u.defined() ? kFloatBytes : 0) + (record_->psi.defined() ? kFloatBytes : 0);
     f.current = (record_->slots & kI) ? kFloatBytes : 0;
@@ -61,8 +61,8 @@ class Probe {
       stepped->step(record_->I[0], record_->before);
       f.ops = per_neuron(tracker.allocated()) / kFloatBytes;
     } else {
-      const int64_t moved =
-          f.spikes * kFloatBytes + f.values + f.slots + kFloatBytes;  // a spike is a word like others
+      const int64_t moved = (f.spikes > 0 ? kFloatBytes : 0) + f.values + f.slots +
+                            kFloatBytes;  // a spike is a word like others
       f.ops = (per_neuron(allocated) / static_cast<double>(first) + static_cast<double>(moved)) / kFloatBytes;
     }
     if (T > first) neuron_.run(*record_, {first, T});

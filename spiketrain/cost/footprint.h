@@ -15,7 +15,7 @@ struct NeuronFootprint {
   int64_t derivatives = 0;    ///< of a step that the record keeps
   int64_t synapse_trace = 0;  ///< bytes of the rule's traces of one synapse, if each has some
   int64_t synapse_kept = 0;   ///< bytes that the rule keeps of one beside it, from a single step
-  int64_t spikes = 0;         ///< bytes per step of the spikes it sends
+  double spikes = 0;          ///< bytes per step of the spikes it sends, which are bits
   int64_t values = 0;         ///< bytes per step of the real values it sends: a PSP, an analog output
   int64_t slots =
       0;  ///< bytes per step that the record keeps beside them: membrane, psi, factors of the rule
@@ -24,7 +24,7 @@ struct NeuronFootprint {
   double scratch = 0;   ///< bytes per step that the rule's credit holds beside delta and g
   double ops = 0;       ///< elementwise operations per step, forward
   /// Bytes per step between forward and backward.
-  int64_t kept() const { return spikes + values + slots + current; }
+  double kept() const { return spikes + static_cast<double>(values + slots + current); }
 };
 
 /// Of a neuron built for `shape`, over a segment of so many steps.  Operations: as many as step() writes words; of a

@@ -43,7 +43,7 @@ class Walk {
     if (plan_.count_input) {
       const int64_t steps = std::max(steps_, longest_cut(plan_.plan));  // its pieces share the input of all
       const int64_t n = numel(plan_.input.shape) * plan_.batch * (plan_.input.constant ? 1 : steps);
-      entering_ = plan_.input.spikes ? Sent{heap_.hold(n), {}} : Sent{{}, heap_.hold(kFloatBytes * n)};
+      entering_ = plan_.input.spikes ? Sent{heap_.hold(n / 8), {}} : Sent{{}, heap_.hold(kFloatBytes * n)};
     }
     const bool block_major = plan_.block_major && replay_.segments == 0 && !forward_only_;
     std::vector<std::pair<size_t, size_t>> blocks;
@@ -84,8 +84,8 @@ class Walk {
     const NetworkRow& row = rows_[i];
     const RowBytes& b = bytes_[i];
     const int64_t own_floats = reads_floats(i) && nodes_[i].reads_spikes ? b.inputs : 0;
-    return b.neuron.kept() * numel(row.out) * samples_ + (nodes_[i].grad ? row.buffer * samples_ : 0) +
-           b.trace + own_floats + (row.norm ? b.floats : 0);
+    return static_cast<int64_t>(b.neuron.kept() * static_cast<double>(numel(row.out) * samples_)) +
+           (nodes_[i].grad ? row.buffer * samples_ : 0) + b.trace + own_floats + (row.norm ? b.floats : 0);
   }
 
   /// On a tape records go as credit passes; a graph of the block holds them until it is done.
@@ -127,7 +127,9 @@ class Walk {
   Held floats(size_t i, size_t k) {
     const Sent& x = input(i, k);
     if (!x.spikes || x.values) return x.values;
-    return heap_.hold(at_once(i, kFloatBytes * *x.spikes));
+    const int64_t source = rows_[i].sources[k],
+                  bits = source < 0 ? 1 : nodes_[static_cast<size_t>(source)].planes;
+    return heap_.hold(at_once(i, 8 * kFloatBytes * *x.spikes / bits));
   }
 
   /// The carried state of row i before the segment.
@@ -221,8 +223,10 @@ class Walk {
       const Held more = floats(i, k);
       I = heap_.hold(at_once(i, b.floats));
     }
-    const Sent sent = {f.spikes ? heap_.hold(f.spikes * sites) : Held(),
-                       f.values ? heap_.hold(f.values * sites) : Held()};
+    if (f.spikes > 0) heap_.touch(sites);  // a byte each before they are packed
+    const Sent sent = {
+        f.spikes > 0 ? heap_.hold(static_cast<int64_t>(f.spikes * static_cast<double>(sites))) : Held(),
+        f.values ? heap_.hold(f.values * sites) : Held()};
     records_[i].push_back(sent.spikes);
     records_[i].push_back(sent.values);
     if (!forward_only_) records_[i].push_back(heap_.hold(f.slots * sites));
@@ -253,8 +257,8 @@ class Walk {
       out_[i] = input(i, 0);
       return;
     }
-    if (nodes_[i].spikes) {  // a sum of spikes
-      out_[i].spikes = heap_.hold(numel(rows_[i].out) * samples_);
+    if (nodes_[i].spikes) {  // sums of spikes
+      out_[i].spikes = heap_.hold(numel(rows_[i].out) * samples_ * nodes_[i].planes / 8);
       return;
     }
     std::vector<Held> x;

@@ -2,6 +2,8 @@
 
 #include <omp.h>
 
+#include <atomic>
+
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/pointer.h"
 #include "spiketrain/ops/workspace.h"
@@ -35,13 +37,19 @@ double density_of(const Bits& x) {
   return static_cast<double>(count(x)) / std::max<double>(1, static_cast<double>(x.images() * x.sites()));
 }
 
+std::atomic<Products> products{Products::automatic};
+
 }  // namespace
+
+void use_products(Products way) { products = way; }
+Products products_in_use() { return products; }
 
 bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor& W, const ConvKind& kind) {
   if (!x.defined() || !has_kernel(W) || W.scalar_type() != torch::kFloat || x.images() * x.sites() == 0)
     return false;
   const cpu::EventConvShape s = shape_of(x, W.sizes(), kind);
-  if (!cpu::event_conv_supported(s)) return false;
+  if (products == Products::dense || !cpu::event_conv_supported(s)) return false;
+  if (products == Products::events) return true;
   const double density = static_cast<double>(total) / static_cast<double>(x.images() * x.sites());
   // Densities at which both take the same time (docs/performance.md).
   const bool window = s.stride == 1 && s.kernel_h == 3 && s.kernel_w == 3 && !s.full();

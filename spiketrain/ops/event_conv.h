@@ -11,6 +11,23 @@ struct ConvKind {
   bool full = false;
 };
 
+/// How products of spikes are made: whichever takes less time, or always one way.
+enum class Products { automatic, events, dense };
+/// Of the whole process; automatic at first.
+void use_products(Products way);
+Products products_in_use();
+/// While one of these lives, that way, then the one before.
+class WithProducts {
+ public:
+  explicit WithProducts(Products way) : before_(products_in_use()) { use_products(way); }
+  ~WithProducts() { use_products(before_); }
+  WithProducts(const WithProducts&) = delete;
+  WithProducts& operator=(const WithProducts&) = delete;
+
+ private:
+  Products before_;
+};
+
 /// Which product.
 enum class EventProduct { forward, gradient };
 

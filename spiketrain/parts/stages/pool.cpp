@@ -74,6 +74,7 @@ struct Pool final : Stage {
       row.buffer = numel(out_) * 8;
     } else {
       row.linear = true;
+      row.sums = window * window;
     }
     return {row};
   }

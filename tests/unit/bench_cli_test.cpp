@@ -1,0 +1,160 @@
+// `spiketrain bench`: what it times, prints, writes and refuses; tools/bench_compare.py on such files.  No time is asserted.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/base/file.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain::bench_cli_test {
+
+using Json = nlohmann::json;
+
+struct Result {
+  int code;
+  std::string text;
+  bool has(const std::string& part) const { return text.find(part) != std::string::npos; }
+  int64_t lines() const { return std::count(text.begin(), text.end(), '\n'); }
+};
+
+class BenchCli : public ::testing::Test {
+ protected:
+  Result run_program(const std::vector<std::string>& arguments) {
+    const int code = wait_for(spawn(arguments, dir_ / "output"));
+    const Bytes bytes = read_file(dir_ / "output");
+    return {code, std::string(bytes.begin(), bytes.end())};
+  }
+  Result run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {ST_CLI, "bench"});
+    return run_program(arguments);
+  }
+  void expect_error(const std::vector<std::string>& arguments, const std::string& part) {
+    const Result result = run(arguments);
+    EXPECT_EQ(result.code, 2) << result.text;
+    EXPECT_TRUE(result.has(part)) << result.text;
+    EXPECT_EQ(result.lines(), 1) << result.text;
+  }
+  Json read_json(const std::string& name) {
+    const Bytes bytes = read_file(dir_ / name);
+    return Json::parse(bytes.begin(), bytes.end());
+  }
+  Result compare(const Json& before, const Json& now, std::vector<std::string> more = {}) {
+    write_file_atomic(dir_ / "old.json", before.dump());
+    write_file_atomic(dir_ / "new.json", now.dump());
+    std::vector<std::string> arguments = {"/usr/bin/env", "python3", ST_SOURCE_DIR "/tools/bench_compare.py",
+                                          dir_ / "old.json", dir_ / "new.json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_program(arguments);
+  }
+  TempDir dir_;
+};
+
+TEST_F(BenchCli, TimesKernelsBesidePlainLibTorch) {
+  const Result result = run({"kernel", "--case", "32->32", "--density", "0.1", "--rounds", "1", "--threads",
+                             "1", "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_EQ(result.lines(), 5) << result.text;  // settings, blank, head, forward, gradient
+  EXPECT_TRUE(result.has("threads 1, SIMD ")) << result.text;
+  for (const char* part : {"spike density", "ours ms (least)", "plain ms (least)", "plain / ours"})
+    EXPECT_TRUE(result.has(part)) << part << '\n' << result.text;
+  const Json json = read_json("out.json");
+  EXPECT_EQ(json.at("rounds"), 1);
+  EXPECT_TRUE(json.at("version").is_string());
+  for (const char* key : {"cpu", "isa", "torch", "compiler"})
+    EXPECT_TRUE(json.at("machine").at(key).is_string()) << key;
+  EXPECT_EQ(json.at("machine").at("threads"), 1);
+  ASSERT_EQ(json.at("cases").size(), 2U);
+  const Json& forward = json.at("cases")[0];
+  EXPECT_EQ(forward.at("level"), "kernel");
+  EXPECT_EQ(forward.at("product"), "forward");
+  EXPECT_EQ(json.at("cases")[1].at("product"), "gradient");
+  EXPECT_TRUE(result.has(forward.at("name").get<std::string>())) << result.text;
+  EXPECT_EQ(forward.at("density"), 0.1);
+  EXPECT_NEAR(forward.at("measured_density").get<double>(), 0.1, 0.01);
+  EXPECT_EQ(forward.at("threads"), 1);
+  EXPECT_GT(forward.at("ours_ms").get<double>(), 0);
+  EXPECT_NEAR(forward.at("ratio").get<double>(),
+              forward.at("plain_ms").get<double>() / forward.at("ours_ms").get<double>(), 1e-2);
+}
+
+// All forms of a step have the same loss and gradients, or the command fails.
+TEST_F(BenchCli, StepsOfAllFormsAgree) {
+  const Result result =
+      run({"step", "--case", "mnist", "--density", "0.1", "--rounds", "1", "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  const Json json = read_json("out.json");
+  ASSERT_EQ(json.at("cases").size(), 1U);
+  for (const char* form : {"ours_ms", "plain_ms", "naive_ms", "relu_ms"})
+    EXPECT_GT(json.at("cases")[0].at(form).get<double>(), 0) << form;
+  EXPECT_NEAR(json.at("cases")[0].at("measured_density").get<double>(), 0.1, 0.02);
+}
+
+TEST_F(BenchCli, LayersOfAllFormsAgree) {
+  const Result result = run({"layer", "--case", "linear", "--density", "0.05", "--rounds", "1"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_TRUE(result.has("naive ms (least)")) << result.text;
+}
+
+TEST_F(BenchCli, RefusesWhatThereIsNot) {
+  expect_error({"kernels"}, "unknown level 'kernels'; did you mean 'kernel'? Levels: kernel, layer, step");
+  expect_error({"layer", "--case", "transformer"},
+               "expected a part of one of: conv 128->128 3x3 @16 T=4 B=32");
+  for (const char* density : {"0", "1.5", "-0.1"})
+    expect_error({"kernel", "--density", density}, "above 0 and at most 1");
+  expect_error({"kernel", "--rounds", "-1"}, "--rounds");
+  expect_error({"kernel", "--threads", "-1"}, "threads");
+  expect_error({"kernel", "--json", dir_ / "missing/out.json"}, "make its folder first");
+}
+
+TEST_F(BenchCli, IsListed) { EXPECT_TRUE(run_program({ST_CLI, "help"}).has("\n  bench ")); }
+
+Json one_case(double ours_ms) {
+  return {{"machine", {{"cpu", "a"}}},
+          {"cases",
+           {{{"level", "step"},
+             {"name", "mnist"},
+             {"product", "training step"},
+             {"density", nullptr},
+             {"threads", 2},
+             {"ours_ms", ours_ms},
+             {"plain_ms", 30},
+             {"ratio", 30 / ours_ms}}}}};
+}
+
+TEST_F(BenchCli, CompareFindsWhatBecameSlower) {
+  const Result slower = compare(one_case(10), one_case(11.5));
+  EXPECT_EQ(slower.code, 1) << slower.text;
+  EXPECT_TRUE(slower.has("SLOWER")) << slower.text;
+  EXPECT_TRUE(slower.has("10.000  11.500  1.15")) << slower.text;
+  EXPECT_TRUE(slower.has("1 of 1 cases slower by more than 10 %")) << slower.text;
+  const Result within = compare(one_case(10), one_case(11.5), {"--margin", "0.2"});
+  EXPECT_EQ(within.code, 0) << within.text;
+  EXPECT_FALSE(within.has("SLOWER")) << within.text;
+  EXPECT_EQ(compare(one_case(10), one_case(5)).code, 0);
+}
+
+TEST_F(BenchCli, CompareMatchesCasesByWhatTheyAre) {
+  Json other = one_case(100);
+  other["cases"][0]["threads"] = 4;
+  const Result result = compare(one_case(10), other);
+  EXPECT_EQ(result.code, 2) << result.text;
+  EXPECT_TRUE(result.has("no case is in both files")) << result.text;
+  Json more = one_case(10);
+  more["cases"].push_back(other["cases"][0]);
+  more["machine"]["cpu"] = "b";
+  const Result partly = compare(one_case(10), more);
+  EXPECT_EQ(partly.code, 0) << partly.text;
+  EXPECT_TRUE(partly.has("1 cases are in")) << partly.text;
+  EXPECT_TRUE(partly.has("cpu was a, is b")) << partly.text;
+}
+
+TEST_F(BenchCli, CompareRefusesOtherFiles) {
+  const Result result = compare(Json::object(), one_case(10));
+  EXPECT_EQ(result.code, 2) << result.text;
+  EXPECT_TRUE(result.has("expected a file of `spiketrain bench --json`")) << result.text;
+}
+
+}  // namespace spiketrain::bench_cli_test
