@@ -258,7 +258,8 @@ Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Contex
 Signal Layer::output(const Tensor& edge, const Record& record) const {
   if (emission_.analog()) return Signal::dense(edge);
   const Spikes& s = record.sent;
-  return emission_.bare() ? Signal::spikes(s, edge) : Signal::psp(s, edge, emission_.tau_s, record.a);
+  if (emission_.bare()) return Signal::spikes(s, edge);
+  return Signal::psp(s, edge, emission_.tau_s, record.a, record.from_start ? Tensor() : record.before.back());
 }
 
 /// The record of a segment with current I.  `learns`: credit will be asked for.
@@ -269,12 +270,14 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   const uint32_t penalised = context.penalties && !emission_.analog() ? context.penalties->needs() : 0;
   slots |= penalised;
   if (learns && penalised) slots |= kI;
-  if (state.empty()) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
+  const bool from_start = state.empty();
+  if (from_start) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
   State before;
   before.reserve(state.size());
   for (const Tensor& z : state) before.push_back(z.requires_grad() ? z.detach() : z);
   RecordP record = make_record(*neuron_, I.requires_grad() ? I.detach() : I, std::move(before), slots);
   record->neuron = neuron_;
+  record->from_start = from_start;
   if (learns) record->rule = rule;
   if (learns && context.penalties && !emission_.analog()) {
     record->penalty = context.penalties->of(slot_);

@@ -215,27 +215,6 @@ std::pair<size_t, size_t> Network::nodes_of(int64_t b) const {
   return {b == 0 ? 0 : ends_[at - 1], ends_[at]};
 }
 
-namespace {
-
-/// The gradient that arrived, as it lies: a leaf's own would be copied into the layout of the leaf.
-struct Caught : torch::CustomClassHolder {
-  Tensor g;
-};
-struct Catch : torch::autograd::Function<Catch> {
-  static Tensor forward(torch::autograd::AutogradContext* ctx, const Tensor& x,
-                        c10::intrusive_ptr<Caught> caught) {
-    ctx->saved_data["caught"] = c10::IValue::make_capsule(std::move(caught));
-    return x.alias();
-  }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
-                                                 torch::autograd::variable_list g) {
-    c10::static_intrusive_pointer_cast<Caught>(ctx->saved_data["caught"].toCapsule())->g = g[0];
-    return {Tensor(), Tensor()};
-  }
-};
-
-}  // namespace
-
 /// A stage that is not taped becomes a step of the tape by autograd, from a leaf where credit goes on below.
 Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const Context& context,
                              Carry& carry) const {
@@ -244,12 +223,12 @@ Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const C
   Tape& tape = *context.tape;
   Context by_autograd = context;
   by_autograd.tape = nullptr;
-  c10::intrusive_ptr<Caught> caught;
+  c10::intrusive_ptr<CaughtGradient> caught;
   Signal x = in[0];
   const torch::AutoGradMode grad(true);
   if (!tape.empty()) {
-    caught = c10::make_intrusive<Caught>();
-    x = x.with_edge(Catch::apply(x.edge().detach().requires_grad_(), caught));
+    caught = c10::make_intrusive<CaughtGradient>();
+    x = x.with_edge(CatchGradient::apply(x.edge().detach().requires_grad_(), caught));
   }
   const Signal y = stage.forward({x}, by_autograd, carry);
   carry.detach();  // the step is all that holds the graph: credit does not leave the segment

@@ -11,6 +11,8 @@ struct Norm : Part, torch::nn::Module {
   /// I [T,B,*shape] -> same shape.  Statistics are taken over time, batch and space together.  Running statistics
   /// move only if context.mode is train: not in evaluation, nor when a segment is computed again (replay).
   virtual Tensor forward(const Tensor& I, const Context& context) = 0;
+  /// Whether what becomes of a sample depends on the others of the batch.
+  virtual bool couples_samples() const { return true; }
 };
 
 /// A copy of the running statistics of a network's norms, to undo what a bad update's batch did to them.

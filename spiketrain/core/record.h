@@ -50,6 +50,7 @@ struct Record : torch::CustomClassHolder {
   torch::ScalarType type = torch::kFloat;  ///< of the current and of everything but s
   Tensor I;                                ///< input current; dropped after the run unless slots has kI
   State before;                            ///< state before the segment
+  bool from_start = false;                 ///< that is the initial state
   // While it runs; an array that is not wanted is undefined.
   State state;        ///< state after the steps run so far; begins as `before`
   Tensor a;           ///< output values; undefined if the neuron sends bare spikes

@@ -101,12 +101,13 @@ Signal Signal::spikes(Spikes s, Tensor edge, double scale) {
   return x;
 }
 
-Signal Signal::psp(Spikes s, Tensor edge, double tau_s, Tensor a) {
+Signal Signal::psp(Spikes s, Tensor edge, double tau_s, Tensor a, Tensor before, double scale) {
   ST_CHECK(tau_s >= 1 && a.sizes() == edge.sizes(), "PSP signal: expected tau_s >= 1 and values of shape ",
            edge.sizes());
-  Signal x = spikes(std::move(s), std::move(edge));
+  Signal x = spikes(std::move(s), std::move(edge), scale);
   x.tau_s_ = tau_s;
   x.psp_ = a.detach();
+  if (before.defined()) x.before_ = before.detach();
   return x;
 }
 
@@ -160,7 +161,10 @@ Signal Signal::slice(int64_t begin, int64_t end) const {
   }
   x.edge_ = edge_.slice(0, begin, end);
   if (has_spikes()) x.spikes_ = spikes_.slice(begin, end);
-  if (psp_.defined()) x.psp_ = psp_.slice(0, begin, end);
+  if (psp_.defined()) {
+    x.psp_ = psp_.slice(0, begin, end);
+    if (begin > 0) x.before_ = psp_[begin - 1];
+  }
   return x;
 }
 
@@ -189,7 +193,7 @@ Signal Signal::concatenate(const std::vector<Signal>& parts) {
   if (!alike) return dense(torch::cat(edges));
   const Spikes s = Spikes::from_bytes(torch::cat(bytes), -1, first.spikes_.levels());
   const Tensor edge = Join::apply(at::TensorList(edges));
-  return first.psp_.defined() ? psp(s, edge, first.tau_s_, torch::cat(values))
+  return first.psp_.defined() ? psp(s, edge, first.tau_s_, torch::cat(values), first.before_, first.scale_)
                               : spikes(s, edge, first.scale_);
 }
 

@@ -25,9 +25,9 @@ class Signal {
   static Signal spikes(Spikes s, torch::ScalarType type);
   /// Spikes with a carrier (see carrier()) that leads to what made them; the values are `scale` times the spikes.
   static Signal spikes(Spikes s, Tensor edge, double scale = 1);
-  /// Their PSP a [T,B,*] (no gradient of its own) with time constant tau_s; `edge` is a carrier: its gradient is
-  /// dL/da.
-  static Signal psp(Spikes s, Tensor edge, double tau_s, Tensor a);
+  /// The PSP a [T,B,*] (no gradient of its own) of `scale` times them, with time constant tau_s; `edge` is a carrier: its
+  /// gradient is dL/da.  before [B,*]: the PSP before the first step; undefined: zero.
+  static Signal psp(Spikes s, Tensor edge, double tau_s, Tensor a, Tensor before, double scale = 1);
 
   /// Spikes of a whole sequence, the time in autograd.  UsageError if they are not what SpikeTimes says.
   static Signal times(SpikeTimes s);
@@ -38,8 +38,10 @@ class Signal {
   bool has_times() const { return times_.index.defined(); }
   /// Time constant of the filter between the spikes and the values; 0: none.
   double tau_s() const { return tau_s_; }
-  /// Factor between the spikes and the values, where there is no filter.
+  /// Factor between the spikes and the values, or what the filter reads.
   double scale() const { return scale_; }
+  /// Of a PSP: before the first step; undefined: zero.
+  const Tensor& before() const { return before_; }
   /// True if the values are the spikes themselves, or scale() times them.
   bool is_spikes() const { return has_spikes() && tau_s_ == 0; }
   int64_t steps() const { return is_constant() ? gain_.size(0) : has_times() ? times_.steps : edge_.size(0); }
@@ -83,7 +85,7 @@ class Signal {
   Tensor edge_, gain_;
   Spikes spikes_;
   double tau_s_ = 0, scale_ = 1;
-  Tensor psp_;  ///< values of a filtered signal
+  Tensor psp_, before_;  ///< values of a filtered signal
   SpikeTimes times_;
 };
 

@@ -5,6 +5,10 @@
 
 namespace spiketrain {
 
+/// In what the dense products of spikes with weights, and of errors with weights, are made.  mixed: bfloat16 factors, which
+/// spikes are exactly and weights and errors are to 2^-9, added up in float32.  Products of real inputs stay fp32.
+enum class Precision { fp32, mixed };
+
 struct Synapse : Part, torch::nn::Module {
   /// Shape of the output for inputs of shape `in`; allocates and fixes the weight's shape.  UsageError if
   /// impossible.
@@ -34,6 +38,7 @@ struct Synapse : Part, torch::nn::Module {
   virtual std::string notation() const = 0;
   /// Factor on the initial weights.
   double weight_scale = 1.0;
+  Precision precision = Precision::fp32;
 };
 
 /// Feedback = the way back through a synapse: dL/dx = pull(g, matrix(W)).  With matrix(W) = W that is the gradient.

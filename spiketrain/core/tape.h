@@ -44,4 +44,22 @@ inline void accumulate(const torch::Tensor& leaf, const torch::Tensor& g) {
   }
 }
 
+/// The gradient that arrived at an edge, as it lies in memory: a leaf's own would be copied into the layout of the leaf.
+struct CaughtGradient : torch::CustomClassHolder {
+  torch::Tensor g;
+};
+/// x as it is; its gradient goes to `caught` and no further.
+struct CatchGradient : torch::autograd::Function<CatchGradient> {
+  static torch::Tensor forward(torch::autograd::AutogradContext* ctx, const torch::Tensor& x,
+                               c10::intrusive_ptr<CaughtGradient> caught) {
+    ctx->saved_data["caught"] = c10::IValue::make_capsule(std::move(caught));
+    return x.alias();
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* ctx,
+                                                 torch::autograd::variable_list g) {
+    c10::static_intrusive_pointer_cast<CaughtGradient>(ctx->saved_data["caught"].toCapsule())->g = g[0];
+    return {torch::Tensor(), torch::Tensor()};
+  }
+};
+
 }  // namespace spiketrain

@@ -5,6 +5,7 @@
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/run.h"
+#include "spiketrain/engine/shares.h"
 #include "spiketrain/engine/step_scores.h"
 
 namespace spiketrain {
@@ -163,7 +164,27 @@ Plan Learner::plan(uint64_t iteration, const Tensor& lengths) const {
 PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update,
                          Tally* tally) const {
   score(batch, iteration);
-  return Run(parts_, batch, Mode::train, iteration, tally).train(plan(iteration, batch.lengths), on_update);
+  const Plan plan = this->plan(iteration, batch.lengths);
+  const int64_t B = batch.size(), at_once = samples_of_share(parts_, plan, parts_.samples_at_once);
+  if (at_once >= B || !samples_are_separate(parts_, plan))
+    return Run(parts_, batch, Mode::train, iteration, tally).train(plan, on_update);
+  PassResult result;
+  BlockLosses losses;
+  for (int64_t b = 0; b < B; b += at_once) {
+    const int64_t end = std::min(B, b + at_once);
+    const double weight = static_cast<double>(end - b) / static_cast<double>(B);
+    const auto add = [&](const Segment&, const BlockLosses& share) {
+      losses.resize(share.size());
+      for (size_t k = 0; k < share.size(); ++k)
+        losses[k] = losses[k].defined() ? losses[k] + share[k] * weight : share[k] * weight;
+      return true;
+    };
+    const Batch share = share_of(batch, b, end);
+    add_share(result, Run(parts_, share, Mode::train, iteration, tally, weight).train(plan, add), weight,
+              parts_.target);
+  }
+  if (on_update && plan.back().update) on_update(plan.back(), losses);
+  return result;
 }
 
 PassResult Learner::infer(const Batch& batch, Tally* tally) const {

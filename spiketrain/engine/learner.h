@@ -37,6 +37,9 @@ struct LearnerParts {
   Target::Kind target = Target::Kind::class_index;
   uint64_t seed = 1;
   bool block_major = true;
+  /// Samples that a training pass takes through the network at a time, their gradients adding up; 0: as many as fit in the
+  /// cache.  Of no effect where samples are not separate: see engine/shares.h.
+  int64_t samples_at_once = 0;
   std::vector<RegularizerP> regularizers = {};
 };
 

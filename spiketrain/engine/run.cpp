@@ -46,11 +46,13 @@ Signal last_steps(const Signal& x, int64_t K) {
 
 }  // namespace
 
-Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally)
+Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally,
+         double weight)
     : p_(parts),
       network_(*parts.network),
       batch_(batch),
       carry_(network_.start()),
+      weight_(weight),
       penalties_(parts.regularizers) {
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
@@ -184,8 +186,10 @@ Objective::Error Run::error_at(const Signal& readout, const Segment& segment) co
   const Signal scored = last_steps(readout, segment.scored());
   Objective::Error error = p_.objective->error(seen(scored, scored_part(segment)), batch_.target);
   error.delta = after_silence(error.delta, segment.silent);
-  if (segment.loss_factor == 1) return error;
-  return {error.loss * segment.loss_factor, error.delta * segment.loss_factor};
+  if (segment.loss_factor != 1) error.loss = error.loss * segment.loss_factor;
+  const double factor = segment.loss_factor * weight_;
+  if (factor != 1) error.delta = error.delta * factor;
+  return error;
 }
 
 /// dL/d(output of block b) where no head gives it.  A signal that is an average over the segment is weighed by the

@@ -10,7 +10,9 @@ namespace spiketrain {
 class Run {
  public:
   /// UsageError if the batch does not fit the network, the target or the number of steps.
-  Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally);
+  /// `weight` of the batch's loss, of which this one may be a share.
+  Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally,
+      double weight = 1);
   PassResult train(const Plan& plan, const OnUpdate& on_update);
   PassResult infer(const Plan& plan);
   /// As train(), without a cut between blocks, the output layer's loss only; returns it.
@@ -76,6 +78,7 @@ class Run {
   const Batch& batch_;
   Context context_;
   Carry carry_;
+  double weight_;
   ConstantCurrents currents_;
   Penalties penalties_;     ///< of the regularizers
   int64_t learning_ = 0;    ///< steps of segments that learn

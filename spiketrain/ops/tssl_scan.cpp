@@ -28,17 +28,7 @@ struct PspScan : torch::autograd::Function<PspScan> {
     return a;
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    const Tensor g = grads[0].contiguous();
-    Tensor g_x = torch::empty_like(g);
-    AT_DISPATCH_FLOATING_TYPES(g.scalar_type(), "psp_adjoint", [&] {
-      cpu::PspAdjointArgs<scalar_t> args;
-      args.T = g.size(0);
-      args.N = g[0].numel();
-      args.g = pointer<scalar_t>(g);
-      args.g_x = pointer<scalar_t>(g_x);
-      cpu::psp_adjoint(ctx->saved_data["tau_s"].toDouble(), args);
-    });
-    return {g_x, Tensor(), Tensor(), Tensor()};
+    return {psp_adjoint(grads[0], ctx->saved_data["tau_s"].toDouble()), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -150,6 +140,28 @@ Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& 
     cpu::tssl_credit(variant, p, x);
   });
   return unlaid(g, last);
+}
+
+Tensor psp_adjoint(const Tensor& g_in, double tau_s) {
+  if (!has_kernel(g_in)) {
+    std::vector<Tensor> steps(static_cast<size_t>(g_in.size(0)));
+    Tensor h = torch::zeros_like(g_in[0]);
+    for (size_t t = steps.size(); t-- > 0;)
+      steps[t] = h = g_in[static_cast<int64_t>(t)] / tau_s + (1 - 1 / tau_s) * h;
+    return torch::stack(steps);
+  }
+  const bool last = channels_last(g_in);
+  const Tensor g = laid(g_in, last);
+  const Tensor g_x = torch::empty_like(g);
+  AT_DISPATCH_FLOATING_TYPES(g.scalar_type(), "psp_adjoint", [&] {
+    cpu::PspAdjointArgs<scalar_t> args;
+    args.T = g.size(0);
+    args.N = g[0].numel();
+    args.g = pointer<scalar_t>(g);
+    args.g_x = pointer<scalar_t>(g_x);
+    cpu::psp_adjoint(tau_s, args);
+  });
+  return unlaid(g_x, last);
 }
 
 Tensor psp_scan(const Tensor& x, double tau_s, Tensor& carried) {

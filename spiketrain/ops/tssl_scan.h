@@ -19,6 +19,9 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I, Tensor& m, Te
 Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& s,
                    const Tensor& m, const Tensor& psp, const Tensor& delta, bool warm_up);
 
+/// Adjoint of psp_scan: g_x[r] = 1/tau_s * sum over t >= r of (1 - 1/tau_s)^(t-r) g[t], for g [T,*]; without gradient.
+Tensor psp_adjoint(const Tensor& g, double tau_s);
+
 /// PSP filter a[t] = a[t-1] + (x[t] - a[t-1])/tau_s, differentiable.  x [T,*]; `carried` [*] is the state
 /// before the first step (undefined = zeros) and is replaced by the state after the last one, detached.
 /// -> [T,*]

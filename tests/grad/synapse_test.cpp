@@ -183,7 +183,7 @@ TEST(SynapseGrad, SpikesGiveTheBitsOfTheirFloats) {
       const Tensor psp = random(T, B, c.in);
       const std::pair<Signal, Tensor> signals[] = {
           {Signal::spikes(s, torch::kDouble), counts.to(torch::kDouble)},
-          {Signal::psp(s, carrier(counts.sizes(), kDouble), 2, psp), psp}};
+          {Signal::psp(s, carrier(counts.sizes(), kDouble), 2, psp, {}), psp}};
       for (const auto& [x, values] : signals) {
         const Signal dense = Signal::dense(values);
         EXPECT_TRUE(torch::equal(synapse->apply(x, W), synapse->apply(dense, W)));

@@ -79,7 +79,8 @@ TEST(Stage, PoolingSumsSpikes) {
   for (const char* kind : {"sum", "avg", "max"}) {
     Built pool = build("pool", {{"kind", kind}}, {1, 2, 2});
     const Signal y = pool(Signal::spikes(spikes_of(x), torch::kFloat));
-    EXPECT_EQ(y.has_spikes(), std::string(kind) != "max");  // sums of spikes are small numbers of spikes, times a factor
+    EXPECT_EQ(y.has_spikes(),
+              std::string(kind) != "max");  // sums of spikes are small numbers of spikes, times a factor
     EXPECT_TRUE(torch::equal(y.values(), pool(x)));
   }
 }
@@ -292,7 +293,7 @@ TEST(Stage, SumOfAnythingElseIsRealNumbers) {
   const Tensor s = torch::randint(0, 2, {3, 2, 4}).to(torch::kFloat);
   const Signal spikes = Signal::spikes(spikes_of(s), torch::kFloat);
   const Tensor a = torch::randn({3, 2, 4}).requires_grad_(), psp = torch::randn({3, 2, 4});
-  const Signal filtered = Signal::psp(spikes_of(s), carrier(s.sizes(), s.options()), 2, psp);
+  const Signal filtered = Signal::psp(spikes_of(s), carrier(s.sizes(), s.options()), 2, psp, {});
   const Signal still = still_signal({4});
   const Signal y = sum_of({spikes, Signal::dense(a), filtered, still}, {4});
   EXPECT_FALSE(y.has_spikes());

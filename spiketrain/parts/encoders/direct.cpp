@@ -1,5 +1,5 @@
 // Direct (real-valued) coding: the sample is the input current of every step.  A constant signal: what is linear in
-// the first layer then runs once, not T times.  The frames of a sequence are taken as they are; bytes as numbers.
+// the first layer then runs once, not T times.  The frames of a sequence are taken as they are; bytes are numbers of spikes.
 // Tests: unit/encoder_test.cpp.
 #include "spiketrain/core/encoder.h"
 
@@ -15,7 +15,9 @@ struct Direct final : Encoder {
   }
   Signal frames(const Batch& batch, const Request& request) const override {
     const Tensor x = batch.x.slice(0, request.t0, request.t1);
-    return Signal::dense(x.is_floating_point() ? x : x.to(torch::kFloat));
+    if (x.is_floating_point()) return Signal::dense(x);
+    const int64_t most = x.numel() > 0 ? x.max().item<uint8_t>() : 0;
+    return Signal::spikes(Spikes::from_bytes(x, -1, std::max<int64_t>(1, most)), torch::kFloat);
   }
   void check_frames() const override {}
 };

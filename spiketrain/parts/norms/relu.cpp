@@ -12,6 +12,7 @@ struct Relu final : Norm {
   void visit(V&) {}
   void build(const Shape& /*shape*/) override {}
   Tensor forward(const Tensor& I, const Context& /*context*/) override { return torch::relu(I); }
+  bool couples_samples() const override { return false; }
 };
 ST_REGISTER(Norm, "relu", Relu);
 

@@ -83,7 +83,7 @@ struct Pool final : Stage {
   /// Whether the sums of a window are small numbers of spikes, which they stay then.
   bool sums_fit(const Signal& x) const {
     constexpr int64_t kMost = 255;
-    if (!x.is_spikes() || !x.spikes().bits().defined()) return false;
+    if (!x.has_spikes() || !x.spikes().bits().defined()) return false;
     return ((int64_t{1} << x.spikes().bits().planes) - 1) * window * window <= kMost;
   }
   Signal sum_spikes(const Signal& x, double factor) const {
@@ -92,8 +92,14 @@ struct Pool final : Stage {
     const bool whole = x.edge().size(3) % window == 0 && x.edge().size(4) % window == 0;
     const Spikes sums =
         Spikes::from_bits(bits, whole ? x.spikes().total() : -1, x.spikes().levels() * window * window);
-    return Signal::spikes(sums, SumCarriers::apply(x.edge(), bits.sizes, window, factor * x.scale()),
-                          factor * x.scale());
+    const bool filtered = x.tau_s() > 0;
+    const Tensor edge =
+        SumCarriers::apply(x.edge(), bits.sizes, window, filtered ? factor : factor * x.scale());
+    if (!filtered) return Signal::spikes(sums, edge, factor * x.scale());
+    // Sums of PSPs are PSPs of sums.
+    const torch::NoGradGuard no_grad;
+    const auto sum = [&](const Tensor& a) { return a.defined() ? ops::window_sum(a, window, factor) : a; };
+    return Signal::psp(sums, edge, x.tau_s(), sum(x.values()), sum(x.before()), factor * x.scale());
   }
 
   Shape out_;

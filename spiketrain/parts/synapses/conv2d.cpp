@@ -13,9 +13,9 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
-#include "spiketrain/ops/event_conv.h"
 #include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/standardise.h"
+#include "spiketrain/parts/synapses/event_products.h"
 
 namespace spiketrain {
 namespace {
@@ -57,40 +57,23 @@ struct Conv2d final : Synapse {
   Tensor weight() override { return gain_.defined() ? ops::standardise(W_, gain_) : W_; }
   Tensor bias() const override { return b_; }
 
-  Tensor apply(const Signal& x, const Tensor& W_in) const override {
-    if (by_events(ops::EventProduct::forward, x, W_in))
-      return ops::event_forward(x.spikes().bits(), W_in, kind(), x.scale());
-    const Tensor W = pixelwise(W_in);
-    return map(x.steps(), x.batch(), out_, W.options(), [&](int64_t i, int64_t j) {
-      return torch::conv2d(pixelwise(x.rows(i, j)), W, {}, stride, padding);
-    });
+  Tensor apply(const Signal& x, const Tensor& W) const override {
+    const auto dense = [&](const Signal& input) { return apply_dense(input, W); };
+    return by_events(ops::EventProduct::forward, x, W, kind()) ? apply_events(x, W, kind(), dense) : dense(x);
   }
   Tensor pull(const Tensor& g, const Tensor& W_in) const override {
-    const Tensor flat = g.flatten(0, 1), W = pixelwise(W_in);
+    const auto type = factors(g);
+    const Tensor flat = g.flatten(0, 1), W = pixelwise(W_in.to(type));
     return map(g.size(0), g.size(1), in_, g.options(), [&](int64_t i, int64_t j) {
       // Only the shape of the second is read.
-      const Tensor like = ops::laid_empty({j - i, in_[0], in_[1], in_[2]}, g.options(), g.is_cpu());
-      return std::get<0>(backward(pixelwise(flat.slice(0, i, j)), like, W, {true, false, false}));
+      const Tensor like = ops::laid_empty({j - i, in_[0], in_[1], in_[2]}, W.options(), g.is_cpu());
+      return std::get<0>(backward(pixelwise(flat.slice(0, i, j).to(type)), like, W, {true, false, false}));
     });
   }
   Tensor outer(const Tensor& g, const Signal& q) const override {
-    const Tensor like = torch::empty({channels, in_[0], kernel, kernel}, g.options());
-    if (by_events(ops::EventProduct::gradient, q, like))
-      return ops::event_gradient(q.spikes().bits(), g, like.sizes(), kind(), q.scale());
-    const Tensor post = g.flatten(0, 1);
-    const auto sum = [&](int64_t i, int64_t j) {
-      return std::get<1>(backward(pixelwise(post.slice(0, i, j)), pixelwise(q.rows(i, j)), pixelwise(like),
-                                  {false, true, false}))
-          .contiguous();
-    };
-    const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
-    if (!g.is_cpu()) return sum(0, M);
-    std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
-    ops::for_chunks(
-        M, [&](int64_t i, int64_t j) { parts[static_cast<size_t>(i / size)] = sum(i, j); }, min_samples());
-    Tensor g_W = parts[0];
-    for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
-    return g_W;
+    const auto dense = [&](const Tensor& errors, const Signal& input) { return outer_dense(errors, input); };
+    if (!by_events(ops::EventProduct::gradient, q, W_, kind())) return dense(g, q);
+    return outer_events(g, q, W_.sizes(), kind(), dense);
   }
   bool has_patches() const override { return true; }
   Tensor patches(const Tensor& x) const override {
@@ -107,8 +90,36 @@ struct Conv2d final : Synapse {
 
  private:
   ops::ConvKind kind() const { return {stride, padding, false}; }
-  bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W) const {
-    return x.is_spikes() && ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kind());
+  /// Of products with spikes, or with errors.
+  torch::ScalarType factors(const Tensor& like) const {
+    const bool mixed = precision == Precision::mixed && like.scalar_type() == torch::kFloat;
+    return mixed ? torch::kBFloat16 : like.scalar_type();
+  }
+  Tensor apply_dense(const Signal& x, const Tensor& W_in) const {
+    const auto type = x.is_spikes() ? factors(W_in) : W_in.scalar_type();
+    const Tensor W = pixelwise(W_in.to(type));
+    return map(x.steps(), x.batch(), out_, W_in.options(), [&](int64_t i, int64_t j) {
+      return torch::conv2d(pixelwise(x.rows(i, j).to(type)), W, {}, stride, padding);
+    });
+  }
+  Tensor outer_dense(const Tensor& g, const Signal& q) const {
+    const auto type = q.is_spikes() ? factors(g) : g.scalar_type();
+    const Tensor like = torch::empty({channels, in_[0], kernel, kernel}, g.options().dtype(type));
+    const Tensor post = g.flatten(0, 1);
+    const auto sum = [&](int64_t i, int64_t j) {
+      const Tensor errors = pixelwise(post.slice(0, i, j).to(type)),
+                   inputs = pixelwise(q.rows(i, j).to(type));
+      const Tensor part = std::get<1>(backward(errors, inputs, pixelwise(like), {false, true, false}));
+      return part.to(g.scalar_type()).contiguous();
+    };
+    const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
+    if (!g.is_cpu()) return sum(0, M);
+    std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
+    ops::for_chunks(
+        M, [&](int64_t i, int64_t j) { parts[static_cast<size_t>(i / size)] = sum(i, j); }, min_samples());
+    Tensor g_W = parts[0];
+    for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
+    return g_W;
   }
   /// Channels last on the CPU, where that is what the convolutions are fastest with.
   static Tensor pixelwise(const Tensor& x) {
@@ -126,7 +137,7 @@ struct Conv2d final : Synapse {
   Tensor map(int64_t T, int64_t B, const Shape& shape, const torch::TensorOptions& options, F&& f) const {
     std::vector<int64_t> sizes = {T, B};
     sizes.insert(sizes.end(), shape.begin(), shape.end());
-    if (!options.device().is_cpu()) return f(0, T * B).view(sizes);
+    if (!options.device().is_cpu()) return f(0, T * B).to(options.dtype()).view(sizes);
     Tensor out = ops::laid_empty(sizes, options, /*last=*/true);
     Tensor rows = out.flatten(0, 1);
     ops::for_chunks(

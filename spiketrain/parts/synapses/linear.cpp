@@ -17,9 +17,9 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
-#include "spiketrain/ops/event_conv.h"
 #include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/standardise.h"
+#include "spiketrain/parts/synapses/event_products.h"
 
 namespace spiketrain {
 namespace {
@@ -32,18 +32,25 @@ Tensor share(const Tensor& x, int64_t dim, int64_t i, int64_t j) {
   return i == 0 && j == x.size(dim) ? x : x.slice(dim, i, j);
 }
 
-/// rows(i, j) [j - i, K] for rows of M, times y [K, N]; shared by rows, or by columns of y if there are few rows.
+/// rows(i, j) [j - i, K] for rows of M, times y [K, N], in float64 or float32; shared by rows, or by columns of y if there are
+/// few rows.  Factors of bfloat16 give float32.
 template <class Rows>
 Tensor product(int64_t M, const Rows& rows, const Tensor& y) {
-  if (!y.is_cpu()) return rows(0, M).mm(y);
-  Tensor out = torch::empty({M, y.size(1)}, y.options());
+  const auto type = y.scalar_type() == torch::kBFloat16 ? torch::kFloat : y.scalar_type();
+  if (!y.is_cpu()) return rows(0, M).mm(y).to(type);
+  Tensor out = torch::empty({M, y.size(1)}, y.options().dtype(type));
   const bool by_rows = M >= 2 * kMinShare || y.size(1) < M;
   const Tensor all = by_rows ? Tensor() : rows(0, M);
   ops::for_chunks(
       by_rows ? M : y.size(1),
       [&](int64_t i, int64_t j) {
         Tensor part = share(out, by_rows ? 0 : 1, i, j);
-        at::mm_out(part, by_rows ? rows(i, j) : all, by_rows ? y : share(y, 1, i, j));
+        const Tensor a = by_rows ? rows(i, j) : all, b = by_rows ? y : share(y, 1, i, j);
+        if (type == y.scalar_type()) {
+          at::mm_out(part, a, b);
+        } else {
+          part.copy_(a.mm(b));
+        }
       },
       kMinShare);
   return out;
@@ -105,15 +112,14 @@ struct Linear final : Synapse {
   Tensor bias() const override { return b_; }
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
-    if (by_events(ops::EventProduct::forward, x, W))
-      return ops::event_forward(x.spikes().bits(), W, kFull, x.scale());
-    const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1); };
-    return product(x.steps() * x.batch(), rows, W.t()).view({x.steps(), x.batch(), features});
+    const auto dense = [&](const Signal& input) { return apply_dense(input, W); };
+    return by_events(ops::EventProduct::forward, x, W, kFull) ? apply_events(x, W, kFull, dense) : dense(x);
   }
 
-  Tensor pull(const Tensor& g, const Tensor& W) const override {
-    const Tensor flat = g.flatten(0, 1);
-    const auto rows = [&](int64_t i, int64_t j) { return share(flat, 0, i, j); };
+  Tensor pull(const Tensor& g, const Tensor& W_in) const override {
+    const auto type = factors(g);
+    const Tensor flat = g.flatten(0, 1), W = W_in.to(type);
+    const auto rows = [&](int64_t i, int64_t j) { return share(flat, 0, i, j).to(type); };
     if (in_.size() != 3 || !g.is_cpu()) {
       std::vector<int64_t> shape = {g.size(0), g.size(1)};
       shape.insert(shape.end(), in_.begin(), in_.end());
@@ -126,21 +132,10 @@ struct Linear final : Synapse {
         product(flat.size(0), rows, by_pixel).view({g.size(0), g.size(1), in_[1], in_[2], in_[0]}), true);
   }
 
-  /// Shared by features: every share reads all of q.
   Tensor outer(const Tensor& g, const Signal& q) const override {
-    if (by_events(ops::EventProduct::gradient, q, W_))
-      return ops::event_gradient(q.spikes().bits(), g, W_.sizes(), kFull, q.scale());
-    const Tensor post = g.flatten(0, 1), pre = q.rows(0, post.size(0)).flatten(1);
-    if (!g.is_cpu()) return post.t().mm(pre);
-    Tensor g_W = torch::empty({features, pre.size(1)}, g.options());
-    ops::for_chunks(
-        features,
-        [&](int64_t i, int64_t j) {
-          Tensor rows = share(g_W, 0, i, j);
-          at::mm_out(rows, share(post, 1, i, j).t(), pre);
-        },
-        kMinShare);
-    return g_W;
+    const auto dense = [&](const Tensor& errors, const Signal& input) { return outer_dense(errors, input); };
+    if (!by_events(ops::EventProduct::gradient, q, W_, kFull)) return dense(g, q);
+    return outer_events(g, q, W_.sizes(), kFull, dense);
   }
 
   bool has_patches() const override { return true; }
@@ -151,8 +146,35 @@ struct Linear final : Synapse {
 
  private:
   static constexpr ops::ConvKind kFull = {1, 0, true};
-  static bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W) {
-    return x.is_spikes() && ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kFull);
+  /// Of products with spikes, or with errors.
+  torch::ScalarType factors(const Tensor& like) const {
+    const bool mixed = precision == Precision::mixed && like.scalar_type() == torch::kFloat;
+    return mixed ? torch::kBFloat16 : like.scalar_type();
+  }
+  Tensor apply_dense(const Signal& x, const Tensor& W) const {
+    const auto type = x.is_spikes() ? factors(W) : W.scalar_type();
+    const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1).to(type); };
+    return product(x.steps() * x.batch(), rows, W.to(type).t()).view({x.steps(), x.batch(), features});
+  }
+  /// Shared by features: every share reads all of q.
+  Tensor outer_dense(const Tensor& g, const Signal& q) const {
+    const auto type = q.is_spikes() ? factors(g) : g.scalar_type();
+    const Tensor post = g.flatten(0, 1).to(type), pre = q.rows(0, post.size(0)).flatten(1).to(type);
+    if (!g.is_cpu()) return post.t().mm(pre).to(g.scalar_type());
+    Tensor g_W = torch::empty({features, pre.size(1)}, g.options());
+    ops::for_chunks(
+        features,
+        [&](int64_t i, int64_t j) {
+          Tensor rows = share(g_W, 0, i, j);
+          const Tensor errors = share(post, 1, i, j).t();
+          if (type == g.scalar_type()) {
+            at::mm_out(rows, errors, pre);
+          } else {
+            rows.copy_(errors.mm(pre));
+          }
+        },
+        kMinShare);
+    return g_W;
   }
   double size() const {
     const auto inputs = static_cast<double>(numel(in_));

@@ -1,0 +1,84 @@
+#include "apps/spiketrain/bench_case.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace spiketrain::cli::bench {
+namespace {
+
+/// Shorter forms are repeated until one measurement takes so long, ms: the clock and the waking of threads are noise.
+constexpr double kShortest = 5;
+constexpr int64_t kMostRepeats = 1000;
+
+/// Milliseconds of one run, of `repeats` in a row.
+double time_form(const Form& form, int64_t repeats) {
+  const auto begin = std::chrono::steady_clock::now();
+  for (int64_t k = 0; k < repeats; ++k) form.run();
+  const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
+  return passed.count() / static_cast<double>(repeats);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+}  // namespace
+
+std::vector<Times> time_in_turns(const std::vector<Form>& forms, int64_t rounds) {
+  std::vector<int64_t> repeats;
+  for (const Form& form : forms) {
+    form.run();  // first calls allocate and compile
+    const double once = std::max(time_form(form, 1), kShortest / kMostRepeats);
+    repeats.push_back(std::max<int64_t>(1, std::llround(std::ceil(kShortest / once))));
+  }
+  std::vector<std::vector<double>> times(forms.size());
+  for (int64_t round = 0; round < rounds; ++round) {
+    for (size_t k = 0; k < forms.size(); ++k) times[k].push_back(time_form(forms[k], repeats[k]));
+  }
+  std::vector<Times> result;
+  for (size_t k = 0; k < forms.size(); ++k)
+    result.push_back({forms[k].name, median(times[k]), *std::min_element(times[k].begin(), times[k].end())});
+  return result;
+}
+
+Tensor on_grid(const Tensor& x, double step) { return (x / step).round() * step; }
+
+Tensor draw_weights(at::IntArrayRef shape) {
+  const auto inputs = static_cast<double>(c10::multiply_integers(shape.slice(1)));
+  return on_grid(torch::randn(shape) * (2.5 / std::sqrt(inputs)));
+}
+
+Tensor draw_spikes(at::IntArrayRef shape, double density) {
+  return torch::rand(shape).lt(density).to(torch::kByte);
+}
+
+std::shared_ptr<Network> make_network(const std::string& spec, const Shape& input, const Shape& output,
+                                      const std::vector<Tensor>& weights) {
+  NetworkContext context;
+  context.input = input;
+  context.output = output;
+  context.neuron = context.readout = [] {
+    return make<Neuron>("lif", {{"leak", kLeak}, {"threshold", 1.0}, {"surrogate", "atan"}});
+  };
+  auto network = make<NetworkBuilder>("spec", {{"spec", spec}})->build(context);
+  const torch::NoGradGuard no_grad;
+  const std::vector<Tensor> parameters = network->parameters();
+  ST_ASSERT(parameters.size() == weights.size());
+  for (size_t k = 0; k < weights.size(); ++k) parameters[k].copy_(weights[k]);
+  return network;
+}
+
+void check_same(const std::string& what, const Tensor& ours, const Tensor& theirs, double tolerance) {
+  const double size = theirs.norm().item<double>(), apart = (ours - theirs).norm().item<double>();
+  if (apart <= tolerance * size) return;
+  throw std::runtime_error(str("bench: ", what,
+                               ": expected the same result of ours and of plain LibTorch to ", tolerance,
+                               ", got a difference of ", apart / size,
+                               " of its size; their times would not be of the same work, so this case is "
+                               "not timed; run `spiketrain check`"));
+}
+
+}  // namespace spiketrain::cli::bench

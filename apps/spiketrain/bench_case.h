@@ -1,0 +1,64 @@
+// What `spiketrain bench` times: cases, each the same work in some forms.  Of every case LibTorch's own form is one, so
+// that no time stands alone.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "spiketrain/core/network.h"
+
+namespace spiketrain::cli::bench {
+
+/// One way to do the work of a case: "ours", "plain" (the best that plain LibTorch does), "naive" (a loop over steps under
+/// autograd), "relu" (the network without spikes).
+struct Form {
+  std::string name;
+  std::function<void()> run;
+};
+
+/// A case with its data drawn.
+struct Contest {
+  std::vector<Form> forms;  ///< ours, then plain, then others
+  double density = 0;       ///< share of sites with a spike, as drawn or sent
+  bool used = true;         ///< whether training takes our form at this density
+};
+
+struct Case {
+  std::string level, name, product;
+  double density = 0;  ///< that was asked for; 0: as it comes out
+  /// Draws the data.  std::runtime_error if the forms do not agree.
+  std::function<Contest()> prepare;
+};
+
+/// `densities` empty: the level's own.
+std::vector<Case> kernel_cases(const std::vector<double>& densities);
+std::vector<Case> layer_cases(const std::vector<double>& densities);
+std::vector<Case> step_cases(const std::vector<double>& densities);
+
+struct Times {
+  std::string form;
+  double median = 0, least = 0;  ///< milliseconds
+};
+/// Times the forms in turns, `rounds` times.
+std::vector<Times> time_in_turns(const std::vector<Form>& forms, int64_t rounds);
+
+/// Weights N(0, 2.5/sqrt(inputs)) of this shape, on a grid (see on_grid()).
+Tensor draw_weights(at::IntArrayRef shape);
+/// Rounded to multiples of `step`.  Sums of products of such weights and spikes are exact in float, so that every form sends
+/// the same spikes: otherwise a membrane at the threshold fires in one and not in the other, and what follows differs.
+Tensor on_grid(const Tensor& x, double step = 1.0 / 4096);
+/// 0 and 1, a share `density` of them 1: uint8.
+Tensor draw_spikes(at::IntArrayRef shape, double density);
+
+/// The neurons of layer and step: v[t] = u[t] - s[t], u[t] = kLeak * v[t-1] + I[t], s[t] = u[t] >= 1, surrogate
+/// 1/(1 + (pi (u - 1))^2).
+constexpr double kLeak = 0.5;
+/// The network of a notation with such neurons and these weights, one per layer.
+std::shared_ptr<Network> make_network(const std::string& spec, const Shape& input, const Shape& output,
+                                      const std::vector<Tensor>& weights);
+
+/// std::runtime_error unless `theirs` is `ours` up to `tolerance` of its norm.
+void check_same(const std::string& what, const Tensor& ours, const Tensor& theirs, double tolerance = 1e-3);
+
+}  // namespace spiketrain::cli::bench

@@ -1,0 +1,41 @@
+// The networks of `spiketrain bench` in plain LibTorch, in three forms that others write:
+//   strong  channels last; each layer's products once for all steps, of a still image once; its neurons one
+//           torch::autograd::Function over all steps that keeps the membranes, with the exact adjoint written out
+//   naive   the same products, contiguous, for every step; neurons one step after the other under autograd, as frameworks in
+//           Python have them
+//   relu    a rectifier in place of the neurons, each step a sample of its own
+#pragma once
+#include <vector>
+
+#include "spiketrain/ops/torch.h"
+
+namespace spiketrain::cli::bench {
+using torch::Tensor;
+
+/// A layer and the average pooling over 2x2 windows behind it.
+struct PlainUnit {
+  Tensor W;  ///< [out,in] or [out,in,k,k]
+  int64_t pad = 0;
+  bool pool = false;
+};
+
+/// An image [B,*] shown for `steps` steps, or frames [steps,B,*].
+struct PlainInput {
+  Tensor x;
+  int64_t steps = 1;
+  bool still = false;
+};
+
+/// W x for samples [N,*], maps or not.
+Tensor plain_product(const PlainUnit& unit, const Tensor& x);
+/// Spikes [steps*B,*] for currents of the same shape, step by step, or [B,*] if they are those of every step.
+Tensor strong_neurons(const Tensor& I, int64_t steps, bool still);
+Tensor naive_neurons(const Tensor& I, int64_t steps);
+
+/// Output spikes [steps*B,*].
+Tensor strong_forward(const std::vector<PlainUnit>& units, const PlainInput& in);
+Tensor naive_forward(const std::vector<PlainUnit>& units, const PlainInput& in);
+/// Outputs [N,*] for samples [N,*]; the last layer has a rectifier only if it is the only one.
+Tensor relu_forward(const std::vector<PlainUnit>& units, Tensor x);
+
+}  // namespace spiketrain::cli::bench

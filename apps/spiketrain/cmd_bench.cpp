@@ -1,0 +1,114 @@
+// spiketrain bench [kernel|layer|step]: what this machine gains by spikes.  Every case is timed beside plain LibTorch in the
+// same run, in turns, so that a busy machine slows both; see docs/performance.md.
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "apps/spiketrain/bench_report.h"
+#include "apps/spiketrain/commands.h"
+#include "revision.h"
+#include "spiketrain/base/file.h"
+#include "spiketrain/kernels/isa.h"
+#include "spiketrain/train/environment.h"
+#include "spiketrain/train/runtime.h"
+
+namespace spiketrain::cli {
+namespace {
+
+/// Rounds, unless they are given: of all levels together, and of one.
+constexpr int64_t kFewRounds = 3, kRounds = 7;
+
+struct BenchCommand {
+  std::string level, name, json;
+  std::vector<double> densities;
+  int threads = 0;
+  int64_t rounds = 0;
+};
+
+void check_bench(const BenchCommand& command) {
+  const std::vector<std::string> levels = {"kernel", "layer", "step"};
+  ST_CHECK(command.level.empty() || std::count(levels.begin(), levels.end(), command.level) > 0,
+           "bench: unknown level '", command.level, "'", spelled_like(command.level, levels, "."),
+           " Levels: ", join(levels), "; leave it out for all of them");
+  for (const double d : command.densities)
+    ST_CHECK(d > 0 && d <= 1, "bench: --density: expected a share of spikes above 0 and at most 1, got ", d,
+             "; e.g. --density 0.1");
+  ST_CHECK(command.rounds >= 0 && command.rounds <= 100000,
+           "bench: --rounds: expected 1 to 100000, or 0 for the default, got ", command.rounds);
+  if (command.json.empty()) return;
+  const std::filesystem::path folder = std::filesystem::absolute(command.json).parent_path();
+  ST_CHECK(std::filesystem::is_directory(folder),
+           "bench: --json: expected a file in a folder that exists, got '", command.json,
+           "'; make its folder first");
+}
+
+/// Those whose name contains what was asked for.
+std::vector<bench::Case> chosen_cases(const BenchCommand& command) {
+  std::vector<bench::Case> all;
+  const auto add = [&](const char* level, std::vector<bench::Case> cases) {
+    if (command.level.empty() || command.level == level) all.insert(all.end(), cases.begin(), cases.end());
+  };
+  add("kernel", bench::kernel_cases(command.densities));
+  add("layer", bench::layer_cases(command.densities));
+  add("step", bench::step_cases(command.densities));
+  std::vector<bench::Case> chosen;
+  std::vector<std::string> names;
+  for (const bench::Case& one : all) {
+    if (std::count(names.begin(), names.end(), one.name) == 0) names.push_back(one.name);
+    if (one.name.find(command.name) != std::string::npos) chosen.push_back(one);
+  }
+  ST_CHECK(!chosen.empty(), "bench: --case: no case has '", command.name,
+           "' in its name; expected a part of one of: ", join(names));
+  return chosen;
+}
+
+/// With the variables that choose other code in LibTorch's libraries than the machine would get.
+void print_settings(int threads, int64_t rounds) {
+  std::cout << "threads " << threads << ", SIMD " << active_isa();
+  const Config variables = environment(ST_REVISION).at("variables");
+  for (const auto& one : variables.items())
+    std::cout << ", " << one.key() << "=" << one.value().get<std::string>();
+  std::cout << ", " << rounds << (rounds == 1 ? " round" : " rounds")
+            << "; median ms (least), plain / ours above 1: ours is faster\n\n";
+}
+
+int run_bench(const BenchCommand& command) {
+  check_bench(command);
+  const std::vector<bench::Case> cases = chosen_cases(command);
+  const int64_t rounds = command.rounds > 0 ? command.rounds : command.level.empty() ? kFewRounds : kRounds;
+  const int threads = prepare_process(nullptr, command.threads);
+  print_settings(threads, rounds);
+  bench::Table table(cases);
+  std::vector<bench::Row> rows;
+  for (const bench::Case& one : cases) {
+    const bench::Contest contest = one.prepare();
+    rows.push_back({&one, contest.density, contest.used, bench::time_in_turns(contest.forms, rounds)});
+    table.print(rows.back());
+  }
+  if (!command.json.empty()) write_file_atomic(command.json, bench::to_json(rows, rounds).dump(2) + "\n");
+  return kOk;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int& exit_code) {
+  auto command = std::make_shared<BenchCommand>();
+  CLI::App* sub = app.add_subcommand("bench", "time spiking kernels, layers and steps beside plain LibTorch");
+  sub->add_option(
+      "level", command->level,
+      "kernel: products of spikes; layer: one layer; step: a training step; without it all, in few "
+      "rounds");
+  sub->add_option("--case", command->name, "only cases with this text in their name, e.g. conv");
+  sub->add_option(
+         "--density", command->densities,
+         "shares of sites with a spike, 0 to 1, in place of those of the level; of a step the rate of "
+         "the hidden layers")
+      ->delimiter(',');
+  sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
+  sub->add_option("--rounds", command->rounds, "measurements of each form, in turns; 0: 7, of all levels 3")
+      ->capture_default_str();
+  sub->add_option("--json", command->json, "writes the results to this file, for tools/bench_compare.py");
+  sub->callback([command, &exit_code] { exit_code = run_bench(*command); });
+}
+
+}  // namespace spiketrain::cli

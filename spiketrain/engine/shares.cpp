@@ -1,0 +1,71 @@
+#include "spiketrain/engine/shares.h"
+
+#include <algorithm>
+
+#include "spiketrain/core/layer.h"
+
+namespace spiketrain {
+namespace {
+
+bool is_separate(const Stage& stage) {
+  if (stage.takes_times()) return false;
+  const auto* layer = dynamic_cast<const Layer*>(&stage);
+  if (!layer) return true;
+  return std::all_of(layer->connections().begin(), layer->connections().end(), [](const Connection& c) {
+    return !c.feedback && (!c.norm || !c.norm->couples_samples());
+  });
+}
+
+int64_t longest(const Plan& plan) {
+  int64_t steps = 1;
+  for (const Segment& segment : plan) steps = std::max(steps, segment.steps());
+  return steps;
+}
+
+}  // namespace
+
+bool samples_are_separate(const LearnerParts& parts, const Plan& plan) {
+  const auto updates = [](const Segment& s) { return s.update; };
+  if (std::any_of(plan.begin(), plan.end() - 1, updates) || skips(plan)) return false;
+  if (!parts.regularizers.empty() || !parts.signal->uses_heads() || parts.objective->sums_over_samples())
+    return false;
+  const auto& nodes = parts.network->nodes();
+  return std::all_of(nodes.begin(), nodes.end(),
+                     [](const Network::Node& node) { return is_separate(*node.stage); });
+}
+
+int64_t samples_of_share(const LearnerParts& parts, const Plan& plan, int64_t asked) {
+  if (asked > 0) return asked;
+  constexpr int64_t kCache = 8 << 20;  // bytes
+  int64_t widest = 1;
+  for (const auto& rows : parts.network->nodes()) {
+    for (const StageInfo& row : rows.stage->describe()) widest = std::max(widest, row.neurons);
+  }
+  const auto fit = kCache / (widest * longest(plan) * static_cast<int64_t>(sizeof(float)));
+  return std::max<int64_t>(1, fit);
+}
+
+Batch share_of(const Batch& batch, int64_t begin, int64_t end) {
+  const auto first = [&](const Tensor& x) { return x.defined() ? x.slice(0, begin, end) : x; };
+  Batch share = batch;
+  share.x = batch.form == Batch::Form::frames ? batch.x.slice(1, begin, end) : first(batch.x);
+  share.target.y = batch.target.kind == Target::Kind::sequence ? batch.target.y.slice(1, begin, end)
+                                                               : first(batch.target.y);
+  share.target.teacher = first(batch.target.teacher);
+  share.lengths = first(batch.lengths);
+  share.ids = batch.ids.defined() ? first(batch.ids) : torch::arange(begin, end, torch::kInt64);
+  return share;
+}
+
+void add_share(PassResult& result, const PassResult& share, double weight, Target::Kind kind) {
+  const bool per_step = kind == Target::Kind::sequence || kind == Target::Kind::spike_times;
+  const auto join = [](Tensor& all, const Tensor& more, int64_t dim) {
+    if (more.defined()) all = all.defined() ? torch::cat({all, more}, dim) : more;
+  };
+  join(result.prediction, share.prediction, per_step ? 1 : 0);
+  join(result.valid, share.valid, 1);
+  const Tensor loss = share.loss * weight;
+  result.loss = result.loss.defined() ? result.loss + loss : loss;
+}
+
+}  // namespace spiketrain
