@@ -11,7 +11,7 @@
 namespace spiketrain::cli::bench {
 
 /// One way to do the work of a case: "ours", "plain" (the best that plain LibTorch does), "naive" (a loop over steps under
-/// autograd), "relu" (the network without spikes).
+/// autograd), "relu" (the network without spikes), "mixed" (ours, with bfloat16 factors).
 struct Form {
   std::string name;
   std::function<void()> run;

@@ -116,17 +116,18 @@ std::vector<Tensor> draw_network(const StepSetting& s, const Batch& batch, doubl
   return weights;
 }
 
-Learner make_learner(const StepSetting& s, const std::vector<Tensor>& weights) {
+Learner make_learner(const StepSetting& s, const std::vector<Tensor>& weights, Precision precision) {
   LearnerParts parts;
   parts.network = make_network(s.spec, s.in, s.out, weights);
+  set_precision(*parts.network, precision);
   parts.method.rule = make<Rule>("bptt");
   parts.objective = s.classes ? make<Objective>("rate_ce") : std::make_shared<SpikeSum>();
   parts.steps = s.steps;
   return Learner(parts);
 }
 
-Trainee our_trainee(const Learner& learner, const Batch& batch) {
-  Trainee trainee{"ours", [learner, batch] { return learner.pass(batch, 0).loss; },
+Trainee our_trainee(const std::string& name, const Learner& learner, const Batch& batch) {
+  Trainee trainee{name, [learner, batch] { return learner.pass(batch, 0).loss; },
                   named_parameters(learner.network())};
   trainee.optimizer->attach(trainee.parameters);
   return trainee;
@@ -214,9 +215,10 @@ Contest step_contest(const StepSetting& s, double rate) {
   torch::manual_seed(1);
   const Batch batch = draw_batch(s);
   const std::vector<Tensor> weights = draw_network(s, batch, rate);
-  const Learner learner = make_learner(s, weights);
+  const Learner learner = make_learner(s, weights, Precision::fp32);
   std::vector<Trainee> trainees = plain_trainees(s, weights, batch);
-  trainees.insert(trainees.begin(), our_trainee(learner, batch));
+  trainees.insert(trainees.begin(), our_trainee("ours", learner, batch));
+  trainees.push_back(our_trainee("mixed", make_learner(s, weights, Precision::mixed), batch));
   Contest contest;
   contest.density = hidden_rate(learner, batch);
   check_first_step(s, trainees);

@@ -41,7 +41,18 @@ Segment whole_sequence(const Plan& plan) {
   return whole;
 }
 
+/// What the parts ask for, or what the process does.
+ops::Products products_of(const LearnerParts& parts) {
+  return parts.products == ops::Products::automatic ? ops::products_in_use() : parts.products;
+}
+
 }  // namespace
+
+void set_precision(Network& network, Precision precision) {
+  for (const auto& module : network.modules()) {
+    if (auto* synapse = dynamic_cast<Synapse*>(module.get())) synapse->precision = precision;
+  }
+}
 
 void check_method(const Network& network, const Method& method, const Plan& plan) {
   const bool skip = skips(plan), joins = skip || joins_segments(plan);
@@ -163,9 +174,10 @@ Plan Learner::plan(uint64_t iteration, const Tensor& lengths) const {
 
 PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate& on_update,
                          Tally* tally) const {
+  const ops::WithProducts products(products_of(parts_));
   score(batch, iteration);
   const Plan plan = this->plan(iteration, batch.lengths);
-  const int64_t B = batch.size(), at_once = samples_of_share(parts_, plan, parts_.samples_at_once);
+  const int64_t B = batch.size(), at_once = parts_.samples_at_once > 0 ? parts_.samples_at_once : B;
   if (at_once >= B || !samples_are_separate(parts_, plan))
     return Run(parts_, batch, Mode::train, iteration, tally).train(plan, on_update);
   PassResult result;
@@ -189,6 +201,7 @@ PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate&
 
 PassResult Learner::infer(const Batch& batch, Tally* tally) const {
   const torch::NoGradGuard no_grad;
+  const ops::WithProducts products(products_of(parts_));
   return Run(parts_, batch, Mode::evaluate, 0, tally).infer(plan(0, batch.lengths));
 }
 

@@ -22,6 +22,8 @@
 #include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
+#include "spiketrain/core/synapse.h"
+#include "spiketrain/ops/event_conv.h"
 
 namespace spiketrain {
 
@@ -37,9 +39,10 @@ struct LearnerParts {
   Target::Kind target = Target::Kind::class_index;
   uint64_t seed = 1;
   bool block_major = true;
-  /// Samples that a training pass takes through the network at a time, their gradients adding up; 0: as many as fit in the
-  /// cache.  Of no effect where samples are not separate: see engine/shares.h.
+  /// Samples that a training pass takes through the network at a time, their gradients adding up; 0: all of the
+  /// batch.  Of no effect where samples are not separate: see engine/shares.h.
   int64_t samples_at_once = 0;
+  ops::Products products = ops::Products::automatic;  ///< of spikes, while it works
   std::vector<RegularizerP> regularizers = {};
 };
 
@@ -89,6 +92,8 @@ class Learner {
   Tensor scores_;  ///< undefined: the schedule reads none
 };
 
+/// Of all its synapses, those of heads as well.
+void set_precision(Network& network, Precision precision);
 /// UsageError unless every layer's rule fits its neuron, norm and recurrence and the plan, and every neuron the plan.
 void check_method(const Network& network, const Method& method, const Plan& plan);
 /// UsageError unless every spiking layer's neuron and rule have a place for what the regularizers ask of them.

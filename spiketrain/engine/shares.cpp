@@ -16,12 +16,6 @@ bool is_separate(const Stage& stage) {
   });
 }
 
-int64_t longest(const Plan& plan) {
-  int64_t steps = 1;
-  for (const Segment& segment : plan) steps = std::max(steps, segment.steps());
-  return steps;
-}
-
 }  // namespace
 
 bool samples_are_separate(const LearnerParts& parts, const Plan& plan) {
@@ -32,17 +26,6 @@ bool samples_are_separate(const LearnerParts& parts, const Plan& plan) {
   const auto& nodes = parts.network->nodes();
   return std::all_of(nodes.begin(), nodes.end(),
                      [](const Network::Node& node) { return is_separate(*node.stage); });
-}
-
-int64_t samples_of_share(const LearnerParts& parts, const Plan& plan, int64_t asked) {
-  if (asked > 0) return asked;
-  constexpr int64_t kCache = 8 << 20;  // bytes
-  int64_t widest = 1;
-  for (const auto& rows : parts.network->nodes()) {
-    for (const StageInfo& row : rows.stage->describe()) widest = std::max(widest, row.neurons);
-  }
-  const auto fit = kCache / (widest * longest(plan) * static_cast<int64_t>(sizeof(float)));
-  return std::max<int64_t>(1, fit);
 }
 
 Batch share_of(const Batch& batch, int64_t begin, int64_t end) {

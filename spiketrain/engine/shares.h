@@ -1,5 +1,5 @@
 // A batch in shares of its samples, one after the other: the gradients add up to those of the batch, and what a pass keeps is
-// that of a share, small enough to stay in the cache.
+// that of a share.
 // Tests: engine/shares_test.cpp.
 #pragma once
 #include "spiketrain/engine/learner.h"
@@ -9,9 +9,6 @@ namespace spiketrain {
 /// Whether what a batch of this network teaches is the mean of what its samples do, each by itself, with one update at the end of
 /// the plan: no statistics over the batch (norms, regularizers, steps chosen by activity), no way back that learns.
 bool samples_are_separate(const LearnerParts& parts, const Plan& plan);
-
-/// Samples of a share: `asked` for, or if that is 0 as many as keep the largest layer's current over a segment in the cache.
-int64_t samples_of_share(const LearnerParts& parts, const Plan& plan, int64_t asked);
 
 /// Samples [begin, end), sharing storage.
 Batch share_of(const Batch& batch, int64_t begin, int64_t end);

@@ -25,6 +25,12 @@ void check_normalisation(const Recipe& recipe) {
 }
 
 /// What the recipe says of how the network learns.
+ops::Products products_of(const std::string& name) {
+  return name == "events"  ? ops::Products::events
+         : name == "dense" ? ops::Products::dense
+                           : ops::Products::automatic;
+}
+
 LearnerParts learner_parts(const Recipe& recipe, std::shared_ptr<Network> network, Target::Kind target) {
   LearnerParts parts;
   parts.method = make_method(recipe, *network);
@@ -37,6 +43,9 @@ LearnerParts learner_parts(const Recipe& recipe, std::shared_ptr<Network> networ
   parts.target = target;
   parts.seed = static_cast<uint64_t>(recipe.seed);
   parts.block_major = recipe.blocks.order != "time";
+  parts.samples_at_once = recipe.compute.samples;
+  parts.products = products_of(recipe.compute.products);
+  set_precision(*parts.network, recipe.compute.precision == "mixed" ? Precision::mixed : Precision::fp32);
   for (const Config& part : recipe.regularizers) parts.regularizers.push_back(make<Regularizer>(part));
   return parts;
 }

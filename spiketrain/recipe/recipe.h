@@ -1,7 +1,7 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs metrics regularizers
 //   sections: [data] [events] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks] [feedback]
-//   [head] [learning_signal] [objective] [optimizer] [learning_rate] [train] [cost] [paper]
+//   [head] [learning_signal] [objective] [optimizer] [learning_rate] [compute] [train] [cost] [paper]
 // A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
 // neuron and defaults to [neuron]; [rules.PLACE] is the rule of one place; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -81,6 +81,27 @@ struct BlockSection {
   std::vector<int64_t> sizes(int64_t layers) const;
 };
 
+/// How the arithmetic of a pass is done.
+struct ComputeSection {
+  std::string precision = "fp32", products = "automatic";
+  int64_t samples = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v(precision, "precision",
+      "factors of the dense products of spikes and of errors: fp32, or mixed: bfloat16, added up in float32; states, "
+      "sums and the weights that the optimizer keeps are fp32 in both",
+      Choices{{"fp32", "mixed"}});
+    v(products, "products",
+      "products of spikes: automatic: event-driven where the spikes are few enough for that to be faster; or always one way",
+      Choices{{"automatic", "events", "dense"}});
+    v(samples, "samples",
+      "samples of a batch that are trained on at a time, their gradients adding up, which takes the memory of so many; 0: "
+      "all; networks with batch norm, and regularizers, take all",
+      Range{0, 1e6});
+  }
+};
+
 struct Recipe {
   std::string title;
   int64_t seed = 1, steps = 5, epochs = 1;
@@ -92,6 +113,7 @@ struct Recipe {
   Config feedback, head, learning_signal, objective, optimizer, learning_rate;  ///< likewise
   Config rules = Config::object();  ///< place -> rule; see make_method() in recipe/experiment.h
   BlockSection blocks;
+  ComputeSection compute;
   TrainOptions train;  ///< the section [train]; what comes from other sections is at its defaults
   EnergyTable cost;
   Config paper = Config::object();

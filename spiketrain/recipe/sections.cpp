@@ -161,6 +161,7 @@ std::vector<Section> make_sections() {
           part<Objective>("objective", &Recipe::objective),
           part<Optimizer>("optimizer", &Recipe::optimizer, "adamw"),
           part<LearningRate>("learning_rate", &Recipe::learning_rate, "constant"),
+          plain("compute", &Recipe::compute),
           plain("train", &Recipe::train),
           plain("cost", &Recipe::cost),
           free_text()};
