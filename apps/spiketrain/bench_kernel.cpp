@@ -61,7 +61,7 @@ Contest contest_of(const ProductData& data, ops::EventProduct product, const std
 
 Contest forward_contest(const Product& p, double density) {
   const ProductData data = draw_product(p, density);
-  const auto ours = [data] { return ops::event_forward(data.bits, data.W, data.kind, 1); };
+  const auto ours = [data] { return ops::event_forward(data.bits, data.total, data.W, data.kind, 1); };
   const auto plain = [data, p] {
     const torch::NoGradGuard no_grad;
     return p.full() ? data.x.mm(data.W.t()) : torch::conv2d(data.x, data.W_last, {}, p.stride, p.pad);
@@ -81,7 +81,9 @@ Contest gradient_contest(const Product& p, double density) {
   const int64_t side = p.full() ? 0 : (p.side + 2 * p.pad - p.kernel) / p.stride + 1;
   const Tensor g = p.full() ? torch::randn({1, p.samples, p.out})
                             : torch::randn({1, p.samples, side, side, p.out}).movedim(-1, -3);
-  const auto ours = [data, g] { return ops::event_gradient(data.bits, g, data.W.sizes(), data.kind, 1); };
+  const auto ours = [data, g] {
+    return ops::event_gradient(data.bits, data.total, g, data.W.sizes(), data.kind, 1);
+  };
   const auto plain = [data, g, p] { return plain_gradient(p, data, g[0]); };
   return contest_of(data, ops::EventProduct::gradient, p.name, ours, plain);
 }

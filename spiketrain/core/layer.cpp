@@ -85,6 +85,7 @@ Credit credit_of(Record& record, Tensor delta, const State& g_after) {
   Regularizer::Slope slope;
   if (record.penalty) slope = record.penalty->slope(record, record.valid);
   if (slope.da.defined()) delta = delta + slope.da;
+  record.takes_delta = delta.use_count() == 1 && delta.storage().use_count() == 1;
   Credit credit = record.rule->credit(*record.neuron, record, delta, g_after);
   record.post = std::move(credit.post);
   record.g_bias = std::move(credit.g_bias);

@@ -66,6 +66,7 @@ struct Record : torch::CustomClassHolder {
   State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
+  bool takes_delta = false;  ///< vjp() may write the credit over delta, which nobody else reads
   Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]
 
   // Regularizers, in a segment that learns.

@@ -2,6 +2,7 @@
 #pragma once
 #include "spiketrain/base/registry.h"
 #include "spiketrain/core/signal.h"
+#include "spiketrain/ops/event_conv.h"
 
 namespace spiketrain {
 
@@ -32,6 +33,8 @@ struct Synapse : Part, torch::nn::Module {
   virtual Tensor patches(const Tensor& x) const;
   /// What is added to I [T,B,*out], which it expands to; undefined: nothing.
   virtual Tensor bias() const { return {}; }
+  /// Density of spikes below which products with them are event-driven; 0: never.
+  virtual double event_limit(ops::EventProduct /*product*/) const { return 0; }
   /// Multiply-accumulates of one dense apply for one sample and step.
   virtual int64_t macs() const = 0;
   /// The layer in the network notation, e.g. "15C5".

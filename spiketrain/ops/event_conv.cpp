@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/event_limit.h"
 #include "spiketrain/ops/pointer.h"
 #include "spiketrain/ops/workspace.h"
 
@@ -27,14 +28,10 @@ cpu::EventConvShape shape_of(const Bits& x, at::IntArrayRef W, const ConvKind& k
 }
 
 /// Threads for about this many additions: waking others costs as much as some tens of thousands of vectors.
-int64_t threads_for(const cpu::EventConvShape& s, double density) {
-  const double additions = density * static_cast<double>(s.images * s.out_h() * s.out_w()) *
-                           static_cast<double>(s.taps() * s.C) * static_cast<double>(s.O);
-  return additions < (1 << 20) ? 1 : omp_get_max_threads();
-}
-
-double density_of(const Bits& x) {
-  return static_cast<double>(count(x)) / std::max<double>(1, static_cast<double>(x.images() * x.sites()));
+int64_t threads_for(const cpu::EventConvShape& s, int64_t total) {
+  const double each =
+      static_cast<double>(s.out_h() * s.out_w() * s.taps() * s.O) / static_cast<double>(s.H * s.W);
+  return static_cast<double>(total) * each < (1 << 20) ? 1 : omp_get_max_threads();
 }
 
 std::atomic<Products> products{Products::automatic};
@@ -51,18 +48,13 @@ bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor
   if (products == Products::dense || !cpu::event_conv_supported(s)) return false;
   if (products == Products::events) return true;
   const double density = static_cast<double>(total) / static_cast<double>(x.images() * x.sites());
-  // Densities at which both take the same time (docs/performance.md).
-  const bool window = s.stride == 1 && s.kernel_h == 3 && s.kernel_w == 3 && !s.full();
-  const bool slides =
-      s.stride == 1 && s.kernel_h == s.kernel_w && (s.kernel_h == 3 || s.kernel_h == 5) && !s.full();
-  if (product == EventProduct::forward) return density < (slides ? 0.45 : 0.35);
-  return density < (window ? 0.55 : s.full() || s.taps() == 1 ? 0.4 : 0.12);
+  return density < event_limit(product, s);
 }
 
-Tensor event_forward(const Bits& x, const Tensor& W_in, const ConvKind& kind, double scale) {
+Tensor event_forward(const Bits& x, int64_t total, const Tensor& W_in, const ConvKind& kind, double scale) {
   const Tensor W = W_in.contiguous();
   const cpu::EventConvShape s = shape_of(x, W.sizes(), kind);
-  const int64_t threads = threads_for(s, density_of(x));
+  const int64_t threads = threads_for(s, total);
   Tensor y = kind.full ? torch::empty({x.sizes[0], x.sizes[1], s.O}, W.options())
                        : laid_empty({x.sizes[0], x.sizes[1], s.O, s.out_h(), s.out_w()}, W.options(), true);
   void* const space = workspace(cpu::event_conv_forward_workspace(s, x.planes, threads));
@@ -71,11 +63,11 @@ Tensor event_forward(const Bits& x, const Tensor& W_in, const ConvKind& kind, do
   return y;
 }
 
-Tensor event_gradient(const Bits& x, const Tensor& g_in, at::IntArrayRef W, const ConvKind& kind,
-                      double scale) {
+Tensor event_gradient(const Bits& x, int64_t total, const Tensor& g_in, at::IntArrayRef W,
+                      const ConvKind& kind, double scale) {
   const Tensor g = laid(g_in, !kind.full);
   const cpu::EventConvShape s = shape_of(x, W, kind);
-  const int64_t threads = threads_for(s, density_of(x));
+  const int64_t threads = threads_for(s, total);
   Tensor g_W = torch::empty(W, g.options());
   void* const space = workspace(cpu::event_conv_gradient_workspace(s, x.planes, threads));
   cpu::event_conv_gradient(s, x.maps(), g.data_ptr<float>(), static_cast<float>(scale), g_W.data_ptr<float>(),

@@ -35,9 +35,10 @@ enum class EventProduct { forward, gradient };
 /// False where the kernels cannot do it: other types than float, other devices, more rows than a list can name.
 bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor& W, const ConvKind& kind);
 
-/// scale * W x: [T,B,O,oh,ow] channels last, or [T,B,O].
-Tensor event_forward(const Bits& x, const Tensor& W, const ConvKind& kind, double scale);
+/// scale * W x, for x of this sum: [T,B,O,oh,ow] channels last, or [T,B,O].
+Tensor event_forward(const Bits& x, int64_t total, const Tensor& W, const ConvKind& kind, double scale);
 /// scale * sum g (x) x, shaped like W; g as event_forward gives it.
-Tensor event_gradient(const Bits& x, const Tensor& g, at::IntArrayRef W, const ConvKind& kind, double scale);
+Tensor event_gradient(const Bits& x, int64_t total, const Tensor& g, at::IntArrayRef W, const ConvKind& kind,
+                      double scale);
 
 }  // namespace spiketrain::ops

@@ -34,7 +34,7 @@ int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, 
 
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor& before_in,
                        const Tensor& u_in, const Tensor& s_in, const Tensor& delta_in,
-                       const Tensor& g_after_in, bool want_leak) {
+                       const Tensor& g_after_in, bool want_leak, bool in_place) {
   const bool reads_I = want_leak && p.gain_tie != 0, last = channels_last(u_in);
   const Tensor I = reads_I ? laid(I_in, last) : Tensor(), before = laid(before_in, last),
                u = laid(u_in, last), s = laid(s_in, last), delta = laid(delta_in, last),
@@ -44,7 +44,7 @@ LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor
                (!reads_I || I.defined()),
            "lif_adjoint: expected delta, u and s [T,*], the state before [*], and I if the gain is tied to a "
            "learned leak");
-  LifAdjoint result{torch::empty_like(delta), torch::empty_like(before)};
+  LifAdjoint result{in_place ? delta : torch::empty_like(delta), torch::empty_like(before)};
   result.g_leak = AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "lif_adjoint", [&] {
     cpu::LifAdjointArgs<scalar_t> x;
     x.T = delta.size(0);

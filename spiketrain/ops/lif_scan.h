@@ -19,8 +19,9 @@ struct LifAdjoint {
   double g_leak = 0;   ///< dL/d(leak), if wanted
 };
 /// Exact adjoint of lif_forward, given its I (may be undefined unless want_leak and p.gain_tie), the state before the
-/// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.
+/// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.  in_place: g takes the memory of delta where they lie alike.
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I, const Tensor& before, const Tensor& u,
-                       const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak);
+                       const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak,
+                       bool in_place = false);
 
 }  // namespace spiketrain::ops

@@ -75,6 +75,9 @@ struct Conv2d final : Synapse {
     if (!by_events(ops::EventProduct::gradient, q, W_, kind())) return dense(g, q);
     return outer_events(g, q, W_.sizes(), kind(), dense);
   }
+  double event_limit(ops::EventProduct product) const override {
+    return ops::event_limit(product, {1, in_[0], in_[1], in_[2], channels, kernel, kernel, stride, padding});
+  }
   bool has_patches() const override { return true; }
   Tensor patches(const Tensor& x) const override {
     const Tensor columns = at::im2col(x, {kernel, kernel}, {1, 1}, {padding, padding}, {stride, stride});

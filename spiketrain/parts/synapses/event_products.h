@@ -5,7 +5,7 @@
 // Tests: grad/synapse_test.cpp, equiv/event_conv_test.cpp.
 #pragma once
 #include "spiketrain/core/synapse.h"
-#include "spiketrain/ops/event_conv.h"
+#include "spiketrain/ops/event_limit.h"
 #include "spiketrain/ops/tssl_scan.h"
 
 namespace spiketrain {
@@ -19,7 +19,7 @@ inline bool by_events(ops::EventProduct product, const Signal& x, const Tensor& 
 /// W x.  dense(x): the dense product, for a step of real numbers.
 template <class Dense>
 Tensor apply_events(const Signal& x, const Tensor& W, const ops::ConvKind& kind, const Dense& dense) {
-  const Tensor I = ops::event_forward(x.spikes().bits(), W, kind, x.scale());
+  const Tensor I = ops::event_forward(x.spikes().bits(), x.spikes().total(), W, kind, x.scale());
   if (x.is_spikes()) return I;
   Tensor carried;
   if (x.before().defined()) carried = dense(Signal::dense(x.before().unsqueeze(0)))[0];
@@ -30,9 +30,9 @@ Tensor apply_events(const Signal& x, const Tensor& W, const ops::ConvKind& kind,
 template <class Dense>
 Tensor outer_events(const Tensor& g, const Signal& q, at::IntArrayRef W, const ops::ConvKind& kind,
                     const Dense& dense) {
-  if (q.is_spikes()) return ops::event_gradient(q.spikes().bits(), g, W, kind, q.scale());
+  if (q.is_spikes()) return ops::event_gradient(q.spikes().bits(), q.spikes().total(), g, W, kind, q.scale());
   const Tensor h = ops::psp_adjoint(g, q.tau_s());
-  Tensor g_W = ops::event_gradient(q.spikes().bits(), h, W, kind, q.scale());
+  Tensor g_W = ops::event_gradient(q.spikes().bits(), q.spikes().total(), h, W, kind, q.scale());
   // h[0] is 1/tau_s times what the first input gathers; the state before decays once more, and is not divided.
   if (q.before().defined())
     g_W.add_(dense((h.slice(0, 0, 1) * (q.tau_s() - 1)), Signal::dense(q.before().unsqueeze(0))));

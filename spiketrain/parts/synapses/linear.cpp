@@ -138,6 +138,9 @@ struct Linear final : Synapse {
     return outer_events(g, q, W_.sizes(), kFull, dense);
   }
 
+  double event_limit(ops::EventProduct product) const override {
+    return ops::event_limit(product, {1, numel(in_), 1, 1, features, 1, 1, 1, 0});
+  }
   bool has_patches() const override { return true; }
   Tensor patches(const Tensor& x) const override { return x.flatten(1).unsqueeze(0); }
 

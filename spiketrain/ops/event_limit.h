@@ -1,0 +1,48 @@
+// Up to which density products of spikes are made one addition at a time: a model of the time that either way takes for an
+// output pixel, of five numbers per form, fitted to `spiketrain bench kernel` on two cores of a Zen 5 machine (AVX-512).  Only
+// ratios matter, and most shapes are far from the limit; see docs/performance.md.
+// Tests: equiv/event_conv_test.cpp.
+#pragma once
+#include <algorithm>
+
+#include "spiketrain/ops/event_conv.h"
+
+namespace spiketrain::ops {
+
+/// Nanoseconds.
+struct EventTimes {
+  double pixel;     ///< lists of an output pixel, without a spike
+  double input;     ///< and of each input that it reads
+  double vector;    ///< sixteen channels of an output, written or read
+  double addition;  ///< of sixteen channels
+  double macs;      ///< multiply-accumulates that the dense way does in one
+};
+
+inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s) {
+  const bool square = s.kernel_h == s.kernel_w && s.stride == 1 && !s.full();
+  // With few channels or outputs the dense way is slower, too.
+  const auto channels = static_cast<double>(s.C);
+  const double of_full = std::min(60.0, 2 * static_cast<double>(s.O));
+  if (product == EventProduct::forward) {
+    if (square && (s.kernel_h == 3 || s.kernel_h == 5))
+      return {12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels)};
+    return s.full() ? EventTimes{60, 0.05, 2, 0.42, of_full}
+                    : EventTimes{30, 0.02, 2, 0.42, std::min(125.0, 25 * channels)};
+  }
+  if (s.full()) return {80, 0.06, 4, 0.47, of_full};
+  if (s.taps() == 1) return {40, 0.06, 4, 0.47, 100};
+  if (square && s.kernel_h == 3) return {40, 0, 3, 0.25, std::min(105.0, 40 * channels)};
+  return {15, 0, 0, 0.95, std::min(105.0, 40 * channels)};
+}
+
+/// Below this density events are faster, by a twentieth at least; 0: never.
+inline double event_limit(EventProduct product, const cpu::EventConvShape& s) {
+  const EventTimes time = event_times(product, s);
+  const auto inputs = static_cast<double>(s.taps() * s.C), outputs = static_cast<double>(s.O);
+  const double vectors = static_cast<double>((s.O + 15) / 16);
+  const double fixed = time.pixel + time.input * inputs + time.vector * vectors;
+  const double dense = inputs * outputs / time.macs;
+  return std::max(0.0, (0.95 * dense - fixed) / (time.addition * inputs * vectors));
+}
+
+}  // namespace spiketrain::ops
