@@ -15,6 +15,6 @@ set(st_public_headers
   engine/gradients.h engine/learner.h
   train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/training.h
-  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/memory_model.h
-  recipe/cost_options.h recipe/experiment.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h
+  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h
+  recipe/cost_options.h recipe/experiment.h recipe/memory.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h
   report/plot.h report/report.h report/svg.h report/sweep.h report/sweep_results.h)
