@@ -3,8 +3,8 @@
 set(st_public_headers
   spiketrain.h
   base/check.h base/file.h base/options.h base/part.h base/plugin.h base/registration.h base/registry.h base/rng.h base/safetensors.h base/text.h
-  kernels/event_lif/event_lif.h kernels/isa.h kernels/surrogate.h kernels/lif_scan/lif_scan.h kernels/tssl_scan/tssl_scan.h
-  ops/chunks.h ops/event_lif.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h ops/pool2d.h ops/reduce.h ops/spike_times.h ops/surrogate.h ops/torch.h
+  kernels/event_conv/event_conv.h kernels/event_lif/event_lif.h kernels/isa.h kernels/surrogate.h kernels/lif_scan/lif_scan.h kernels/tssl_scan/tssl_scan.h
+  ops/chunks.h ops/event_conv.h ops/event_lif.h ops/layout.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h ops/pool2d.h ops/reduce.h ops/spike_bits.h ops/spike_times.h ops/surrogate.h ops/torch.h
   ops/tssl_scan.h
   core/context.h core/encoder.h core/head.h core/initialise.h core/layer.h core/learning_signal.h core/network.h core/neuron.h
   core/norm.h core/objective.h core/optimizer.h core/record.h core/regularizer.h core/rule.h core/schedule.h core/signal.h core/spikes.h
@@ -15,6 +15,6 @@ set(st_public_headers
   engine/gradients.h engine/learner.h
   train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/training.h
-  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/memory_model.h
-  recipe/cost_options.h recipe/experiment.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h
+  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h
+  recipe/cost_options.h recipe/experiment.h recipe/memory.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h
   report/plot.h report/report.h report/svg.h report/sweep.h report/sweep_results.h)

@@ -154,7 +154,7 @@ def measured(out):
     summary = json.loads((out / "summary.json").read_text())
     cost = json.loads((out / "cost.json").read_text())
     return {"accuracy": 100 * summary["test_accuracy_at_best_validation"],
-            "bytes": cost["activation_bytes_measured"], "ac": cost["ac"],
+            "bytes": cost.get("activation_bytes", cost.get("activation_bytes_measured")), "ac": cost["ac"],
             "mac": cost["mac_error"] + sum(cost.get(f"mac_{way}_run", cost[f"mac_{way}"]) for way in ("forward", "weight"))}
 
 

@@ -13,6 +13,8 @@
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
+#include "spiketrain/recipe/memory.h"
+#include "spiketrain/train/runtime.h"
 
 namespace spiketrain::cli {
 namespace {
@@ -70,32 +72,44 @@ std::vector<std::string> cost_cells(const Operations& n, int64_t bytes) {
 
 std::string mebibytes(int64_t bytes) { return number(static_cast<double>(bytes) / (1 << 20), 4) + " MiB"; }
 
-/// Predicted bytes of activations: the recipe's own windows and blocks, end to end, and windows of one step.
-void print_memory(const std::vector<NetworkRow>& network, CostOptions options, int64_t blocks) {
-  const int64_t T = options.plan.back().t1, whole = predict_end_to_end(network, options);
-  std::vector<std::vector<std::string>> rows = {
-      {"activation memory, predicted", "batch of " + std::to_string(options.batch), "of end to end"}};
-  const auto add = [&](const std::string& name, int64_t bytes) {
-    rows.push_back({name, mebibytes(bytes * options.batch),
-                    percent(static_cast<double>(bytes) / static_cast<double>(whole))});
-  };
-  const auto bytes = [&] { return measure_cost(network, options).activation_bytes_predicted; };
+/// Bytes of activations: the recipe's own windows and blocks, end to end, and windows of one step.
+void print_memory(const Recipe& recipe, const Shape& input, const Shape& output, const Plan& plan,
+                  int64_t blocks) {
   int64_t K = 0;
-  for (const Segment& segment : options.plan) K = std::max(K, segment.steps());
+  for (const Segment& segment : plan) K = std::max(K, segment.steps());
   const std::string cut = str(blocks, blocks == 1 ? " block" : " blocks");
-  add(str("this recipe: windows of ", K, " of ", T, " steps, ", cut), bytes());
-  add("end to end: all steps, one block", whole);
-  if (K > 1) {
-    options.plan.clear();
-    for (int64_t t = 0; t < T; ++t) options.plan.push_back({t, t + 1, Role::live, /*update=*/t + 1 == T});
-    add(str("windows of 1 step, ", cut), bytes());
-  }
+  std::vector<std::string> refused;
+  const auto bytes = [&](const std::string& name, const Recipe& variant) -> int64_t {
+    try {
+      return measure_memory(variant, sample_of(variant, input), target_of(variant, output));
+    } catch (const UsageError& error) {
+      refused.push_back(str("not measured: ", name, ": ", error.what()));
+      return 0;
+    }
+  };
+  std::vector<std::vector<std::string>> rows = {{"activation memory, measured on noise",
+                                                 "batch of " + std::to_string(recipe.data.batch),
+                                                 "of end to end"}};
+  const std::string all = "end to end: all steps, one block";
+  const int64_t whole = bytes(all, end_to_end(recipe));
+  const auto add = [&](const std::string& name, int64_t n) {
+    const bool known = n > 0 && whole > 0;
+    rows.push_back({name, n > 0 ? mebibytes(n) : "-",
+                    known ? percent(static_cast<double>(n) / static_cast<double>(whole)) : "-"});
+  };
+  const auto add_variant = [&](const std::string& name, const Recipe& variant) {
+    add(name, bytes(name, variant));
+  };
+  add_variant(str("this recipe: windows of ", K, " of ", recipe.steps, " steps, ", cut), recipe);
+  add(all, whole);
+  if (K > 1) add_variant(str("windows of 1 step, ", cut), step_by_step(recipe));
   std::cout << '\n';
   print_table(rows);
+  for (const std::string& line : refused) std::cout << line << '\n';
 }
 
-/// Operations of one training pass per sample, layer by layer, and the memory.
-void print_cost(const std::vector<NetworkRow>& network, const CostOptions& options, int64_t blocks) {
+/// Operations of one training pass per sample, layer by layer.
+void print_cost(const std::vector<NetworkRow>& network, const CostOptions& options) {
   const CostReport report = measure_cost(network, options);
   std::cout << "\ntraining, per sample\n";
   std::vector<std::vector<std::string>> rows = {
@@ -106,8 +120,8 @@ void print_cost(const std::vector<NetworkRow>& network, const CostOptions& optio
   };
   int64_t bytes = 0;
   for (const CostRow& row : report.rows) {
-    add((row.head ? "head " : "") + row.spec, row.dense, row.activation_bytes);
-    bytes += row.activation_bytes;
+    add((row.head ? "head " : "") + row.spec, row.dense, row.bytes_kept);
+    bytes += row.bytes_kept;
   }
   add("total", report.total, bytes);
   print_table(rows);
@@ -117,7 +131,6 @@ void print_cost(const std::vector<NetworkRow>& network, const CostOptions& optio
               << " of the weight gradient are carried out\n";
   }
   std::cout << "energy: about " << number(report.energy_uj) << " uJ, an estimate (recipe section [cost])\n";
-  print_memory(network, options, blocks);
 }
 
 /// Names of the nodes that a row reads.
@@ -149,6 +162,27 @@ void print_network(const Network& network, const std::vector<NetworkRow>& rows) 
     macs += row.macs;
   }
   table.push_back({"total", "", "", "", "", "", thousands(parameters), thousands(neurons), thousands(macs)});
+  print_table(table);
+}
+
+/// Below which densities of spikes the products of a layer are event-driven.
+void print_event_limits(const std::vector<NetworkRow>& rows, const Recipe& recipe) {
+  if (recipe.compute.products != "automatic") {
+    std::cout << "\nproducts of spikes: " << recipe.compute.products << " (compute.products)\n";
+    return;
+  }
+  std::vector<std::vector<std::string>> table = {
+      {"event-driven if spikes are fewer than", "forward", "weight gradient"}};
+  const auto limit = [](const NetworkRow& row, ops::EventProduct product) {
+    const double density = row.synapse->event_limit(product);
+    return density > 0 ? percent(std::min(1.0, density)) : std::string("never");
+  };
+  for (const NetworkRow& row : rows) {
+    if (row.synapse)
+      table.push_back(
+          {row.spec, limit(row, ops::EventProduct::forward), limit(row, ops::EventProduct::gradient)});
+  }
+  std::cout << '\n';
   print_table(table);
 }
 
@@ -200,7 +234,11 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   measure_cost(rows, options);  // refuses what is too much to count before anything is printed
   std::cout << network->notation() << "   input " << shape_text(input) << ", T = " << recipe.steps << '\n';
   print_network(*network, rows);
-  print_cost(rows, options, network->blocks());
+  print_event_limits(rows, recipe);
+  print_cost(rows, options);
+  std::cout << std::flush;   // what follows takes a while
+  prepare_process(nullptr);  // as many threads as train takes: each holds a share of what products need
+  print_memory(recipe, input, output, options.plan, network->blocks());
 }
 
 void inspect_events(const std::string& path) {

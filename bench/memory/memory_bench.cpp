@@ -1,12 +1,13 @@
 // Memory and time of training by window length K and block size B (0: end to end): the most bytes of
-// activations held at once in one pass, as LibTorch's allocators hand them out, beside the prediction, and
-// the seconds of the pass.  AlexNet-shaped network on two maps of 48 x 48, LIF, BPTT; batch from ST_BATCH
+// activations held at once in one pass, as LibTorch's allocators hand them out, beside what inspect measures on few
+// samples and steps, and the seconds of the pass.  AlexNet-shaped network on two maps of 48 x 48, LIF, BPTT; batch from ST_BATCH
 // (16).
 //   bench_memory --benchmark_filter='K:1/B:1/T:20'
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
 
+#include "spiketrain/recipe/memory.h"
 #include "spiketrain/train/probe.h"
 #include "tests/support/noise_frames.h"
 
@@ -28,9 +29,13 @@ void activations(benchmark::State& state) {
   const Experiment e = alexnet(batch, T, K, B);
   int64_t peak = 0;
   for (auto _ : state) peak = measure_activation_bytes(e.training, batch);
-  const auto whole = static_cast<double>(predict(alexnet(batch, T, T, 0)));
+  const Dataset& data = *e.training.data.train;
+  const auto measured = [&](const Recipe& recipe) {
+    return static_cast<double>(measure_memory(recipe, data.sample(), data.target()));
+  };
+  const double whole = measured(end_to_end(e.recipe));
   state.counters["MiB"] = static_cast<double>(peak) / kMiB;
-  state.counters["predicted_MiB"] = static_cast<double>(predict(e)) / kMiB;
+  state.counters["by_few_MiB"] = measured(e.recipe) / kMiB;
   state.counters["end_to_end_MiB"] = whole / kMiB;
   state.counters["percent"] = 100 * static_cast<double>(peak) / whole;
   state.SetLabel(str("batch ", batch));

@@ -1,5 +1,5 @@
 // Memory and time of schedules by the number of steps T: most bytes of activations held at once in one pass, as LibTorch's
-// allocators hand them out, beside the prediction, and the seconds of a pass that measures no scores.  Two fully connected
+// allocators hand them out, and the seconds of a pass that measures no scores.  Two fully connected
 // layers of 400 LIF neurons on 200 inputs that are 1 a tenth of the time, BPTT, batch 16.
 //   bench_memory --benchmark_filter='schedule.*T:1024'
 #include <benchmark/benchmark.h>
@@ -20,12 +20,11 @@ void schedule(benchmark::State& state, const char* schedule) {
                                          str("schedule={name=", schedule, "}")});
   const Learner& learner = *e.training.learner;
   state.counters["KiB"] = static_cast<double>(measure_activation_bytes(e.training, kBatch)) / kKiB;
-  state.counters["predicted_KiB"] = static_cast<double>(predict(e)) / kKiB;
   Batch batch;
   batch.form = Batch::Form::frames;
   batch.x = torch::zeros({T, kBatch, 200});
   batch.target = {Target::Kind::class_index, torch::arange(kBatch).remainder(10)};
-  const NoiseFrames frames(kBatch, T, {200});
+  const Dataset& frames = *e.training.data.train;
   std::vector<uint8_t> sample(static_cast<size_t>(T * 200));
   for (int64_t b = 0; b < kBatch; ++b) {
     frames.read(b, 0, sample.data());

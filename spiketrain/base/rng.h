@@ -31,6 +31,7 @@ enum class Purpose : uint32_t {
   echo = 15,
   delay = 16,
   delayed_memory = 17,
+  noise = 18,
 };
 
 /// One Philox4x32-10 block.

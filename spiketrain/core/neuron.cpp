@@ -193,11 +193,14 @@ c10::intrusive_ptr<Record> samples_of(const Record& record, int64_t i, int64_t j
   return share;
 }
 
+/// Whether share_samples() makes but one.
+bool one_share(const Tensor& I) { return ops::chunk_size(I.size(1), least_samples(I.sizes())) >= I.size(1); }
+
 /// adjoint_by_steps() over shares of the samples.
 Credit adjoint_by_shares(const Stepped& neuron, const Record& record, const Backward& from) {
   Credit all;
   std::vector<std::vector<Tensor>> params(ops::kMaxChunks);
-  const bool whole = !record.I.is_cpu() || neuron.Stepped::vjp_shares(record.I.sizes()) == 1;
+  const bool whole = !record.I.is_cpu() || one_share(record.I);
   if (!whole) {  // each share writes its part
     all.g = torch::empty_like(record.I);
     for (const Tensor& z : record.before) all.g_before.push_back(torch::empty_like(z));
@@ -248,11 +251,6 @@ void Stepped::run(Record& record, Steps steps) const {
   record.jacobian.resize(jacobian[0].size());
   for (size_t k = 0; k < record.jacobian.size(); ++k) record.jacobian[k] = together(jacobian, k, 1);
   record.total = -1;
-}
-
-int64_t Stepped::vjp_shares(at::IntArrayRef sizes) const {
-  const int64_t size = ops::chunk_size(sizes[1], least_samples(sizes));
-  return (sizes[1] + size - 1) / size;
 }
 
 Credit Stepped::vjp(const Record& record, const Tensor& delta, const State& g_after) const {

@@ -40,9 +40,6 @@ struct Neuron : Part, torch::nn::Module {
   /// Exact adjoint of run() over all steps, from delta = dL/da [T,B,*] and dL/d(state after) (undefined entries
   /// count as zero): g, g_before, and g_params in the order of parameters().
   virtual Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const = 0;
-  /// Shares of the samples that vjp() works on apart from each other, for a float current of this shape [T,B,*] on the
-  /// CPU.
-  virtual int64_t vjp_shares(at::IntArrayRef /*sizes*/) const { return 1; }
 };
 
 /// A neuron defined by one step.  run() and vjp() loop over it under autograd: every neuron trains with them on its
@@ -61,7 +58,6 @@ struct Stepped : Neuron {
   /// The same from du = dL/d(membrane before reset) [T,B,*] alone, for a record with its current; `local`: every time
   /// edge cut, g[t] = du[t] * du[t]/dI[t], and nothing but that.
   Credit membrane_vjp(const Record& record, const Tensor& du, bool local) const;
-  int64_t vjp_shares(at::IntArrayRef sizes) const override;
 };
 
 /// Fills a coefficient that a built neuron holds as a buffer, one per channel or neuron (such as lif's with per =

@@ -26,13 +26,10 @@ struct StageInfo {
   int64_t neurons = 0;
   Values values = Values::real;  ///< of its output
   bool linear = false;           ///< a constant input stays constant
-  int64_t sums = 0;  ///< > 0: what it makes of spikes are sums of so many, kept as spikes if they are small
-  bool temporal = false;     ///< it filters each element in time: a constant input keeps its image
-  bool keeps_input = false;  ///< its input stays in memory until backward has run
-  int64_t ops = 0;           ///< elementwise operations per sample and step, forward, without the neurons'
-  int64_t buffer = 0;        ///< bytes per sample and step it stores for backward, without those of a layer
-  int64_t state = 0;         ///< bytes of state per sample, without the neurons'
-  bool copies = true;        ///< its output is memory of its own
+  bool temporal = false;         ///< it filters each element in time: a constant input keeps its image
+  bool keeps_input = false;      ///< its input stays in memory until backward has run
+  int64_t ops = 0;     ///< elementwise operations per sample and step, forward, without the neurons'
+  int64_t buffer = 0;  ///< bytes per sample and step it stores for backward, without those of a layer
   std::shared_ptr<const Synapse> synapse = {};  ///< of a layer or projection
   std::shared_ptr<const Norm> norm = {};        ///< may be null
   std::shared_ptr<const Neuron> neuron = {};    ///< null in a projection

@@ -79,10 +79,10 @@ class Meter {
       products(i, out.dense, report);
       traffic(i, out.dense);
       elements(i, out.dense);
+      if (options_.rule) out.bytes_kept = kept(i);
       report.total += out.dense;
       report.rows.push_back(std::move(out));
     }
-    if (options_.rule) memory(report);
     const Operations& n = report.total;
     const EnergyTable& e = options_.energy;
     report.energy_uj = 1e-6 * (e.pj_ac * static_cast<double>(n.ac) +
@@ -178,25 +178,21 @@ class Meter {
                       std::llround(2 * f.kept() * static_cast<double>(course_.backward * size) / 4);
   }
 
-  void memory(CostReport& report) const {
-    MemoryPlan plan;
-    plan.plan = options_.plan;
-    plan.batch = options_.batch;
-    plan.block_major = options_.block_major;
-    plan.threads = options_.threads;
-    plan.count_gradients = options_.count_gradients;
-    plan.count_input = options_.count_input;
-    plan.input = options_.input;
-    MemoryEstimate estimate = predict_memory(rows_, plan, method_);
-    if (!options_.scoring.empty()) {
-      const std::vector<NetworkRow> whole = end_to_end(rows_);
-      plan.plan = options_.scoring;
-      plan.holds_currents = false;
-      estimate.peak = std::max(estimate.peak, predict_memory(whole, plan, {make<Rule>("bptt")}).peak);
-    }
-    report.activation_bytes_predicted = (estimate.peak + options_.batch - 1) / options_.batch;
-    for (size_t i = 0; i < rows_.size(); ++i)
-      report.rows[i].activation_bytes = estimate.kept[i] / options_.batch;
+  /// What the records keep of row i, and what other stages and the rule keep of its input.
+  int64_t kept(size_t i) const {
+    const NetworkRow& row = rows_[i];
+    const CostNode& node = nodes_[i];
+    ST_CHECK(row.macs == 0 || (row.synapse && (row.neuron || !node.first)), "cost: row ", i, " (", row.spec,
+             ") has weights, but no synapse or neuron");
+    const bool layer = row.macs > 0;
+    const bool profile = node.reads_constant && layer && rule_of(rows_, i, method_).keeps_constant();
+    double bytes = row.neuron ? footprint(i).kept() * static_cast<double>(numel(row.out)) : 0;
+    if (row.norm) bytes += static_cast<double>(kFloatBytes * numel(row.out));
+    if (node.grad) bytes += static_cast<double>(row.buffer);
+    // A trace of the input, or spikes that a stage has made floats of.
+    const bool copied = layer ? traced(i) && !profile : row.keeps_input && node.grad && node.reads_binary;
+    if (copied) bytes += static_cast<double>(kFloatBytes * node.inputs);
+    return std::llround(bytes * static_cast<double>(course_.longest));
   }
 
   const std::vector<NetworkRow>& rows_;
@@ -223,13 +219,6 @@ CostReport measure_cost(const std::vector<NetworkRow>& rows, const CostOptions& 
   return Meter(rows, options).run();
 }
 
-int64_t predict_end_to_end(const std::vector<NetworkRow>& rows, CostOptions options) {
-  ST_CHECK(!options.plan.empty(), "cost: the plan has no segment");
-  options.plan = {{0, options.plan.back().t1}};
-  options.scoring.clear();
-  return measure_cost(end_to_end(rows), options).activation_bytes_predicted;
-}
-
 Config to_json(const CostReport& report) {
   const Operations& n = report.total;
   Config json = {{"ac", n.ac},
@@ -238,7 +227,6 @@ Config to_json(const CostReport& report) {
                  {"mac_forward", n.mac_forward},
                  {"vector", n.vector},
                  {"memory_words", n.memory_words},
-                 {"activation_bytes_predicted", report.activation_bytes_predicted},
                  {"energy_uj", report.energy_uj}};
   if (report.effective_ac >= 0) json["effective_ac"] = report.effective_ac;
   if (report.mac_forward_run != n.mac_forward) json["mac_forward_run"] = report.mac_forward_run;

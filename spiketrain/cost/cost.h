@@ -1,5 +1,5 @@
-// The cost meter: operations, memory traffic, bytes of activations and an estimate of energy, per layer and in total,
-// per sample of one training pass.  Definitions in docs/cost-meter.md:
+// The cost meter: operations, memory traffic, bytes that are kept and an estimate of energy, per layer and in total, per
+// sample of one training pass.  How much a pass holds at its worst moment is measured: recipe/memory.h.  Definitions in docs/cost-meter.md:
 //   ac            accumulates: products with a binary operand (W s forward, delta (x) s in the weight gradient)
 //   mac_error     W^T delta inside a block, and from a head into its block
 //   mac_weight    weight gradients with a real presynaptic operand (analog input, PSP, averages, traces)
@@ -9,7 +9,7 @@
 // Counts are dense: every weight, every step.  Credit is cut between blocks.
 // Source of the distinction of AC and MAC(error): Guo et al. 2023, "Efficient training of spiking neural networks with
 // temporally-truncated local backpropagation through time", whose table of operations it reproduces.
-// Deviation: none.  Tests: unit/cost_test.cpp, property/memory_test.cpp.
+// Deviation: none.  Tests: unit/cost_test.cpp, unit/cost_network_test.cpp.
 #pragma once
 #include <map>
 #include <string>
@@ -17,8 +17,8 @@
 
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
+#include "spiketrain/cost/cost_graph.h"
 #include "spiketrain/cost/energy.h"
-#include "spiketrain/cost/memory_model.h"
 
 namespace spiketrain {
 
@@ -29,18 +29,12 @@ struct Operations {
 
 struct CostOptions {
   Plan plan = {{0, 1}};  ///< of one batch
-  Plan scoring =
-      {};  ///< of the pass that scores steps before some batches: its memory counts, its operations do not
-  bool block_major = false;
-  int64_t batch = 1;  ///< updates are shared by the samples of a batch
+  int64_t batch = 1;     ///< updates are shared by the samples of a batch
   CostInput input;
   RuleP rule;                           ///< null: BPTT with bare neurons; layers then need not have a neuron
   std::map<int64_t, RuleP> rules = {};  ///< [slot] of the layers that learn by another one
   int64_t optimizer_words = 2;          ///< state per weight: Adam 2, SGD with momentum 1, SGD 0
   std::vector<double> rates = {};       ///< [slot] measured firing rates; empty: no effective counts
-  int threads = 1;                      ///< for the prediction of memory
-  bool count_gradients = false;         ///< see MemoryPlan
-  bool count_input = false;
   EnergyTable energy;
 };
 
@@ -49,7 +43,7 @@ struct CostRow {
   int64_t block = 0;
   bool head = false;
   Operations dense;
-  int64_t activation_bytes = 0;  ///< kept between forward and backward of one segment, per sample
+  int64_t bytes_kept = 0;  ///< between forward and backward of the longest segment, per sample
 };
 
 struct CostReport {
@@ -58,20 +52,14 @@ struct CostReport {
   double effective_ac = -1;     ///< ac scaled by the firing rates; -1: rates unknown
   int64_t mac_forward_run = 0;  ///< mac_forward that is carried out: a constant image is multiplied
   int64_t mac_weight_run = 0;   ///< once per update, not once per step; mac_weight likewise
-  int64_t activation_bytes_predicted = 0;  ///< at the worst moment, per sample; rounded up
-  double energy_uj = 0;                    ///< estimate, from the dense counts
+  double energy_uj = 0;         ///< estimate, from the dense counts
 };
 
 /// UsageError if the rows do not form a network or the plan has no segment in which error enters.
 CostReport measure_cost(const std::vector<NetworkRow>& rows, const CostOptions& options);
 
-/// Bytes of activations per sample, predicted, if the same network were trained end to end: one segment, one block, no
-/// heads of blocks.
-int64_t predict_end_to_end(const std::vector<NetworkRow>& rows, CostOptions options);
-
-/// {"ac","mac_error","mac_weight","mac_forward","vector","memory_words","activation_bytes_predicted","energy_uj"} per
-/// sample; "effective_ac" if rates were given, "mac_forward_run" and "mac_weight_run" if they differ from the dense
-/// counts.
+/// {"ac","mac_error","mac_weight","mac_forward","vector","memory_words","energy_uj"} per sample; "effective_ac" if rates
+/// were given, "mac_forward_run" and "mac_weight_run" if they differ from the dense counts.
 Config to_json(const CostReport& report);
 
 }  // namespace spiketrain

@@ -19,15 +19,10 @@ std::vector<NetworkRow> rows_of(const Network& network, int64_t index) {
     static_cast<StageInfo&>(row) = std::move(info);
     row.block = network.block_of(index);
     row.head = node.head_of >= 0;
-    row.chain = network.is_chain(row.block);
-    row.taped = node.stage->taped();
     row.node = index;
-    row.inner = !rows.empty();
     rows.push_back(std::move(row));
   }
   ST_CHECK(!rows.empty(), "node ", node.name, " describes no row");
-  if (index > 0 && !rows[0].head && network.nodes()[static_cast<size_t>(index - 1)].unit == node.unit)
-    rows[0].inner = true;
   size_t row = 0;
   for (size_t k = 0; k < node.inputs.size(); ++k) {
     const bool product = layer && layer->connections()[k].synapse;
@@ -77,7 +72,6 @@ class Graph {
       nodes_[i].first = i == 0 || rows[i - 1].node != rows[i].node;
       nodes_[i].values = rows[i].values == Values::as_input ? Values::binary : rows[i].values;
     }
-    find_outputs();
     find_steps();
     // Delayed edges lead back, so that what is known of a row may have to go round; each round can only turn binary
     // into real, and credit on.
@@ -89,15 +83,6 @@ class Graph {
   std::vector<CostNode> nodes() { return std::move(nodes_); }
 
  private:
-  void find_outputs() {
-    for (size_t i = 0; i < rows_.size(); ++i) {
-      if (rows_[i].head || !nodes_[i].first) continue;
-      const bool more = std::any_of(
-          rows_.begin() + static_cast<int64_t>(i) + 1, rows_.end(),
-          [&](const auto& r) { return r.block == rows_[i].block && !r.head && r.node != rows_[i].node; });
-      nodes_[i].output = !more;
-    }
-  }
   /// As Network does it: of each block all nodes from the first end of a delayed edge to the last.
   void find_steps() {
     for (size_t i = 0; i < rows_.size(); ++i) {
@@ -118,14 +103,6 @@ class Graph {
     const int64_t s = rows_[i].sources[k];
     return s < 0 ? nullptr : &nodes_[static_cast<size_t>(s)];
   }
-  bool all_sources(size_t i, bool CostNode::*of_row, bool of_input) const {
-    for (size_t k = 0; k < rows_[i].sources.size(); ++k) {
-      const CostNode* from = source(i, k);
-      if (!(from ? from->*of_row : of_input)) return false;
-    }
-    return true;
-  }
-
   /// What enters row i, and from that what leaves it.  True if that is news.
   bool update(size_t i) {
     const NetworkRow& row = rows_[i];
@@ -136,34 +113,23 @@ class Graph {
     node.reads_binary = (from ? from->values : input_.values) == Values::binary;
     node.reads_constant = !delayed && (from ? from->constant : input_.constant);
     node.reads_image = node.reads_constant && (!from || (from->reads_image && from_temporal(row)));
-    node.reads_spikes = from ? from->spikes : input_.spikes;
     node.read_rate = from ? from->rate : input_.rate;
     const bool joins = row.macs == 0 && row.sources.size() > 1;
     node.constant = node.reads_constant && row.linear && row.macs == 0 && !joins;
-    node.spikes = row.neuron   ? row.neuron->emits().bare()
-                  : joins      ? all_sources(i, &CostNode::spikes, input_.spikes)
-                  : row.copies ? node.reads_spikes && sums_fit(row, from)
-                               : node.reads_spikes;
-    if (!row.neuron) node.planes = planes_of(row, from ? from->planes : 1);
     if (row.values == Values::as_input)
       node.values = node.reads_binary && !joins ? Values::binary : Values::real;
     node.rate = rate_of(row, node.read_rate, rates_);
-    node.pulls = hands_on(rows_, nodes_, i, 0);
+    node.pulls = hands_on(i, 0);
     for (size_t k = 1; k < row.sources.size() && row.macs == 0; ++k)
-      node.pulls = node.pulls || hands_on(rows_, nodes_, i, k);
+      node.pulls = node.pulls || hands_on(i, k);
     node.grad = node.pulls || row.macs > 0 || row.parameters > 0;
-    return node.values != before.values || node.spikes != before.spikes || node.grad != before.grad ||
-           node.pulls != before.pulls || node.rate != before.rate;
+    return node.values != before.values || node.grad != before.grad || node.pulls != before.pulls ||
+           node.rate != before.rate;
   }
-  /// Bits of sums of spikes that have so many.
-  static int64_t planes_of(const NetworkRow& row, int64_t planes) {
-    const int64_t most = ((int64_t{1} << planes) - 1) * std::max<int64_t>(1, row.sums);
-    int64_t bits = 1;
-    while (most >> bits != 0) ++bits;
-    return bits;
-  }
-  static bool sums_fit(const NetworkRow& row, const CostNode* from) {
-    return row.sums > 0 && planes_of(row, from ? from->planes : 1) <= 8;
+  /// Whether credit goes from row i to its k-th source: a row of the same block that credit can reach.
+  bool hands_on(size_t i, size_t k) const {
+    const CostNode* from = source(i, k);
+    return from && rows_[static_cast<size_t>(rows_[i].sources[k])].block == rows_[i].block && from->grad;
   }
   bool from_temporal(const NetworkRow& row) const {
     return rows_[static_cast<size_t>(row.sources[0])].temporal;
@@ -198,23 +164,6 @@ std::vector<NetworkRow> network_rows(const Network& network) {
   return rows;
 }
 
-std::vector<NetworkRow> end_to_end(const std::vector<NetworkRow>& rows) {
-  std::vector<NetworkRow> kept;
-  std::vector<int64_t> index(rows.size(), -1);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].head) continue;
-    index[i] = static_cast<int64_t>(kept.size());
-    kept.push_back(rows[i]);
-    kept.back().block = 0;
-  }
-  const bool chain = std::all_of(kept.begin(), kept.end(), [](const NetworkRow& row) { return row.chain; });
-  for (NetworkRow& row : kept) {
-    row.chain = chain;
-    for (int64_t& source : row.sources) source = source < 0 ? -1 : index.at(static_cast<size_t>(source));
-  }
-  return kept;
-}
-
 std::vector<CostNode> cost_graph(const std::vector<NetworkRow>& rows, const CostInput& input,
                                  const std::vector<double>& rates) {
   check_rows(rows);
@@ -233,12 +182,6 @@ const Rule& rule_of(const std::vector<NetworkRow>& rows, size_t i, const Method&
   const RuleP& rule = method.at(rows[i].slot);
   ST_CHECK(rule, "cost: row ", i, " (", rows[i].spec, ") has no rule");
   return *rule;
-}
-
-bool hands_on(const std::vector<NetworkRow>& rows, const std::vector<CostNode>& nodes, size_t i, size_t k) {
-  const int64_t source = rows[i].sources.at(k);
-  return source >= 0 && rows[static_cast<size_t>(source)].block == rows[i].block &&
-         nodes[static_cast<size_t>(source)].grad;
 }
 
 }  // namespace spiketrain

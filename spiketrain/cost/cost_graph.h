@@ -1,4 +1,4 @@
-// A network as rows for the cost meter, the memory model and `spiketrain inspect`: what each stage says of itself
+// A network as rows for the cost meter and `spiketrain inspect`: what each stage says of itself
 // (core/stage.h) and which rows it reads; and what follows from that: what the signals are made of, and where credit
 // flows.  Credit is cut between blocks.
 #pragma once
@@ -13,22 +13,16 @@ namespace spiketrain {
 /// that synapse reads is the row's own, and its current goes into the layer.
 struct NetworkRow : StageInfo {
   int64_t block = 0;
-  bool head = false;   ///< part of that block's head
-  bool chain = false;  ///< its block is one: Network::is_chain
-  bool taped = false;  ///< Stage::taped
+  bool head = false;  ///< part of that block's head
   /// Rows it reads, -1: the network's input.  First what its synapse multiplies, then what adds to the current as it
   /// is; of a stage without weights all that it reads.
   std::vector<int64_t> sources = {};
   std::vector<int64_t> delays = {};  ///< of these, in steps; empty: none
-  bool inner = false;                ///< of a unit behind its first row
   int64_t node = 0;                  ///< of the network; rows of one node follow each other
 };
 
 /// Block by block, each followed by its head.
 std::vector<NetworkRow> network_rows(const Network& network);
-
-/// The same network end to end: without the heads of blocks, and in one block.
-std::vector<NetworkRow> end_to_end(const std::vector<NetworkRow>& rows);
 
 /// What enters the network.
 struct CostInput {
@@ -36,22 +30,17 @@ struct CostInput {
   Values values = Values::real;  ///< binary: 0 and one other value
   bool constant = false;         ///< the same values at every step (direct coding)
   double rate = 1;               ///< fraction of them that are not zero
-  bool spikes = false;           ///< they come as spikes, a bit each, not as floats
 };
 
 /// What the meter has to know of a row and its place; reading means the first of its sources.
 struct CostNode {
   bool first = true;     ///< of its node: the row that stands for the node's output
-  bool output = false;   ///< the block's output
   bool by_step = false;  ///< its node lies between the ends of a delayed edge: it runs one step at a time
   bool reads_binary = false, reads_constant = false;
   bool reads_image = false;      ///< it reads the network's constant image itself, at most filtered in time
-  bool reads_spikes = false;     ///< what it reads is kept as spikes
   double read_rate = 1;          ///< fraction of what it reads that is not zero; 1 if unknown
   int64_t inputs = 0;            ///< elements it reads, per sample and step
   bool constant = false;         ///< its output is
-  bool spikes = false;           ///< its output is kept as spikes
-  int64_t planes = 1;            ///< bits of each of them
   Values values = Values::real;  ///< of its output
   double rate = 1;               ///< fraction of its outputs that are not zero; 1 if unknown
   bool grad = false;             ///< credit reaches its output
@@ -67,8 +56,5 @@ int64_t weight_words(const NetworkRow& row);
 
 /// The rule of the layer that row i, which has weights or a neuron, belongs to.
 const Rule& rule_of(const std::vector<NetworkRow>& rows, size_t i, const Method& method);
-
-/// Whether credit goes from row i to its k-th source: a row of the same block that credit can reach.
-bool hands_on(const std::vector<NetworkRow>& rows, const std::vector<CostNode>& nodes, size_t i, size_t k);
 
 }  // namespace spiketrain

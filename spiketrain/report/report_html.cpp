@@ -246,10 +246,7 @@ std::string html_table(const SweepResults& results) {
 
 /// The plots of every metric.
 std::string metric_plots(const SweepResults& results) {
-  const bool measured = results.has("activation_bytes_measured");
-  const Cost memory = {measured ? "activation_bytes_measured" : "activation_bytes_predicted",
-                       std::string("activation memory per sample, ") + (measured ? "measured" : "predicted"),
-                       byte_unit};
+  const Cost memory = {"activation_bytes", "activation memory per sample", byte_unit};
   const Cost products = {"mac", "MACs per sample: forward, errors and weight gradients", count_unit};
   std::string html;
   for (const SweepMetric& metric : results.metrics) {

@@ -22,8 +22,7 @@ bool is_share(const std::string& metric);
 ///   epoch_seconds       mean over epochs, without evaluation
 ///   peak_memory_mib     largest over epochs
 ///   optimizer_steps     recorded, else batches * updates per batch - skipped updates
-///   ac mac_error mac_weight mac_forward vector memory_words energy_uj activation_bytes_predicted
-///   activation_bytes_measured, and mac, the sum of the three
+///   ac mac_error mac_weight mac_forward vector memory_words energy_uj activation_bytes, and mac, the sum of the three
 ///   gradient_cosine     mean over layers
 struct RunResult {
   std::map<std::string, double> values;

@@ -135,6 +135,23 @@ int64_t measure_activation_bytes(const Training& training, int64_t samples) {
   return tracker.peak();
 }
 
+int64_t estimate_activation_bytes(const Training& training, int64_t samples, double work) {
+  // Products and neurons are shared in eight: each share grows by a sample with eight more.  Of fewer than two each, other
+  // moments are the worst: those in which gradients of weights are there.
+  constexpr int64_t kStride = ops::kMaxChunks;
+  double macs = 1;
+  for (const Network::Node& node : training.network().nodes())
+    for (const StageInfo& info : node.stage->describe()) macs += static_cast<double>(info.macs);
+  const double affordable = work / macs / static_cast<double>(training.learner->parts().steps);
+  const int64_t strides = static_cast<int64_t>(std::min(affordable, 1e6)) / kStride;
+  const int64_t few = std::max<int64_t>(2, strides) * kStride;
+  if (samples <= 2 * few) return measure_activation_bytes(training, samples);
+  const int64_t one = measure_activation_bytes(training, few),
+                two = measure_activation_bytes(training, 2 * few);
+  const double more = static_cast<double>(samples - few) / static_cast<double>(few);
+  return one + std::llround(more * static_cast<double>(two - one));
+}
+
 std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samples) {
   const Batch batch = first_samples(training, samples);
   Network& network = training.network();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "spiketrain/core/synapse.h"
+#include "spiketrain/kernels/isa.h"
 #include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/tssl_scan.h"
 #include "spiketrain/ops/workspace.h"
@@ -92,14 +93,52 @@ TEST(EventConv, PspsAreMultipliedByTheirSpikes) {
   torch::manual_seed(2);
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.config.dump());
-    const Built b = build(c, 6, 4, 0.1, 1);
+    const Built b = build(c, 9, 4, 0.1, 1);
     const Tensor edge = carrier(b.s.sizes(), torch::kFloat);
     for (const bool later : {false, true}) {
       Tensor carried = later ? torch::rand(b.s[0].sizes()) : Tensor();
       const Tensor before = carried, a = ops::psp_scan(b.s.to(torch::kFloat) * 1.5, 3.0, carried);
       const Signal x = Signal::psp(Spikes::from_bytes(b.s), edge, 3.0, a, before, 1.5);
       expect_same(b, x, 2e-6);
-      expect_same({b.synapse, b.W, b.g.slice(0, 2, 5), b.s}, x.slice(2, 5), 2e-6);
+      expect_same({b.synapse, b.W, b.g.slice(0, 2, 8), b.s}, x.slice(2, 8), 2e-6);
+    }
+  }
+}
+
+/// Both products of random numbers, straight from the kernels.
+std::pair<std::vector<float>, std::vector<float>> products(const cpu::EventConvShape& s, const ops::Bits& x,
+                                                           const Tensor& W, const Tensor& g,
+                                                           int64_t threads) {
+  std::vector<float> y(static_cast<size_t>(g.numel())), g_W(static_cast<size_t>(W.numel()));
+  cpu::event_conv_forward(s, x.maps(), W.data_ptr<float>(), 0.3F, y.data(),
+                          ops::workspace(cpu::event_conv_forward_workspace(s, x.planes, threads)), threads);
+  cpu::event_conv_gradient(s, x.maps(), g.data_ptr<float>(), 0.3F, g_W.data(),
+                           ops::workspace(cpu::event_conv_gradient_workspace(s, x.planes, threads)), threads);
+  return {y, g_W};
+}
+
+TEST(EventConv, ThreadsAndInstructionSetsChangeNoBit) {
+  torch::manual_seed(7);
+  const std::string before = active_isa();
+  const cpu::EventConvShape shapes[] = {{7, 40, 9, 8, 70, 3, 3, 1, 1},
+                                        {5, 9, 11, 11, 33, 5, 5, 1, 0},
+                                        {6, 20, 8, 8, 40, 3, 3, 2, 1},
+                                        {90, 130, 1, 1, 50, 1, 1, 1, 0}};
+  for (const cpu::EventConvShape& s : shapes) {
+    for (const double rate : {0.05, 0.4}) {
+      int64_t total = 0;
+      const ops::Bits x = ops::pack(random_spikes({1, s.images, s.C, s.H, s.W}, rate, 3), 2, &total);
+      const Tensor W = torch::randn({s.O, s.C, s.kernel_h, s.kernel_w}),
+                   g = torch::randn({s.images, s.out_h(), s.out_w(), s.O});
+      const auto want = products(s, x, W, g, 1);
+      for (const std::string& isa : supported_isas()) {
+        use_isa(isa);
+        for (const int64_t threads : {1, 2, 3, 8}) {
+          SCOPED_TRACE(str(isa, ", ", threads, " threads, C ", s.C, ", rate ", rate));
+          EXPECT_EQ(products(s, x, W, g, threads), want);
+        }
+      }
+      use_isa(before);
     }
   }
 }

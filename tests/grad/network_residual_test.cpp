@@ -80,8 +80,7 @@ TEST(NetworkResidual, GradientsEqualAutogradOfTheSteps) {
 /// Traces of a rule belong to each synapse: the shortcut's projection keeps its own from segment to segment.
 struct TraceRule : Rule {
   void trace(const Record& record, Presynaptic& pre) const override {
-    EXPECT_TRUE(record.I.defined() &&
-                record.spiking());  // the postsynaptic side is there for every synapse
+    EXPECT_TRUE(record.I.defined() && record.spiking());  // the postsynaptic side is there for every synapse
     pre.q = pre.x;
     const Tensor sum = pre.x.values().sum(0);
     pre.trace = {pre.trace.empty() ? sum : pre.trace[0] + sum};

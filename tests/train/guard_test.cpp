@@ -313,6 +313,7 @@ TEST(Probe, MeasuringMemoryLeavesNoTrace) {
                 eight = measure_activation_bytes(e.training, 8);
   EXPECT_GT(four, 0);
   EXPECT_GT(eight, four);
+  EXPECT_EQ(estimate_activation_bytes(e.training, 8), eight);
   EXPECT_TRUE(same_tensors(before, network_tensors(network)));
   for (const Tensor& p : network.parameters()) EXPECT_FALSE(p.grad().defined());
 }

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "spiketrain/recipe/cost_options.h"
+#include "spiketrain/recipe/memory.h"
 #include "tests/support/process.h"
 #include "tests/support/runs.h"
 

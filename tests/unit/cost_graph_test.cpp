@@ -30,17 +30,13 @@ TEST(CostGraph, AChainReadsTheRowBefore) {
   for (size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(rows[i].sources, (Sources{static_cast<int64_t>(i) - 1})) << i;
     EXPECT_EQ(rows[i].node, static_cast<int64_t>(i));
-    EXPECT_EQ(rows[i].inner, i == 1) << i;
   }
-  const auto nodes = cost_graph(rows, {kMaps, Values::binary, false, 0.5, true});
+  const auto nodes = cost_graph(rows, {kMaps, Values::binary, false, 0.5});
   EXPECT_EQ(nodes[0].inputs, 128);
   EXPECT_EQ(nodes[2].inputs, 64);
-  EXPECT_TRUE(nodes[0].reads_spikes && nodes[0].spikes && nodes[1].reads_spikes);
-  EXPECT_FALSE(nodes[1].spikes);                                 // a maximum of spikes is written as floats,
-  EXPECT_TRUE(nodes[2].reads_binary && !nodes[2].reads_spikes);  // but no more than spikes
+  EXPECT_TRUE(nodes[2].reads_binary);  // a maximum of spikes is one
   EXPECT_EQ(nodes[0].read_rate, 0.5);
   for (size_t i = 0; i < rows.size(); ++i) {
-    EXPECT_EQ(nodes[i].output, i == 3) << i;
     EXPECT_EQ(nodes[i].pulls, i > 0) << i;
     EXPECT_TRUE(nodes[i].grad) << i;
     EXPECT_FALSE(nodes[i].by_step) << i;
@@ -64,10 +60,8 @@ TEST(CostGraph, ShortcutsAtTheCurrentAreInputsOfTheLayer) {
   EXPECT_EQ(same[2].sources, (Sources{1, 0}));  // the identity adds to the current
   EXPECT_EQ(same[3].sources, (Sources{2}));
   EXPECT_EQ(same[2].ops, 4 * 64);  // the sum
-  EXPECT_TRUE(same[2].inner);
   const auto nodes = cost_graph(same, {kMaps, Values::binary});
-  EXPECT_TRUE(nodes[2].reads_binary && nodes[2].spikes && nodes[2].pulls);
-  EXPECT_TRUE(hands_on(same, nodes, 2, 1));
+  EXPECT_TRUE(nodes[2].reads_binary && nodes[2].pulls);
 
   const auto projected = network_rows(*network("4C3p1-RB6s2-3"));
   EXPECT_EQ(kinds(projected), (std::vector<std::string>{"layer", "layer", "layer", "projection", "layer"}));
@@ -86,16 +80,12 @@ TEST(CostGraph, ASumReadsSeveralRows) {
   EXPECT_EQ(kinds(rows), (std::vector<std::string>{"layer", "layer", "layer", "sum", "layer"}));
   EXPECT_EQ(rows[3].sources, (Sources{2, 0}));
   const auto nodes = cost_graph(rows, {kMaps, Values::binary});
-  EXPECT_TRUE(nodes[3].spikes);  // counts, a byte each,
-  EXPECT_EQ(nodes[3].values, Values::real);
-  EXPECT_FALSE(nodes[4].reads_binary);  // which the next layer multiplies
-  EXPECT_TRUE(nodes[4].reads_spikes);
+  EXPECT_EQ(nodes[3].values, Values::real);  // counts,
+  EXPECT_FALSE(nodes[4].reads_binary);       // which the next layer multiplies
 
-  // A unit on the network's input, which is no spikes.
+  // A unit on the network's input.
   const auto first = network_rows(*network("SEW2-3"));
   EXPECT_EQ(first[2].sources, (Sources{1, -1}));
-  EXPECT_FALSE(cost_graph(first, {kMaps, Values::real})[2].spikes);
-  EXPECT_TRUE(cost_graph(first, {kMaps, Values::binary, false, 1, true})[2].spikes);
 }
 
 TEST(CostGraph, ARecurrentLayerReadsItself) {
@@ -110,7 +100,7 @@ TEST(CostGraph, ARecurrentLayerReadsItself) {
   EXPECT_FALSE(nodes[2].by_step);
   EXPECT_TRUE(nodes[0].reads_constant && nodes[0].reads_image);
   EXPECT_FALSE(nodes[1].reads_constant);
-  EXPECT_TRUE(nodes[1].reads_binary && nodes[1].reads_spikes && nodes[1].pulls);
+  EXPECT_TRUE(nodes[1].reads_binary && nodes[1].pulls);
   EXPECT_EQ(nodes[1].inputs, 5);
 }
 
@@ -129,7 +119,7 @@ TEST(CostGraph, ADelayedEdgeMayLeadBackOverSeveralNodes) {
   const auto nodes = cost_graph(rows, {{2, 4, 4}, Values::binary});
   EXPECT_TRUE(nodes[0].by_step && nodes[1].by_step && nodes[2].by_step);
   EXPECT_FALSE(nodes[1].reads_binary);  // of a neuron that sends no spikes
-  EXPECT_TRUE(nodes[1].pulls && nodes[2].output);
+  EXPECT_TRUE(nodes[1].pulls);
 }
 
 TEST(CostGraph, BlocksCutCreditAndHeadsFollowTheirBlock) {
@@ -146,16 +136,9 @@ TEST(CostGraph, BlocksCutCreditAndHeadsFollowTheirBlock) {
   EXPECT_EQ(rows[3].sources, (Sources{1}));
   EXPECT_EQ(rows[3].block, 1);
   const auto nodes = cost_graph(rows, {kMaps, Values::binary});
-  EXPECT_TRUE(nodes[1].output && nodes[5].output);
   EXPECT_TRUE(nodes[2].pulls);   // from the head into its block
   EXPECT_FALSE(nodes[3].pulls);  // not below the next one
   EXPECT_TRUE(nodes[4].pulls);
-
-  const auto whole = end_to_end(rows);
-  ASSERT_EQ(whole.size(), 5u);
-  EXPECT_EQ(whole[2].sources, (Sources{1}));
-  EXPECT_EQ(whole[3].sources, (Sources{2}));
-  EXPECT_TRUE(cost_graph(whole, {kMaps, Values::binary})[2].pulls);
 }
 
 TEST(CostGraph, AConstantImageStaysConstantThroughWhatIsLinear) {

@@ -1,4 +1,4 @@
-// What one neuron and one synapse are said to store.
+// What one neuron is said to store and to do.
 #include "spiketrain/cost/footprint.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,9 @@ NeuronFootprint of(const char* neuron, const Rule& rule, int64_t steps = 4,
 }
 
 struct Stored {
-  int64_t state, spikes, values, slots, current;
+  int64_t state;
+  double spikes;
+  int64_t values, slots, current;
 };
 bool operator==(const NeuronFootprint& f, const Stored& s) {
   return f.state == s.state && f.spikes == s.spikes && f.values == s.values && f.slots == s.slots &&
@@ -28,35 +30,27 @@ std::ostream& operator<<(std::ostream& out, const Stored& s) {
 
 TEST(Footprint, StoresWhatRuleAndNeuronRead) {
   const auto bptt = make<Rule>("bptt"), tssl = make<Rule>("tssl_bp");
-  EXPECT_EQ(of("lif", *bptt), (Stored{4, 1, 0, 4, 0}));  // spikes; the kernel reads the membrane
-  EXPECT_EQ(of("lif", *bptt, 4, {{"learn_leak", true}}), (Stored{4, 1, 0, 4, 0}));
-  EXPECT_EQ(of("lif", *bptt, 4, {{"learn_leak", true}, {"decay_input", true}}), (Stored{4, 1, 0, 4, 4}));
-  EXPECT_EQ(of("cuba_lif", *bptt), (Stored{8, 1, 0, 0, 4}));  // by steps, from the current
-  EXPECT_EQ(of("psp_lif", *tssl), (Stored{8, 1, 4, 4, 0}));   // the PSP leaves as numbers, with its spikes
-  EXPECT_EQ(of("psp_lif", *bptt), (Stored{8, 1, 4, 0, 4}));
+  EXPECT_EQ(of("lif", *bptt), (Stored{4, 0.125, 0, 4, 0}));  // spikes; the kernel reads the membrane
+  EXPECT_EQ(of("lif", *bptt, 4, {{"learn_leak", true}}), (Stored{4, 0.125, 0, 4, 0}));
+  EXPECT_EQ(of("lif", *bptt, 4, {{"learn_leak", true}, {"decay_input", true}}), (Stored{4, 0.125, 0, 4, 4}));
+  EXPECT_EQ(of("cuba_lif", *bptt), (Stored{8, 0.125, 0, 0, 4}));  // by steps, from the current
+  EXPECT_EQ(of("psp_lif", *tssl), (Stored{8, 0.125, 4, 4, 0}));  // the PSP leaves as numbers, with its spikes
+  EXPECT_EQ(of("psp_lif", *bptt), (Stored{8, 0.125, 4, 0, 4}));
   EXPECT_EQ(of("leaky_readout", *bptt), (Stored{4, 0, 4, 0, 4}));
 
   struct NeedsPsi : Rule {
     uint32_t needs() const override { return kPsi; }
     bool uses_vjp() const override { return false; }
   };
-  EXPECT_EQ(of("lif", NeedsPsi()), (Stored{4, 1, 0, 4, 0}));
-  EXPECT_EQ(of("lif", NeedsPsi()).scratch, 0);
-  EXPECT_EQ(of("lif", *bptt).kept(), 5);
+  EXPECT_EQ(of("lif", NeedsPsi()), (Stored{4, 0.125, 0, 4, 0}));
+  EXPECT_EQ(of("lif", *bptt).kept(), 4.125);
 }
 
-TEST(Footprint, MeasuresWhatTheAdjointHolds) {
+TEST(Footprint, CountsOperations) {
   const auto bptt = make<Rule>("bptt");
-  EXPECT_NEAR(of("lif", *bptt, 4).scratch, 1, 0.1);  // credit on the state, once per segment
-  EXPECT_NEAR(of("lif", *bptt, 1).scratch, 4, 0.1);
-  EXPECT_GE(of("cuba_lif", *bptt).scratch,
-            16);  // a graph over the segment; LibTorch 2 frees more of it on the way
-  const double longer = of("cuba_lif", *bptt, 200).scratch, shorter = of("cuba_lif", *bptt, 64).scratch;
-  EXPECT_NEAR(longer / shorter, 1, 0.02);
   {
     const ops::GenericOnly no_kernels;
-    EXPECT_EQ(of("lif", *bptt), (Stored{4, 1, 0, 0, 4}));
-    EXPECT_GT(of("lif", *bptt).scratch, 8);
+    EXPECT_EQ(of("lif", *bptt), (Stored{4, 0.125, 0, 0, 4}));
   }
   EXPECT_GT(of("lif", *bptt).ops, 3);
   EXPECT_GT(of("cuba_lif", *bptt).ops, of("lif", *bptt).ops);
@@ -66,7 +60,7 @@ TEST(Footprint, TakesNeuronsWithParametersOfTheirOwn) {
   const auto bptt = make<Rule>("bptt");
   const Config options = {{"learn_leak", true}, {"per", "neuron"}};
   const NeuronFootprint f = of("lif", *bptt, 4, options, {3, 5, 7});
-  EXPECT_EQ(f, (Stored{4, 1, 0, 0, 4}));  // arrays have no kernel
+  EXPECT_EQ(f, (Stored{4, 0.125, 0, 0, 4}));  // arrays have no kernel
   EXPECT_GT(f.ops, 3);
 }
 
@@ -93,31 +87,7 @@ TEST(Footprint, TakesNeuronsThatAreNotDefinedByAStep) {
   const NeuronFootprint f = neuron_footprint(Total(100), *bptt, 100, {8});
   EXPECT_EQ(f, (Stored{0, 0, 4, 0, 0}));
   EXPECT_GE(f.ops, 2);  // it reads a word and writes one
-  EXPECT_NEAR(f.scratch, 0.04, 0.01);
   EXPECT_THROW(neuron_footprint(Total(100), *bptt, 0, {8}), UsageError);
-}
-
-TEST(Footprint, SpikesBecomeFloatsShareByShare) {
-  const auto linear = make<Synapse>("linear", {{"features", 10}});
-  const Shape out = linear->build({50});
-  const auto scratch = [&](int64_t rows, bool spikes) {
-    return synapse_scratch(*linear, {50}, out, {rows, spikes, 1});
-  };
-  EXPECT_EQ(scratch(8, false).apply + scratch(8, false).outer + scratch(8, true).pull, 0);
-  EXPECT_EQ(scratch(8, true).apply, 4 * 50 * 8);  // few rows: shared by features
-  EXPECT_EQ(scratch(480, true).apply, 4 * 50 * ops::chunk_size(480, 48));
-  EXPECT_EQ(scratch(480, true).outer, 4 * 50 * 480);
-
-  const auto conv = make<Synapse>("conv2d", {{"channels", 16}, {"kernel", 3}, {"padding", 1}});
-  const Shape maps = conv->build({16, 32, 32});
-  const auto dense = synapse_scratch(*conv, {16, 32, 32}, maps, {64, false, 1});
-  const auto from_spikes = synapse_scratch(*conv, {16, 32, 32}, maps, {64, true, 1});
-  const int64_t share = 4 * 16 * 32 * 32 * ops::chunk_size(64, 1);
-  EXPECT_EQ(from_spikes.apply - dense.apply, share);
-  EXPECT_EQ(from_spikes.outer - dense.outer, share);
-  EXPECT_EQ(from_spikes.pull, dense.pull);
-  EXPECT_GT(dense.pull, 0);
-  EXPECT_EQ(synapse_scratch(*conv, {16, 32, 32}, maps, {64, false, 2}).apply, 2 * dense.apply);
 }
 
 }  // namespace spiketrain::footprint_test

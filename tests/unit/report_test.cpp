@@ -51,7 +51,7 @@ class Report : public ::testing::Test {
   void SetUp() override {
     HandRun run;
     run.cost =
-        R"({"ac": 3, "mac_error": 1000, "mac_weight": 3000, "mac_forward": 500, "activation_bytes_measured": 2048})";
+        R"({"ac": 3, "mac_error": 1000, "mac_weight": 3000, "mac_forward": 500, "activation_bytes": 2048})";
     run.more["gradient_cosine"] = {{{"layer", "4C5"}, {"cosine", 0.5}},
                                    {{"layer", "a<b>&\"c\""}, {"cosine", -0.25}}};
     run.write(dir_ / "window=1_seed=1");
@@ -99,8 +99,7 @@ TEST_F(Report, CsvHasEveryColumnAndNoInventedZero) {
   EXPECT_EQ(at(second, "seeds"), "1");
   EXPECT_EQ(at(second, "seeds_planned"), "2");
   EXPECT_EQ(at(second, "last_test_accuracy_sd"), "-");
-  for (const char* column :
-       {"ac_mean", "mac_mean", "activation_bytes_measured_mean", "gradient_cosine[4C5]_mean"})
+  for (const char* column : {"ac_mean", "mac_mean", "activation_bytes_mean", "gradient_cosine[4C5]_mean"})
     EXPECT_EQ(at(second, column), "-") << column;
   EXPECT_EQ(at(second, "note"), "-");
 }
@@ -141,7 +140,7 @@ TEST_F(Report, HtmlIsWellFormedAndComplete) {
   expect_well_formed(html);
   EXPECT_EQ(count_of(html, "<figure"), 5);
   for (const char* text :
-       {"by &lt;hand&gt; &amp; &quot;quoted&quot;", "activation memory per sample, measured (KiB)",
+       {"by &lt;hand&gt; &amp; &quot;quoted&quot;", "activation memory per sample (KiB)",
         "MACs per sample: forward, errors and weight gradients (thousands)", "test accuracy, last epoch (%)",
         ">epoch<", "train - test accuracy, last epoch (percentage points)",
         "1 settings without these numbers", "columns; the table scrolls sideways", ">schedule.window</th>",

@@ -35,7 +35,7 @@ TEST(SweepResults, ReadsARun) {
   EXPECT_EQ(number(result["optimizer_steps"]), 60.0 * 3 - 1);
   EXPECT_EQ(number(result["mac"]), 55.0);
   EXPECT_EQ(number(result["energy_uj"]), 0.5);
-  EXPECT_FALSE(result["activation_bytes_measured"]);
+  EXPECT_FALSE(result["activation_bytes"]);
   EXPECT_EQ(number(result["gradient_cosine"]), 0.75);
   ASSERT_EQ(result.cosines.size(), 3u);
   EXPECT_EQ(result.cosines[1].first, "10");
@@ -43,6 +43,16 @@ TEST(SweepResults, ReadsARun) {
   EXPECT_FALSE(result.cosines[2].second);
   ASSERT_EQ(result.test_by_epoch.at("accuracy").size(), 2u);
   EXPECT_EQ(number(result.test_by_epoch.at("accuracy")[0]), 0.25);
+}
+
+TEST(SweepResults, ReadsTheMemoryOfOlderRuns) {
+  for (const char* name : {"activation_bytes", "activation_bytes_measured"}) {
+    TempDir dir;
+    HandRun run;
+    run.cost = str(R"({"ac": 10, "activation_bytes_predicted": 70, ")", name, "\": 80}");
+    run.write(dir / "run");
+    EXPECT_EQ(number(read_run(dir / "run", 1, kAccuracy)["activation_bytes"]), 80.0) << name;
+  }
 }
 
 TEST(SweepResults, ReadsEveryMetric) {

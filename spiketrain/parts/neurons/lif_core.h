@@ -111,9 +111,6 @@ struct LifNeuron : Stepped {
   Step step(const Tensor& I, const State& state) const override;
   void run(Record& record, Steps steps) const override;
   Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const override;
-  int64_t vjp_shares(at::IntArrayRef sizes) const override {
-    return core.scalar() ? 1 : Stepped::vjp_shares(sizes);
-  }
 
  private:
   /// The constants, with the leak as it is now.

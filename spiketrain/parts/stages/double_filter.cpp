@@ -36,7 +36,6 @@ struct DoubleFilter final : Stage {
     row.out = in_;
     row.linear = row.temporal = true;
     row.ops = numel(in_) * 6;
-    row.state = numel(in_) * 8;
     return {row};
   }
 

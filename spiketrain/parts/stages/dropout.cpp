@@ -61,11 +61,7 @@ struct Dropout final : Stage {
     row.out = in_;
     row.values = Values::as_input;
     row.linear = true;
-    row.copies = probability > 0;
-    if (row.copies) {
-      row.ops = numel(in_);
-      row.state = numel(mask_) * 4;
-    }
+    if (probability > 0) row.ops = numel(in_);
     return {row};
   }
 

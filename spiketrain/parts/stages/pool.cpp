@@ -74,7 +74,6 @@ struct Pool final : Stage {
       row.buffer = numel(out_) * 8;
     } else {
       row.linear = true;
-      row.sums = window * window;
     }
     return {row};
   }

@@ -33,7 +33,6 @@ struct PspFilter final : Stage {
     row.out = in_;
     row.linear = row.temporal = true;
     row.ops = numel(in_) * 3;
-    row.state = numel(in_) * 4;
     return {row};
   }
 

@@ -39,7 +39,6 @@ struct Taps final : Stage {
     row.kind = "delays";
     row.out = {(longest + 1) * inputs_};
     row.values = Values::as_input;
-    row.state = longest * inputs_ * 4;
     return {row};
   }
 

@@ -10,9 +10,12 @@
 
 namespace spiketrain {
 
-/// Whether the spikes behind x are so few that their additions take less time than the dense product with W.
+/// Whether the spikes behind x are so few that their additions take less time than the dense product with W.  A PSP that began before
+/// the segment costs a dense product of a step as well, which a few steps do not make up for.
 inline bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W,
                       const ops::ConvKind& kind) {
+  constexpr int64_t kFew = 4;
+  if (x.tau_s() > 0 && x.before().defined() && x.steps() < kFew) return false;
   return x.has_spikes() && ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kind);
 }
 
