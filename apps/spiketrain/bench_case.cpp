@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "spiketrain/ops/memory_tracker.h"
+
 namespace spiketrain::cli::bench {
 namespace {
 
@@ -39,8 +41,12 @@ std::vector<Times> time_in_turns(const std::vector<Form>& forms, int64_t rounds)
     for (size_t k = 0; k < forms.size(); ++k) times[k].push_back(time_form(forms[k], repeats[k]));
   }
   std::vector<Times> result;
-  for (size_t k = 0; k < forms.size(); ++k)
-    result.push_back({forms[k].name, median(times[k]), *std::min_element(times[k].begin(), times[k].end())});
+  for (size_t k = 0; k < forms.size(); ++k) {
+    const MemoryTracker tracker;
+    forms[k].run();
+    result.push_back({forms[k].name, median(times[k]), *std::min_element(times[k].begin(), times[k].end()),
+                      tracker.peak()});
+  }
   return result;
 }
 

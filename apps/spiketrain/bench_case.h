@@ -34,11 +34,16 @@ struct Case {
 /// `densities` empty: the level's own.
 std::vector<Case> kernel_cases(const std::vector<double>& densities);
 std::vector<Case> layer_cases(const std::vector<double>& densities);
-std::vector<Case> step_cases(const std::vector<double>& densities);
+/// What `step` may be told; 0: as the case says, and of samples all at once.
+struct StepOptions {
+  int64_t steps = 0, batch = 0, samples = 0;
+};
+std::vector<Case> step_cases(const std::vector<double>& densities, const StepOptions& options);
 
 struct Times {
   std::string form;
   double median = 0, least = 0;  ///< milliseconds
+  int64_t bytes = 0;  ///< most that LibTorch's allocators held at once in a run, beyond what they held before
 };
 /// Times the forms in turns, `rounds` times.
 std::vector<Times> time_in_turns(const std::vector<Form>& forms, int64_t rounds);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <utility>
 
 #include "apps/spiketrain/commands.h"
 #include "revision.h"
@@ -55,6 +56,7 @@ Config json_of(const Row& row, const Config& threads) {
   for (const Times& times : row.times) {
     result[times.form + "_ms"] = rounded(times.median);
     result[times.form + "_least_ms"] = rounded(times.least);
+    if (row.timed->level == "step") result[times.form + "_bytes"] = times.bytes;
   }
   result["ratio"] = rounded(row.ratio());
   if (row.timed->level == "kernel") result["used"] = row.used;
@@ -95,6 +97,27 @@ void Table::print(const Row& row) {
     cells.push_back(milliseconds(times.median) + " (" + milliseconds(times.least) + ")");
   cells.push_back(fixed(row.ratio(), 2) + (row.used ? "" : ", not used"));
   print_cells(cells);
+}
+
+void Table::print_memory(const std::vector<Row>& rows) {
+  bool first = true;
+  for (const Row& row : rows) {
+    if (row.timed->level != "step") continue;
+    std::vector<std::string> head = {"memory of a step", "", "spike density"},
+                             cells = {row.timed->name, "", density_text(row)};
+    for (const Times& times : row.times) {
+      head.push_back(times.form + " MiB");
+      cells.push_back(milliseconds(static_cast<double>(times.bytes) / (1 << 20)));
+    }
+    head.emplace_back("plain / ours");
+    cells.push_back(
+        fixed(static_cast<double>(row.times[1].bytes) / static_cast<double>(row.times[0].bytes), 2));
+    if (std::exchange(first, false)) {
+      std::cout << '\n';
+      print_cells(head);
+    }
+    print_cells(cells);
+  }
 }
 
 Config to_json(const std::vector<Row>& rows, int64_t rounds) {

@@ -20,6 +20,8 @@ class Table {
   explicit Table(const std::vector<Case>& cases);
   /// A head whenever the level changes.
   void print(const Row& row);
+  /// Of steps: what a step holds, form by form.
+  void print_memory(const std::vector<Row>& rows);
 
  private:
   void print_head(const Row& row);

@@ -31,7 +31,7 @@ struct StepSetting {
   bool still, classes;
 };
 const StepSetting kSettings[] = {
-    {"cifar 64C3p1-128C3p1-AP2-128C3p1-AP2-10 T=4 B=64",
+    {"cifar 64C3p1-128C3p1-AP2-128C3p1-AP2-10",
      "64C3p1-128C3p1-AP2-128C3p1-AP2-10",
      {3, 32, 32},
      {10},
@@ -40,7 +40,7 @@ const StepSetting kSettings[] = {
      64,
      true,
      true},
-    {"mnist 15C5-AP2-40C5-AP2-300-10 T=5 B=50",
+    {"mnist 15C5-AP2-40C5-AP2-300-10",
      "15C5-AP2-40C5-AP2-300-10",
      {1, 28, 28},
      {10},
@@ -49,7 +49,7 @@ const StepSetting kSettings[] = {
      50,
      true,
      true},
-    {"dense 512-512 T=500 B=16", "512", {512}, {512}, {{{512, 512}}}, 500, 16, false, false}};
+    {"dense 512-512", "512", {512}, {512}, {{{512, 512}}}, 500, 16, false, false}};
 
 /// The number of spikes.
 struct SpikeSum final : Objective {
@@ -116,8 +116,10 @@ std::vector<Tensor> draw_network(const StepSetting& s, const Batch& batch, doubl
   return weights;
 }
 
-Learner make_learner(const StepSetting& s, const std::vector<Tensor>& weights, Precision precision) {
+Learner make_learner(const StepSetting& s, const std::vector<Tensor>& weights, Precision precision,
+                     int64_t samples) {
   LearnerParts parts;
+  parts.samples_at_once = samples;
   parts.network = make_network(s.spec, s.in, s.out, weights);
   set_precision(*parts.network, precision);
   parts.method.rule = make<Rule>("bptt");
@@ -211,14 +213,17 @@ double hidden_rate(const Learner& learner, const Batch& batch) {
   return sum.rate();
 }
 
-Contest step_contest(const StepSetting& s, double rate) {
+Contest step_contest(StepSetting s, double rate, const StepOptions& options) {
+  if (options.steps > 0) s.steps = options.steps;
+  if (options.batch > 0) s.batch = options.batch;
   torch::manual_seed(1);
   const Batch batch = draw_batch(s);
   const std::vector<Tensor> weights = draw_network(s, batch, rate);
-  const Learner learner = make_learner(s, weights, Precision::fp32);
+  const Learner learner = make_learner(s, weights, Precision::fp32, options.samples);
   std::vector<Trainee> trainees = plain_trainees(s, weights, batch);
   trainees.insert(trainees.begin(), our_trainee("ours", learner, batch));
-  trainees.push_back(our_trainee("mixed", make_learner(s, weights, Precision::mixed), batch));
+  trainees.push_back(
+      our_trainee("mixed", make_learner(s, weights, Precision::mixed, options.samples), batch));
   Contest contest;
   contest.density = hidden_rate(learner, batch);
   check_first_step(s, trainees);
@@ -230,14 +235,21 @@ Contest step_contest(const StepSetting& s, double rate) {
   return contest;
 }
 
+/// With the sizes that are used.
+std::string named(const StepSetting& s, const StepOptions& options) {
+  return str(s.name, " T=", options.steps > 0 ? options.steps : s.steps,
+             " B=", options.batch > 0 ? options.batch : s.batch);
+}
+
 }  // namespace
 
-std::vector<Case> step_cases(const std::vector<double>& densities) {
+std::vector<Case> step_cases(const std::vector<double>& densities, const StepOptions& options) {
   const std::vector<double> own = {0.05, 0.1, 0};
   std::vector<Case> cases;
   for (const StepSetting& s : kSettings) {
     for (const double d : densities.empty() ? own : densities)
-      cases.push_back({"step", s.name, "training step", d, [&s, d] { return step_contest(s, d); }});
+      cases.push_back({"step", named(s, options), "training step", d,
+                       [&s, d, options] { return step_contest(s, d, options); }});
   }
   return cases;
 }

@@ -23,6 +23,7 @@ struct BenchCommand {
   std::vector<double> densities;
   int threads = 0;
   int64_t rounds = 0;
+  bench::StepOptions step;
 };
 
 void check_bench(const BenchCommand& command) {
@@ -35,6 +36,9 @@ void check_bench(const BenchCommand& command) {
              "; e.g. --density 0.1");
   ST_CHECK(command.rounds >= 0 && command.rounds <= 100000,
            "bench: --rounds: expected 1 to 100000, or 0 for the default, got ", command.rounds);
+  for (const int64_t n : {command.step.steps, command.step.batch, command.step.samples})
+    ST_CHECK(n >= 0 && n <= 100000,
+             "bench: --steps, --batch and --samples: expected 1 to 100000, or 0 for the case's own, got ", n);
   if (command.json.empty()) return;
   const std::filesystem::path folder = std::filesystem::absolute(command.json).parent_path();
   ST_CHECK(std::filesystem::is_directory(folder),
@@ -50,7 +54,7 @@ std::vector<bench::Case> chosen_cases(const BenchCommand& command) {
   };
   add("kernel", bench::kernel_cases(command.densities));
   add("layer", bench::layer_cases(command.densities));
-  add("step", bench::step_cases(command.densities));
+  add("step", bench::step_cases(command.densities, command.step));
   std::vector<bench::Case> chosen;
   std::vector<std::string> names;
   for (const bench::Case& one : all) {
@@ -85,6 +89,7 @@ int run_bench(const BenchCommand& command) {
     rows.push_back({&one, contest.density, contest.used, bench::time_in_turns(contest.forms, rounds)});
     table.print(rows.back());
   }
+  table.print_memory(rows);
   if (!command.json.empty()) write_file_atomic(command.json, bench::to_json(rows, rounds).dump(2) + "\n");
   return kOk;
 }
@@ -106,6 +111,13 @@ void add_bench(CLI::App& app, int& exit_code) {
       ->delimiter(',');
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
   sub->add_option("--rounds", command->rounds, "measurements of each form, in turns; 0: 7, of all levels 3")
+      ->capture_default_str();
+  sub->add_option("--steps", command->step.steps, "of level step: time steps; 0: those of the case")
+      ->capture_default_str();
+  sub->add_option("--batch", command->step.batch, "of level step: samples; 0: those of the case")
+      ->capture_default_str();
+  sub->add_option("--samples", command->step.samples,
+                  "of level step: samples that ours takes at a time (compute.samples); 0: all")
       ->capture_default_str();
   sub->add_option("--json", command->json, "writes the results to this file, for tools/bench_compare.py");
   sub->callback([command, &exit_code] { exit_code = run_bench(*command); });

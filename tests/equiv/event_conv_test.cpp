@@ -99,8 +99,8 @@ TEST(EventConv, PspsAreMultipliedByTheirSpikes) {
       Tensor carried = later ? torch::rand(b.s[0].sizes()) : Tensor();
       const Tensor before = carried, a = ops::psp_scan(b.s.to(torch::kFloat) * 1.5, 3.0, carried);
       const Signal x = Signal::psp(Spikes::from_bytes(b.s), edge, 3.0, a, before, 1.5);
-      expect_same(b, x, 2e-6);
-      expect_same({b.synapse, b.W, b.g.slice(0, 2, 8), b.s}, x.slice(2, 8), 2e-6);
+      expect_same(b, x, 1e-5);
+      expect_same({b.synapse, b.W, b.g.slice(0, 2, 8), b.s}, x.slice(2, 8), 1e-5);
     }
   }
 }
