@@ -27,11 +27,13 @@ cpu::EventConvShape shape_of(const Bits& x, at::IntArrayRef W, const ConvKind& k
   return s;
 }
 
-/// Threads for about this many additions: waking others costs as much as some tens of thousands of vectors.
+/// Threads for so many spikes: waking others costs as much as some millions of additions, and the lists of a pixel as much as a
+/// thousand.
 int64_t threads_for(const cpu::EventConvShape& s, int64_t total) {
-  const double each =
-      static_cast<double>(s.out_h() * s.out_w() * s.taps() * s.O) / static_cast<double>(s.H * s.W);
-  return static_cast<double>(total) * each < (1 << 20) ? 1 : omp_get_max_threads();
+  const auto pixels = static_cast<double>(s.H * s.W);
+  const double each = static_cast<double>(s.out_h() * s.out_w() * s.taps() * s.O) / pixels;
+  const double lists = s.full() ? 0 : static_cast<double>(s.images) * pixels * 1024;
+  return static_cast<double>(total) * each + lists < (1 << 23) ? 1 : omp_get_max_threads();
 }
 
 std::atomic<Products> products{Products::automatic};

@@ -22,7 +22,7 @@ inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s
   const bool square = s.kernel_h == s.kernel_w && s.stride == 1 && !s.full();
   // With few channels or outputs the dense way is slower, too.
   const auto channels = static_cast<double>(s.C);
-  const double of_full = std::min(60.0, 2 * static_cast<double>(s.O));
+  const double of_full = std::min(110.0, 2 * static_cast<double>(s.O));
   if (product == EventProduct::forward) {
     if (square && (s.kernel_h == 3 || s.kernel_h == 5))
       return {12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels)};
@@ -35,14 +35,18 @@ inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s
   return {15, 0, 0, 0.95, std::min(105.0, 40 * channels)};
 }
 
-/// Below this density events are faster, by a twentieth at least; 0: never.
+/// Below this density events are faster, by a twentieth at least; 0: never.  Of one image: as if there were many.
 inline double event_limit(EventProduct product, const cpu::EventConvShape& s) {
   const EventTimes time = event_times(product, s);
   const auto inputs = static_cast<double>(s.taps() * s.C), outputs = static_cast<double>(s.O);
   const double vectors = static_cast<double>((s.O + 15) / 16);
   const double fixed = time.pixel + time.input * inputs + time.vector * vectors;
+  // What is done once for a call: weights or their gradient are laid in rows.
+  constexpr double kWeight = 0.25;
+  const auto pixels = static_cast<double>(s.images * s.out_h() * s.out_w());
+  const double once = s.images > 1 ? kWeight * inputs * outputs / pixels : 0;
   const double dense = inputs * outputs / time.macs;
-  return std::max(0.0, (0.95 * dense - fixed) / (time.addition * inputs * vectors));
+  return std::max(0.0, (0.95 * dense - fixed - once) / (time.addition * inputs * vectors));
 }
 
 }  // namespace spiketrain::ops
