@@ -32,7 +32,9 @@ else()
   target_link_libraries(st_hwy INTERFACE PkgConfig::HWY)
 endif()
 # Compress of 16-bit numbers in one instruction, which lists of spikes live on, is in this set alone.
-target_compile_definitions(st_hwy INTERFACE HWY_WANT_AVX3_DL)
+# Vectors whose length the compiler does not know cannot be held in arrays, as sums are.
+target_compile_definitions(st_hwy INTERFACE HWY_WANT_AVX3_DL
+                                            "HWY_DISABLED_TARGETS=(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
 # Event files: packets of AEDAT 4 (LZ4, zstd; FlatBuffers is headers only here) and SHD (HDF5).  Only the files that
 # include HDF5's headers get their folder, so that all others keep their compiler line.
 foreach(library liblz4 libzstd flatbuffers hdf5)

@@ -39,6 +39,8 @@ struct Rule : Part {
   /// Number of (post, pre) pairs beside (g, q).  Their post factors do not pass a norm's adjoint, so a layer with a
   /// norm refuses a rule that has any.
   virtual int64_t extra_pairs() const { return 0; }
+  /// Whether the credit of a sample depends on the others of the batch.
+  virtual bool couples_samples() const { return false; }
   /// Products of weights' size that weight_gradient() takes, for the cost meter.
   virtual int64_t weight_products() const { return 1 + extra_pairs(); }
 

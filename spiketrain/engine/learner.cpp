@@ -177,9 +177,8 @@ PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate&
   const ops::WithProducts products(products_of(parts_));
   score(batch, iteration);
   const Plan plan = this->plan(iteration, batch.lengths);
-  const int64_t B = batch.size(), at_once = parts_.samples_at_once > 0 ? parts_.samples_at_once : B;
-  if (at_once >= B || !samples_are_separate(parts_, plan))
-    return Run(parts_, batch, Mode::train, iteration, tally).train(plan, on_update);
+  const int64_t B = batch.size(), at_once = samples_held(parts_, plan, B);
+  if (at_once == B) return Run(parts_, batch, Mode::train, iteration, tally).train(plan, on_update);
   PassResult result;
   BlockLosses losses;
   for (int64_t b = 0; b < B; b += at_once) {

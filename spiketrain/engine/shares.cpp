@@ -23,15 +23,26 @@ bool samples_are_separate(const LearnerParts& parts, const Plan& plan) {
   if (std::any_of(plan.begin(), plan.end() - 1, updates) || skips(plan)) return false;
   if (!parts.regularizers.empty() || !parts.signal->uses_heads() || parts.objective->sums_over_samples())
     return false;
+  const auto couples = [](const auto& rule) { return rule && rule->couples_samples(); };
+  if (couples(parts.method.rule) || parts.schedule->scoring(parts.steps)) return false;
+  for (const auto& [slot, rule] : parts.method.layers) {
+    if (couples(rule)) return false;
+  }
   const auto& nodes = parts.network->nodes();
   return std::all_of(nodes.begin(), nodes.end(),
                      [](const Network::Node& node) { return is_separate(*node.stage); });
 }
 
+int64_t samples_held(const LearnerParts& parts, const Plan& plan, int64_t batch) {
+  const int64_t asked = parts.samples_at_once;
+  return asked > 0 && asked < batch && samples_are_separate(parts, plan) ? asked : batch;
+}
+
 Batch share_of(const Batch& batch, int64_t begin, int64_t end) {
   const auto first = [&](const Tensor& x) { return x.defined() ? x.slice(0, begin, end) : x; };
   Batch share = batch;
-  share.x = batch.form == Batch::Form::frames ? batch.x.slice(1, begin, end) : first(batch.x);
+  // Contiguous, as it is read in rows.
+  share.x = batch.form == Batch::Form::frames ? batch.x.slice(1, begin, end).contiguous() : first(batch.x);
   share.target.y = batch.target.kind == Target::Kind::sequence ? batch.target.y.slice(1, begin, end)
                                                                : first(batch.target.y);
   share.target.teacher = first(batch.target.teacher);

@@ -7,10 +7,14 @@
 namespace spiketrain {
 
 /// Whether what a batch of this network teaches is the mean of what its samples do, each by itself, with one update at the end of
-/// the plan: no statistics over the batch (norms, regularizers, steps chosen by activity), no way back that learns.
+/// the plan: no statistics over the batch (norms, regularizers, steps chosen by activity or
+/// scores, some rules), no way back that learns.
 bool samples_are_separate(const LearnerParts& parts, const Plan& plan);
 
-/// Samples [begin, end), sharing storage.
+/// Samples of a batch that a pass holds at once.
+int64_t samples_held(const LearnerParts& parts, const Plan& plan, int64_t batch);
+
+/// Samples [begin, end).
 Batch share_of(const Batch& batch, int64_t begin, int64_t end);
 
 /// Of `whole`, with the weight of its samples, after `result` of those before.

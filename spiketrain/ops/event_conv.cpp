@@ -48,6 +48,12 @@ bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor
     return false;
   const cpu::EventConvShape s = shape_of(x, W.sizes(), kind);
   if (products == Products::dense || !cpu::event_conv_supported(s)) return false;
+  // Lists of many inputs that may hold high counts would be longer than the work is worth.
+  constexpr int64_t kMost = int64_t{256} << 20;
+  const int64_t threads = omp_get_max_threads();
+  if (std::max(cpu::event_conv_forward_workspace(s, x.planes, threads),
+               cpu::event_conv_gradient_workspace(s, x.planes, threads)) > kMost)
+    return false;
   if (products == Products::events) return true;
   const double density = static_cast<double>(total) / static_cast<double>(x.images() * x.sites());
   return density < event_limit(product, s);

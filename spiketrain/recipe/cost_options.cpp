@@ -22,7 +22,7 @@ CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
   input.shape = sample.shape;
   input.constant = signal.is_constant();
   const bool zero_or_one = frames && sample.type == torch::kByte && recipe.events.accumulate == "or";
-  input.values = signal.is_spikes() || zero_or_one ? Values::binary : Values::real;
+  input.values = (signal.is_spikes() && !frames) || zero_or_one ? Values::binary : Values::real;
   return input;
 }
 

@@ -5,6 +5,7 @@
 
 #include "spiketrain/cost/footprint.h"
 #include "spiketrain/data/noise.h"
+#include "spiketrain/engine/shares.h"
 #include "spiketrain/ops/event_conv.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
@@ -159,7 +160,9 @@ std::string check_memory(const Recipe& recipe, const Training& training) {
                  "data.batch, steps, schedule.window or the blocks");
     return need;
   };
-  check(options.batch * least_kept(training, options));  // so that the measurement itself fits
+  const int64_t held_at_once =
+      samples_held(training.learner->parts(), training.learner->plan(), options.batch);
+  check(held_at_once * least_kept(training, options));  // so that the measurement itself fits
   std::string need = check(estimate_activation_bytes(training, options.batch));
   if (!training.device.is_cpu()) return need;
   const int64_t evaluated = evaluation_batch(recipe, training);
@@ -186,8 +189,8 @@ void CostObserver::on_begin(const BeginReport& report) {
     const int64_t end = measure_memory(whole, data.sample(), data.target(), training.device);
     json["activation_bytes_end_to_end"] = end / options.batch;
     text += str("end to end ", mebibytes(end), " MiB; ");
-  } catch (
-      const UsageError&) {  // it is too large to be measured, or its parts do not fit: no reason not to train
+  } catch (const std::exception&) {
+    // It is too large to be measured, here or on the device, or its parts do not fit: no reason not to train.
   }
   report.run_dir->write_json("cost.json", json);
   report.message(text + "see cost.json", /*warning=*/false);

@@ -7,6 +7,7 @@
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/loader.h"
+#include "spiketrain/engine/shares.h"
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/memory_tracker.h"
 #include "spiketrain/ops/one_thread.h"
@@ -135,7 +136,8 @@ int64_t measure_activation_bytes(const Training& training, int64_t samples) {
   return tracker.peak();
 }
 
-int64_t estimate_activation_bytes(const Training& training, int64_t samples, double work) {
+int64_t estimate_activation_bytes(const Training& training, int64_t batch, double work) {
+  const int64_t samples = samples_held(training.learner->parts(), training.learner->plan(), batch);
   // Products and neurons are shared in eight: each share grows by a sample with eight more.  Of fewer than two each, other
   // moments are the worst: those in which gradients of weights are there.
   constexpr int64_t kStride = ops::kMaxChunks;

@@ -91,9 +91,10 @@ TEST(Stage, GradientPassesThroughPoolingToTheCarrierOfSpikes) {
   const Tensor s = torch::randint(0, 2, {3, 2, 2, 4, 4}).to(torch::kFloat);
   for (const char* kind : {"sum", "avg", "max"}) {
     Built pool = build("pool", {{"kind", kind}}, {2, 4, 4});
-    const Tensor edge = carrier(s.sizes(), s.options()).requires_grad_(), a = s.clone().requires_grad_();
+    const double scale = 1.5;  // the edge carries dL/d(values), behind the factor
+    const Tensor edge = carrier(s.sizes(), s.options()).requires_grad_(), a = (s * scale).requires_grad_();
     const Tensor g = torch::randn({3, 2, 2, 2, 2});
-    pool(Signal::spikes(spikes_of(s), edge)).values().backward(g);
+    pool(Signal::spikes(spikes_of(s), edge, scale)).values().backward(g);
     pool(a).backward(g);
     EXPECT_TRUE(torch::equal(edge.grad(), a.grad())) << kind;
   }

@@ -59,7 +59,8 @@ void clear(float* values, int64_t n, int64_t part, int64_t parts) {
 
 bool event_conv_supported(const EventConvShape& s) {
   if (s.stride < 1 || s.pad < 0 || s.out_h() < 1 || s.out_w() < 1 || s.C < 1 || s.O < 1) return false;
-  return s.taps() * s.C < kMostRows && s.W * s.C < kMostRows;
+  const bool short_runs = s.full() || (s.kernel_h < kMostRows / 2 && s.kernel_w < kMostRows / 2);
+  return short_runs && s.taps() * s.C < kMostRows && s.W * s.C < kMostRows;
 }
 
 int64_t event_conv_forward_workspace(const EventConvShape& s, int64_t planes, int64_t threads) {

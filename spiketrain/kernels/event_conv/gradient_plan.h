@@ -45,7 +45,8 @@ struct GradientPlan {
       images = band == s.H ? std::clamp<int64_t>(kTile / (row * (s.H + 2)), 1, 8) : 1;
       units = (s.images + images - 1) / images * ((s.H + band - 1) / band);
     } else {
-      unit = std::clamp<int64_t>(round_up(s.images * s.out_h() * s.out_w(), 64), 64, 1024);
+      unit = std::clamp<int64_t>(round_up(s.images * s.out_h() * s.out_w(), 64), 64,
+                                 std::max<int64_t>(64, 1024 / repeats / 64 * 64));
       units = (s.images * s.out_h() * s.out_w() + unit - 1) / unit;
     }
     slots =

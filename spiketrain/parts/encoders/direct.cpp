@@ -16,7 +16,7 @@ struct Direct final : Encoder {
   Signal frames(const Batch& batch, const Request& request) const override {
     const Tensor x = batch.x.slice(0, request.t0, request.t1);
     if (x.is_floating_point()) return Signal::dense(x);
-    const int64_t most = x.numel() > 0 ? x.max().item<uint8_t>() : 0;
+    const int64_t most = !x.is_cpu() ? 255 : x.numel() > 0 ? x.max().item<uint8_t>() : 0;
     return Signal::spikes(Spikes::from_bytes(x, -1, std::max<int64_t>(1, most)), torch::kFloat);
   }
   void check_frames() const override {}

@@ -43,6 +43,8 @@ struct TsslBp final : Rule {
   uint32_t needs() const override { return kU | kTiming; }
   bool uses_vjp() const override { return false; }
   bool q_is_input() const override { return true; }
+  /// Some variants take the surrogate while the layer, over the batch, hardly fires.
+  bool couples_samples() const override { return variant == "sep2020" || variant == "jun2020"; }
 
   Credit credit(const Neuron& neuron, const Record& record, const Tensor& delta,
                 const State&) const override {

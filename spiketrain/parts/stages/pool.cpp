@@ -92,8 +92,7 @@ struct Pool final : Stage {
     const Spikes sums =
         Spikes::from_bits(bits, whole ? x.spikes().total() : -1, x.spikes().levels() * window * window);
     const bool filtered = x.tau_s() > 0;
-    const Tensor edge =
-        SumCarriers::apply(x.edge(), bits.sizes, window, filtered ? factor : factor * x.scale());
+    const Tensor edge = SumCarriers::apply(x.edge(), bits.sizes, window, factor);  // of values, not of spikes
     if (!filtered) return Signal::spikes(sums, edge, factor * x.scale());
     // Sums of PSPs are PSPs of sums.
     const torch::NoGradGuard no_grad;

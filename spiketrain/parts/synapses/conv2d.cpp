@@ -99,14 +99,14 @@ struct Conv2d final : Synapse {
     return mixed ? torch::kBFloat16 : like.scalar_type();
   }
   Tensor apply_dense(const Signal& x, const Tensor& W_in) const {
-    const auto type = x.is_spikes() ? factors(W_in) : W_in.scalar_type();
+    const auto type = is_exact_in_bfloat16(x) ? factors(W_in) : W_in.scalar_type();
     const Tensor W = pixelwise(W_in.to(type));
     return map(x.steps(), x.batch(), out_, W_in.options(), [&](int64_t i, int64_t j) {
       return torch::conv2d(pixelwise(x.rows(i, j).to(type)), W, {}, stride, padding);
     });
   }
   Tensor outer_dense(const Tensor& g, const Signal& q) const {
-    const auto type = q.is_spikes() ? factors(g) : g.scalar_type();
+    const auto type = is_exact_in_bfloat16(q) ? factors(g) : g.scalar_type();
     const Tensor like = torch::empty({channels, in_[0], kernel, kernel}, g.options().dtype(type));
     const Tensor post = g.flatten(0, 1);
     const auto sum = [&](int64_t i, int64_t j) {

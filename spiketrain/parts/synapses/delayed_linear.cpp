@@ -60,15 +60,19 @@ struct DelayedLinear final : Synapse {
   Tensor weight() override { return effective(whole == "always"); }
   Tensor deployed() override { return effective(whole != "never"); }
   Tensor bias() const override { return b_; }
-  Tensor apply(const Signal& x, const Tensor& W) const override { return product_->apply(x, W); }
-  Tensor pull(const Tensor& g, const Tensor& W) const override { return product_->pull(g, W); }
-  Tensor outer(const Tensor& g, const Signal& q) const override { return product_->outer(g, q); }
+  Tensor apply(const Signal& x, const Tensor& W) const override { return product().apply(x, W); }
+  Tensor pull(const Tensor& g, const Tensor& W) const override { return product().pull(g, W); }
+  Tensor outer(const Tensor& g, const Signal& q) const override { return product().outer(g, q); }
   bool has_patches() const override { return true; }
   Tensor patches(const Tensor& x) const override { return product_->patches(x); }
   int64_t macs() const override { return product_->macs(); }
   std::string notation() const override { return std::to_string(features); }
 
  private:
+  const Synapse& product() const {
+    product_->precision = precision;
+    return *product_;
+  }
   /// V [features, taps*N]
   Tensor effective(bool rounded) const {
     const Tensor d = (p_ * unit).clamp(0, static_cast<double>(longest));

@@ -4,11 +4,19 @@
 // with the state before the segment filtered along.  Source: design of Zhang & Li 2020 read as filters; exact but for rounding.
 // Tests: grad/synapse_test.cpp, equiv/event_conv_test.cpp.
 #pragma once
+#include <cmath>
+
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/event_limit.h"
 #include "spiketrain/ops/tssl_scan.h"
 
 namespace spiketrain {
+
+/// Spikes and counts are, and so are they times a power of two; others stay in float32 in mixed precision.
+inline bool is_exact_in_bfloat16(const Signal& x) {
+  int exponent = 0;
+  return x.is_spikes() && std::frexp(x.scale(), &exponent) == 0.5;
+}
 
 /// Whether the spikes behind x are so few that their additions take less time than the dense product with W.  A PSP that began before
 /// the segment costs a dense product of a step as well, which a few steps do not make up for.
@@ -16,7 +24,8 @@ inline bool by_events(ops::EventProduct product, const Signal& x, const Tensor& 
                       const ops::ConvKind& kind) {
   constexpr int64_t kFew = 4;
   if (x.tau_s() > 0 && x.before().defined() && x.steps() < kFew) return false;
-  return x.has_spikes() && ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kind);
+  return x.has_spikes() && x.spikes().bits().defined() &&
+         ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kind);
 }
 
 /// W x.  dense(x): the dense product, for a step of real numbers.

@@ -155,13 +155,13 @@ struct Linear final : Synapse {
     return mixed ? torch::kBFloat16 : like.scalar_type();
   }
   Tensor apply_dense(const Signal& x, const Tensor& W) const {
-    const auto type = x.is_spikes() ? factors(W) : W.scalar_type();
+    const auto type = is_exact_in_bfloat16(x) ? factors(W) : W.scalar_type();
     const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1).to(type); };
     return product(x.steps() * x.batch(), rows, W.to(type).t()).view({x.steps(), x.batch(), features});
   }
   /// Shared by features: every share reads all of q.
   Tensor outer_dense(const Tensor& g, const Signal& q) const {
-    const auto type = q.is_spikes() ? factors(g) : g.scalar_type();
+    const auto type = is_exact_in_bfloat16(q) ? factors(g) : g.scalar_type();
     const Tensor post = g.flatten(0, 1).to(type), pre = q.rows(0, post.size(0)).flatten(1).to(type);
     if (!g.is_cpu()) return post.t().mm(pre).to(g.scalar_type());
     Tensor g_W = torch::empty({features, pre.size(1)}, g.options());
