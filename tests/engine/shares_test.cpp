@@ -101,6 +101,27 @@ TEST(Shares, AreNotMadeWhereSamplesAreCoupled) {
   expect_same(run(parts("relu"), 2, batch), run(parts("relu"), kBatch, batch));
 }
 
+/// What the check of memory counts.
+TEST(Shares, HeldSamplesFollowWhatTheLearnerDoes) {
+  const Plan plan = {{0, kSteps, Role::live, true}};
+  const auto held = [&](LearnerParts p, int64_t asked) {
+    p.samples_at_once = asked;
+    return samples_held(Learner(p).parts(), plan, kBatch);
+  };
+  EXPECT_EQ(held(parts(), 0), kBatch);
+  EXPECT_EQ(held(parts(), 3), 3);
+  EXPECT_EQ(held(parts(), 100), kBatch);
+  EXPECT_EQ(held(parts("bn"), 3), kBatch);
+  LearnerParts scored = parts();
+  scored.schedule = make<Schedule>("top_steps", {{"live", 2}});
+  EXPECT_EQ(held(scored, 3), kBatch);
+  for (const char* variant : {"head", "sep2020"}) {
+    LearnerParts p = parts();
+    p.method.rule = make<Rule>("tssl_bp", {{"variant", variant}});
+    EXPECT_EQ(p.method.rule->couples_samples(), std::string(variant) == "sep2020");
+  }
+}
+
 TEST(Shares, HoldTheMemoryOfAShare) {
   torch::manual_seed(3);
   LearnerParts p = parts();
