@@ -144,7 +144,8 @@ void slide_tiles(const EventConvShape& s, const ForwardPlan& plan, const float* 
   constexpr int kNarrow = HWY_MAX(1, HWY_MIN(kMost, static_cast<int>(32 / (kV * kLanes))));
   const int64_t tiles = tile_count(s.O), lanes = kV * kLanes, outs = s.out_w(), rows = s.out_h();
   const int64_t tile_size = plan.weight_rows * lanes;
-  for (int64_t t = 0; t < tiles;) {
+  int64_t t = 0;
+  while (t < tiles) {
     const auto run = [&](auto together) HWY_ATTR {
       constexpr int kP = decltype(together)::value;
       SlideArgs a;
@@ -217,7 +218,8 @@ void gather_tiles(const EventConvShape& s, const ForwardPlan& plan, const float*
       HWY_MAX(1, HWY_MIN(4, HWY_MIN(kSums / (2 * kV), static_cast<int>(64 / (kV * kLanes)))));
   constexpr size_t kRow = static_cast<size_t>(kV) * kLanes;
   const int64_t tiles = tile_count(s.O), lanes = kV * kLanes, tile_size = plan.weight_rows * lanes;
-  for (int64_t t = 0; t < tiles;) {
+  int64_t t = 0;
+  while (t < tiles) {
     with_tiles<kMost>(tiles - t, [&](auto together) HWY_ATTR {
       constexpr int kP = decltype(together)::value;
       const float* tile[kP];
