@@ -50,7 +50,7 @@ bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor
   if (products == Products::dense || !cpu::event_conv_supported(s)) return false;
   // Lists of many inputs that may hold high counts would be longer than the work is worth.
   constexpr int64_t kMost = int64_t{256} << 20;
-  const int64_t threads = omp_get_max_threads();
+  constexpr int64_t threads = 8;  // whatever there are: the choice must not depend on them
   if (std::max(cpu::event_conv_forward_workspace(s, x.planes, threads),
                cpu::event_conv_gradient_workspace(s, x.planes, threads)) > kMost)
     return false;
