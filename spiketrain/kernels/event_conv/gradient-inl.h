@@ -36,7 +36,7 @@ HWY_INLINE void copy_errors(const EventConvShape& s, const float* g, int64_t p, 
       for (int64_t i = 0; i < lanes; i += kLanes, left -= kLanes) {
         const float* at = from + t * lanes + i;
         const VF v = left >= kLanes ? hn::LoadU(Float(), at)
-                     : left > 0     ? Sums<1, 1>::load_part(at, left)
+                     : left > 0     ? load_part(at, left)
                                     : hn::Zero(Float());
         hn::Store(v, Float(), to + t * size + i);
       }
@@ -323,9 +323,7 @@ HWY_INLINE void add_run(const float* HWY_RESTRICT from, float factor, int64_t n,
   }
   if (i == n) return;
   const auto f = hn::Set(d, factor);
-  using One = Sums<1, 1>;
-  One::store_part(hn::Add(One::load_part(to + i, n - i), hn::Mul(f, One::load_part(from + i, n - i))), to + i,
-                  n - i);
+  store_part(hn::Add(load_part(to + i, n - i), hn::Mul(f, load_part(from + i, n - i))), to + i, n - i);
 }
 
 // Channels [c0, c1) of all images.  The 64 pixels of a group are turned into a word for each channel.

@@ -8,15 +8,13 @@
 
 #include "spiketrain/kernels/event_conv/bits-inl.h"
 #include "spiketrain/kernels/event_conv/event_conv.h"
+#include "spiketrain/kernels/floats-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace spiketrain::cpu {
 namespace HWY_NAMESPACE {
 namespace {
 
-using Float = hn::ScalableTag<float>;
-using VF = hn::Vec<Float>;
-constexpr int64_t kLanes = HWY_TARGET == HWY_SCALAR ? 1 : HWY_MAX_BYTES / 4;
 // Registers for sums: all but those that addresses, constants and a row need.
 constexpr int kSums = HWY_TARGET == HWY_SCALAR ? 8 : kLanes == 16 || HWY_ARCH_ARM ? 27 : 13;
 
@@ -63,25 +61,6 @@ struct Sums {
         store_part(v[k / kV][k % kV], to, n);
       }
     }
-  }
-
-  static HWY_INLINE VF load_part(const float* from, int64_t n) {
-#if HWY_TARGET <= HWY_AVX3
-    return hn::MaskedLoad(hn::FirstN(Float(), static_cast<size_t>(n)), Float(), from);
-#else
-    HWY_ALIGN float buffer[kLanes] = {};
-    memcpy(buffer, from, static_cast<size_t>(n) * sizeof(float));
-    return hn::Load(Float(), buffer);
-#endif
-  }
-  static HWY_INLINE void store_part(VF value, float* to, int64_t n) {
-#if HWY_TARGET <= HWY_AVX3
-    hn::BlendedStore(value, hn::FirstN(Float(), static_cast<size_t>(n)), Float(), to);
-#else
-    HWY_ALIGN float buffer[kLanes];
-    hn::Store(value, Float(), buffer);
-    memcpy(to, buffer, static_cast<size_t>(n) * sizeof(float));
-#endif
   }
 };
 

@@ -1,0 +1,48 @@
+#include "spiketrain/ops/winograd.h"
+
+#include <omp.h>
+
+#include "spiketrain/kernels/winograd/winograd.h"
+#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/pointer.h"
+#include "spiketrain/ops/workspace.h"
+
+namespace spiketrain::ops {
+namespace {
+
+WinogradKernels pack(const Tensor& W_in, bool back, int64_t pad) {
+  const Tensor W = W_in.contiguous();
+  const int64_t O = W.size(0), C = W.size(1);
+  WinogradKernels kernels = {{}, back ? O : C, back ? C : O, back ? 2 - pad : pad};
+  cpu::WinogradShape shape;
+  shape.in = kernels.in;
+  shape.out = kernels.out;
+  kernels.packed = torch::empty({cpu::winograd_kernel_floats(shape)}, W.options());
+  const cpu::Kernels3x3 K = {W.data_ptr<float>(), back ? 9 * C : 9, back ? 9 : 9 * C, back};
+  cpu::winograd_kernels(shape, K, kernels.packed.data_ptr<float>(), omp_get_max_threads());
+  return kernels;
+}
+
+}  // namespace
+
+bool winograd_pays(const Tensor& W, const ConvKind& kind) {
+  constexpr int64_t kFew = 24;  // channels, below which half of what is multiplied would be padding
+  return has_kernel(W) && W.scalar_type() == torch::kFloat && !kind.full && kind.stride == 1 &&
+         kind.pad <= 2 && W.size(2) == 3 && W.size(3) == 3 && W.size(0) >= kFew && W.size(1) >= kFew;
+}
+
+WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind) { return pack(W, false, kind.pad); }
+WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind) { return pack(W, true, kind.pad); }
+
+void winograd(const Tensor& x_in, const WinogradKernels& kernels, const Tensor& y) {
+  const Tensor x = laid(x_in, /*last=*/true), out = y.movedim(-3, -1);
+  cpu::WinogradShape shape = {x.size(0), x.size(1), x.size(2), kernels.in, kernels.out, kernels.pad};
+  ST_CHECK(x.size(3) == shape.in && out.is_contiguous() && out.size(1) == shape.out_h() &&
+               out.size(2) == shape.out_w(),
+           "winograd: inputs ", x_in.sizes(), " do not fit outputs ", y.sizes(), ", channels last");
+  const int64_t threads = omp_get_max_threads();  // one within for_chunks()
+  cpu::winograd(shape, x.data_ptr<float>(), kernels.packed.data_ptr<float>(), out.data_ptr<float>(),
+                workspace(cpu::winograd_workspace(shape, threads)), threads);
+}
+
+}  // namespace spiketrain::ops

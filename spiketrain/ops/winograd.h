@@ -1,0 +1,27 @@
+// Dense convolutions of 3x3 with stride 1, forward and back to the input, by Winograd's algorithm; contract in
+// kernels/winograd/winograd.h.
+// Tests: equiv/winograd_test.cpp.
+#pragma once
+#include "spiketrain/ops/event_conv.h"
+
+namespace spiketrain::ops {
+
+/// Whether the kernel can make products with W [O,C,kh,kw], and is faster than LibTorch's convolution: 3x3, stride 1, float32 on
+/// the CPU, and more than a few channels on both sides.
+bool winograd_pays(const Tensor& W, const ConvKind& kind);
+
+/// A weight as the products take it.
+struct WinogradKernels {
+  Tensor packed;
+  int64_t in = 0, out = 0, pad = 0;
+};
+/// For the way forward.
+WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind);
+/// For dL/dx from dL/dy.
+WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind);
+
+/// y [N,out,oh,ow] = x [N,in,H,W] * kernels, both channels last; y is written.  On all threads, or one within for_chunks().
+/// UsageError if y does not lie so.
+void winograd(const Tensor& x, const WinogradKernels& kernels, const Tensor& y);
+
+}  // namespace spiketrain::ops
