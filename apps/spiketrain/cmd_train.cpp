@@ -81,7 +81,9 @@ Experiment prepare(const TrainCommand& command) {
   const Config config = read_config(command);
   try {
     const Recipe recipe = overridden(config, command.sets);
-    return build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
+    Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
+    fit_memory(experiment);
+    return experiment;
   } catch (const UsageError& error) {
     const auto check = [&](const Overrides& o) { check_command(command, overridden(config, o.sets)); };
     throw with_working_command(error, {command.sets, {}}, check, *command.line);

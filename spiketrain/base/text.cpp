@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdio>
+#include <iterator>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/base/synonyms.h"
 
 namespace spiketrain {
@@ -60,6 +64,17 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
     return "; " + ours + ".";
   if (known(bare)) return "; did you mean '" + bare + "'?";
   return spelled_like(word, candidates, spelled_like(bare, candidates, otherwise));
+}
+
+int64_t bytes_of(const std::string& text, const std::string& what) {
+  double number = 0;
+  char unit[4] = {}, rest = 0;
+  const int read = std::sscanf(text.c_str(), "%lf %3[KMGiB]%c", &number, unit, &rest);
+  const std::string units[] = {"KiB", "MiB", "GiB"};
+  const auto* const found = std::find(std::begin(units), std::end(units), unit);
+  ST_CHECK(read == 2 && found != std::end(units) && number > 0 && number < 1e9, what,
+           ": expected a number of KiB, MiB or GiB, such as 2GiB; got '", text, "'");
+  return static_cast<int64_t>(std::ldexp(number, 10 * static_cast<int>(found - units + 1)));
 }
 
 }  // namespace spiketrain

@@ -1,5 +1,6 @@
 // Small helpers on text.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,5 +23,8 @@ std::string spelled_like(const std::string& word, const std::vector<std::string>
 /// word of others (base/synonyms.h), "; did you mean 'x'?" for the nearest candidate, `otherwise` if none is near.
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates,
                          const std::string& otherwise = "");
+
+/// "2GiB", "1.5 MiB" or "800KiB" in bytes.  UsageError, which begins with `what`, for other text or no positive number.
+int64_t bytes_of(const std::string& text, const std::string& what);
 
 }  // namespace spiketrain

@@ -2,8 +2,7 @@
 // LibTorch 1.13; returning a tensor that the record stores makes a reference cycle, so aliases are returned.
 #include "spiketrain/core/layer.h"
 
-#include "spiketrain/core/membrane_credit.h"
-#include "spiketrain/core/regularizer.h"
+#include "spiketrain/core/layer_credit.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/ops/reduce.h"
 
@@ -70,27 +69,8 @@ bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_i
 
 /// What leaves the layer, as autograd sees it.
 Tensor output_edge(const Record& record) {
-  return record.s.defined() ? carrier(record.s.sizes(), record.s.options().dtype(record.type))
-                            : record.a.alias();
-}
-
-/// The rule's credit for delta, undefined where no error enters; leaves record.post for the synapses.
-Credit credit_of(Record& record, Tensor delta, const State& g_after) {
-  ST_CHECK(record.rule,
-           "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
-  if (!delta.defined()) {
-    const auto device = record.spiking() ? record.spikes().device() : record.a.device();
-    delta = torch::zeros(record.sizes(), torch::TensorOptions(record.type).device(device));
-  }
-  Regularizer::Slope slope;
-  if (record.penalty) slope = record.penalty->slope(record, record.valid);
-  if (slope.da.defined()) delta = delta + slope.da;
-  record.takes_delta = delta.use_count() == 1 && delta.storage().use_count() == 1;
-  Credit credit = record.rule->credit(*record.neuron, record, delta, g_after);
-  record.post = std::move(credit.post);
-  record.g_bias = std::move(credit.g_bias);
-  if (slope.du.defined()) add_membrane_credit(record, slope.du, credit);
-  return credit;
+  if (!record.spiking()) return record.a.alias();
+  return carrier(record.sizes(), torch::TensorOptions(record.type).device(record.device()));
 }
 
 }  // namespace
@@ -265,7 +245,7 @@ Signal Layer::output(const Tensor& edge, const Record& record) const {
 
 /// The record of a segment with current I.  `learns`: credit will be asked for.
 Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& context, bool learns,
-                             State& state) const {
+                             Storage storage, State& state) const {
   uint32_t slots = context.training() ? rule->needs() : 0;
   if (learns && rule->uses_vjp()) slots |= neuron_->vjp_reads(I);
   const uint32_t penalised = context.penalties && !emission_.analog() ? context.penalties->needs() : 0;
@@ -276,7 +256,8 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   State before;
   before.reserve(state.size());
   for (const Tensor& z : state) before.push_back(z.requires_grad() ? z.detach() : z);
-  RecordP record = make_record(*neuron_, I.requires_grad() ? I.detach() : I, std::move(before), slots);
+  RecordP record =
+      make_record(*neuron_, I.requires_grad() ? I.detach() : I, std::move(before), slots, storage);
   record->neuron = neuron_;
   record->from_start = from_start;
   if (learns) record->rule = rule;
@@ -326,7 +307,7 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
   Tensor I = current(0, in[0], rule, context, links[0]);
   for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
   State& state = carry.state.at(static_cast<size_t>(slot_));
-  const RecordP record = this->record(I, rule, context, learns, state);
+  const RecordP record = this->record(I, rule, context, learns, Storage::bits, state);
   const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record);
   state.assign(out.begin() + 1, out.end());
   return finish(out[0], links, record, rule, context, carry);
@@ -343,7 +324,10 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   Tensor I = held.defined() ? spread(held, x.gain()) : link->product(W);
   if (b.defined()) I = I + b;
   State& state = carry.state.at(static_cast<size_t>(slot_));
-  const RecordP record = this->record(I, rule, context, /*learns=*/true, state);
+  const bool own = I.use_count() == 1 && I.storage().use_count() == 1;
+  const RecordP record =
+      this->record(I, rule, context, /*learns=*/true, own ? Storage::in_place : Storage::bits, state);
+  I.reset();
   record->neuron->run(*record, record->all());
   state = record->state;
   const bool meets = meets_each_segment(held.defined(), *rule);
@@ -351,7 +335,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const bool pulls = !tape.empty();
   const bool learns = W.requires_grad() || (b.defined() && b.requires_grad()) || !parameters_.empty();
   if (!pulls && !learns) return y;  // nobody below asks
-  tape.add([this, link, held, W, b, record, pulls](Tensor delta) -> Tensor {
+  tape.add([this, link, held, W, b, record, pulls](EdgeError delta) -> EdgeError {
     Credit credit = credit_of(*record, std::move(delta), State(record->state.size()));
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
     const Tensor g = credit.g;
@@ -362,7 +346,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
       return {};
     }
     if (W.requires_grad()) accumulate(W, link->weight_gradient(g, W));
-    return pulls ? link->pull(g, W) : Tensor();
+    return pulls ? link->pull(g, W) : EdgeError();
   });
   return y;
 }

@@ -52,7 +52,8 @@ class Layer : public Stage {
   bool holds_current(const Signal& x, const RuleP& rule, const Context& context) const;
   Tensor held_current(size_t k, const Signal& x, const Context& context) const;
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
-  RecordP record(const Tensor& I, const RuleP& rule, const Context& context, bool learns, State& state) const;
+  RecordP record(const Tensor& I, const RuleP& rule, const Context& context, bool learns, Storage storage,
+                 State& state) const;
   Signal forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context, Carry& carry) const;
   Signal finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record, const RuleP& rule,
                 const Context& context, Carry& carry) const;

@@ -236,8 +236,8 @@ Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const C
     tape.cut();
     return y;
   }
-  tape.add([caught, root = y.edge()](Tensor delta) {
-    torch::autograd::backward({root}, {std::move(delta)});
+  tape.add([caught, root = y.edge()](EdgeError delta) {
+    torch::autograd::backward({root}, {delta.take()});
     return caught ? caught->g : Tensor();
   });
   return y.detached();

@@ -13,7 +13,8 @@ namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Neuron, "neuron")
 
-c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots) {
+c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots,
+                                       Storage storage) {
   auto record = c10::make_intrusive<Record>();
   const Emission emission = neuron.emits();
   const auto options = I.options().requires_grad(false);
@@ -26,8 +27,15 @@ c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State bef
   record->before = before;
   record->state = std::move(before);
   if (!emission.bare()) record->a = array();
-  if (!emission.analog()) record->s = ops::laid_empty(I.sizes(), options.dtype(torch::kUInt8), last);
-  if (slots & kU) record->u = array();
+  const bool repeats = ops::repeats(I), lies = last || (repeats ? I[0] : I).is_contiguous();
+  const bool scans = storage != Storage::arrays && lies && neuron.scans(I, slots);
+  if (scans) {
+    record->sent = Spikes::from_bits(ops::empty_bits(I.sizes(), 1), /*total=*/-1, 1);
+  } else if (!emission.analog()) {
+    record->s = ops::laid_empty(I.sizes(), options.dtype(torch::kUInt8), last);
+  }
+  if (slots & kU)
+    record->u = scans && storage == Storage::in_place && !repeats && !(slots & kI) ? I : array();
   if (slots & kPsi) record->psi = array();
   record->I = std::move(I);
   return record;

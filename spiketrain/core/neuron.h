@@ -32,6 +32,10 @@ struct Neuron : Part, torch::nn::Module {
   virtual double leak() const { return 0; }
   /// True if what leaves at one step may depend on later steps: the sequence must then come in one segment.
   virtual bool whole_sequence() const { return false; }
+  /// Whether run() on a current like this writes spikes as bits, and may write the membrane over the current.
+  virtual bool scans(const Tensor& /*I*/, uint32_t /*slots*/) const { return false; }
+  /// Whether vjp() of this record can read a delta of windows, see Record::windows.
+  virtual bool takes_windows(const Record& /*record*/) const { return false; }
   /// State before the first step; `shape` is [B,*].
   virtual State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const = 0;
   /// Runs these steps: reads record.I and record.state, writes the record's arrays at these steps and record.state.
@@ -65,7 +69,15 @@ struct Stepped : Neuron {
 /// the shapes do not fit.
 void set_coefficient(Neuron& neuron, const std::string& name, const Tensor& values);
 
+/// How a record holds what the neuron writes.
+enum class Storage {
+  arrays,   ///< each an array of its own
+  bits,     ///< spikes as bits if the neuron can write them, see Neuron::scans()
+  in_place  ///< and the membrane over the current, which nobody else reads
+};
+
 /// A record with the arrays that `neuron` fills for a current I [T,B,*]; `before` empty: the initial state.
-c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots);
+c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots,
+                                       Storage storage = Storage::arrays);
 
 }  // namespace spiketrain

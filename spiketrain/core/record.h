@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spiketrain/core/signal.h"
+#include "spiketrain/ops/lif_scan.h"
 
 namespace spiketrain {
 
@@ -52,11 +53,11 @@ struct Record : torch::CustomClassHolder {
   State before;                            ///< state before the segment
   bool from_start = false;                 ///< that is the initial state
   // While it runs; an array that is not wanted is undefined.
-  State state;        ///< state after the steps run so far; begins as `before`
-  Tensor a;           ///< output values; undefined if the neuron sends bare spikes
-  Tensor s;           ///< uint8 spikes or counts; undefined if the neuron is analog
-  int64_t total = 0;  ///< sum of s over the steps run so far; -1: unknown
-  Spikes sent;        ///< what is kept of s when the neuron has run
+  State state;  ///< state after the steps run so far; begins as `before`
+  Tensor a;     ///< output values; undefined if the neuron sends bare spikes
+  Tensor s;     ///< uint8 spikes or counts; undefined if the neuron is analog, or writes bits
+  Spikes sent;  ///< where a neuron that does writes its spikes; in any case they are here when it has run
+  int64_t total = 0;  ///< their sum over the steps run so far; -1: unknown
   Tensor u, psi;
   /// d(states after step t, a[t]) / d(states before it, I[t]) of each neuron, for n states: rows are the n states, then
   /// the output, columns the n states, then the current.  [T,B,*] each, row by row; undefined: zero at every step, but for the
@@ -67,6 +68,7 @@ struct Record : torch::CustomClassHolder {
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
   bool takes_delta = false;  ///< vjp() may write the credit over delta, which nobody else reads
+  ops::Windows windows;      ///< delta is that of windows: only for neurons whose takes_windows() says so
   Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]
 
   // Regularizers, in a segment that learns.
@@ -82,6 +84,9 @@ struct Record : torch::CustomClassHolder {
   at::IntArrayRef sizes() const {
     return s.defined() ? s.sizes() : sent.defined() ? sent.sizes() : a.sizes();
   }
+  torch::Device device() const {
+    return s.defined() ? s.device() : sent.defined() ? sent.device() : a.device();
+  }
   Steps all() const { return {0, sizes()[0]}; }
   /// What it sent, each at most `levels`; undefined if the neuron is analog.
   Spikes spikes(int64_t levels = 1) const {
@@ -89,7 +94,7 @@ struct Record : torch::CustomClassHolder {
   }
   /// When the neuron has run: keeps the spikes in their own form, in place of an array.
   void keep_spikes(int64_t levels) {
-    sent = spikes(levels);
+    sent = sent.defined() ? Spikes::from_bits(sent.bits(), total, levels) : spikes(levels);
     s.reset();
   }
 };
@@ -98,6 +103,12 @@ struct Record : torch::CustomClassHolder {
 inline Tensor at_steps(const Tensor& array, Steps steps) {
   if (!array.defined() || (steps.begin == 0 && steps.end == array.size(0))) return array;
   return array.slice(0, steps.begin, steps.end);
+}
+
+/// Where a scan over these steps of a record leaves its spikes.
+inline ops::SpikesOut spikes_out(const Record& record, Steps steps) {
+  if (record.s.defined()) return {at_steps(record.s, steps)};
+  return {{}, record.sent.bits().slice(steps.begin, steps.end)};
 }
 
 /// The presynaptic side of one synapse.  A rule chooses q and the extra factors and advances the trace.

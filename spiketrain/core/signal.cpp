@@ -61,10 +61,24 @@ Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options) {
   return result;
 }
 
+namespace {
+
+bool all_ones(const Tensor& gain) {
+  if (!gain.is_cpu() || !gain.is_contiguous()) return false;
+  return AT_DISPATCH_FLOATING_TYPES(gain.scalar_type(), "spread", [&] {
+    const auto* values = gain.data_ptr<scalar_t>();
+    return std::all_of(values, values + gain.numel(), [](scalar_t x) { return x == 1; });
+  });
+}
+
+}  // namespace
+
 Tensor spread(const Tensor& image, const Tensor& gain) {
   std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1), sizes = image.sizes().vec();
   shape[0] = sizes[0] = gain.size(0);
   if (image.requires_grad() && at::GradMode::is_enabled()) return image * gain.view(shape);
+  // A still image needs no memory for every step.
+  if (all_ones(gain)) return image.detach().expand(sizes);
   Tensor spreaded = ops::laid_empty(sizes, image.options(), ops::channels_last(image));
   return at::mul_out(spreaded, image, gain.view(shape));
 }

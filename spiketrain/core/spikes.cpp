@@ -59,8 +59,9 @@ int64_t Spikes::total() const {
 
 Spikes Spikes::slice(int64_t begin, int64_t end) const {
   if (begin == 0 && end == sizes()[0]) return *this;
-  return bits_.defined() ? from_bits(bits_.slice(begin, end), -1, levels_)
-                         : from_bytes(bytes_.slice(0, begin, end), -1, levels_);
+  if (!bits_.defined()) return from_bytes(bytes_.slice(0, begin, end), -1, levels_);
+  const ops::Bits part = bits_.slice(begin, end);
+  return from_bits(part, ops::count(part), levels_);
 }
 
 }  // namespace spiketrain

@@ -35,7 +35,7 @@ class Spikes {
   int64_t total() const;
   /// total() / sites()
   double density() const { return static_cast<double>(total()) / static_cast<double>(sites()); }
-  /// Steps [begin, end), sharing storage; its total is counted anew.
+  /// Steps [begin, end), sharing storage; its total is counted.
   Spikes slice(int64_t begin, int64_t end) const;
 
  private:

@@ -7,14 +7,34 @@
 #include <utility>
 #include <vector>
 
-#include "spiketrain/ops/torch.h"
+#include "spiketrain/ops/lif_scan.h"
+#include "spiketrain/ops/pool2d.h"
 
 namespace spiketrain {
+
+/// dL/d(what a stage sent), or what it is on windows of maps whose sites all have `windows.scale` times the same: a reader that
+/// knows windows need not see it written out.
+struct EdgeError {
+  torch::Tensor g;
+  ops::Windows windows = {};
+  std::vector<int64_t> sizes = {};  ///< written out; empty without windows
+
+  EdgeError() = default;
+  EdgeError(torch::Tensor written_out) : g(std::move(written_out)) {}  // NOLINT: it is one
+  EdgeError(torch::Tensor of_windows, const ops::Windows& windows, std::vector<int64_t> sizes)
+      : g(std::move(of_windows)), windows(windows), sizes(std::move(sizes)) {}
+  bool defined() const { return g.defined(); }
+  /// Written out; leaves nothing behind.
+  torch::Tensor take() {
+    if (windows.k == 1 || !g.defined()) return std::move(g);
+    return ops::window_spread(std::exchange(g, {}), sizes, windows.k, windows.scale);
+  }
+};
 
 class Tape {
  public:
   /// dL/d(what a stage sent) -> dL/d(what it read), and gradients added to its parameters.
-  using Step = std::function<torch::Tensor(torch::Tensor)>;
+  using Step = std::function<EdgeError(EdgeError)>;
 
   /// Nothing below asks for a gradient.
   bool empty() const { return steps_.empty(); }
@@ -23,7 +43,7 @@ class Tape {
   void cut() { steps_.clear(); }
   /// Back from delta = dL/d(what the last stage sent), as far down as a step gives an answer.  What a stage recorded is
   /// freed when its step is done.
-  void backward(torch::Tensor delta) {
+  void backward(EdgeError delta) {
     const torch::NoGradGuard no_grad;
     for (; !steps_.empty() && delta.defined(); steps_.pop_back()) delta = steps_.back()(std::move(delta));
     cut();

@@ -83,6 +83,8 @@ class Learner {
   Plan plan(uint64_t iteration = 0, const Tensor& lengths = {}) const;
 
   const LearnerParts& parts() const { return parts_; }
+  /// From now on, see LearnerParts::samples_at_once.
+  void hold_samples(int64_t at_once) { parts_.samples_at_once = at_once; }
   Network& network() const { return *parts_.network; }
 
  private:

@@ -42,6 +42,18 @@ HWY_INLINE void StoreSpikes(hn::ScalableTag<double> d, hn::Vec<hn::ScalableTag<d
   hn::StoreU(hn::DemoteTo(d8, hn::DemoteTo(d32, s)), d8, p);
 }
 
+// Bits [at, at + lanes) of a row of words that were 0: the lanes of m.
+template <class D>
+HWY_INLINE void set_bits(D d, hn::Mask<D> m, uint64_t* words, int64_t at) {
+  if constexpr (HWY_MAX_BYTES / sizeof(hn::TFromD<D>) >= 8) {
+    hn::StoreMaskBits(d, m, reinterpret_cast<uint8_t*>(words) + at / 8);
+  } else {
+    uint8_t bits[8] = {};
+    hn::StoreMaskBits(d, m, bits);
+    words[at / 64] |= uint64_t{bits[0]} << at % 64;
+  }
+}
+
 // Memory access of a whole vector.
 template <class R>
 struct Whole {
@@ -51,7 +63,7 @@ struct Whole {
   void store(V v, R* p) const { hn::StoreU(v, D(), p); }
   V load_spikes(const uint8_t* p) const { return LoadSpikes(D(), p); }
   void store_spikes(V v, uint8_t* p) const { StoreSpikes(D(), v, p); }
-  int64_t count(hn::Mask<D> m) const { return static_cast<int64_t>(hn::CountTrue(D(), m)); }
+  hn::Mask<D> counted(hn::Mask<D> m) const { return m; }
 };
 
 // Memory access of the first n lanes; the others read as zero and are not written or counted.
@@ -80,9 +92,7 @@ struct Part {
     StoreSpikes(D(), v, buffer);
     memcpy(p, buffer, n);
   }
-  int64_t count(hn::Mask<D> m) const {
-    return static_cast<int64_t>(hn::CountTrue(D(), hn::And(m, hn::FirstN(D(), n))));
-  }
+  hn::Mask<D> counted(hn::Mask<D> m) const { return hn::And(m, hn::FirstN(D(), n)); }
 };
 
 // Calls body(access, i) for the vectors of a row of w neurons.

@@ -6,8 +6,12 @@
 namespace spiketrain::ops {
 using torch::Tensor;
 
+/// True if x [T,*] is one step, repeated without memory of its own.
+inline bool repeats(const Tensor& x) { return x.dim() > 1 && x.size(0) > 1 && x.stride(0) == 0; }
+
 /// True if maps [*,C,H,W] lie pixel by pixel.  False where that is the same as map by map.
 inline bool channels_last(const Tensor& x) {
+  if (x.defined() && x.dim() == 5 && repeats(x)) return channels_last(x[0]);
   return x.defined() && x.dim() >= 4 && !x.is_contiguous() && x.movedim(-3, -1).is_contiguous();
 }
 

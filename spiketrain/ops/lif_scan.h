@@ -3,25 +3,32 @@
 // Tests: equiv/lif_scan, grad/neuron.
 #pragma once
 #include "spiketrain/kernels/lif_scan/lif_scan.h"
-#include "spiketrain/ops/torch.h"
+#include "spiketrain/ops/spike_bits.h"
 
 namespace spiketrain::ops {
 using torch::Tensor;
 
 /// I [T,*], state [*] before the first step, which is replaced by that after the last one.  Writes, all [T,*] and
-/// lying as I does: spikes s (uint8), membrane before reset u and psi (types of I; either may be undefined).  Returns the
+/// lying as I does (which may repeat a step, see layout.h): spikes s (uint8) or, in its place, bits; membrane before reset u and psi (types of I; either may be
+/// undefined, u may be I itself).  Returns the
 /// number of spikes.  UsageError if shapes or types do not fit.
-int64_t lif_forward(const cpu::LifParams& p, const Tensor& I, Tensor& state, const Tensor& s, const Tensor& u,
-                    const Tensor& psi);
+int64_t lif_forward(const cpu::LifParams& p, const Tensor& I, Tensor& state, const SpikesOut& s,
+                    const Tensor& u, const Tensor& psi);
 
 struct LifAdjoint {
   Tensor g, g_before;  ///< dL/dI [T,*], dL/d(state before the first step) [*]
   double g_leak = 0;   ///< dL/d(leak), if wanted
 };
+/// Windows of side k, whose value times `scale` is that of each of their sites.
+struct Windows {
+  int64_t k = 1;
+  double scale = 1;
+};
 /// Exact adjoint of lif_forward, given its I (may be undefined unless want_leak and p.gain_tie), the state before the
 /// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.  in_place: g takes the memory of delta where they lie alike.
+/// windows: delta is [T,B,C,H/k,W/k], of maps channels last, dL/d(sums of windows).
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I, const Tensor& before, const Tensor& u,
                        const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak,
-                       bool in_place = false);
+                       bool in_place = false, const Windows& windows = {});
 
 }  // namespace spiketrain::ops

@@ -54,16 +54,25 @@ Bits Bits::slice(int64_t begin, int64_t end) const {
   return part;
 }
 
+Bits empty_bits(at::IntArrayRef sizes, int64_t planes) {
+  Bits x;
+  x.sizes = sizes.vec();
+  x.planes = planes;
+  x.steps = sizes[0];
+  x.words = empty_words(planes, x.steps, words_of_step(x));
+  return x;
+}
+
+uint64_t* SpikesOut::words() const {
+  return bits.defined() ? words_of(bits.words) + bits.first * words_of_step(bits) : nullptr;
+}
+
 Bits pack(const Tensor& s_in, int64_t planes, int64_t* total) {
   ST_CHECK(
       s_in.is_cpu() && s_in.scalar_type() == torch::kUInt8 && s_in.dim() >= 2 && planes >= 1 && planes <= 8,
       "pack: expected numbers [T,B,*] of type uint8 on the CPU and 1 to 8 planes");
   const Tensor s = laid(s_in, s_in.dim() == 5);
-  Bits x;
-  x.sizes = s_in.sizes().vec();
-  x.planes = planes;
-  x.steps = x.sizes[0];
-  x.words = empty_words(planes, x.steps, words_of_step(x));
+  Bits x = empty_bits(s_in.sizes(), planes);
   const int64_t sum =
       cpu::pack_bits(s.data_ptr<uint8_t>(), x.steps, x.sizes[1] * x.sites(), planes, words_of(x.words));
   if (total) *total = sum;
@@ -101,14 +110,12 @@ Tensor unpack(const Bits& x, int64_t begin, int64_t end, torch::ScalarType type,
 Bits sum_pool(const Bits& x, int64_t k) {
   ST_CHECK(x.sizes.size() == 5 && k >= 1, "sum_pool: expected maps [T,B,C,H,W] and a window");
   const int64_t greatest = ((int64_t{1} << x.planes) - 1) * k * k;
-  Bits y;
-  y.sizes = x.sizes;
-  y.sizes[3] /= k;
-  y.sizes[4] /= k;
-  y.planes = planes_for(greatest);
-  ST_CHECK(y.planes <= 8, "sum_pool: sums of up to ", greatest, " do not fit into 8 bits");
-  y.steps = y.sizes[0];
-  y.words = empty_words(y.planes, y.steps, words_of_step(y));
+  std::vector<int64_t> sizes = x.sizes;
+  sizes[3] /= k;
+  sizes[4] /= k;
+  const int64_t planes = planes_for(greatest);
+  ST_CHECK(planes <= 8, "sum_pool: sums of up to ", greatest, " do not fit into 8 bits");
+  const Bits y = empty_bits(sizes, planes);
   cpu::pool_bits({y.steps, x.sizes[3], x.sizes[4], x.sizes[2], k}, x.maps(), y.maps(), words_of(y.words));
   return y;
 }

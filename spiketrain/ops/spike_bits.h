@@ -24,6 +24,18 @@ struct Bits {
   Bits slice(int64_t begin, int64_t end) const;
 };
 
+/// Memory for numbers [T,B,*] below 2^planes, which a kernel writes: all words of each step.
+Bits empty_bits(at::IntArrayRef sizes, int64_t planes);
+
+/// Where a scan leaves the spikes of its neurons: an array [T,*] of uint8, or bits.
+struct SpikesOut {
+  Tensor bytes;
+  Bits bits = {};
+
+  bool defined() const { return bytes.defined() || bits.defined(); }
+  uint64_t* words() const;  ///< of one plane; null without bits
+};
+
 /// s [T,B,*] uint8 on the CPU, at most 2^planes - 1.  `total`, unless null: their sum.
 Bits pack(const Tensor& s, int64_t planes, int64_t* total);
 /// Their sum.

@@ -55,10 +55,11 @@ Tensor psp_of(const Tensor& s, const Tensor& before, double tau_s) {
 }
 
 /// The definition in plain ATen.
-Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& s,
-                       const Tensor& m, const Tensor& psp, const Tensor& delta, bool warm_up) {
+Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& m,
+                       const Tensor& psp, const Tensor& delta, bool warm_up) {
   const double width = 0.2, clip = variant == TsslVariant::head ? 8.0 : 10.0, leak = 1.0 - 1.0 / p.tau_m;
   const int64_t T = delta.size(0);
+  const Tensor s = (u > p.threshold).to(delta.scalar_type());
   const Tensor m_before = torch::cat({m.unsqueeze(0), (u * (1 - s)).slice(0, 0, T - 1)});
   const Tensor r =
       torch::where(s > 0, torch::clamp((u - m_before).reciprocal(), 0, clip), torch::zeros_like(u));
@@ -85,14 +86,14 @@ Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tens
 }  // namespace
 
 int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m, Tensor& psp,
-                        const Tensor& s_out, const Tensor& u_out, const Tensor& a_out) {
+                        const SpikesOut& s_out, const Tensor& u_out, const Tensor& a_out) {
   const bool last = channels_last(I_in);
   const Tensor I = laid(I_in, last), m0 = laid(m, last), a0 = laid(psp, last);
   ST_CHECK(has_kernel(I) && I.dim() >= 1 && m0.sizes() == I.sizes().slice(1) && a0.sizes() == m0.sizes() &&
                m0.scalar_type() == I.scalar_type() && a0.scalar_type() == I.scalar_type() &&
                s_out.defined() && a_out.defined(),
            "psp_lif_forward: expected a current [T,*] and two states [*], float or double alike, on the CPU");
-  const Tensor s = output(s_out, I_in.sizes(), torch::kUInt8, last, "psp_lif_forward: s"),
+  const Tensor s = output(s_out.bytes, I_in.sizes(), torch::kUInt8, last, "psp_lif_forward: s"),
                u = output(u_out, I_in.sizes(), I.scalar_type(), last, "psp_lif_forward: u"),
                a = output(a_out, I_in.sizes(), I.scalar_type(), last, "psp_lif_forward: a");
   const Tensor m1 = torch::empty_like(m0), a1 = torch::empty_like(a0);
@@ -104,6 +105,7 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m,
     x.m0 = pointer<scalar_t>(m0);
     x.a0 = pointer<scalar_t>(a0);
     x.s = pointer<uint8_t>(s);
+    x.bits = s_out.words();
     x.u = pointer<scalar_t>(u);
     x.a = pointer<scalar_t>(a);
     x.m1 = pointer<scalar_t>(m1);
@@ -115,23 +117,21 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m,
   return spikes;
 }
 
-Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u_in, const Tensor& s_in,
-                   const Tensor& m_in, const Tensor& psp_in, const Tensor& delta_in, bool warm_up) {
+Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u_in, const Tensor& m_in,
+                   const Tensor& psp_in, const Tensor& delta_in, bool warm_up) {
   const bool last = channels_last(u_in);
-  const Tensor u = laid(u_in, last), s = laid(s_in, last), m = laid(m_in, last), psp = laid(psp_in, last),
+  const Tensor u = laid(u_in, last), m = laid(m_in, last), psp = laid(psp_in, last),
                delta = laid(delta_in, last);
-  ST_CHECK(delta.dim() >= 1 && u.sizes() == delta.sizes() && s.sizes() == delta.sizes() &&
-               m.sizes() == delta.sizes().slice(1) && psp.sizes() == m.sizes(),
-           "tssl_credit: expected delta, u and s [T,*] and two states [*]");
-  if (!has_kernel(delta))
-    return unlaid(credit_by_steps(variant, p, u, s.to(delta.scalar_type()), m, psp, delta, warm_up), last);
+  ST_CHECK(delta.dim() >= 1 && u.sizes() == delta.sizes() && m.sizes() == delta.sizes().slice(1) &&
+               psp.sizes() == m.sizes(),
+           "tssl_credit: expected delta and u [T,*] and two states [*]");
+  if (!has_kernel(delta)) return unlaid(credit_by_steps(variant, p, u, m, psp, delta, warm_up), last);
   const Tensor g = torch::empty_like(delta);
   AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "tssl_credit", [&] {
     cpu::TsslCreditArgs<scalar_t> x;
     x.T = delta.size(0);
     x.N = m.numel();
     x.u = pointer<scalar_t>(u);
-    x.s = pointer<uint8_t>(s);
     x.m0 = pointer<scalar_t>(m);
     x.a0 = pointer<scalar_t>(psp);
     x.delta = pointer<scalar_t>(delta);

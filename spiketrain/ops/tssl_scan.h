@@ -2,22 +2,22 @@
 // Tests: equiv/generic, equiv/tssl_scan, golden/tssl.
 #pragma once
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
-#include "spiketrain/ops/torch.h"
+#include "spiketrain/ops/spike_bits.h"
 
 namespace spiketrain::ops {
 using torch::Tensor;
 
 /// The neuron over T steps, by the kernel: I [T,*], and its states m (membrane after reset) and psp, both [*], before
-/// the first step, which are replaced by those after the last one.  Writes, all [T,*] and contiguous: spikes s
-/// (uint8), their PSP a, and the membrane before reset u, which may be undefined.  Returns the number of spikes.
+/// the first step, which are replaced by those after the last one.  Writes, all [T,*] and lying as I does: spikes
+/// s (uint8) or, in its place, bits; their PSP a; and the membrane before reset u, which may be undefined or I itself.  Returns the number of spikes.
 /// UsageError if shapes or types do not fit or has_kernel() does not take I.
-int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I, Tensor& m, Tensor& psp, const Tensor& s,
+int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I, Tensor& m, Tensor& psp, const SpikesOut& s,
                         const Tensor& u, const Tensor& a);
 
-/// Credit g = dL/dI [T,*] from delta = dL/da [T,*], given u and s of the forward and its states before the first
+/// Credit g = dL/dI [T,*] from delta = dL/da [T,*], given u of the forward and its states before the first
 /// step.  warm_up: the layer hardly fires, so that the variants of 2020 use the surrogate.  On any device.
-Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& s,
-                   const Tensor& m, const Tensor& psp, const Tensor& delta, bool warm_up);
+Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& m,
+                   const Tensor& psp, const Tensor& delta, bool warm_up);
 
 /// Adjoint of psp_scan: g_x[r] = 1/tau_s * sum over t >= r of (1 - 1/tau_s)^(t-r) g[t], for g [T,*]; without gradient.
 Tensor psp_adjoint(const Tensor& g, double tau_s);

@@ -37,8 +37,8 @@ WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind) { retur
 void winograd(const Tensor& x_in, const WinogradKernels& kernels, const Tensor& y) {
   const Tensor x = laid(x_in, /*last=*/true), out = y.movedim(-3, -1);
   cpu::WinogradShape shape = {x.size(0), x.size(1), x.size(2), kernels.in, kernels.out, kernels.pad};
-  ST_CHECK(x.size(3) == shape.in && out.is_contiguous() && out.size(1) == shape.out_h() &&
-               out.size(2) == shape.out_w(),
+  const std::vector<int64_t> sizes = {shape.images, shape.out_h(), shape.out_w(), shape.out};
+  ST_CHECK(x.size(3) == shape.in && out.is_contiguous() && out.sizes() == at::IntArrayRef(sizes),
            "winograd: inputs ", x_in.sizes(), " do not fit outputs ", y.sizes(), ", channels last");
   const int64_t threads = omp_get_max_threads();  // one within for_chunks()
   cpu::winograd(shape, x.data_ptr<float>(), kernels.packed.data_ptr<float>(), out.data_ptr<float>(),

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "spiketrain/base/text.h"
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
@@ -210,6 +211,8 @@ std::vector<MetricP> make_metrics(const Recipe& recipe, Target::Kind kind) {
 
 void check_recipe(const Recipe& recipe) {
   check_normalisation(recipe);
+  const std::string& limit = recipe.compute.memory_limit;
+  if (!limit.empty()) bytes_of(limit, "compute.memory_limit");
   const DatasetInfo data = dataset_info(recipe.data.name);
   const bool framed = data.events && !recipe.events.sensor.empty();
   if (numel(data.target.shape) == 0 || !(framed || numel(data.shape) > 0)) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/base/text.h"
 #include "spiketrain/cost/footprint.h"
 #include "spiketrain/data/noise.h"
 #include "spiketrain/engine/shares.h"
@@ -146,6 +147,36 @@ Recipe end_to_end(Recipe recipe) {
 Recipe step_by_step(Recipe recipe) {
   recipe.schedule = Registry<Schedule>::get().resolve({{"name", "truncated"}, {"window", 1}});
   return recipe;
+}
+
+void fit_memory(Experiment& e) {
+  if (e.recipe.compute.memory_limit.empty()) return;
+  const int64_t limit = bytes_of(e.recipe.compute.memory_limit, "compute.memory_limit"),
+                batch = run_options(e.recipe, e.training).batch;
+  Learner& learner = *e.training.learner;
+  const ops::WithProducts dense(
+      ops::Products::dense);  // what is taken must not depend on how many spikes there are
+  const auto held = [&] { return samples_held(learner.parts(), learner.plan(), batch); };
+  int64_t at_once = held(), bytes = estimate_activation_bytes(e.training, batch);
+  const bool given = e.recipe.compute.samples > 0;
+  while (bytes > limit && at_once > 1 && !given) {
+    const double fraction = static_cast<double>(limit) / static_cast<double>(bytes);
+    const int64_t fitting =
+        std::max<int64_t>(1, static_cast<int64_t>(fraction * static_cast<double>(at_once)));
+    const int64_t shares = (batch + fitting - 1) / fitting;
+    learner.hold_samples(std::min(at_once - 1, (batch + shares - 1) / shares));
+    if (held() == batch) break;  // it takes its batches whole
+    at_once = held();
+    bytes = estimate_activation_bytes(e.training, batch);
+  }
+  ST_CHECK(bytes <= limit, "compute.memory_limit: expected ", mebibytes(limit), " MiB to be enough; ",
+           at_once == batch && !given ? "this method takes a batch whole, which needs "
+                                      : str(at_once, " samples at a time need "),
+           mebibytes(bytes), " MiB; make ", given ? "compute.samples, " : "",
+           "data.batch, steps, schedule.window or the blocks smaller");
+  if (at_once == batch) return;
+  e.recipe.compute.samples = at_once;
+  e.training.config["compute"]["samples"] = at_once;
 }
 
 std::string check_memory(const Recipe& recipe, const Training& training) {

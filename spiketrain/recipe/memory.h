@@ -4,7 +4,7 @@
 #pragma once
 #include <string>
 
-#include "spiketrain/recipe/recipe.h"
+#include "spiketrain/recipe/experiment.h"
 #include "spiketrain/train/observer.h"
 
 namespace spiketrain {
@@ -20,6 +20,11 @@ int64_t measure_memory(const Recipe& recipe, const SampleSpec& sample, const Tar
 Recipe end_to_end(Recipe recipe);
 /// In windows of one step.
 Recipe step_by_step(Recipe recipe);
+
+/// Keeps to `compute.memory_limit`: takes so many samples at a time that the activations of a pass fit, the most and in equal
+/// shares, and says so in compute.samples; of given samples it only looks whether they fit.  UsageError, with what is needed, if they
+/// do not, or one sample does not, or the network takes its batches whole.  Leaves no other trace.
+void fit_memory(Experiment& e);
 
 /// What a run will need beside the memory it has now, for people: activations of a batch, gradients, state of the
 /// optimizer.  UsageError if that is more than this process can get (memory_left(); on the CPU only).  Leaves no trace.

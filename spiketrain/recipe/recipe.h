@@ -83,7 +83,7 @@ struct BlockSection {
 
 /// How the arithmetic of a pass is done.
 struct ComputeSection {
-  std::string precision = "fp32", products = "automatic";
+  std::string precision = "fp32", products = "automatic", memory_limit;
   int64_t samples = 0;
 
   template <class V>
@@ -99,6 +99,9 @@ struct ComputeSection {
       "samples of a batch that are trained on at a time, their gradients adding up, which takes the memory of so many; 0: "
       "all; networks with batch norm, and regularizers, take all",
       Range{0, 1e6});
+    v(memory_limit, "memory_limit",
+      "most that the activations of a training pass may take, such as 500MiB or 2GiB: as many samples are taken at a "
+      "time as fit; empty: no limit");
   }
 };
 

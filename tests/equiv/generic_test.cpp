@@ -123,14 +123,14 @@ TEST(Generic, GenericOnlyEndsWithItsScope) {
 TEST(Ops, ScansRefuseWhatDoesNotFit) {
   const Tensor I = torch::zeros({4, 2, 3}), bytes = torch::zeros({4, 2, 3}, torch::kUInt8);
   Tensor state = torch::zeros({2, 3}), psp = torch::zeros({2, 3}), wrong = torch::zeros({2, 2});
-  EXPECT_EQ(ops::lif_forward({}, I, state, bytes, {}, {}), 0);
-  EXPECT_THROW(ops::lif_forward({}, I, wrong, bytes, {}, {}), UsageError);
-  EXPECT_THROW(ops::lif_forward({}, I, state, I, {}, {}), UsageError);  // spikes are bytes
-  EXPECT_THROW(ops::lif_forward({}, I, state, bytes, I[0], {}), UsageError);
-  EXPECT_THROW(ops::lif_forward({}, I.to(torch::kHalf), state, bytes, {}, {}), UsageError);
-  EXPECT_THROW(ops::psp_lif_forward({}, I, state, wrong, bytes, {}, torch::empty_like(I)), UsageError);
-  EXPECT_THROW(ops::psp_lif_forward({}, I, state, psp, bytes, {}, {}), UsageError);
-  EXPECT_THROW(ops::tssl_credit({}, {}, I, bytes, wrong, psp, I, false), UsageError);
+  EXPECT_EQ(ops::lif_forward({}, I, state, {bytes}, {}, {}), 0);
+  EXPECT_THROW(ops::lif_forward({}, I, wrong, {bytes}, {}, {}), UsageError);
+  EXPECT_THROW(ops::lif_forward({}, I, state, {I}, {}, {}), UsageError);  // spikes are bytes
+  EXPECT_THROW(ops::lif_forward({}, I, state, {bytes}, I[0], {}), UsageError);
+  EXPECT_THROW(ops::lif_forward({}, I.to(torch::kHalf), state, {bytes}, {}, {}), UsageError);
+  EXPECT_THROW(ops::psp_lif_forward({}, I, state, wrong, {bytes}, {}, torch::empty_like(I)), UsageError);
+  EXPECT_THROW(ops::psp_lif_forward({}, I, state, psp, {bytes}, {}, {}), UsageError);
+  EXPECT_THROW(ops::tssl_credit({}, {}, I, wrong, psp, I, false), UsageError);
 }
 
 }  // namespace spiketrain::generic_test

@@ -57,7 +57,7 @@ void check(const SafetensorsFile& file, TsslVariant variant, bool reference) {
   EXPECT_EQ(std::vector<R>(s.begin(), s.end()), time_first<R>(file, "spikes", T));
 
   TsslCreditArgs<R> y;
-  y.T = T, y.N = x.N, y.u = u.data(), y.s = s.data(), y.delta = delta.data(), y.g = g.data();
+  y.T = T, y.N = x.N, y.u = u.data(), y.delta = delta.data(), y.g = g.data();
   y.warm_up = static_cast<double>(spikes) / static_cast<double>(I.size()) <= 0.1;
   reference ? tssl_credit_ref(variant, p, y) : tssl_credit(variant, p, y);
   const std::vector<R> want = time_first<R>(file, "grad_I", T);

@@ -72,7 +72,7 @@ TYPED_TEST(TsslScan, NullStatesOfCreditAreZeros) {
   const auto f = forward(in, kPaper);
   std::vector<TypeParam> want(5 * 33), got(5 * 33, 77);
   TsslCreditArgs<TypeParam> x;
-  x.T = in.T, x.N = in.N, x.u = f.u.data(), x.s = f.s.data(), x.delta = in.delta.data();
+  x.T = in.T, x.N = in.N, x.u = f.u.data(), x.delta = in.delta.data();
   x.m0 = in.m0.data(), x.a0 = in.a0.data(), x.g = want.data();
   tssl_credit(TsslVariant::head, kPaper, x);
   x.m0 = x.a0 = nullptr, x.g = got.data();

@@ -99,9 +99,10 @@ TEST_P(Memory, FewSamplesTellOfManyInEverySchedule) {
     // Refused, because its credit does not leave a segment, or of no use where credit does not leave a step.
     if (set == "rule.name=tssl_bp" || set.rfind("rule=", 0) == 0) return;
   }
-  // Not skipper with mode mask, where it depends on the samples which steps follow each other.
+  // Not skipper with mode mask, where it depends on the samples which steps follow each other.  All neurons firing at every step
+  // would not do: of steps with equally many spikes all are kept.
   for (const char* schedule : {"checkpointed\", segment=3", "skipper\", segment=4", "top_steps\", live=2"}) {
-    expect_near(8, 1, 0, {str("schedule={name=\"", schedule, "}"), "neuron.threshold=0.05"});
+    expect_near(8, 1, 0, {str("schedule={name=\"", schedule, "}"), "neuron.threshold=0.3"});
   }
 }
 

@@ -54,14 +54,17 @@ template <class R>
 struct LifForwardArgs {
   int64_t T = 0, N = 0;
   const R* I = nullptr;   ///< [T,N] in: input current
+  bool constant = false;  ///< I is [N], the same at every step
   const R* z0 = nullptr;  ///< [N] in: state before step 0; null = zeros
-  uint8_t* s = nullptr;   ///< [T,N] out: spikes 0/1
-  R* a = nullptr;         ///< [T,N] out: spikes as 0 or 1; may be null
-  R* u = nullptr;         ///< [T,N] out: membrane before reset; may be null
-  R* psi = nullptr;       ///< [T,N] out: da[t]/dI[t] through the surrogate; may be null
-  R* z1 = nullptr;        ///< [N] out: state after the last step; may be null, may be z0
+  uint8_t* s = nullptr;   ///< [T,N] out: spikes 0/1; may be null
+  uint64_t* bits =
+      nullptr;  ///< [T, words of N bits] out: the same as bits, those behind the last neuron 0; may be null
+  R* a = nullptr;    ///< [T,N] out: spikes as 0 or 1; may be null
+  R* u = nullptr;    ///< [T,N] out: membrane before reset; may be null, may be I
+  R* psi = nullptr;  ///< [T,N] out: da[t]/dI[t] through the surrogate; may be null
+  R* z1 = nullptr;   ///< [N] out: state after the last step; may be null, may be z0
 };
-/// Returns the number of spikes.  Outputs must not overlap each other or I.
+/// Returns the number of spikes.  But for that, outputs must not overlap each other or I.
 template <class R>
 int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x);
 
@@ -69,16 +72,27 @@ int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x);
 /// leak*h before; soft: h):
 ///   dL/du[t] = delta*surrogate'(y) + (direct*G + surrogate'(y)*through*G);  g[t] = gain * dL/du[t]
 ///   direct, through = d reset/du, d reset/ds (soft: leak, -drop); through = reset_slope if detach_reset
+/// Maps [H,W,C] of pixels that were pooled over k x k windows with stride k: each site has `scale` times what its window has, and
+/// 0 behind the last whole window.  k = 1: none.
+struct LifWindows {
+  int64_t k = 1, H = 1, W = 1, C = 1;
+  double scale = 1;
+
+  int64_t sites() const { return H * W * C; }
+  int64_t pooled() const { return (H / k) * (W / k) * C; }
+};
+
 template <class R>
 struct LifAdjointArgs {
   int64_t T = 0, N = 0;
   const R* u = nullptr;        ///< [T,N] in: from the forward
   const uint8_t* s = nullptr;  ///< [T,N] in: from the forward; null: found again from u, unless raised
   const R* z0 = nullptr;       ///< [N] in: as given to the forward; null = zeros
-  const R* delta = nullptr;    ///< [T,N] in: dL/da
+  const R* delta = nullptr;    ///< [T,N] in: dL/da; with windows [T, N/sites*pooled]
+  LifWindows windows;          ///< of delta
   const R* g_out = nullptr;    ///< [N] in: dL/dz1; null = zeros
   const R* I = nullptr;        ///< [T,N] in: as given to the forward; read if want_leak and gain_tie != 0
-  R* g = nullptr;              ///< [T,N] out: dL/dI; may be delta
+  R* g = nullptr;              ///< [T,N] out: dL/dI; without windows it may be delta
   R* g_in = nullptr;           ///< [N] out: dL/dz0; may be null, may be g_out
   bool want_leak = false;      ///< compute the return value
 };

@@ -18,6 +18,25 @@ Tolerance of_surrogate(const LifParams& p, int64_t T) {
   return t;
 }
 
+/// Some maps of N neurons, pooled over windows that leave a rest.
+LifWindows windows_of(int64_t N) {
+  LifWindows p;
+  p.k = 2;
+  p.scale = 0.25;
+  const auto divide = [&](std::initializer_list<int64_t> sizes) {
+    for (const int64_t n : sizes) {
+      if (N % n != 0) continue;
+      N /= n;
+      return n;
+    }
+    return int64_t{1};
+  };
+  p.C = divide({8, 3});
+  p.W = divide({5, 4, 3, 2});
+  p.H = divide({5, 4, 3, 2});
+  return p;
+}
+
 template <class R>
 class LifForward final : public KernelCase {
  public:
@@ -27,13 +46,21 @@ class LifForward final : public KernelCase {
     I_ = draw.currents<R>(T * N, -0.5, 2.0);
     z0_ = draw.values<R>(N, -0.5, 2.5);
     x_.T = T, x_.N = N, x_.I = I_.data();
-    x_.s = add<uint8_t>("s", T * N).template data<uint8_t>();
+    if (arrays != LifArrays::training) x_.s = add<uint8_t>("s", T * N).template data<uint8_t>();
+    if (arrays != LifArrays::fewest)
+      x_.bits = add<uint64_t>("bits", T * ((N + 63) / 64)).template data<uint64_t>();
     spikes_ = add<double>("spikes", 1).template data<double>();
     items = static_cast<double>(T * N);
     bytes = items * (sizeof(R) + 1);
+    x_.constant = arrays == LifArrays::fewest;
     if (arrays == LifArrays::fewest) return;
     x_.z0 = z0_.data();
-    x_.u = add<R>("u", T * N).template data<R>();
+    // In training the membrane takes the place of the current.
+    if (arrays == LifArrays::training) {
+      x_.I = x_.u = add<R>("u", I_).template data<R>();
+    } else {
+      x_.u = add<R>("u", T * N).template data<R>();
+    }
     x_.z1 = add<R>("z1", N).template data<R>();
     bytes += items * sizeof(R);
     if (arrays == LifArrays::training) return;
@@ -74,6 +101,7 @@ class LifAdjoint final : public KernelCase {
       x_.g_in = add<R>("g_in", N, of_surrogate(p, T)).template data<R>();
     }
     if (arrays == LifArrays::training && !p.raised) x_.s = nullptr;
+    if (arrays == LifArrays::training) x_.windows = windows_of(N);
     x_.want_leak = arrays == LifArrays::all;
     g_leak_ = &add<double>("g_leak", 1);
   }
@@ -196,7 +224,7 @@ KernelCases lif_scan(const char* name, const char* compared) {
   k.cross(variant_of(0, 0), variant_of(0, 1), sizes);
   k.cross(variant_of(0, 1), variant_of(1, 0), {{7, 37}});
   for (const size_t arrays : {1, 2})
-    k.cross(variant_of(arrays, 0), variant_of(arrays, 1), {{1, 1}, {2, 513}, {5, 17}});
+    k.cross(variant_of(arrays, 0), variant_of(arrays, 1), {{1, 1}, {2, 513}, {5, 17}, {3, 1920}});
   k.wide = {4, 20000};
   return k;
 }

@@ -1,6 +1,7 @@
 // LIF scans in plain loops, one neuron at a time; contract and equations in lif_scan.h.
 #include "spiketrain/kernels/lif_scan/coefficients.h"
 #include "spiketrain/kernels/lif_scan/lif_scan.h"
+#include "spiketrain/kernels/spike_bits/spike_bits.h"
 
 namespace spiketrain::cpu {
 namespace {
@@ -56,6 +57,18 @@ struct One {
   R leaked(R h) const { return c.reset == LifReset::soft ? h : c.leak * h; }
 };
 
+/// delta of neuron n at step t.
+template <class R>
+R delta_at(const LifAdjointArgs<R>& x, int64_t t, int64_t n) {
+  const LifWindows& p = x.windows;
+  if (p.k == 1) return x.delta[t * x.N + n];
+  const int64_t c = n % p.C, px = n / p.C % p.W, py = n / (p.C * p.W) % p.H, image = n / p.sites();
+  const int64_t rows = p.H / p.k, columns = p.W / p.k, row = py / p.k, column = px / p.k;
+  if (row >= rows || column >= columns) return R(0);
+  const R* step = x.delta + t * (x.N / p.sites() * p.pooled());
+  return static_cast<R>(p.scale) * step[((image * rows + row) * columns + column) * p.C + c];
+}
+
 /// Adjoint of one neuron; returns its dL/dleak.
 template <class R>
 R adjoint_of(const One<R>& one, const LifAdjointArgs<R>& x, int64_t n) {
@@ -73,7 +86,7 @@ R adjoint_of(const One<R>& one, const LifAdjointArgs<R>& x, int64_t n) {
     } else if (!c.delayed) {
       carried = one.through_reset(x.u[i], fired(i), derivative, h);
     }
-    h = derivative * x.delta[i] + carried;
+    h = derivative * delta_at(x, t, n) + carried;
     x.g[i] = c.gain * h;
     if (!x.want_leak) continue;
     R factor = b - c.v_rest;
@@ -100,9 +113,10 @@ int64_t lif_forward_ref(const LifParams& p, const LifForwardArgs<R>& x) {
     R z = x.z0 ? x.z0[n] : R(0);
     for (int64_t t = 0; t < x.T; ++t) {
       const int64_t i = t * x.N + n;
-      const R u = one.charge(z, x.I[i]), y = one.distance(u, z);
+      const R u = one.charge(z, x.I[x.constant ? n : i]), y = one.distance(u, z);
       const bool s = one.fires(y);
-      x.s[i] = s;
+      if (x.s) x.s[i] = s;
+      if (x.bits) set_bit(x.bits, x.N, t, n, s);
       if (x.a) x.a[i] = R(s);
       if (x.u) x.u[i] = u;
       if (x.psi) x.psi[i] = surrogate_derivative(one.c.psi, y);

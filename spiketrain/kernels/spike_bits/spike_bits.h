@@ -13,6 +13,12 @@ namespace spiketrain::cpu {
 /// Words of a step with this many sites; a packed array has two more behind all planes, so that readers may look beyond.
 constexpr int64_t step_words(int64_t sites) { return (sites + 63) / 64; }
 
+/// In plain loops, sites in ascending order: site i of n at step t of an array of one plane.
+inline void set_bit(uint64_t* words, int64_t n, int64_t t, int64_t i, bool value) {
+  uint64_t& word = words[t * step_words(n) + i / 64];
+  word = (i % 64 == 0 ? 0 : word) | uint64_t{value} << i % 64;
+}
+
 /// s [T, n] in, 0 <= s < 2^planes.  words [planes, T, step_words(n)] out, the bits behind the last site of a step 0.
 /// Returns the sum of s.
 int64_t pack_bits(const uint8_t* s, int64_t T, int64_t n, int64_t planes, uint64_t* words);

@@ -29,6 +29,7 @@ int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, 
   load_state(x.a0, begin, w, a_state);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto threshold = hn::Set(d, c.threshold), one = hn::Set(d, R(1));
+  const int64_t words = (x.N + 63) / 64, tile_words = (w + 63) / 64;
   int64_t spikes = 0;
   const R* a_before = a_state;
   for (int64_t t = 0; t < x.T; ++t) {
@@ -36,7 +37,9 @@ int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, 
     const R* I = x.I + row;
     R* u_out = x.u ? x.u + row : nullptr;
     R* a_out = x.a + row;
-    uint8_t* s_out = x.s + row;
+    uint8_t* s_out = x.s ? x.s + row : nullptr;
+    uint64_t* bits = x.bits ? x.bits + t * words + begin / 64 : nullptr;
+    if (bits) memset(bits, 0, static_cast<size_t>(tile_words) * sizeof(uint64_t));
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto m = access.load(m_state + i);
       const auto du = hn::Sub(access.load(I + i), hn::Mul(m, inv_tau_m));
@@ -47,8 +50,10 @@ int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, 
       const auto a = access.load(a_before + i);
       access.store(hn::Add(a, hn::Mul(hn::Sub(s, a), inv_tau_s)), a_out + i);
       if (u_out) access.store(u, u_out + i);
-      access.store_spikes(s, s_out + i);
-      spikes += access.count(fired);
+      const auto counted = access.counted(fired);
+      spikes += static_cast<int64_t>(hn::CountTrue(d, counted));
+      if (s_out) access.store_spikes(s, s_out + i);
+      if (bits) set_bits(d, counted, bits, i);
     });
     a_before = a_out;
   }
@@ -108,30 +113,27 @@ HWY_INLINE V sigma_prime(const TsslCoefficients<R>& c, V u) {
 template <class R>
 struct CreditRow {
   const R* u;
-  const uint8_t* s;
   const R* delta;
   R* g;
-  const R* u_before;        // null at step 0
-  const uint8_t* s_before;  // null at step 0
-  const R* m0;              // used at step 0
+  const R* u_before;  // null at step 0
+  const R* m0;        // used at step 0
   CreditRow(const TsslCreditArgs<R>& x, const R* m0, int64_t t, int64_t begin)
       : u(x.u + t * x.N + begin),
-        s(x.s + t * x.N + begin),
         delta(x.delta + t * x.N + begin),
         g(x.g + t * x.N + begin),
         u_before(t > 0 ? u - x.N : nullptr),
-        s_before(t > 0 ? s - x.N : nullptr),
         m0(m0) {}
 };
 
 // min(limit, 1/du); meaningless where the neuron did not fire.
 template <class R, class Access>
-HWY_INLINE auto inverse_du(const CreditRow<R>& r, const Access& access, int64_t i, R limit) {
+HWY_INLINE auto inverse_du(const TsslCoefficients<R>& c, const CreditRow<R>& r, const Access& access,
+                           int64_t i, R limit) {
   const hn::ScalableTag<R> d;
   auto m = hn::Zero(d);
   if (r.u_before) {
-    const auto fired = hn::Ne(access.load_spikes(r.s_before + i), hn::Zero(d));
-    m = hn::IfThenZeroElse(fired, access.load(r.u_before + i));
+    const auto u = access.load(r.u_before + i);
+    m = hn::IfThenZeroElse(hn::Gt(u, hn::Set(d, c.threshold)), u);
   } else {
     m = access.load(r.m0 + i);
   }
@@ -146,14 +148,15 @@ HWY_INLINE void recompute_psp(const TsslCoefficients<R>& c, const TsslCreditArgs
   const hn::ScalableTag<R> d;
   HWY_ALIGN R a_state[kTile];
   load_state(x.a0, begin, w, a_state);
-  const auto inv_tau_s = hn::Set(d, c.inv_tau_s);
+  const auto inv_tau_s = hn::Set(d, c.inv_tau_s), threshold = hn::Set(d, c.threshold), one = hn::Set(d, R(1));
   const R* a_before = a_state;
   for (int64_t t = 0; t < x.T; ++t) {
-    const uint8_t* s = x.s + t * x.N + begin;
+    const R* u = x.u + t * x.N + begin;
     R* out = x.g + t * x.N + begin;
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto a = access.load(a_before + i);
-      access.store(hn::Add(a, hn::Mul(hn::Sub(access.load_spikes(s + i), a), inv_tau_s)), out + i);
+      const auto s = hn::IfThenElseZero(hn::Gt(access.load(u + i), threshold), one);
+      access.store(hn::Add(a, hn::Mul(hn::Sub(s, a), inv_tau_s)), out + i);
     });
     a_before = out;
   }
@@ -169,17 +172,17 @@ void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t
   recompute_psp(c, x, begin, w);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
-  const auto warm_below = hn::Set(d, c.warm_below);
+  const auto warm_below = hn::Set(d, c.warm_below), threshold = hn::Set(d, c.threshold);
   for (int64_t t = x.T - 1; t >= 0; --t) {
     const CreditRow<R> r(x, m0, t, begin);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
-      const auto fired = hn::Ne(access.load_spikes(r.s + i), hn::Zero(d));
+      const auto fired = hn::Gt(u, threshold);
       const auto A =
           hn::Add(hn::Mul(access.load(r.delta + i), inv_tau_s), hn::Mul(leak_s, access.load(A_state + i)));
       access.store(A, A_state + i);
       const auto theta = access.load(theta_state + i);
-      const auto inv_du = inverse_du(r, access, i, R(kMaxInvDuHead));
+      const auto inv_du = inverse_du(c, r, access, i, R(kMaxInvDuHead));
       const auto at_spike = hn::Mul(inv_du, hn::Add(A, hn::Mul(hn::Mul(inv_tau_m, u), theta)));
       auto e = hn::IfThenElse(fired, at_spike, hn::Mul(leak_m, theta));
       access.store(e, theta_state + i);
@@ -198,13 +201,14 @@ void credit_2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, 
   load_state(x.m0, begin, w, m0);
   load_state<R>(nullptr, begin, w, A_state);
   load_state<R>(nullptr, begin, w, future_state);
+  const auto threshold = hn::Set(d, c.threshold);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
   for (int64_t t = x.T - 1; t >= 0; --t) {
     const CreditRow<R> r(x, m0, t, begin);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
-      const auto fired = hn::Ne(access.load_spikes(r.s + i), hn::Zero(d));
+      const auto fired = hn::Gt(u, threshold);
       auto delta = access.load(r.delta + i);
       if (kIntra) {
         const auto future = access.load(future_state + i);
@@ -216,7 +220,7 @@ void credit_2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, 
       if (kSurrogate) {
         access.store(hn::Mul(A, sigma_prime(c, u)), r.g + i);
       } else {
-        const auto inv_du = inverse_du(r, access, i, R(kMaxInvDu2020));
+        const auto inv_du = inverse_du(c, r, access, i, R(kMaxInvDu2020));
         access.store(hn::IfThenElseZero(fired, hn::Mul(inv_du, A)), r.g + i);
       }
     });

@@ -42,13 +42,15 @@ struct TsslForwardArgs {
   const R* I = nullptr;   ///< [T,N] in: input current
   const R* m0 = nullptr;  ///< [N] in: membrane after reset before step 0; null = zeros
   const R* a0 = nullptr;  ///< [N] in: PSP before step 0; null = zeros
-  uint8_t* s = nullptr;   ///< [T,N] out: spikes 0/1
-  R* u = nullptr;         ///< [T,N] out: membrane before reset; may be null
-  R* a = nullptr;         ///< [T,N] out: PSP, the layer's output
-  R* m1 = nullptr;        ///< [N] out: membrane after reset after the last step; may be null, may be m0
-  R* a1 = nullptr;        ///< [N] out: PSP after the last step; may be null, may be a0
+  uint8_t* s = nullptr;   ///< [T,N] out: spikes 0/1; may be null
+  uint64_t* bits =
+      nullptr;  ///< [T, words of N bits] out: the same as bits, those behind the last neuron 0; may be null
+  R* u = nullptr;   ///< [T,N] out: membrane before reset; may be null, may be I
+  R* a = nullptr;   ///< [T,N] out: PSP, the layer's output
+  R* m1 = nullptr;  ///< [N] out: membrane after reset after the last step; may be null, may be m0
+  R* a1 = nullptr;  ///< [N] out: PSP after the last step; may be null, may be a0
 };
-/// Returns the number of spikes in s.  u, a and I must not overlap.
+/// Returns the number of spikes.  But for that, u, a and I must not overlap.
 template <class R>
 int64_t tssl_forward(const TsslParams& p, const TsslForwardArgs<R>& x);
 
@@ -88,16 +90,15 @@ void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x);
 ///   sep2020:   as jun2020, with delta[t] replaced by delta[t] + s*(u/tau_m)*(1-1/tau_m)^(p-t-1)*delta[p],
 ///              p the next spike of the neuron after t (no term if there is none)
 ///   surrogate: g = A*sigma'(u)
-/// a is not an input: head recomputes it from s and a0, with the bits of the forward.
+/// s and a are not inputs: they follow from u, and a0, with the bits of the forward.
 template <class R>
 struct TsslCreditArgs {
   int64_t T = 0, N = 0;
-  const R* u = nullptr;        ///< [T,N] in: from the forward
-  const uint8_t* s = nullptr;  ///< [T,N] in: from the forward
-  const R* m0 = nullptr;       ///< [N] in: as given to the forward; null = zeros
-  const R* a0 = nullptr;       ///< [N] in: as given to the forward; null = zeros (read by head only)
-  const R* delta = nullptr;    ///< [T,N] in: dL/da
-  R* g = nullptr;              ///< [T,N] out: dL/dI; must not overlap any input (head uses it as scratch)
+  const R* u = nullptr;      ///< [T,N] in: from the forward
+  const R* m0 = nullptr;     ///< [N] in: as given to the forward; null = zeros
+  const R* a0 = nullptr;     ///< [N] in: as given to the forward; null = zeros (read by head only)
+  const R* delta = nullptr;  ///< [T,N] in: dL/da
+  R* g = nullptr;            ///< [T,N] out: dL/dI; must not overlap any input (head uses it as scratch)
   bool warm_up =
       false;  ///< sep2020, jun2020: the firing rate of the whole layer is <= 0.1 (caller's decision)
 };

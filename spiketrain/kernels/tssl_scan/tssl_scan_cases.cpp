@@ -22,14 +22,19 @@ struct TsslInputs {
   }
 };
 
-/// Variant 1: without the arrays that may be null.
+/// Variant 1: without the states, spikes as bits, the membrane in place of the current.
 template <class R>
 class TsslForward final : public KernelCase {
  public:
   explicit TsslForward(const CaseSpec& spec) : p_(params(spec)), in_(spec) {
     const int64_t n = in_.T * in_.N;
     x_.T = in_.T, x_.N = in_.N, x_.I = in_.I.data();
-    x_.s = add<uint8_t>("s", n).template data<uint8_t>();
+    if (spec.variant == 1) {  // as in training
+      x_.bits = add<uint64_t>("bits", in_.T * ((in_.N + 63) / 64)).template data<uint64_t>();
+      x_.I = x_.u = add<R>("u", in_.I).template data<R>();
+    } else {
+      x_.s = add<uint8_t>("s", n).template data<uint8_t>();
+    }
     x_.a = add<R>("a", n).template data<R>();
     spikes_ = add<double>("spikes", 1).template data<double>();
     items = static_cast<double>(n);
@@ -115,12 +120,11 @@ class TsslCredit final : public KernelCase {
   explicit TsslCredit(const CaseSpec& spec) : p_(params(spec)), how_(kCredits[spec.variant]), in_(spec) {
     const int64_t n = in_.T * in_.N;
     const std::vector<R> a = forward();
-    x_.T = in_.T, x_.N = in_.N, x_.u = u_.data(), x_.s = s_.data(), x_.m0 = in_.m0.data(),
-    x_.a0 = in_.a0.data();
+    x_.T = in_.T, x_.N = in_.N, x_.u = u_.data(), x_.m0 = in_.m0.data(), x_.a0 = in_.a0.data();
     x_.delta = in_.delta.data(), x_.warm_up = how_.warm_up;
     x_.g = add<R>("g", n, tolerance(a)).template data<R>();
     items = static_cast<double>(n);
-    bytes = items * (3 * sizeof(R) + 1);
+    bytes = items * 3 * sizeof(R);
   }
   void call(Code code) override {
     code == Code::fast ? tssl_credit(how_.variant, p_, x_) : tssl_credit_ref(how_.variant, p_, x_);
@@ -129,11 +133,10 @@ class TsslCredit final : public KernelCase {
  private:
   std::vector<R> forward() {
     std::vector<R> a(in_.I.size());
-    s_.resize(in_.I.size());
     u_.resize(in_.I.size());
     TsslForwardArgs<R> x;
     x.T = in_.T, x.N = in_.N, x.I = in_.I.data(), x.m0 = in_.m0.data(), x.a0 = in_.a0.data();
-    x.s = s_.data(), x.u = u_.data(), x.a = a.data();
+    x.u = u_.data(), x.a = a.data();
     tssl_forward_ref(p_, x);
     return a;
   }
@@ -152,7 +155,6 @@ class TsslCredit final : public KernelCase {
   CreditVariant how_;
   TsslInputs<R> in_;
   std::vector<R> u_;
-  std::vector<uint8_t> s_;
   TsslCreditArgs<R> x_;
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/kernels/spike_bits/spike_bits.h"
 #include "spiketrain/kernels/tssl_scan/coefficients.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
 
@@ -22,10 +23,10 @@ R sigma_prime(const TsslCoefficients<R>& c, R u) {
 }
 
 template <class R>
-R du_at(const TsslCreditArgs<R>& x, int64_t t, int64_t n) {
+R du_at(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t t, int64_t n) {
   const int64_t i = t * x.N + n;
   if (t == 0) return x.u[i] - at_or_zero(x.m0, n);
-  return x.u[i] - (x.s[i - x.N] ? R(0) : x.u[i - x.N]);
+  return x.u[i] - (x.u[i - x.N] > c.threshold ? R(0) : x.u[i - x.N]);
 }
 
 template <class R>
@@ -33,7 +34,7 @@ void credit_head(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64
   R a = at_or_zero(x.a0, n);
   for (int64_t t = 0; t < x.T; ++t) {
     const int64_t i = t * x.N + n;
-    a = a + (R(x.s[i]) - a) * c.inv_tau_s;
+    a = a + (R(x.u[i] > c.threshold) - a) * c.inv_tau_s;
     x.g[i] = a;  // read back, and replaced by the credit, below
   }
   R A = 0, theta = 0;
@@ -41,8 +42,8 @@ void credit_head(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64
     const int64_t i = t * x.N + n;
     A = x.delta[i] * c.inv_tau_s + c.leak_s * A;
     R e = c.leak_m * theta;
-    if (x.s[i]) {
-      const R d = std::min(R(1) / du_at(x, t, n), R(kMaxInvDuHead));
+    if (x.u[i] > c.threshold) {
+      const R d = std::min(R(1) / du_at(c, x, t, n), R(kMaxInvDuHead));
       e = d * (A + (c.inv_tau_m * x.u[i]) * theta);
     }
     theta = e;
@@ -58,14 +59,14 @@ void credit_2020(bool intra, bool surrogate, const TsslCoefficients<R>& c, const
     const int64_t i = t * x.N + n;
     R delta = x.delta[i];
     if (intra) {
-      if (x.s[i]) delta = delta + (c.inv_tau_m * x.u[i]) * future;
-      future = x.s[i] ? x.delta[i] : c.leak_m * future;
+      if (x.u[i] > c.threshold) delta = delta + (c.inv_tau_m * x.u[i]) * future;
+      future = x.u[i] > c.threshold ? x.delta[i] : c.leak_m * future;
     }
     A = delta * c.inv_tau_s + c.leak_s * A;
     if (surrogate) {
       x.g[i] = A * sigma_prime(c, x.u[i]);
     } else {
-      x.g[i] = x.s[i] ? std::min(R(1) / du_at(x, t, n), R(kMaxInvDu2020)) * A : R(0);
+      x.g[i] = x.u[i] > c.threshold ? std::min(R(1) / du_at(c, x, t, n), R(kMaxInvDu2020)) * A : R(0);
     }
   }
 }
@@ -85,7 +86,8 @@ int64_t tssl_forward_ref(const TsslParams& p, const TsslForwardArgs<R>& x) {
       const bool s = u > c.threshold;
       m = s ? R(0) : u;
       a = a + (R(s) - a) * c.inv_tau_s;
-      x.s[i] = s;
+      if (x.s) x.s[i] = s;
+      if (x.bits) set_bit(x.bits, x.N, t, n, s);
       if (x.u) x.u[i] = u;
       x.a[i] = a;
       spikes += s;

@@ -174,9 +174,9 @@ Stepped::Step LifNeuron::step(const Tensor& I, const State& state) const {
 }
 
 void LifNeuron::run(Record& record, Steps steps) const {
-  if (!by_kernel(record.I) || (record.slots & kJacobian)) return Stepped::run(record, steps);
+  if (!scans(record.I, record.slots)) return Stepped::run(record, steps);
   const int64_t spikes =
-      ops::lif_forward(params(), at_steps(record.I, steps), record.state[0], at_steps(record.s, steps),
+      ops::lif_forward(params(), at_steps(record.I, steps), record.state[0], spikes_out(record, steps),
                        at_steps(record.u, steps), at_steps(record.psi, steps));
   if (record.total >= 0) record.total += spikes;
 }
@@ -186,9 +186,9 @@ Credit LifNeuron::vjp(const Record& record, const Tensor& delta, const State& g_
   torch::NoGradGuard no_grad;
   // All but a threshold that moves follows from the membrane.
   const Tensor s = core.raise_after_overshoot ? record.spikes().bytes() : Tensor();
-  const ops::LifAdjoint g =
-      ops::lif_adjoint(params(), record.I, record.before[0], record.u, s, delta,
-                       g_after.empty() ? Tensor() : g_after[0], core.w.defined(), record.takes_delta);
+  const ops::LifAdjoint g = ops::lif_adjoint(params(), record.I, record.before[0], record.u, s, delta,
+                                             g_after.empty() ? Tensor() : g_after[0], core.w.defined(),
+                                             record.takes_delta, record.windows);
   if (!core.w.defined()) return {g.g, {g.g_before}};
   const Tensor decay = torch::sigmoid(core.w);
   return {g.g, {g.g_before}, {decay * (1 - decay) * -g.g_leak}};

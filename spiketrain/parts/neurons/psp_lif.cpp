@@ -46,6 +46,9 @@ struct PspLif final : Stepped {
   Emission emits() const override { return {1, tau_s}; }
   uint32_t provides() const override { return kU | kPsi | kTiming; }
   SpikeTiming timing() const override { return {tau_m, tau_s, threshold}; }
+  bool scans(const Tensor& I, uint32_t slots) const override {
+    return ops::has_kernel(I) && !(slots & (kPsi | kJacobian));
+  }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     return {torch::zeros(shape, options), torch::zeros(shape, options)};
   }
@@ -56,9 +59,9 @@ struct PspLif final : Stepped {
     return {a, s, {u * (1 - s), a}, u};
   }
   void run(Record& record, Steps steps) const override {
-    if (record.psi.defined() || !ops::has_kernel(record.I)) return Stepped::run(record, steps);
+    if (!scans(record.I, record.slots)) return Stepped::run(record, steps);
     const int64_t spikes = ops::psp_lif_forward({tau_m, tau_s, threshold}, at_steps(record.I, steps),
-                                                record.state[0], record.state[1], at_steps(record.s, steps),
+                                                record.state[0], record.state[1], spikes_out(record, steps),
                                                 at_steps(record.u, steps), at_steps(record.a, steps));
     if (record.total >= 0) record.total += spikes;
   }

@@ -13,6 +13,7 @@ struct Bptt final : Rule {
   template <class V>
   void visit(V&) {}
   bool q_is_input() const override { return true; }
+  bool is_vjp() const override { return true; }
 };
 ST_REGISTER(Rule, "bptt", Bptt);
 

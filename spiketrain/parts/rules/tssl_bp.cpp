@@ -53,8 +53,8 @@ struct TsslBp final : Rule {
     const SpikeTiming p = neuron.timing();
     const Spikes s = record.spikes();
     const bool warm_up = static_cast<double>(s.total()) <= kWarmUpRate * static_cast<double>(s.sites());
-    return {ops::tssl_credit(kernel_variant, {p.tau_m, p.tau_s, p.threshold}, record.u, s.bytes(),
-                             record.before[0], record.before[1], delta, warm_up)};
+    return {ops::tssl_credit(kernel_variant, {p.tau_m, p.tau_s, p.threshold}, record.u, record.before[0],
+                             record.before[1], delta, warm_up)};
   }
 
  private:

@@ -1,7 +1,7 @@
 // Pooling over k x k windows with stride k; rows and columns that do not fill a window are ignored.
 //   sum: y = scale * sum;   avg: y = sum / k^2;   max: y = maximum, at every step by itself
 // Deviation: none.  Tests: unit/stage_test.cpp, equiv/pool2d_test.cpp.
-#include "spiketrain/ops/pool2d.h"
+#include "spiketrain/core/tape.h"
 #include "spiketrain/parts/stages/one_input.h"
 
 namespace spiketrain {
@@ -47,12 +47,9 @@ struct Pool final : Stage {
     return out_;
   }
 
-  Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
-    if (kind != "max") {
-      const double factor = kind == "avg" ? 1.0 / static_cast<double>(window * window) : scale;
-      if (sums_fit(in[0])) return sum_spikes(in[0], factor);
-      return in[0].map_linear([&](const Tensor& a) { return ops::window_sum(a, window, factor); });
-    }
+  bool taped() const override { return kind != "max"; }
+  Signal forward(const std::vector<Signal>& in, const Context& context, Carry& /*carry*/) override {
+    if (kind != "max") return context.tape ? sum_taped(in[0], *context.tape) : sum(in[0]);
     // A negative gain would turn the maximum into the minimum, so a constant signal is written out.
     const Tensor a = in[0].values(), y = torch::max_pool2d(a.flatten(0, 1), window);
     return Signal::dense(y.view({a.size(0), a.size(1), out_[0], out_[1], out_[2]}));
@@ -85,19 +82,36 @@ struct Pool final : Stage {
     if (!x.has_spikes() || !x.spikes().bits().defined()) return false;
     return ((int64_t{1} << x.spikes().bits().planes) - 1) * window * window <= kMost;
   }
-  Signal sum_spikes(const Signal& x, double factor) const {
+  double factor() const { return kind == "avg" ? 1.0 / static_cast<double>(window * window) : scale; }
+  Signal sum(const Signal& x) const {
+    if (sums_fit(x)) return sum_spikes(x);
+    return x.map_linear([&](const Tensor& a) { return ops::window_sum(a, window, factor()); });
+  }
+  Signal sum_taped(const Signal& x, Tape& tape) const {
+    const torch::NoGradGuard no_grad;
+    if (!tape.empty()) {
+      tape.add([sizes = x.edge().sizes().vec(), windows = ops::Windows{window, factor()}](EdgeError g) {
+        return EdgeError(g.take(), windows, sizes);
+      });
+    }
+    return sum(x);
+  }
+  Signal sum_spikes(const Signal& x) const {
     const ops::Bits bits = ops::sum_pool(x.spikes().bits(), window);
     // What a window does not fill is lost; the total is known if there is no such rest.
     const bool whole = x.edge().size(3) % window == 0 && x.edge().size(4) % window == 0;
     const Spikes sums =
         Spikes::from_bits(bits, whole ? x.spikes().total() : -1, x.spikes().levels() * window * window);
     const bool filtered = x.tau_s() > 0;
-    const Tensor edge = SumCarriers::apply(x.edge(), bits.sizes, window, factor);  // of values, not of spikes
-    if (!filtered) return Signal::spikes(sums, edge, factor * x.scale());
+    const Tensor edge =
+        SumCarriers::apply(x.edge(), bits.sizes, window, factor());  // of values, not of spikes
+    if (!filtered) return Signal::spikes(sums, edge, factor() * x.scale());
     // Sums of PSPs are PSPs of sums.
     const torch::NoGradGuard no_grad;
-    const auto sum = [&](const Tensor& a) { return a.defined() ? ops::window_sum(a, window, factor) : a; };
-    return Signal::psp(sums, edge, x.tau_s(), sum(x.values()), sum(x.before()), factor * x.scale());
+    const auto sums_of = [&](const Tensor& a) {
+      return a.defined() ? ops::window_sum(a, window, factor()) : a;
+    };
+    return Signal::psp(sums, edge, x.tau_s(), sums_of(x.values()), sums_of(x.before()), factor() * x.scale());
   }
 
   Shape out_;

@@ -1,0 +1,51 @@
+// What a rule makes of the error at a layer's output, and penalties add to it.  For layer.cpp alone.
+#pragma once
+#include <algorithm>
+
+#include "spiketrain/core/regularizer.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/core/tape.h"
+
+namespace spiketrain {
+
+/// Adds `more` where there is some.
+inline void add_each(State& sum, const State& more) {
+  sum.resize(std::max(sum.size(), more.size()));
+  for (size_t k = 0; k < more.size(); ++k) {
+    if (more[k].defined()) sum[k] = sum[k].defined() ? sum[k] + more[k] : more[k];
+  }
+}
+
+/// Adds what goes back from du = dL/d(membrane before reset); record.g_bias has to be the credit's by now.
+inline void add_membrane_credit(Record& record, const Tensor& du, Credit& credit) {
+  const bool local = !record.rule->uses_vjp();
+  Credit more = dynamic_cast<const Stepped&>(*record.neuron).membrane_vjp(record, du, local);
+  credit.g = credit.g + more.g;
+  add_each(credit.g_before, more.g_before);
+  add_each(credit.g_params, more.g_params);
+  if (record.g_bias.defined()) record.g_bias = record.g_bias + more.g;
+  record.g_membrane = std::move(more.g);
+}
+
+/// The rule's credit for the error, undefined where none enters; leaves record.post for the synapses.
+inline Credit credit_of(Record& record, EdgeError error, const State& g_after) {
+  ST_CHECK(record.rule,
+           "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
+  const bool as_windows = !record.penalty && record.rule->is_vjp() && record.neuron->takes_windows(record);
+  record.windows = as_windows ? std::exchange(error.windows, {}) : ops::Windows();
+  Tensor delta = error.take();
+  if (!delta.defined()) {
+    delta = torch::zeros(record.sizes(), torch::TensorOptions(record.type).device(record.device()));
+  }
+  Regularizer::Slope slope;
+  if (record.penalty) slope = record.penalty->slope(record, record.valid);
+  if (slope.da.defined()) delta = delta + slope.da;
+  record.takes_delta = delta.use_count() == 1 && delta.storage().use_count() == 1;
+  Credit credit = record.rule->credit(*record.neuron, record, delta, g_after);
+  record.post = std::move(credit.post);
+  record.g_bias = std::move(credit.g_bias);
+  if (slope.du.defined()) add_membrane_credit(record, slope.du, credit);
+  return credit;
+}
+
+}  // namespace spiketrain
