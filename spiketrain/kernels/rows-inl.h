@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -20,6 +21,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Neurons that are taken through all steps together; their states then stay in L1.
 constexpr int64_t kTile = 512;
+
+// The next tile's numbers: the processor follows no row of a tile for long enough to fetch it by itself.
+template <class R>
+HWY_INLINE void prefetch_tile(const R* p) {
+  hwy::Prefetch(p + kTile);
+}
 
 HWY_INLINE hn::Vec<hn::ScalableTag<float>> LoadSpikes(hn::ScalableTag<float> d, const uint8_t* p) {
   const hn::Rebind<uint8_t, decltype(d)> d8;

@@ -5,7 +5,7 @@
 #pragma once
 #include <algorithm>
 
-#include "spiketrain/ops/event_conv.h"
+#include "spiketrain/ops/winograd.h"
 
 namespace spiketrain::ops {
 
@@ -20,10 +20,12 @@ struct EventTimes {
 
 inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s) {
   const bool square = s.kernel_h == s.kernel_w && s.stride == 1 && !s.full();
-  // With few channels or outputs the dense way is slower, too.
+  // With few channels or outputs the dense way is slower, too; forward it may be Winograd's.
   const auto channels = static_cast<double>(s.C);
   const double of_full = std::min(110.0, 2 * static_cast<double>(s.O));
   if (product == EventProduct::forward) {
+    if (winograd_fits({s.O, s.C, s.kernel_h, s.kernel_w}, {s.stride, s.pad, s.full()}))
+      return {18, 0, 3, 0.27, std::min(200.0, 5.2 * std::min(channels, static_cast<double>(s.O)))};
     if (square && (s.kernel_h == 3 || s.kernel_h == 5))
       return {12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels)};
     return s.full() ? EventTimes{60, 0.05, 2, 0.42, of_full}

@@ -25,10 +25,14 @@ WinogradKernels pack(const Tensor& W_in, bool back, int64_t pad) {
 
 }  // namespace
 
-bool winograd_pays(const Tensor& W, const ConvKind& kind) {
+bool winograd_fits(at::IntArrayRef W, const ConvKind& kind) {
   constexpr int64_t kFew = 24;  // channels, below which half of what is multiplied would be padding
-  return has_kernel(W) && W.scalar_type() == torch::kFloat && !kind.full && kind.stride == 1 &&
-         kind.pad <= 2 && W.size(2) == 3 && W.size(3) == 3 && W.size(0) >= kFew && W.size(1) >= kFew;
+  return !kind.full && kind.stride == 1 && kind.pad <= 2 && W[2] == 3 && W[3] == 3 && W[0] >= kFew &&
+         W[1] >= kFew;
+}
+
+bool winograd_pays(const Tensor& W, const ConvKind& kind) {
+  return has_kernel(W) && W.scalar_type() == torch::kFloat && !kind.full && winograd_fits(W.sizes(), kind);
 }
 
 WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind) { return pack(W, false, kind.pad); }

@@ -6,8 +6,10 @@
 
 namespace spiketrain::ops {
 
-/// Whether the kernel can make products with W [O,C,kh,kw], and is faster than LibTorch's convolution: 3x3, stride 1, float32 on
-/// the CPU, and more than a few channels on both sides.
+/// Whether the kernel can make products with weights [O,C,kh,kw], and is faster than LibTorch's convolution: 3x3, stride 1, and more
+/// than a few channels on both sides.
+bool winograd_fits(at::IntArrayRef W, const ConvKind& kind);
+/// The same of W; float32 on the CPU alone.
 bool winograd_pays(const Tensor& W, const ConvKind& kind);
 
 /// A weight as the products take it.

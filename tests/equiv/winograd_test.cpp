@@ -80,15 +80,18 @@ TEST(Winograd, ConvolutionsTakeIt) {
   torch::manual_seed(3);
   const auto conv = make<Synapse>("conv2d", {{"channels", 40}, {"kernel", 3}, {"padding", 1}});
   conv->build({32, 8, 7});
-  const Tensor W = torch::randn({40, 32, 3, 3}), x = torch::randn({3, 2, 32, 8, 7}), g = torch::randn({3, 2, 40, 8, 7});
+  const Tensor W = torch::randn({40, 32, 3, 3}), x = torch::randn({3, 2, 32, 8, 7}),
+               g = torch::randn({3, 2, 40, 8, 7});
   const Tensor I = conv->apply(Signal::dense(x), W), back = conv->pull(g, W);
   EXPECT_LE(error(I.flatten(0, 1), dense(x.flatten(0, 1), W, 1)), 4e-6);
   EXPECT_LE(error(back.flatten(0, 1), dense_back(g.flatten(0, 1), W, 1)), 4e-6);
   // Sums of multiples of 1/64 are exact, whichever way.
-  const auto exact = [](at::IntArrayRef sizes) { return torch::randint(-8, 9, sizes).to(torch::kFloat) / 64; };
+  const auto exact = [](at::IntArrayRef sizes) {
+    return torch::randint(-8, 9, sizes).to(torch::kFloat) / 64;
+  };
   const Tensor V = exact(W.sizes()), e = exact(g.sizes());
-  EXPECT_TRUE(torch::equal(conv->pull(e, V).flatten(0, 1),
-                           dense_back(e.flatten(0, 1), V, 1).to(torch::kFloat)));
+  EXPECT_TRUE(
+      torch::equal(conv->pull(e, V).flatten(0, 1), dense_back(e.flatten(0, 1), V, 1).to(torch::kFloat)));
 }
 
 TEST(Winograd, RefusesWhatDoesNotFit) {

@@ -107,6 +107,7 @@ int64_t forward_tile(const LifCoefficients<R>& c, const LifForwardArgs<R>& x, in
     R* psi_out = x.psi ? x.psi + row : nullptr;
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto z = access.load(z_state + i);
+      prefetch_tile(I + i);
       const auto u = lanes.charge(z, access.load(I + i));
       const auto y = lanes.distance(u, z);
       const auto fired = lanes.fires(y);
@@ -164,6 +165,7 @@ HWY_INLINE void derivative_row(const LifCoefficients<R>& c, const Lanes<kReset, 
                                const AdjointRow<kReset, kDelayed, R>& r, int64_t w, R* derivative) {
   for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
     const auto u = access.load(r.u + i);
+    prefetch_tile(r.u + i);
     access.store(lanes.distance(u, c.raised ? r.before(lanes, access, i) : u), derivative + i);
   });
   surrogate_row(c.surrogate, derivative, w);
@@ -264,6 +266,7 @@ double adjoint_tile(const LifCoefficients<R>& c, const LifAdjointArgs<R>& x, int
       auto carried = access.load(h_state + i);
       if (!last) carried = lanes.leaked(carried);
       if (!(last && kDelayed)) carried = lanes.through_reset(u, fired, psi, carried);
+      prefetch_tile(delta + i);
       const auto h = hn::Add(hn::Mul(psi, access.load(delta + i)), carried);
       access.store(h, h_state + i);
       access.store(hn::Mul(lanes.gain, h), g + i);

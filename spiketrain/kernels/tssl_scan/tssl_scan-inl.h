@@ -42,6 +42,7 @@ int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, 
     if (bits) memset(bits, 0, static_cast<size_t>(tile_words) * sizeof(uint64_t));
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto m = access.load(m_state + i);
+      prefetch_tile(I + i);
       const auto du = hn::Sub(access.load(I + i), hn::Mul(m, inv_tau_m));
       const auto u = hn::Add(m, du);
       const auto fired = hn::Gt(u, threshold);
@@ -155,6 +156,7 @@ HWY_INLINE void recompute_psp(const TsslCoefficients<R>& c, const TsslCreditArgs
     R* out = x.g + t * x.N + begin;
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto a = access.load(a_before + i);
+      prefetch_tile(u + i);
       const auto s = hn::IfThenElseZero(hn::Gt(access.load(u + i), threshold), one);
       access.store(hn::Add(a, hn::Mul(hn::Sub(s, a), inv_tau_s)), out + i);
     });
@@ -180,6 +182,7 @@ void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t
       const auto fired = hn::Gt(u, threshold);
       const auto A =
           hn::Add(hn::Mul(access.load(r.delta + i), inv_tau_s), hn::Mul(leak_s, access.load(A_state + i)));
+      prefetch_tile(r.delta + i);
       access.store(A, A_state + i);
       const auto theta = access.load(theta_state + i);
       const auto inv_du = inverse_du(c, r, access, i, R(kMaxInvDuHead));

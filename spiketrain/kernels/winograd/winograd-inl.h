@@ -78,6 +78,10 @@ HWY_INLINE void load_tile(const WinogradShape& s, const WinogradPlan& p, const f
   float* const to = V + t * p.in;
   for (int64_t c = 0; c < s.in; c += kLanes) {
     VF d[kPoints], v[kPoints];
+    // What the tile to the right reads and this one does not.
+    for (int k = 0; k < kPoints; ++k) {
+      if (k % kSide >= kTile) hwy::Prefetch(pixels[k] + c + kTile * s.in);
+    }
     if (c + kLanes <= s.in) {
       for (int k = 0; k < kPoints; ++k) d[k] = hn::LoadU(Float(), pixels[k] + c);
     } else {
