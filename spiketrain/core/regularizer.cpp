@@ -27,7 +27,9 @@ void LayerPenalty::observe(const Record& record, const Tensor& valid) {
   const ops::OneThread one_thread;
   places_ += valid.defined() ? static_cast<double>(valid.sum().item<int64_t>())
                              : static_cast<double>(record.sizes()[0] * record.sizes()[1]);
-  for (size_t k = 0; k < parts_.size(); ++k) add_to(sums_[k], parts_[k]->sums(record, valid));
+  for (size_t k = 0; k < parts_.size(); ++k) {
+    if (parts_[k]) add_to(sums_[k], parts_[k]->sums(record, valid));
+  }
 }
 
 Regularizer::Slope LayerPenalty::slope(const Record& record, const Tensor& valid) const {
@@ -35,6 +37,7 @@ Regularizer::Slope LayerPenalty::slope(const Record& record, const Tensor& valid
   const ops::OneThread one_thread;
   Regularizer::Slope all;
   for (size_t k = 0; places_ > 0 && k < parts_.size(); ++k) {
+    if (!parts_[k]) continue;
     const Regularizer::Slope one = parts_[k]->slope(record, sums_[k], places_);
     add_to(all.da, one.da);
     add_to(all.du, one.du);
@@ -47,8 +50,9 @@ Regularizer::Slope LayerPenalty::slope(const Record& record, const Tensor& valid
 void LayerPenalty::add_values(std::vector<Tensor>& totals) const {
   const torch::NoGradGuard no_grad;
   const ops::OneThread one_thread;
-  for (size_t k = 0; places_ > 0 && k < parts_.size(); ++k)
-    add_to(totals[k], parts_[k]->value(sums_[k], places_).to(torch::kDouble) * share_);
+  for (size_t k = 0; places_ > 0 && k < parts_.size(); ++k) {
+    if (parts_[k]) add_to(totals[k], parts_[k]->value(sums_[k], places_).to(torch::kDouble) * share_);
+  }
 }
 
 uint32_t Penalties::needs() const {
@@ -74,8 +78,12 @@ void Penalties::weigh(double share) {
 
 std::shared_ptr<LayerPenalty> Penalties::of(int64_t slot) {
   std::shared_ptr<LayerPenalty>& layer = layers_[slot];
-  if (!layer) layer = std::make_shared<LayerPenalty>(parts_, share_);
-  return layer;
+  if (layer) return layer;
+  std::vector<RegularizerP> here = parts_;
+  for (RegularizerP& part : here) {
+    if (readouts_.count(slot) > 0 && !part->holds_for_readouts()) part = nullptr;
+  }
+  return layer = std::make_shared<LayerPenalty>(here, share_);
 }
 
 Tensor Penalties::values() {

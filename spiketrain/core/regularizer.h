@@ -1,4 +1,4 @@
-// Regularizer = a penalty on the activity of every spiking layer, beside the objective.  It reads what a layer did over a
+// Regularizer = a penalty on the activity of spiking layers, beside the objective.  It reads what a layer did over a
 // stretch: a live segment, or replay segments that follow each other.
 //   penalty of a pass = sum over stretches of share * (sum over layers of value),  share = part of the steps that learn
 // Its derivative by what a neuron sends joins dL/da before the rule's credit; that by the membrane is the neuron's exact
@@ -8,6 +8,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "spiketrain/base/registry.h"
@@ -18,6 +19,8 @@ namespace spiketrain {
 struct Regularizer : Part {
   /// Slots of the record that it reads: kU or none.
   virtual uint32_t needs() const { return 0; }
+  /// Whether it holds for layers that are read out, too: the output layer and heads, whose activity the objective sets.
+  virtual bool holds_for_readouts() const { return true; }
   /// What it reads of the steps of a record, added up over steps and samples; valid [K,B] bool: over these, undefined: all.
   virtual Tensor sums(const Record& record, const Tensor& valid) const = 0;
   /// Penalty of a layer (scalar) from the sums of a stretch over so many places, steps times samples.
@@ -36,6 +39,7 @@ Tensor without_padding(const Tensor& x, const Tensor& valid);
 /// What the regularizers have of one layer in one stretch.
 class LayerPenalty {
  public:
+  /// Null parts do not hold for this layer.
   LayerPenalty(const std::vector<RegularizerP>& parts, double share)
       : parts_(parts), sums_(parts.size()), share_(share) {}
   /// Forward: adds the steps of a record.
@@ -55,7 +59,9 @@ class LayerPenalty {
 /// What they have of a pass.
 class Penalties {
  public:
-  explicit Penalties(std::vector<RegularizerP> parts) : parts_(std::move(parts)), totals_(parts_.size()) {}
+  /// `readouts`: slots of layers that are read out.
+  Penalties(std::vector<RegularizerP> parts, std::set<int64_t> readouts)
+      : parts_(std::move(parts)), readouts_(std::move(readouts)), totals_(parts_.size()) {}
   uint32_t needs() const;
   /// Begins a stretch.
   void begin();
@@ -70,6 +76,7 @@ class Penalties {
   void settle();
 
   std::vector<RegularizerP> parts_;
+  std::set<int64_t> readouts_;
   std::map<int64_t, std::shared_ptr<LayerPenalty>> layers_;  ///< by slot
   std::vector<Tensor> totals_;
   double share_ = 1;

@@ -44,6 +44,17 @@ Signal last_steps(const Signal& x, int64_t K) {
   return x.steps() == K ? x : x.slice(x.steps() - K, x.steps());
 }
 
+/// Slots of the layers that are read out: the last one, and those of heads.
+std::set<int64_t> readout_slots(const Network& network) {
+  std::set<int64_t> slots;
+  for (int64_t b = 0; b < network.blocks(); ++b) {
+    for (const auto& layer : network.layers(b, /*head=*/true)) slots.insert(layer->slot());
+  }
+  const auto last = network.layers(network.blocks() - 1, /*head=*/false);
+  if (!last.empty()) slots.insert(last.back()->slot());
+  return slots;
+}
+
 }  // namespace
 
 Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally,
@@ -53,7 +64,8 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
       batch_(batch),
       carry_(network_.start()),
       weight_(weight),
-      penalties_(parts.regularizers) {
+      penalties_(parts.regularizers,
+                 parts.regularizers.empty() ? std::set<int64_t>() : readout_slots(*parts.network)) {
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));

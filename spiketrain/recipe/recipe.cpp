@@ -33,7 +33,7 @@ OptionDoc metrics_doc() {
 OptionDoc regularizers_doc() {
   return {
       "regularizers", "list",
-      "penalties on the activity of every spiking layer, beside the objective: a list of names or of tables with "
+      "penalties on the activity of spiking layers, beside the objective: a list of names or of tables with "
       "name and options",
       join(Registry<Regularizer>::get().names(), " | "), Config::array()};
 }

@@ -9,7 +9,8 @@ constexpr int64_t kSteps = 7, kBatch = 4, kIn = 5, kClasses = 3;
 constexpr double kLower = 0.3, kUpper = 0.4, kWeight = 3, kLow = -0.1, kHigh = 0.8, kVoltage = 0.7;
 
 RegularizerP rate() {
-  return make<Regularizer>("rate", {{"weight", kWeight}, {"lower", kLower}, {"upper", kUpper}});
+  return make<Regularizer>("rate",
+                           {{"weight", kWeight}, {"lower", kLower}, {"upper", kUpper}, {"readouts", true}});
 }
 RegularizerP voltage() {
   return make<Regularizer>("voltage", {{"weight", kVoltage}, {"lower", kLow}, {"upper", kHigh}});

@@ -77,16 +77,18 @@ void expect_same(const Gradients& tape, const Gradients& graph) {
   EXPECT_GT(size, 0);
 }
 
-void compare(const LearnerParts& parts) {
+void compare(const LearnerParts& parts, const Batch& batch) {
   const Learner learner(parts);
   for (int64_t b = 0; b < parts.network->blocks(); ++b) ASSERT_TRUE(parts.network->is_chain(b));
-  for (const auto form : {Batch::Form::frames, Batch::Form::image}) {
-    const Tensor loss = learner.pass(batch(form), 0).loss;
-    const Gradients tape = take_gradients(*parts.network);
-    const Tensor expected = graph_pass(learner, batch(form));
-    expect_same(tape, take_gradients(*parts.network));
-    EXPECT_TRUE(torch::equal(loss, expected)) << loss << expected;
-  }
+  const Tensor loss = learner.pass(batch, 0).loss;
+  const Gradients tape = take_gradients(*parts.network);
+  const Tensor expected = graph_pass(learner, batch);
+  expect_same(tape, take_gradients(*parts.network));
+  EXPECT_TRUE(torch::equal(loss, expected)) << loss << expected;
+}
+
+void compare(const LearnerParts& parts) {
+  for (const auto form : {Batch::Form::frames, Batch::Form::image}) compare(parts, batch(form));
 }
 
 TEST(EngineTape, GivesTheBitsOfTheGraphForEveryNeuron) {
@@ -128,6 +130,47 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForBlocksWithHeadsAndFeedback) {
     parts.block_major = block_major;
     parts.schedule = make<Schedule>("truncated", {{"window", 1}, {"update", "batch"}});
     compare(parts);
+  }
+}
+
+/// Sums over windows, whose errors are not written out on a tape where the neuron below reads them as they are: bare, two in a
+/// row, with a rest that no window fills, under rules and neurons that do and do not.
+TEST(EngineTape, GivesTheBitsOfTheGraphForPooledMaps) {
+  const std::pair<Config, Config> methods[] = {
+      {{{"name", "lif"}}, {{"name", "bptt"}}},
+      {{{"name", "lif"}, {"raise_after_overshoot", true}}, {{"name", "bptt"}}},
+      {{{"name", "lif"}, {"per", "channel"}}, {{"name", "bptt"}}},
+      {{{"name", "lif"}}, {{"name", "sltt"}}},
+      {{{"name", "psp_lif"}}, {{"name", "tssl_bp"}}}};
+  const std::vector<std::vector<Config>> poolings = {
+      {{{"name", "pool"}, {"kind", "avg"}}},
+      {{{"name", "pool"}, {"scale", 1.1}}, {{"name", "pool"}}},
+      {{{"name", "pool"}, {"kind", "max"}}, {{"name", "pool"}}}};
+  for (const auto& [neuron, rule] : methods) {
+    for (const auto& pooling : poolings) {
+      SCOPED_TRACE(neuron.dump() + rule.dump() + Config(pooling).dump());
+      auto network = std::make_shared<Network>(Shape{2, 11, 9});
+      for (const int64_t channels : {24, 25}) {
+        Connection c;
+        c.synapse = make<Synapse>("conv2d", {{"channels", channels}, {"kernel", 3}, {"padding", 1}});
+        network->add(std::make_shared<Layer>(std::vector<Connection>{c}, make<Neuron>(neuron)),
+                     /*new_unit=*/true);
+        if (channels == 25) {
+          for (const Config& pool : pooling) network->add(make<Stage>(pool), /*new_unit=*/false);
+        }
+      }
+      network->add(biased(kClasses, make<Neuron>(neuron)), /*new_unit=*/true);
+      draw_weights(*network);
+      network->to(torch::kFloat);
+      LearnerParts parts = learner_parts(network, kSteps, "rate_ce");
+      parts.method = {make<Rule>(rule)};
+      Batch frames = batch(Batch::Form::frames);
+      frames.x = torch::rand({kSteps, kBatch, 2, 11, 9});
+      compare(parts, frames);
+      Batch image = batch(Batch::Form::image);
+      image.x = torch::rand({kBatch, 2, 11, 9});
+      compare(parts, image);
+    }
   }
 }
 

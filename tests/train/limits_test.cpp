@@ -61,6 +61,35 @@ TEST_F(Limits, NeedIsToldAndRisesWithTheBatch) {
   EXPECT_GT(need("32"), need("4"));
 }
 
+TEST_F(Limits, MemoryLimitTakesFewerSamplesAtATime) {
+  const std::vector<std::string> sets = {"neuron=lif", "rule=bptt", "objective=rate_ce", "data.batch=32"};
+  const auto fitted = [&](const std::string& limit, const std::string& more = "epochs=1") {
+    std::vector<std::string> all = sets;
+    all.insert(all.end(), {"compute.memory_limit=" + limit, more});
+    Experiment e = tiny_experiment(all);
+    fit_memory(e);
+    EXPECT_EQ(e.training.config.at("compute").at("samples").get<int64_t>(), e.recipe.compute.samples);
+    EXPECT_EQ(e.training.learner->parts().samples_at_once, e.recipe.compute.samples);
+    return e.recipe.compute.samples;
+  };
+  EXPECT_EQ(fitted("1GiB"), 0);
+  const int64_t half = fitted("60 KiB"), few = fitted("20KiB");
+  EXPECT_GT(half, few);
+  EXPECT_GT(few, 0);
+  // What was taken is what a second look takes.
+  EXPECT_EQ(fitted("60 KiB", "compute.samples=" + std::to_string(half)), half);
+  const auto refused = [&](const std::string& limit, const std::string& more) {
+    return message_of<UsageError>([&] { fitted(limit, more); });
+  };
+  EXPECT_NE(refused("1KiB", "epochs=1").find("1 samples at a time need"), std::string::npos);
+  EXPECT_NE(refused("20KiB", "compute.samples=32").find("make compute.samples"), std::string::npos);
+  EXPECT_NE(refused("20KiB", "network.norm=bn").find("takes a batch whole"), std::string::npos);
+  for (const char* text : {"2GB", "-1GiB", "GiB", "2GiBs", "0KiB", "nanKiB"})
+    EXPECT_NE(refused(text, "epochs=1").find("compute.memory_limit: expected a number of KiB, MiB or GiB"),
+              std::string::npos)
+        << text;
+}
+
 TEST_F(Limits, MetricsThatAreNoFileAreNamed) {
   const std::string run = dir_ / "run";
   EXPECT_FALSE(run_part(run, {}, false, 2));

@@ -14,16 +14,19 @@ namespace {
 struct Rate final : Regularizer {
   static constexpr const char* kDoc = "spikes per neuron and step are kept between two bounds";
   double weight = 1, lower = 0.01, upper = 0.2;
+  bool readouts = false;
   template <class V>
   void visit(V& v) {
     v(weight, "weight", "factor on the penalty", Range{0, 1e9});
     v(lower, "lower", "rate below which a neuron is pushed up; 0: none is", Range{0, 1e3});
     v(upper, "upper", "rate above which a neuron is pushed down; lower = upper: a target", Range{0, 1e3});
+    v(readouts, "readouts", "also of the output layer and of heads, whose rates the objective sets");
   }
   void check() override {
     ST_CHECK(lower <= upper, "regularizer rate: expected lower <= upper, got ", lower, " and ", upper);
   }
 
+  bool holds_for_readouts() const override { return readouts; }
   Tensor sums(const Record& record, const Tensor& valid) const override {
     if (record.a.defined()) return without_padding(record.a, valid).sum(at::IntArrayRef{0, 1});
     return without_padding(record.spikes().bytes(), valid)
