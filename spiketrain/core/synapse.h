@@ -7,7 +7,8 @@
 namespace spiketrain {
 
 /// In what the dense products of spikes with weights, and of errors with weights, are made.  mixed: bfloat16 factors, which
-/// spikes are exactly and weights and errors are to 2^-9, added up in float32.  Products of real inputs stay fp32.
+/// spikes are exactly and weights and errors are to 2^-9, added up in float32.  Products of real inputs stay fp32, and so do those of
+/// ops/winograd.h, which are as fast.
 enum class Precision { fp32, mixed };
 
 struct Synapse : Part, torch::nn::Module {

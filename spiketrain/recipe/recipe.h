@@ -89,8 +89,8 @@ struct ComputeSection {
   template <class V>
   void visit(V& v) {
     v(precision, "precision",
-      "factors of the dense products of spikes and of errors: fp32, or mixed: bfloat16, added up in float32; states, "
-      "sums and the weights that the optimizer keeps are fp32 in both",
+      "factors of the dense products of spikes and of errors: fp32, or mixed: bfloat16, added up in float32, where that is "
+      "faster; states, sums and the weights that the optimizer keeps are fp32 in both",
       Choices{{"fp32", "mixed"}});
     v(products, "products",
       "products of spikes: automatic: event-driven where the spikes are few enough for that to be faster; or always one way",
