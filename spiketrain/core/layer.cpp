@@ -324,6 +324,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   Tensor I = held.defined() ? spread(held, x.gain()) : link->product(W);
   if (b.defined()) I = I + b;
   State& state = carry.state.at(static_cast<size_t>(slot_));
+  I = I.variable_data();  // a view holds on to what it is a view of
   const bool own = I.use_count() == 1 && I.storage().use_count() == 1;
   const RecordP record =
       this->record(I, rule, context, /*learns=*/true, own ? Storage::in_place : Storage::bits, state);

@@ -31,15 +31,17 @@ inline void add_membrane_credit(Record& record, const Tensor& du, Credit& credit
 inline Credit credit_of(Record& record, EdgeError error, const State& g_after) {
   ST_CHECK(record.rule,
            "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
-  const bool as_windows = !record.penalty && record.rule->is_vjp() && record.neuron->takes_windows(record);
-  record.windows = as_windows ? std::exchange(error.windows, {}) : ops::Windows();
-  Tensor delta = error.take();
+  Regularizer::Slope slope;
+  if (record.penalty) slope = record.penalty->slope(record, record.valid);
+  const bool as_windows = error.windows.k > 1 && !slope.da.defined() && record.rule->is_vjp() &&
+                          record.neuron->takes_windows(record);
+  record.windows = as_windows ? error.windows : ops::Windows();
+  Tensor delta = as_windows ? std::move(error.g) : error.take();
   if (!delta.defined()) {
     delta = torch::zeros(record.sizes(), torch::TensorOptions(record.type).device(record.device()));
   }
-  Regularizer::Slope slope;
-  if (record.penalty) slope = record.penalty->slope(record, record.valid);
   if (slope.da.defined()) delta = delta + slope.da;
+  delta = delta.variable_data();  // a view holds on to what it is a view of
   record.takes_delta = delta.use_count() == 1 && delta.storage().use_count() == 1;
   Credit credit = record.rule->credit(*record.neuron, record, delta, g_after);
   record.post = std::move(credit.post);

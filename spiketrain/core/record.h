@@ -49,9 +49,9 @@ struct Record : torch::CustomClassHolder {
   // Before the neuron runs.
   uint32_t slots = 0;                      ///< which of I, u, psi are kept or recorded
   torch::ScalarType type = torch::kFloat;  ///< of the current and of everything but s
-  Tensor I;                                ///< input current; dropped after the run unless slots has kI
-  State before;                            ///< state before the segment
-  bool from_start = false;                 ///< that is the initial state
+  Tensor I;  ///< input current; unless slots has kI it is dropped after the run, which may write u over it
+  State before;             ///< state before the segment
+  bool from_start = false;  ///< that is the initial state
   // While it runs; an array that is not wanted is undefined.
   State state;  ///< state after the steps run so far; begins as `before`
   Tensor a;     ///< output values; undefined if the neuron sends bare spikes

@@ -26,7 +26,7 @@ struct EdgeError {
   bool defined() const { return g.defined(); }
   /// Written out; leaves nothing behind.
   torch::Tensor take() {
-    if (windows.k == 1 || !g.defined()) return std::move(g);
+    if (sizes.empty() || !g.defined()) return std::move(g);
     return ops::window_spread(std::exchange(g, {}), sizes, windows.k, windows.scale);
   }
 };

@@ -96,6 +96,7 @@ void check_method(const Network& network, const Method& method, const Plan& plan
 void check_regularizers(const Network& network, const Method& method,
                         const std::vector<RegularizerP>& regularizers) {
   std::set<std::string> names;
+  const std::set<int64_t> readouts = readout_slots(network);
   const auto spikes = [](const Network::Node& node) {
     const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
     return layer && !layer->neuron()->emits().analog();
@@ -106,6 +107,13 @@ void check_regularizers(const Network& network, const Method& method,
   for (const RegularizerP& part : regularizers) {
     ST_CHECK(names.insert(part->part_name()).second, "regularizers: '", part->part_name(),
              "' is there twice");
+    const auto holds_for = [&](const Network::Node& node) {
+      const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+      return spikes(node) && (part->holds_for_readouts() || readouts.count(layer->slot()) == 0);
+    };
+    ST_CHECK(std::any_of(nodes.begin(), nodes.end(), holds_for), "regularizer ", part->part_name(),
+             " leaves out the output layer and heads, and no other layer of network ", network.notation(),
+             " spikes; set its option readouts = true");
     if (!(part->needs() & kU)) continue;
     for (const Network::Node& node : nodes) {
       if (!spikes(node)) continue;

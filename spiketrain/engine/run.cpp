@@ -44,7 +44,8 @@ Signal last_steps(const Signal& x, int64_t K) {
   return x.steps() == K ? x : x.slice(x.steps() - K, x.steps());
 }
 
-/// Slots of the layers that are read out: the last one, and those of heads.
+}  // namespace
+
 std::set<int64_t> readout_slots(const Network& network) {
   std::set<int64_t> slots;
   for (int64_t b = 0; b < network.blocks(); ++b) {
@@ -54,8 +55,6 @@ std::set<int64_t> readout_slots(const Network& network) {
   if (!last.empty()) slots.insert(last.back()->slot());
   return slots;
 }
-
-}  // namespace
 
 Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iteration, Tally* tally,
          double weight)

@@ -7,6 +7,9 @@
 
 namespace spiketrain {
 
+/// Slots of the layers that are read out: the last one, and those of heads.
+std::set<int64_t> readout_slots(const Network& network);
+
 class Run {
  public:
   /// UsageError if the batch does not fit the network, the target or the number of steps.

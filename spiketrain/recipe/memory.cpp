@@ -8,6 +8,7 @@
 #include "spiketrain/data/noise.h"
 #include "spiketrain/engine/shares.h"
 #include "spiketrain/ops/event_conv.h"
+#include "spiketrain/ops/one_thread.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/train/memory_left.h"
@@ -151,21 +152,33 @@ Recipe step_by_step(Recipe recipe) {
 
 void fit_memory(Experiment& e) {
   if (e.recipe.compute.memory_limit.empty()) return;
+  const CostOptions options = run_options(e.recipe, e.training);
   const int64_t limit = bytes_of(e.recipe.compute.memory_limit, "compute.memory_limit"),
-                batch = run_options(e.recipe, e.training).batch;
+                batch = options.batch;
   Learner& learner = *e.training.learner;
-  const ops::WithProducts dense(
-      ops::Products::dense);  // what is taken must not depend on how many spikes there are
+  // What is taken must depend on neither spikes nor threads: how many shares of a product are there at once is a matter of both.
+  const ops::WithProducts dense(ops::Products::dense);
+  const ops::OneThread one_thread;
   const auto held = [&] { return samples_held(learner.parts(), learner.plan(), batch); };
-  int64_t at_once = held(), bytes = estimate_activation_bytes(e.training, batch);
+  const auto fitting = [&](double each) {
+    return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(limit) / each));
+  };
+  /// In equal shares.
+  const auto hold = [&](int64_t most) {
+    const int64_t shares = (batch + most - 1) / most;
+    learner.hold_samples((batch + shares - 1) / shares);
+    return held();
+  };
   const bool given = e.recipe.compute.samples > 0;
+  int64_t at_once = held();
+  // So that the measurement itself fits.
+  const auto least = static_cast<double>(least_kept(e.training, options));
+  if (!given && fitting(least) < at_once) at_once = hold(fitting(least));
+  int64_t bytes = estimate_activation_bytes(e.training, batch);
   while (bytes > limit && at_once > 1 && !given) {
-    const double fraction = static_cast<double>(limit) / static_cast<double>(bytes);
-    const int64_t fitting =
-        std::max<int64_t>(1, static_cast<int64_t>(fraction * static_cast<double>(at_once)));
-    const int64_t shares = (batch + fitting - 1) / fitting;
-    learner.hold_samples(std::min(at_once - 1, (batch + shares - 1) / shares));
-    if (held() == batch) break;  // it takes its batches whole
+    const int64_t fewer =
+        std::min(at_once - 1, fitting(static_cast<double>(bytes) / static_cast<double>(at_once)));
+    if (hold(fewer) >= at_once) break;  // it takes its batches whole
     at_once = held();
     bytes = estimate_activation_bytes(e.training, batch);
   }

@@ -23,7 +23,8 @@ Recipe step_by_step(Recipe recipe);
 
 /// Keeps to `compute.memory_limit`: takes so many samples at a time that the activations of a pass fit, the most and in equal
 /// shares, and says so in compute.samples; of given samples it only looks whether they fit.  UsageError, with what is needed, if they
-/// do not, or one sample does not, or the network takes its batches whole.  Leaves no other trace.
+/// do not, or one sample does not, or the network takes its batches whole.  Measured on one thread, so that the number does not depend
+/// on threads; each further one may add a share of a layer's product.  Leaves no other trace.
 void fit_memory(Experiment& e);
 
 /// What a run will need beside the memory it has now, for people: activations of a batch, gradients, state of the

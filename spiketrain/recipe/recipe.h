@@ -101,7 +101,7 @@ struct ComputeSection {
       Range{0, 1e6});
     v(memory_limit, "memory_limit",
       "most that the activations of a training pass may take, such as 500MiB or 2GiB: as many samples are taken at a "
-      "time as fit; empty: no limit");
+      "time as fit, measured on one thread; empty: no limit");
   }
 };
 

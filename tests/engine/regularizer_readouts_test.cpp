@@ -1,5 +1,6 @@
 // Which layers a regularizer holds for.
 #include "tests/support/engine.h"
+#include "tests/support/message.h"
 
 namespace spiketrain::regularizer_readouts_test {
 
@@ -26,6 +27,17 @@ TEST(EngineRegularizers, RatesOfReadoutsAreTheirOwn) {
   EXPECT_FALSE(torch::equal(hidden[0].second, none[0].second));
   EXPECT_TRUE(torch::equal(hidden[1].second, none[1].second));
   EXPECT_FALSE(torch::equal(all[1].second, none[1].second));
+}
+
+TEST(EngineRegularizers, RatesOfNoLayerAreRefused) {
+  auto network = std::make_shared<Network>(Shape{kIn});
+  network->add(dense_layer(kClasses, lif()), /*new_unit=*/true);
+  LearnerParts parts = learner_parts(network, kSteps, "rate_ce");
+  parts.regularizers = {make<Regularizer>("rate")};
+  EXPECT_NE(message_of<UsageError>([&] { Learner{parts}; }).find("set its option readouts = true"),
+            std::string::npos);
+  parts.regularizers = {make<Regularizer>("rate", {{"readouts", true}})};
+  EXPECT_NO_THROW(Learner{parts});
 }
 
 }  // namespace spiketrain::regularizer_readouts_test

@@ -1,6 +1,7 @@
 // A chain of bare layers on a tape against the same chain in autograd's graph: the same bits.
 #include "spiketrain/core/tape.h"
 
+#include "spiketrain/parts/neurons/lif_core.h"
 #include "tests/support/engine.h"
 #include "tests/support/neuron_cases.h"
 
@@ -145,6 +146,7 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForPooledMaps) {
   const std::vector<std::vector<Config>> poolings = {
       {{{"name", "pool"}, {"kind", "avg"}}},
       {{{"name", "pool"}, {"scale", 1.1}}, {{"name", "pool"}}},
+      {{{"name", "pool"}, {"scale", 1.1}, {"window", 1}}},
       {{{"name", "pool"}, {"kind", "max"}}, {{"name", "pool"}}}};
   for (const auto& [neuron, rule] : methods) {
     for (const auto& pooling : poolings) {
@@ -171,6 +173,40 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForPooledMaps) {
       image.x = torch::rand({kBatch, 2, 11, 9});
       compare(parts, image);
     }
+  }
+}
+
+/// Notes whether the membrane takes the place of the current.
+struct Spy final : LifNeuron {
+  void run(Record& record, Steps steps) const override {
+    in_place = record.u.defined() && record.u.data_ptr() == record.I.data_ptr();
+    LifNeuron::run(record, steps);
+  }
+  mutable bool in_place = false;
+};
+
+TEST(EngineTape, MembranesTakeThePlaceOfCurrentsThatNobodyElseReads) {
+  for (const char* synapse : {"conv2d", "linear"}) {
+    const auto below = std::make_shared<Spy>(), above = std::make_shared<Spy>();
+    auto network = std::make_shared<Network>(Shape{2, 6, 6});
+    for (const auto& neuron : {below, above}) {
+      Connection c;
+      c.synapse = make<Synapse>(synapse);
+      network->add(std::make_shared<Layer>(std::vector<Connection>{c}, neuron), /*new_unit=*/true);
+    }
+    network->add(biased(kClasses, make<Neuron>("lif")), /*new_unit=*/true);
+    draw_weights(*network);
+    network->to(torch::kFloat);
+    LearnerParts parts = learner_parts(network, kSteps, "rate_ce");
+    Batch frames = batch(Batch::Form::frames), image = batch(Batch::Form::image);
+    frames.x = torch::rand({kSteps, kBatch, 2, 6, 6});
+    image.x = torch::rand({kBatch, 2, 6, 6});
+    Learner(parts).pass(frames, 0);
+    EXPECT_TRUE(below->in_place) << synapse;
+    EXPECT_TRUE(above->in_place) << synapse;
+    Learner(parts).pass(image, 0);
+    EXPECT_FALSE(below->in_place) << synapse;  // one current for all steps
+    EXPECT_TRUE(above->in_place) << synapse;
   }
 }
 

@@ -1,8 +1,10 @@
 // What a run would fail of later is refused before it starts, in one line that says what to do.
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "spiketrain/recipe/memory.h"
 #include "tests/support/process.h"
@@ -88,6 +90,23 @@ TEST_F(Limits, MemoryLimitTakesFewerSamplesAtATime) {
     EXPECT_NE(refused(text, "epochs=1").find("compute.memory_limit: expected a number of KiB, MiB or GiB"),
               std::string::npos)
         << text;
+}
+
+/// Shares of a product that are there at once depend on the threads, and so does what a pass takes.
+TEST_F(Limits, MemoryLimitDoesNotDependOnThreads) {
+  const int before = omp_get_max_threads();
+  std::set<int64_t> taken;
+  for (const int threads : {1, 2, 8, 8, 8}) {
+    omp_set_num_threads(threads);
+    Experiment e =
+        tiny_experiment({"neuron=lif", "rule=bptt", "objective=rate_ce", "data.batch=64", "steps=2",
+                         "network.spec=32C3p1-32C3p1-4", "compute.memory_limit=700KiB"});
+    fit_memory(e);
+    taken.insert(e.recipe.compute.samples);
+  }
+  omp_set_num_threads(before);
+  EXPECT_EQ(taken.size(), 1U);
+  EXPECT_GT(*taken.begin(), 1);
 }
 
 TEST_F(Limits, MetricsThatAreNoFileAreNamed) {

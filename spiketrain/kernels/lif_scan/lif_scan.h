@@ -68,10 +68,6 @@ struct LifForwardArgs {
 template <class R>
 int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x);
 
-/// With delta = dL/da, from the last step down, h = dL/du[t+1], G = dL/dz[t] (= g_out after the last step,
-/// leak*h before; soft: h):
-///   dL/du[t] = delta*surrogate'(y) + (direct*G + surrogate'(y)*through*G);  g[t] = gain * dL/du[t]
-///   direct, through = d reset/du, d reset/ds (soft: leak, -drop); through = reset_slope if detach_reset
 /// Maps [H,W,C] of pixels that were pooled over k x k windows with stride k: each site has `scale` times what its window has, and
 /// 0 behind the last whole window.  k = 1: none.
 struct LifWindows {
@@ -82,6 +78,10 @@ struct LifWindows {
   int64_t pooled() const { return (H / k) * (W / k) * C; }
 };
 
+/// With delta = dL/da, from the last step down, h = dL/du[t+1], G = dL/dz[t] (= g_out after the last step,
+/// leak*h before; soft: h):
+///   dL/du[t] = delta*surrogate'(y) + (direct*G + surrogate'(y)*through*G);  g[t] = gain * dL/du[t]
+///   direct, through = d reset/du, d reset/ds (soft: leak, -drop); through = reset_slope if detach_reset
 template <class R>
 struct LifAdjointArgs {
   int64_t T = 0, N = 0;

@@ -15,10 +15,6 @@ namespace spiketrain::cpu {
 HWY_EXPORT(WinogradPack);
 HWY_EXPORT(WinogradBlock);
 
-bool winograd_supported(const WinogradShape& s) {
-  return s.pad >= 0 && s.pad <= 2 && s.out_h() >= 1 && s.out_w() >= 1 && s.in >= 1 && s.out >= 1;
-}
-
 int64_t winograd_kernel_floats(const WinogradShape& s) { return WinogradPlan(s).kernel_floats(); }
 
 void winograd_kernels(const WinogradShape& s, const Kernels3x3& K, float* kernels, int64_t threads) {

@@ -6,10 +6,10 @@
 // Source: Lavin & Gray 2016, "Fast algorithms for convolutional neural networks", F(2x2,3x3).  F(4x4,3x3) multiplies less, but
 // gained 0 to 25 % in time here and has errors ten times as large.
 //
-// Errors: none; the caller checks that winograd_supported() holds and that the arrays are as long as they should be.
+// Errors: none; the caller checks the padding, that there are outputs, and that the arrays are as long as they should be.
 // Bits: independent of the number of threads, and the same on all instruction sets with fused multiply-adds; those of
 // the plain loops wherever the sums and their quarters are exact.  Errors are about twice those of a sum.
-// Tests: equiv/kernel_cases_test.cpp.
+// Tests: equiv/kernel_cases_test.cpp, equiv/winograd_test.cpp.
 #pragma once
 #include <cstdint>
 
@@ -29,8 +29,6 @@ struct Kernels3x3 {
   int64_t in_stride = 9, out_stride = 9;
   bool turned = false;
 };
-
-bool winograd_supported(const WinogradShape& shape);
 
 /// The kernels as the products take them: written by winograd_kernels(), for any number of images.
 int64_t winograd_kernel_floats(const WinogradShape& shape);

@@ -63,7 +63,7 @@ struct Conv2d final : Synapse {
     return by_events(ops::EventProduct::forward, x, W, kind()) ? apply_events(x, W, kind(), dense) : dense(x);
   }
   Tensor pull(const Tensor& g, const Tensor& W_in) const override {
-    if (ops::winograd_pays(W_in, kind())) return pull_fast(g, W_in);
+    if (ops::winograd_pays(W_in, kind()) && g.scalar_type() == W_in.scalar_type()) return pull_fast(g, W_in);
     const auto type = factors(g);
     const Tensor flat = g.flatten(0, 1), W = pixelwise(W_in.to(type));
     return map(g.size(0), g.size(1), in_, g.options(), [&](int64_t i, int64_t j) {
@@ -112,7 +112,7 @@ struct Conv2d final : Synapse {
   Tensor apply_fast(const Signal& x, const Tensor& W) const {
     const ops::WinogradKernels kernels = ops::winograd_forward(W, kind());
     return fill(x.steps(), x.batch(), out_, W.options(), [&](int64_t i, int64_t j, const Tensor& rows) {
-      ops::winograd(x.rows(i, j), kernels, rows);
+      ops::winograd(x.rows(i, j).to(W.scalar_type()), kernels, rows);
     });
   }
   Tensor pull_fast(const Tensor& g, const Tensor& W) const {
