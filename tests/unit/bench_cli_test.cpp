@@ -6,6 +6,7 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/kernels/isa.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -92,6 +93,63 @@ TEST_F(BenchCli, StepsOfAllFormsAgree) {
   EXPECT_NEAR(json.at("cases")[0].at("measured_density").get<double>(), 0.1, 0.02);
 }
 
+TEST_F(BenchCli, StepsTellWhatTheyAskOfTheSystem) {
+  const Result result = run({"step", "--case", "dense", "--steps", "20", "--density", "0.1", "--rounds", "1",
+                             "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  for (const char* part : {"ours MiB", "ours, new bytes", "ours, page faults"})
+    EXPECT_TRUE(result.has(part)) << part << '\n' << result.text;
+  const Json json = read_json("out.json");
+  EXPECT_GT(json.at("cases")[0].at("ours_bytes").get<double>(), 0);
+  EXPECT_EQ(json.at("cases")[0].at("new_bytes_per_step"), 0);  // blocks are kept and taken again
+  EXPECT_TRUE(json.at("cases")[0].at("page_faults_per_step").is_number());
+}
+
+TEST_F(BenchCli, RunsEachCaseWithEachNumberOfThreads) {
+  const Result result = run({"kernel", "--case", "400->400 n=200", "--density", "0.1", "--rounds", "1",
+                             "--threads", "2,1,2", "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_TRUE(result.has("threads 1, 2, SIMD ")) << result.text;
+  EXPECT_TRUE(result.has("1 -> 2 threads")) << result.text;
+  const Json json = read_json("out.json");
+  EXPECT_EQ(json.at("machine").at("threads"), Json({1, 2}));
+  ASSERT_EQ(json.at("cases").size(), 4U);
+  for (const size_t k : {0, 1, 2, 3}) {
+    EXPECT_EQ(json.at("cases")[k].at("threads"), k % 2 + 1);
+    EXPECT_EQ(json.at("cases")[k].at("product"), k < 2 ? "forward" : "gradient");
+  }
+}
+
+// Beside LibTorch's products of bfloat16 where it has fast ones.
+TEST_F(BenchCli, KernelsBesideBfloat16) {
+  const std::vector<std::string> isas = supported_isas();
+  if (std::none_of(isas.begin(), isas.end(), [](const auto& isa) { return isa.compare(0, 4, "AVX3") == 0; }))
+    GTEST_SKIP() << "without AVX-512";
+  const Result result = run({"kernel", "--case", "400->400 n=200", "--density", "0.1", "--rounds", "1",
+                             "--json", dir_ / "out.json"});
+  EXPECT_TRUE(result.has("mixed ms (least)")) << result.text;
+  EXPECT_TRUE(result.has("mixed / ours")) << result.text;
+  for (const Json& one : read_json("out.json").at("cases"))
+    EXPECT_NEAR(one.at("mixed_ratio").get<double>(),
+                one.at("mixed_ms").get<double>() / one.at("ours_ms").get<double>(), 1e-2);
+}
+
+TEST_F(BenchCli, FindsBreakEvenDensities) {
+  const Result result = run({"kernel", "--breakeven", "--case", "400->400 n=200", "--rounds", "1",
+                             "--threads", "1", "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_EQ(result.lines(), 5) << result.text;  // settings, blank, head, forward, gradient
+  for (const char* part : {"break-even", "model / measured"}) EXPECT_TRUE(result.has(part)) << result.text;
+  const Json balances = read_json("out.json").at("balances");
+  ASSERT_EQ(balances.size(), 2U);
+  for (const Json& one : balances) {
+    EXPECT_GE(one.at("break_even").get<double>(), 0.005);
+    EXPECT_LE(one.at("break_even").get<double>(), 1);
+    EXPECT_GT(one.at("model").get<double>(), 0);
+    EXPECT_LE(one.at("model").get<double>(), 1);
+  }
+}
+
 TEST_F(BenchCli, LayersOfAllFormsAgree) {
   const Result result = run({"layer", "--case", "linear", "--density", "0.05", "--rounds", "1"});
   EXPECT_EQ(result.code, 0) << result.text;
@@ -105,7 +163,11 @@ TEST_F(BenchCli, RefusesWhatThereIsNot) {
   for (const char* density : {"0", "1.5", "-0.1"})
     expect_error({"kernel", "--density", density}, "above 0 and at most 1");
   expect_error({"kernel", "--rounds", "-1"}, "--rounds");
-  expect_error({"kernel", "--threads", "-1"}, "threads");
+  expect_error({"kernel", "--threads", "1,-1"}, "--threads");
+  expect_error({"step", "--breakeven"}, "expected it with level kernel");
+  expect_error({"kernel", "--breakeven", "--density", "0.1"}, "without --density");
+  expect_error({"kernel", "--breakeven", "--case", "transformer"},
+               "expected a part of one of: conv 128->128");
   expect_error({"kernel", "--json", dir_ / "missing/out.json"}, "make its folder first");
 }
 
