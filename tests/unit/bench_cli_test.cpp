@@ -93,6 +93,18 @@ TEST_F(BenchCli, StepsOfAllFormsAgree) {
   EXPECT_NEAR(json.at("cases")[0].at("measured_density").get<double>(), 0.1, 0.02);
 }
 
+// Blocks with heads: plain LibTorch end to end and with the same local losses.
+TEST_F(BenchCli, LocalStepsAgree) {
+  const Result result = run({"step", "--case", "local", "--steps", "2", "--batch", "3", "--density", "0.1",
+                             "--rounds", "1", "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  const Json json = read_json("out.json");
+  ASSERT_EQ(json.at("cases").size(), 1U);
+  for (const char* form : {"ours_ms", "plain_ms", "local_ms", "mixed_ms"})
+    EXPECT_GT(json.at("cases")[0].at(form).get<double>(), 0) << form;
+  EXPECT_FALSE(json.at("cases")[0].contains("relu_ms"));
+}
+
 TEST_F(BenchCli, StepsTellWhatTheyAskOfTheSystem) {
   const Result result = run({"step", "--case", "dense", "--steps", "20", "--density", "0.1", "--rounds", "1",
                              "--json", dir_ / "out.json"});
