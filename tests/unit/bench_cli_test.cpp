@@ -1,7 +1,9 @@
-// `spiketrain bench`: what it times, prints, writes and refuses; tools/bench_compare.py on such files.  No time is asserted.
+// `spiketrain bench`: what it times, prints, writes and refuses; tools/bench_compare.py and
+// tools/bench_curves.py.  No time is asserted.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "spiketrain/base/check.h"
@@ -49,6 +51,15 @@ class BenchCli : public ::testing::Test {
                                           dir_ / "old.json", dir_ / "new.json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_program(arguments);
+  }
+  Result curves(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"/usr/bin/env", "python3", ST_SOURCE_DIR "/tools/bench_curves.py",
+                                         "--plots", dir_ / "plots"});
+    return run_program(arguments);
+  }
+  std::string read_text(const std::string& name) {
+    const Bytes bytes = read_file(dir_ / name);
+    return {bytes.begin(), bytes.end()};
   }
   TempDir dir_;
 };
@@ -229,6 +240,57 @@ TEST_F(BenchCli, CompareRefusesOtherFiles) {
   const Result result = compare(Json::object(), one_case(10));
   EXPECT_EQ(result.code, 2) << result.text;
   EXPECT_TRUE(result.has("expected a file of `spiketrain bench --json`")) << result.text;
+}
+
+TEST_F(BenchCli, CurvesMeasureAndDraw) {
+  const Result measured =
+      curves({"--cli", ST_CLI, "--case", "dense", "--name", "dense", "--steps", "6,3,6", "--batch", "",
+              "--density", "0.1", "--threads", "", "--rounds", "1", "--data", dir_ / "data.json"});
+  EXPECT_EQ(measured.code, 0) << measured.text;
+  const Json axes = read_json("data.json").at("axes");
+  ASSERT_EQ(axes.size(), 2U);
+  ASSERT_EQ(axes.at("steps").size(), 2U);  // ascending, each once
+  EXPECT_EQ(axes.at("steps")[0][0], 3);
+  EXPECT_GT(axes.at("steps")[1][1].at("ours_ms").get<double>(), 0);
+  EXPECT_EQ(axes.at("density").size(), 1U);
+  const std::string drawn = read_text("plots/bench-dense-steps.svg");
+  for (const char* part : {"<svg ", "</svg>", "time steps: ms of a step", "time steps: MiB held at once",
+                           ">ours<", ">plain<", ">naive<", ">relu<"})
+    EXPECT_NE(drawn.find(part), std::string::npos) << part;
+  std::filesystem::remove(dir_ / "plots/bench-dense-steps.svg");
+  const Result again = curves({"--draw", dir_ / "data.json"});
+  EXPECT_EQ(again.code, 0) << again.text;
+  EXPECT_EQ(read_text("plots/bench-dense-steps.svg"), drawn);
+}
+
+TEST_F(BenchCli, CurvesAreWhereTheirNumbersSay) {
+  const auto point = [](int steps, double ours, double plain) {
+    return Json({steps,
+                 {{"name", "small"},
+                  {"ours_ms", ours},
+                  {"plain_ms", plain},
+                  {"ours_bytes", 1 << 20},
+                  {"plain_bytes", 2 << 20}}});
+  };
+  const Json data = {{"name", "small"},
+                     {"axes", {{"steps", {point(1, 1, 10), point(10, 10, 100), point(100, 100, 100)}}}}};
+  write_file_atomic(dir_ / "data.json", data.dump());
+  EXPECT_EQ(curves({"--draw", dir_ / "data.json"}).code, 0);
+  const std::string drawn = read_text("plots/bench-small-steps.svg");
+  // Logarithmic: the frame is 420 x 330 at (45, 20), with margins of 15, and of 70 for names at the right.
+  for (const char* path : {"M60.0 335.0L235.0 185.0L410.0 35.0", "M60.0 185.0L235.0 35.0L410.0 35.0"})
+    EXPECT_NE(drawn.find(path), std::string::npos) << path << '\n' << drawn;
+  EXPECT_EQ(drawn.find(">naive<"), std::string::npos);  // not measured
+}
+
+TEST_F(BenchCli, CurvesRefuse) {
+  const Result several = curves({"--cli", ST_CLI, "--case", "transformer", "--steps", "2"});
+  EXPECT_EQ(several.code, 2) << several.text;
+  EXPECT_TRUE(several.has("no case has 'transformer' in its name")) << several.text;
+  write_file_atomic(dir_ / "data.json", "{}");
+  const Result other = curves({"--draw", dir_ / "data.json"});
+  EXPECT_EQ(other.code, 2) << other.text;
+  EXPECT_TRUE(other.has("expected a file of --data")) << other.text;
 }
 
 }  // namespace spiketrain::bench_cli_test
