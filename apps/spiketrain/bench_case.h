@@ -46,7 +46,7 @@ std::vector<Case> step_cases(const std::vector<double>& densities, const StepOpt
 struct Balance {
   std::string name, product;
   double limit;  ///< density that training's model says, at most 1: ops::event_limit()
-  /// Time of the dense product over that of events, medians of so many rounds.  std::runtime_error if they do not agree.
+  /// Time of the dense product over that of events, the least of so many rounds.  std::runtime_error if they do not agree.
   std::function<double(double density, int64_t rounds)> ratio;
 };
 std::vector<Balance> kernel_balances();
