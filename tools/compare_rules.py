@@ -21,6 +21,8 @@ import subprocess
 import sys
 import tomllib
 
+import svg_plot
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes" / "rules"
 TASKS = ["fashion-mlp", "fashion-cnn", "nmnist", "motion-events", "delayed-memory", "delayed-memory-200"]
@@ -203,53 +205,17 @@ def table_of(task, rows):
     return lines + [""]
 
 
-def free_places(points):
-    """For (name, x, y) the height of each label beside its point, moved up or down until it covers no other."""
-    taken, heights = [], {}
-    for name, x, y in sorted(points, key=lambda point: (point[2], point[1])):
-        width = 6.5 * len(name) + 10
-        for step in range(60):
-            height = y + 4 + (step + 1) // 2 * (6 if step % 2 else -6)
-            if all(abs(height - h) >= 11 or x + width < a or b < x for a, b, h in taken):
-                break
-        taken.append((x, x + width, height))
-        heights[name] = height
-    return heights
-
-
-def tick(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def panel(rows, key, label, left):
     """Points of accuracy against a quantity on a logarithmic axis."""
-    width, height, top = 420, 330, 20
-    values = [math.log10(max(row[4][key], 1e-9)) for row in rows]
-    low, high = min(values), max(values)
-    bottom, ceiling = min(row[1] for row in rows), max(row[1] for row in rows)
-    across, up = max(high - low, 1e-9), max(ceiling - bottom, 1e-9)
-    parts = [f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#999"/>',
-             f'<text x="{left + width / 2}" y="{top + height + 30}" text-anchor="middle">{label}</text>']
-    for share in (0, 0.5, 1):
-        parts.append(f'<text x="{left + 15 + share * (width - 110)}" y="{top + height + 14}" text-anchor="middle" fill="#666">'
-                     f'{tick(10 ** (low + share * across))}</text>')
-        parts.append(f'<text x="{left - 4}" y="{top + height - 15 - share * (height - 30)}" text-anchor="end" fill="#666">'
-                     f'{bottom + share * up:.1f}</text>')
-    points = [(row[0], left + 15 + (value - low) / across * (width - 110), top + height - 15 - (row[1] - bottom) / up * (height - 30))
-              for row, value in zip(rows, values)]
-    for name, x, y in points:
-        at = free_places(points)[name]
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f77b4"/>'
-                     f'<path d="M{x:.1f} {y:.1f}L{x + 7:.1f} {at - 4:.1f}" stroke="#999" stroke-width="0.6"/>'
-                     f'<text x="{x + 8:.1f}" y="{at:.1f}">{name}</text>')
-    return parts
+    one = svg_plot.Panel(left, label, svg_plot.Axis([row[4][key] for row in rows], logarithmic=True),
+                         svg_plot.Axis([row[1] for row in rows], logarithmic=False, text=lambda value: f"{value:.1f}"))
+    svg_plot.scatter(one, [(row[0], row[4][key], row[1]) for row in rows])
+    return one
 
 
 def plot(rows):
-    parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="960" height="390" font-family="sans-serif" font-size="11">',
-             '<rect width="960" height="390" fill="white"/>', '<text x="10" y="14">test accuracy, %</text>']
-    parts += panel(rows, "bytes", "activation bytes per sample", 45) + panel(rows, "seconds", "seconds per epoch", 525)
-    return "\n".join(parts + ["</svg>"]) + "\n"
+    return svg_plot.document("test accuracy, %", [panel(rows, "bytes", "activation bytes per sample", 45),
+                                                  panel(rows, "seconds", "seconds per epoch", 525)])
 
 
 def table(arguments):

@@ -1,5 +1,8 @@
 #include "apps/spiketrain/bench_case.h"
 
+#include <malloc.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -12,6 +15,10 @@ namespace {
 /// Shorter forms are repeated until one measurement takes so long, ms: the clock and the waking of threads are noise.
 constexpr double kShortest = 5;
 constexpr int64_t kMostRepeats = 1000;
+/// Runs whose page faults are counted.
+constexpr int64_t kSteadyRuns = 3;
+/// Halvings of the interval in which events and the dense product take the same time; a straight line does the rest.
+constexpr int kHalvingsOfDensity = 5;
 
 /// Milliseconds of one run, of `repeats` in a row.
 double time_form(const Form& form, int64_t repeats) {
@@ -25,6 +32,18 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+double page_faults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_minflt);
+}
+
+/// That the allocator holds, of all arenas.
+double bytes_of_heap() {
+  const auto info = mallinfo2();
+  return static_cast<double>(info.arena) + static_cast<double>(info.hblkhd);
 }
 
 }  // namespace
@@ -50,6 +69,27 @@ std::vector<Times> time_in_turns(const std::vector<Form>& forms, int64_t rounds)
   return result;
 }
 
+Steady steady_state(const Form& form) {
+  form.run();  // others ran before it
+  const double faults = page_faults(), bytes = bytes_of_heap();
+  for (int64_t k = 0; k < kSteadyRuns; ++k) form.run();
+  return {(page_faults() - faults) / kSteadyRuns, (bytes_of_heap() - bytes) / kSteadyRuns};
+}
+
+double break_even(const std::function<double(double density)>& ratio) {
+  double low = std::log(kSparsest), high = std::log(kDensest);
+  double at_high = std::log(ratio(kDensest));
+  if (at_high >= 0) return kDensest;
+  double at_low = std::log(ratio(kSparsest));
+  if (at_low <= 0) return kSparsest;
+  for (int k = 0; k < kHalvingsOfDensity; ++k) {
+    const double middle = (low + high) / 2, at_middle = std::log(ratio(std::exp(middle)));
+    (at_middle > 0 ? low : high) = middle;
+    (at_middle > 0 ? at_low : at_high) = at_middle;
+  }
+  return std::exp(low + (high - low) * at_low / (at_low - at_high));
+}
+
 Tensor on_grid(const Tensor& x, double step) { return (x / step).round() * step; }
 
 Tensor draw_weights(at::IntArrayRef shape) {
@@ -61,14 +101,16 @@ Tensor draw_spikes(at::IntArrayRef shape, double density) {
   return torch::rand(shape).lt(density).to(torch::kByte);
 }
 
+std::shared_ptr<Neuron> make_neuron() {
+  return make<Neuron>("lif", {{"leak", kLeak}, {"threshold", 1.0}, {"surrogate", "atan"}});
+}
+
 std::shared_ptr<Network> make_network(const std::string& spec, const Shape& input, const Shape& output,
                                       const std::vector<Tensor>& weights) {
   NetworkContext context;
   context.input = input;
   context.output = output;
-  context.neuron = context.readout = [] {
-    return make<Neuron>("lif", {{"leak", kLeak}, {"threshold", 1.0}, {"surrogate", "atan"}});
-  };
+  context.neuron = context.readout = make_neuron;
   auto network = make<NetworkBuilder>("spec", {{"spec", spec}})->build(context);
   const torch::NoGradGuard no_grad;
   const std::vector<Tensor> parameters = network->parameters();

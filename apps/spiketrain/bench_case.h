@@ -11,7 +11,8 @@
 namespace spiketrain::cli::bench {
 
 /// One way to do the work of a case: "ours", "plain" (the best that plain LibTorch does), "naive" (a loop over steps under
-/// autograd), "relu" (the network without spikes), "mixed" (ours, with bfloat16 factors).
+/// autograd), "local" (plain LibTorch with a loss of each block), "relu" (the network without spikes), "mixed" (ours with
+/// bfloat16 factors; of a product LibTorch's own in bfloat16).
 struct Form {
   std::string name;
   std::function<void()> run;
@@ -40,6 +41,21 @@ struct StepOptions {
 };
 std::vector<Case> step_cases(const std::vector<double>& densities, const StepOptions& options);
 
+/// A product of level kernel, to ask at which density events and the dense product that training would take instead need the
+/// same time.
+struct Balance {
+  std::string name, product;
+  double limit;  ///< density that training's model says, at most 1: ops::event_limit()
+  /// Time of the dense product over that of events, the least of so many rounds.  std::runtime_error if they do not agree.
+  std::function<double(double density, int64_t rounds)> ratio;
+};
+std::vector<Balance> kernel_balances();
+/// Densities that are looked at.
+constexpr double kSparsest = 0.005, kDensest = 1;
+/// The density between these at which a ratio that falls with it is 1, by halving the interval of its logarithm; kSparsest if it
+/// is below 1 there already, kDensest if it is above 1 there.
+double break_even(const std::function<double(double density)>& ratio);
+
 struct Times {
   std::string form;
   double median = 0, least = 0;  ///< milliseconds
@@ -47,6 +63,14 @@ struct Times {
 };
 /// Times the forms in turns, `rounds` times.
 std::vector<Times> time_in_turns(const std::vector<Form>& forms, int64_t rounds);
+
+/// What a run that was made before asks of the system once more, per run.
+struct Steady {
+  double page_faults = 0;  ///< without a disk: pages that the process touches for the first time
+  double new_bytes = 0;    ///< growth of the heap and of blocks mapped apart from it
+};
+/// Over some runs, after one that is not counted.
+Steady steady_state(const Form& form);
 
 /// Weights N(0, 2.5/sqrt(inputs)) of this shape, on a grid (see on_grid()).
 Tensor draw_weights(at::IntArrayRef shape);
@@ -59,6 +83,7 @@ Tensor draw_spikes(at::IntArrayRef shape, double density);
 /// The neurons of layer and step: v[t] = u[t] - s[t], u[t] = kLeak * v[t-1] + I[t], s[t] = u[t] >= 1, surrogate
 /// 1/(1 + (pi (u - 1))^2).
 constexpr double kLeak = 0.5;
+std::shared_ptr<Neuron> make_neuron();
 /// The network of a notation with such neurons and these weights, one per layer.
 std::shared_ptr<Network> make_network(const std::string& spec, const Shape& input, const Shape& output,
                                       const std::vector<Tensor>& weights);

@@ -1,7 +1,12 @@
 // Level kernel: the two products of a synapse that meet spikes, from spikes as bits, beside LibTorch's convolution or matrix
-// product in float32 of the same spikes as floats, channels last.  The form that spikes come in is not timed on either side.
+// product in float32 and in bfloat16 of the same spikes as numbers, channels last.  The form that spikes come in is not timed on
+// any side.
+#include <algorithm>
+
 #include "apps/spiketrain/bench_case.h"
-#include "spiketrain/ops/event_conv.h"
+#include "spiketrain/kernels/isa.h"
+#include "spiketrain/ops/event_limit.h"
+#include "spiketrain/ops/layout.h"
 
 namespace spiketrain::cli::bench {
 namespace {
@@ -48,44 +53,111 @@ ProductData draw_product(const Product& p, double density) {
   return data;
 }
 
-Contest contest_of(const ProductData& data, ops::EventProduct product, const std::string& name,
-                   const std::function<Tensor()>& ours, const std::function<Tensor()>& plain) {
-  const Tensor a = ours(), b = plain();
-  check_same(name, a.view_as(b), b);
-  Contest contest;
-  contest.forms = {{"ours", [ours] { ours(); }}, {"plain", [plain] { plain(); }}};
-  contest.density = static_cast<double>(data.total) / static_cast<double>(data.x.numel());
-  contest.used = ops::event_pays(product, data.bits, data.total, data.W, data.kind);
-  return contest;
+/// Without AVX-512 LibTorch makes products of bfloat16 in plain loops: nothing to compare with.
+bool has_bfloat16() {
+  const std::vector<std::string> isas = supported_isas();
+  return std::any_of(isas.begin(), isas.end(),
+                     [](const std::string& isa) { return isa.compare(0, 4, "AVX3") == 0; });
 }
 
-Contest forward_contest(const Product& p, double density) {
+/// A product in its forms.  `dense`: the one that training takes where spikes are too many.
+struct ProductForms {
+  ProductData data;
+  std::function<Tensor()> ours, plain, mixed, dense;
+};
+
+Tensor plain_forward(const Product& p, const Tensor& x, const Tensor& W) {
+  const torch::NoGradGuard no_grad;
+  return p.full() ? x.mm(W.t()) : torch::conv2d(x, W, {}, p.stride, p.pad);
+}
+
+Tensor fast_forward(const ProductData& data) {
+  const ops::WinogradKernels kernels = ops::winograd_forward(data.W, data.kind);
+  const int64_t border = 2 - 2 * data.kind.pad;
+  const Tensor y = ops::laid_empty(
+      {data.x.size(0), data.W.size(0), data.x.size(2) - border, data.x.size(3) - border}, data.W.options(),
+      /*last=*/true);
+  ops::winograd(data.x, kernels, y);
+  return y;
+}
+
+ProductForms forward_forms(const Product& p, double density) {
   const ProductData data = draw_product(p, density);
-  const auto ours = [data] { return ops::event_forward(data.bits, data.total, data.W, data.kind, 1); };
-  const auto plain = [data, p] {
-    const torch::NoGradGuard no_grad;
-    return p.full() ? data.x.mm(data.W.t()) : torch::conv2d(data.x, data.W_last, {}, p.stride, p.pad);
-  };
-  return contest_of(data, ops::EventProduct::forward, p.name, ours, plain);
+  ProductForms forms = {data, {}, {}, {}, {}};
+  forms.ours = [data] { return ops::event_forward(data.bits, data.total, data.W, data.kind, 1); };
+  forms.plain = forms.dense = [data, p] { return plain_forward(p, data.x, data.W_last); };
+  if (ops::winograd_pays(data.W, data.kind)) forms.dense = [data] { return fast_forward(data); };
+  const Tensor x = data.x.to(torch::kBFloat16), W = data.W_last.to(torch::kBFloat16);
+  forms.mixed = [p, x, W] { return plain_forward(p, x, W); };
+  return forms;
 }
 
-Tensor plain_gradient(const Product& p, const ProductData& data, const Tensor& g) {
-  if (p.full()) return g.t().mm(data.x);
-  return std::get<1>(at::convolution_backward(g, data.x, data.W_last, at::OptionalIntArrayRef(),
-                                              {p.stride, p.stride}, {p.pad, p.pad}, {1, 1}, false, {0, 0}, 1,
+Tensor plain_gradient(const Product& p, const Tensor& g, const Tensor& x, const Tensor& W) {
+  if (p.full()) return g.t().mm(x);
+  return std::get<1>(at::convolution_backward(g, x, W, at::OptionalIntArrayRef(), {p.stride, p.stride},
+                                              {p.pad, p.pad}, {1, 1}, false, {0, 0}, 1,
                                               {false, true, false}));
 }
 
-Contest gradient_contest(const Product& p, double density) {
+ProductForms gradient_forms(const Product& p, double density) {
   const ProductData data = draw_product(p, density);
   const int64_t side = p.full() ? 0 : (p.side + 2 * p.pad - p.kernel) / p.stride + 1;
   const Tensor g = p.full() ? torch::randn({1, p.samples, p.out})
                             : torch::randn({1, p.samples, side, side, p.out}).movedim(-1, -3);
-  const auto ours = [data, g] {
+  ProductForms forms = {data, {}, {}, {}, {}};
+  forms.ours = [data, g] {
     return ops::event_gradient(data.bits, data.total, g, data.W.sizes(), data.kind, 1);
   };
-  const auto plain = [data, g, p] { return plain_gradient(p, data, g[0]); };
-  return contest_of(data, ops::EventProduct::gradient, p.name, ours, plain);
+  forms.plain = forms.dense = [data, g, p] { return plain_gradient(p, g[0], data.x, data.W_last); };
+  const Tensor x = data.x.to(torch::kBFloat16), W = data.W_last.to(torch::kBFloat16),
+               errors = g[0].to(torch::kBFloat16);
+  forms.mixed = [=] { return plain_gradient(p, errors, x, W); };
+  return forms;
+}
+
+struct Work {
+  const char* name;
+  ops::EventProduct product;
+  ProductForms (*make)(const Product&, double density);
+};
+constexpr Work kWorks[] = {{"forward", ops::EventProduct::forward, forward_forms},
+                           {"gradient", ops::EventProduct::gradient, gradient_forms}};
+
+Form form_of(const std::string& name, const std::function<Tensor()>& run) {
+  return {name, [run] { run(); }};
+}
+
+Contest product_contest(const Product& p, const Work& work, double density) {
+  const ProductForms forms = work.make(p, density);
+  const ProductData& data = forms.data;
+  const Tensor ours = forms.ours(), plain = forms.plain();
+  check_same(p.name, ours.view_as(plain), plain);
+  Contest contest;
+  contest.forms = {form_of("ours", forms.ours), form_of("plain", forms.plain)};
+  if (has_bfloat16()) {
+    // Weights, errors and results have eight bits.
+    check_same(str(p.name, " in bfloat16"), ours.view_as(plain), forms.mixed().to(torch::kFloat), 1e-2);
+    contest.forms.push_back(form_of("mixed", forms.mixed));
+  }
+  contest.density = static_cast<double>(data.total) / static_cast<double>(data.x.numel());
+  contest.used = ops::event_pays(work.product, data.bits, data.total, data.W, data.kind);
+  return contest;
+}
+
+double dense_over_events(const Product& p, const Work& work, double density, int64_t rounds) {
+  const ProductForms forms = work.make(p, density);
+  const Tensor ours = forms.ours(), dense = forms.dense();
+  check_same(p.name, ours.view_as(dense), dense);
+  const auto times = time_in_turns({form_of("ours", forms.ours), form_of("dense", forms.dense)}, rounds);
+  return times[1].least / times[0].least;  // a busy machine spoils a median of a few
+}
+
+Balance balance_of(const Product& p, const Work& work) {
+  const int64_t side = std::max<int64_t>(p.side, 1), kernel = std::max<int64_t>(p.kernel, 1);
+  const cpu::EventConvShape shape = {p.samples, p.in, side, side, p.out, kernel, kernel, p.stride, p.pad};
+  return {
+      p.name, work.name, std::min(1.0, ops::event_limit(work.product, shape)),
+      [&p, &work](double density, int64_t rounds) { return dense_over_events(p, work, density, rounds); }};
 }
 
 }  // namespace
@@ -95,11 +167,20 @@ std::vector<Case> kernel_cases(const std::vector<double>& densities) {
   std::vector<Case> cases;
   for (const Product& p : kProducts) {
     for (const double d : densities.empty() ? own : densities) {
-      cases.push_back({"kernel", p.name, "forward", d, [&p, d] { return forward_contest(p, d); }});
-      cases.push_back({"kernel", p.name, "gradient", d, [&p, d] { return gradient_contest(p, d); }});
+      for (const Work& work : kWorks)
+        cases.push_back(
+            {"kernel", p.name, work.name, d, [&p, &work, d] { return product_contest(p, work, d); }});
     }
   }
   return cases;
+}
+
+std::vector<Balance> kernel_balances() {
+  std::vector<Balance> all;
+  for (const Product& p : kProducts) {
+    for (const Work& work : kWorks) all.push_back(balance_of(p, work));
+  }
+  return all;
 }
 
 }  // namespace spiketrain::cli::bench

@@ -74,6 +74,22 @@ Tensor pooled(const PlainUnit& unit, const Tensor& x) { return unit.pool ? torch
 
 Tensor as_floats(const Tensor& x) { return x.is_floating_point() ? x : x.to(torch::kFloat); }
 
+/// Samples, channels last.
+Tensor strong_input(const PlainInput& in) {
+  const Tensor x = as_floats(in.still ? in.x : in.x.flatten(0, 1));
+  return x.dim() == 4 ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
+}
+
+/// The head's weights [out,C,H,W] and the maps lie channels last, so that neither is copied.
+Tensor head_product(const PlainUnit& head, const Tensor& x) {
+  const auto by_pixel = [](const Tensor& maps) { return maps.permute({0, 2, 3, 1}).flatten(1); };
+  return torch::linear(by_pixel(x), by_pixel(head.W));
+}
+
+Tensor strong_unit(const PlainUnit& unit, const Tensor& x, int64_t steps, bool still) {
+  return pooled(unit, strong_neurons(plain_product(unit, x), steps, still));
+}
+
 }  // namespace
 
 Tensor plain_product(const PlainUnit& unit, const Tensor& x) {
@@ -97,14 +113,21 @@ Tensor naive_neurons(const Tensor& I, int64_t steps) {
 }
 
 Tensor strong_forward(const std::vector<PlainUnit>& units, const PlainInput& in) {
-  Tensor x = as_floats(in.still ? in.x : in.x.flatten(0, 1));
-  if (x.dim() == 4) x = x.contiguous(at::MemoryFormat::ChannelsLast);
-  bool still = in.still;
-  for (const PlainUnit& unit : units) {
-    x = pooled(unit, strong_neurons(plain_product(unit, x), in.steps, still));
-    still = false;
-  }
+  Tensor x = strong_input(in);
+  for (size_t k = 0; k < units.size(); ++k) x = strong_unit(units[k], x, in.steps, in.still && k == 0);
   return x;
+}
+
+void local_forward(const std::vector<PlainUnit>& units, const std::vector<PlainUnit>& heads,
+                   const PlainInput& in, const std::function<void(const Tensor& out)>& learn) {
+  Tensor x = strong_input(in);
+  for (size_t k = 0; k < units.size(); ++k) {
+    x = strong_unit(units[k], x, in.steps, in.still && k == 0);
+    if (k >= heads.size()) continue;
+    learn(strong_neurons(head_product(heads[k], x), in.steps, /*still=*/false));
+    x = x.detach();
+  }
+  learn(x);
 }
 
 Tensor naive_forward(const std::vector<PlainUnit>& units, const PlainInput& in) {

@@ -1,10 +1,12 @@
-// Level step: a whole training step, forward, loss, backward and Adam, of small networks on random data, beside the three
+// Level step: a whole training step, forward, loss, backward and Adam, of small networks on random data, beside the
 // forms of bench_plain.h.  Weights are scaled layer by layer until each hidden layer sends at the rate of the case; the
 // learning rate is so small that they stay, so that every round does the same work.
 #include <cmath>
+#include <optional>
 
 #include "apps/spiketrain/bench_case.h"
 #include "apps/spiketrain/bench_plain.h"
+#include "spiketrain/core/head.h"
 #include "spiketrain/engine/learner.h"
 
 namespace spiketrain::cli::bench {
@@ -22,13 +24,16 @@ struct LayerShape {
   bool pool = false;
 };
 /// A network and its data.  `still`: an image shown for all steps, else frames of spikes of rate 0.1.  `classes`: cross-entropy
-/// of the mean rates, else the number of spikes is the loss.
+/// of the mean rates, else the number of spikes is the loss.  With `heads` each hidden layer is a block that learns from the loss
+/// of its own head, the last one from that of the output layer.
 struct StepSetting {
   const char *name, *spec;
   Shape in, out;
   std::vector<LayerShape> layers;
   int64_t steps, batch;
   bool still, classes;
+  std::vector<std::vector<int64_t>> heads = {};  ///< weights [classes,C,H,W]
+  bool local() const { return !heads.empty(); }
 };
 const StepSetting kSettings[] = {
     {"cifar 64C3p1-128C3p1-AP2-128C3p1-AP2-10",
@@ -40,6 +45,16 @@ const StepSetting kSettings[] = {
      64,
      true,
      true},
+    {"cifar local 64C3p1-128C3p1-AP2-128C3p1-AP2-10",
+     "64C3p1-128C3p1-AP2-128C3p1-AP2-10",
+     {3, 32, 32},
+     {10},
+     {{{64, 3, 3, 3}, 1}, {{128, 64, 3, 3}, 1, true}, {{128, 128, 3, 3}, 1, true}, {{10, 8192}}},
+     4,
+     64,
+     true,
+     true,
+     {{10, 64, 32, 32}, {10, 128, 16, 16}}},
     {"mnist 15C5-AP2-40C5-AP2-300-10",
      "15C5-AP2-40C5-AP2-300-10",
      {1, 28, 28},
@@ -65,6 +80,8 @@ struct Trainee {
   std::string name;
   std::function<Tensor()> pass;  ///< adds gradients, returns the loss
   NamedTensors parameters;
+  /// Parameters from here on have ours' gradients in the first step, and the loss is the same; none: another task.
+  std::optional<size_t> same_from = {};
   std::shared_ptr<Optimizer> optimizer = make<Optimizer>("adam");
 
   void update() const {
@@ -116,11 +133,27 @@ std::vector<Tensor> draw_network(const StepSetting& s, const Batch& batch, doubl
   return weights;
 }
 
-Learner make_learner(const StepSetting& s, const std::vector<Tensor>& weights, Precision precision,
-                     int64_t samples) {
+/// Cuts the network into blocks of one hidden layer and hangs heads of these weights on all but the last.
+void hang_heads(Network& network, const StepSetting& s, const std::vector<Tensor>& heads) {
+  const torch::NoGradGuard no_grad;
+  network.partition(std::vector<int64_t>(heads.size() + 1, 1));
+  for (size_t b = 0; b < heads.size(); ++b) {
+    const auto block = static_cast<int64_t>(b);
+    network.attach_head(block, make<Head>("linear")->build(network.block_shape(block), s.out, make_neuron()));
+    network.parameters().back().copy_(heads[b].flatten(1));
+  }
+}
+
+/// Weights of the layers, then of the heads.
+struct Weights {
+  std::vector<Tensor> layers, heads;
+};
+
+Learner make_learner(const StepSetting& s, const Weights& weights, Precision precision, int64_t samples) {
   LearnerParts parts;
   parts.samples_at_once = samples;
-  parts.network = make_network(s.spec, s.in, s.out, weights);
+  parts.network = make_network(s.spec, s.in, s.out, weights.layers);
+  if (s.local()) hang_heads(*parts.network, s, weights.heads);
   set_precision(*parts.network, precision);
   parts.method.rule = make<Rule>("bptt");
   parts.objective = s.classes ? make<Objective>("rate_ce") : std::make_shared<SpikeSum>();
@@ -130,18 +163,19 @@ Learner make_learner(const StepSetting& s, const std::vector<Tensor>& weights, P
 
 Trainee our_trainee(const std::string& name, const Learner& learner, const Batch& batch) {
   Trainee trainee{name, [learner, batch] { return learner.pass(batch, 0).loss; },
-                  named_parameters(learner.network())};
+                  named_parameters(learner.network()), std::nullopt};
   trainee.optimizer->attach(trainee.parameters);
   return trainee;
 }
 
 /// Leaves of its own; maps' weights channels last if `last`.
-std::vector<PlainUnit> plain_units(const StepSetting& s, const std::vector<Tensor>& weights, bool last) {
+std::vector<PlainUnit> plain_units(const std::vector<LayerShape>& layers, const std::vector<Tensor>& weights,
+                                   bool last) {
   std::vector<PlainUnit> units;
   for (size_t k = 0; k < weights.size(); ++k) {
     const auto format =
         last && weights[k].dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
-    units.push_back({weights[k].clone(format).requires_grad_(), s.layers[k].pad, s.layers[k].pool});
+    units.push_back({weights[k].clone(format).requires_grad_(), layers[k].pad, layers[k].pool});
   }
   return units;
 }
@@ -149,54 +183,94 @@ std::vector<PlainUnit> plain_units(const StepSetting& s, const std::vector<Tenso
 using Forward = std::function<Tensor(const std::vector<PlainUnit>&)>;
 using Loss = std::function<Tensor(const Tensor& out)>;
 
+void attach(Trainee& trainee, const std::vector<PlainUnit>& units) {
+  for (const PlainUnit& unit : units)
+    trainee.parameters.emplace_back(std::to_string(trainee.parameters.size()), unit.W);
+  trainee.optimizer->attach(trainee.parameters);
+}
+
 Trainee plain_trainee(const std::string& name, const std::vector<PlainUnit>& units, const Forward& forward,
-                      const Loss& loss) {
+                      const Loss& loss, std::optional<size_t> same_from) {
   Trainee trainee{name,
                   [=] {
                     const Tensor value = loss(forward(units));
                     value.backward();
                     return value.detach();
                   },
-                  {}};
-  for (size_t k = 0; k < units.size(); ++k) trainee.parameters.emplace_back(std::to_string(k), units[k].W);
-  trainee.optimizer->attach(trainee.parameters);
+                  {},
+                  same_from};
+  attach(trainee, units);
   return trainee;
 }
 
-std::vector<Trainee> plain_trainees(const StepSetting& s, const std::vector<Tensor>& weights,
-                                    const Batch& batch) {
-  const PlainInput in = {batch.x, s.steps, s.still};
-  const Tensor labels = batch.target.y, each = labels.repeat({s.steps});
-  const Loss of_rates = [s, labels](const Tensor& out) {
+Trainee local_trainee(const std::vector<PlainUnit>& units, const std::vector<PlainUnit>& heads,
+                      const PlainInput& in, const Loss& loss) {
+  Trainee trainee{"local",
+                  [=] {
+                    Tensor value;
+                    local_forward(units, heads, in, [&](const Tensor& out) {
+                      value = loss(out);
+                      value.backward();
+                    });
+                    return value.detach();
+                  },
+                  {},
+                  0};
+  std::vector<PlainUnit> all = units;
+  all.insert(all.end(), heads.begin(), heads.end());
+  attach(trainee, all);
+  return trainee;
+}
+
+/// Cross-entropy of the mean rates, or the number of spikes.
+Loss loss_of_rates(const StepSetting& s, const Tensor& labels) {
+  return [s, labels](const Tensor& out) {
     if (!s.classes) return out.sum();
     return torch::cross_entropy_loss(out.view({s.steps, s.batch, -1}).mean(0), labels);
   };
-  const Loss of_samples = [s, each](const Tensor& out) {
+}
+
+Trainee relu_trainee(const StepSetting& s, const std::vector<Tensor>& weights, const Batch& batch) {
+  const Tensor each = batch.target.y.repeat({s.steps});
+  const Loss loss = [s, each](const Tensor& out) {
     return s.classes ? torch::cross_entropy_loss(out, each) : out.sum();
   };
   const Tensor shown = s.still ? batch.x.unsqueeze(0).repeat_interleave(s.steps, 0) : batch.x;
   Tensor samples = shown.flatten(0, 1).to(torch::kFloat);
   if (samples.dim() == 4) samples = samples.contiguous(at::MemoryFormat::ChannelsLast);
-  const auto last = plain_units(s, weights, true), apart = plain_units(s, weights, false);
-  return {plain_trainee(
-              "plain", last, [in](const auto& units) { return strong_forward(units, in); }, of_rates),
-          plain_trainee(
-              "naive", apart, [in](const auto& units) { return naive_forward(units, in); }, of_rates),
-          plain_trainee(
-              "relu", plain_units(s, weights, true),
-              [samples](const auto& units) { return relu_forward(units, samples); }, of_samples)};
+  const auto forward = [samples](const auto& units) { return relu_forward(units, samples); };
+  return plain_trainee("relu", plain_units(s.layers, weights, true), forward, loss, std::nullopt);
 }
 
-/// The first step of each: losses and gradients of the spiking forms are the same.
+/// "plain" is always end to end; of blocks with heads it has the gradients of the last one alone.
+std::vector<Trainee> plain_trainees(const StepSetting& s, const Weights& weights, const Batch& batch) {
+  const PlainInput in = {batch.x, s.steps, s.still};
+  const Loss loss = loss_of_rates(s, batch.target.y);
+  const auto strong = [in](const auto& units) { return strong_forward(units, in); };
+  const auto naive = [in](const auto& units) { return naive_forward(units, in); };
+  const auto leaves = [&](bool last) { return plain_units(s.layers, weights.layers, last); };
+  const Trainee plain = plain_trainee("plain", leaves(true), strong, loss, s.heads.size());
+  if (!s.local())
+    return {plain, plain_trainee("naive", leaves(false), naive, loss, 0),
+            relu_trainee(s, weights.layers, batch)};
+  const auto heads = plain_units(std::vector<LayerShape>(s.heads.size()), weights.heads, true);
+  return {plain, local_trainee(leaves(true), heads, in, loss)};
+}
+
+/// The first step of each: losses and gradients of the spiking forms are the same, those of blocks with heads in the last block.
 void check_first_step(const StepSetting& s, const std::vector<Trainee>& trainees) {
   std::vector<Tensor> loss;
   for (const Trainee& trainee : trainees) loss.push_back(trainee.pass());
-  for (const size_t k : {1, 2}) {
+  const NamedTensors& ours = trainees[0].parameters;
+  for (size_t k = 1; k < trainees.size(); ++k) {
+    if (!trainees[k].same_from) continue;
     const std::string where = str(s.name, ", ", trainees[k].name, " form, first step, ");
     check_same(where + "loss", loss[0], loss[k]);
-    for (size_t p = 0; p < trainees[0].parameters.size(); ++p)
-      check_same(where + "gradient of layer " + std::to_string(p + 1),
-                 trainees[0].parameters[p].second.grad(), trainees[k].parameters[p].second.grad());
+    const NamedTensors& theirs = trainees[k].parameters;
+    for (size_t p = *trainees[k].same_from; p < theirs.size(); ++p) {
+      const Tensor g = ours[p].second.grad();
+      check_same(where + "gradient of " + ours[p].first, g, theirs[p].second.grad().reshape(g.sizes()));
+    }
   }
   for (const Trainee& trainee : trainees) trainee.update();
 }
@@ -218,7 +292,8 @@ Contest step_contest(StepSetting s, double rate, const StepOptions& options) {
   if (options.batch > 0) s.batch = options.batch;
   torch::manual_seed(1);
   const Batch batch = draw_batch(s);
-  const std::vector<Tensor> weights = draw_network(s, batch, rate);
+  Weights weights = {draw_network(s, batch, rate), {}};
+  for (const std::vector<int64_t>& head : s.heads) weights.heads.push_back(draw_weights(head));
   const Learner learner = make_learner(s, weights, Precision::fp32, options.samples);
   std::vector<Trainee> trainees = plain_trainees(s, weights, batch);
   trainees.insert(trainees.begin(), our_trainee("ours", learner, batch));
