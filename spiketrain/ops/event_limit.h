@@ -25,15 +25,15 @@ inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s
   const double of_full = std::min(110.0, 2 * static_cast<double>(s.O));
   if (product == EventProduct::forward) {
     if (winograd_fits({s.O, s.C, s.kernel_h, s.kernel_w}, {s.stride, s.pad, s.full()}))
-      return {18, 0, 3, 0.27, std::min(200.0, 5.2 * std::min(channels, static_cast<double>(s.O)))};
+      return {18, 0, 3, 0.24, std::min(200.0, 5.2 * std::min(channels, static_cast<double>(s.O)))};
     if (square && (s.kernel_h == 3 || s.kernel_h == 5))
       return {12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels)};
-    return s.full() ? EventTimes{60, 0.05, 2, 0.42, of_full}
+    return s.full() ? EventTimes{60, 0.05, 2, 0.36, of_full}
                     : EventTimes{30, 0.02, 2, 0.42, std::min(125.0, 25 * channels)};
   }
-  if (s.full()) return {80, 0.06, 4, 0.47, of_full};
+  if (s.full()) return {80, 0.06, 4, 0.38, of_full};
   if (s.taps() == 1) return {40, 0.06, 4, 0.47, 100};
-  if (square && s.kernel_h == 3) return {40, 0, 3, 0.25, std::min(105.0, 40 * channels)};
+  if (square && s.kernel_h == 3) return {40, 0, 3, 0.2, std::min(105.0, 40 * channels)};
   return {15, 0, 0, 0.95, std::min(105.0, 40 * channels)};
 }
 
@@ -44,7 +44,7 @@ inline double event_limit(EventProduct product, const cpu::EventConvShape& s) {
   const double vectors = static_cast<double>((s.O + 15) / 16);
   const double fixed = time.pixel + time.input * inputs + time.vector * vectors;
   // What is done once for a call: weights or their gradient are laid in rows.
-  constexpr double kWeight = 0.25;
+  constexpr double kWeight = 0.45;
   const auto pixels = static_cast<double>(s.images * s.out_h() * s.out_w());
   const double once = s.images > 1 ? kWeight * inputs * outputs / pixels : 0;
   const double dense = inputs * outputs / time.macs;
