@@ -49,8 +49,8 @@ struct GradientPlan {
                                  std::max<int64_t>(64, 1024 / repeats / 64 * 64));
       units = (s.images * s.out_h() * s.out_w() + unit - 1) / unit;
     }
-    slots =
-        std::clamp<int64_t>((int64_t{16} << 20) / std::max<int64_t>(1, events_most(s) * strips(s) * 2), 1, 64);
+    slots = std::clamp<int64_t>((int64_t{16} << 20) / std::max<int64_t>(1, events_most(s) * strips(s) * 2), 1,
+                                64);
   }
 
   bool window() const { return form == Form::window; }
