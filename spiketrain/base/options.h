@@ -72,7 +72,10 @@ class OptionReader {
     const Config* value = find(name);
     Config given = value ? *value : field;
     if (given.is_string()) given = Config{{"name", given}};
-    if (given.is_null() || (!part.none.empty() && given.value("name", "") == part.none)) {
+    // Numbers, or a name that is one, are for resolve() to refuse.
+    const bool none =
+        !part.none.empty() && given.is_object() && given.contains("name") && given["name"] == part.none;
+    if (given.is_null() || none) {
       field = nullptr;
     } else {
       field = Registry<Base>::get().resolve(given);

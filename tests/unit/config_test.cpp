@@ -244,6 +244,18 @@ TEST(Config, SetOverridesAnyKey) {
   }
 }
 
+TEST(Config, PartsThatMayBeNoneAreNoNumbers) {
+  for (const char* bad :
+       {"network.norm=5", "network.norm={name=5}", "network.norm=[]", "network.norm={name=\"bm\"}"}) {
+    Config config = parse_toml(kRecipe, "recipe");
+    apply_set(config, bad);
+    EXPECT_THROW(make_recipe(config), UsageError) << bad;
+  }
+  Config config = parse_toml(kRecipe, "recipe");
+  apply_set(config, "network.norm=none");
+  EXPECT_NO_THROW(make_recipe(config));
+}
+
 TEST(Config, ValuesOfSetMayHoldNoFurtherKeys) {
   EXPECT_EQ(parse_toml_value("1\nw = 2"), Config("1\nw = 2"));
   EXPECT_EQ(parse_toml_value("[1, 2]"), Config({1, 2}));
