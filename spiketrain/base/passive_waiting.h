@@ -5,11 +5,12 @@
 
 namespace spiketrain {
 
-/// Lets them sleep, not spin, unless the user has said how they wait.  True if it changed the environment.
+/// Lets them sleep after some microseconds, unless the user has said how they wait.  True if it changed the environment.
 inline bool wait_passively() {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr) return false;
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/1);
-  setenv("GOMP_SPINCOUNT", "0", /*overwrite=*/0);  // what the user has set stays
+  // Long enough for the next small kernel, too short to matter beside a busy program.  What the user has set stays.
+  setenv("GOMP_SPINCOUNT", "1000", /*overwrite=*/0);
   return true;
 }
 

@@ -250,6 +250,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   if (learns && rule->uses_vjp()) slots |= neuron_->vjp_reads(I);
   const uint32_t penalised = context.penalties && !emission_.analog() ? context.penalties->needs() : 0;
   slots |= penalised;
+  if (context.penalties && emission_.tau_s > 0) slots |= kPsp;
   if (learns && penalised) slots |= kI;
   const bool from_start = state.empty();
   if (from_start) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
@@ -337,7 +338,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const bool learns = W.requires_grad() || (b.defined() && b.requires_grad()) || !parameters_.empty();
   if (!pulls && !learns) return y;  // nobody below asks
   tape.add([this, link, held, W, b, record, pulls](EdgeError delta) -> EdgeError {
-    Credit credit = credit_of(*record, std::move(delta), State(record->state.size()));
+    Credit credit = credit_of(*record, std::move(delta), State(record->state.size()), /*last_read=*/true);
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
     const Tensor g = credit.g;
     credit = {};  // nobody takes the credit on the state before

@@ -28,13 +28,14 @@ inline void add_membrane_credit(Record& record, const Tensor& du, Credit& credit
 }
 
 /// The rule's credit for the error, undefined where none enters; leaves record.post for the synapses.
-inline Credit credit_of(Record& record, EdgeError error, const State& g_after) {
+/// last_read: the record is not read again.
+inline Credit credit_of(Record& record, EdgeError error, const State& g_after, bool last_read = false) {
   ST_CHECK(record.rule,
            "layer: this forward pass kept nothing to learn from; set Context::mode to Mode::train");
   Regularizer::Slope slope;
   if (record.penalty) slope = record.penalty->slope(record, record.valid);
-  const bool as_windows = error.windows.k > 1 && !slope.da.defined() && record.rule->is_vjp() &&
-                          record.neuron->takes_windows(record);
+  const bool as_windows =
+      error.windows.k > 1 && !slope.da.defined() && record.rule->takes_windows(*record.neuron, record);
   record.windows = as_windows ? error.windows : ops::Windows();
   Tensor delta = as_windows ? std::move(error.g) : error.take();
   if (!delta.defined()) {
@@ -42,7 +43,8 @@ inline Credit credit_of(Record& record, EdgeError error, const State& g_after) {
   }
   if (slope.da.defined()) delta = delta + slope.da;
   delta = delta.variable_data();  // a view holds on to what it is a view of
-  record.takes_delta = delta.use_count() == 1 && delta.storage().use_count() == 1;
+  record.last_read = last_read && !slope.du.defined() && record.rule->is_done_with_membrane() &&
+                     record.u.defined() && record.u.use_count() == 1 && record.u.storage().use_count() == 1;
   Credit credit = record.rule->credit(*record.neuron, record, delta, g_after);
   record.post = std::move(credit.post);
   record.g_bias = std::move(credit.g_bias);

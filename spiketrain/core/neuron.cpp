@@ -26,7 +26,6 @@ c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State bef
   record->type = I.scalar_type();
   record->before = before;
   record->state = std::move(before);
-  if (!emission.bare()) record->a = array();
   const bool repeats = ops::repeats(I), lies = last || (repeats ? I[0] : I).is_contiguous();
   const bool scans = storage != Storage::arrays && lies && neuron.scans(I, slots);
   if (scans) {
@@ -34,6 +33,7 @@ c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State bef
   } else if (!emission.analog()) {
     record->s = ops::laid_empty(I.sizes(), options.dtype(torch::kUInt8), last);
   }
+  if (emission.analog() || (!emission.bare() && (!scans || (slots & kPsp)))) record->a = array();
   if (slots & kU)
     record->u = scans && storage == Storage::in_place && !repeats && !(slots & kI) ? I : array();
   if (slots & kPsi) record->psi = array();

@@ -32,9 +32,9 @@ struct Neuron : Part, torch::nn::Module {
   virtual double leak() const { return 0; }
   /// True if what leaves at one step may depend on later steps: the sequence must then come in one segment.
   virtual bool whole_sequence() const { return false; }
-  /// Whether run() on a current like this writes spikes as bits, and may write the membrane over the current.
+  /// Whether run() on a current like this writes spikes as bits, may write the membrane over the current, and need not write a PSP.
   virtual bool scans(const Tensor& /*I*/, uint32_t /*slots*/) const { return false; }
-  /// Whether vjp() of this record can read a delta of windows, see Record::windows.
+  /// Whether vjp() of this record, maps that lie by pixel, can read a delta of windows, see Record::windows.
   virtual bool takes_windows(const Record& /*record*/) const { return false; }
   /// State before the first step; `shape` is [B,*].
   virtual State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const = 0;

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "spiketrain/core/signal.h"
-#include "spiketrain/ops/lif_scan.h"
+#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/layout.h"
+#include "spiketrain/ops/windows.h"
 
 namespace spiketrain {
 
@@ -32,8 +34,10 @@ enum Slot : uint32_t {
   kPsi = 4,     ///< psi[t] = da[t]/dI[t] through the surrogate, every time edge cut
   kTiming = 8,  ///< the neuron is a SpikeTiming: `before` is {membrane after reset, PSP}
   kLeak = 16,   ///< du[t]/du[t-1] is Neuron::leak() for every neuron of the layer, whether it spiked or not
-  kJacobian = 32,     ///< derivatives of each step of each neuron by itself, see Record::jacobian
-  kCurrentBased = 64  ///< the neuron is a SpikeTiming: `before` is {synaptic current, membrane after reset}
+  kJacobian = 32,      ///< derivatives of each step of each neuron by itself, see Record::jacobian
+  kCurrentBased = 64,  ///< the neuron is a SpikeTiming: `before` is {synaptic current, membrane after reset}
+  kPsp =
+      128  ///< the PSP that leaves a neuron, as numbers: without it they may be left to who asks, see Signal::psp()
 };
 
 /// Constants of a neuron with two of them in time, in steps and weight units.  Its output is a PSP (kTiming, states {m, a}):
@@ -54,7 +58,8 @@ struct Record : torch::CustomClassHolder {
   bool from_start = false;  ///< that is the initial state
   // While it runs; an array that is not wanted is undefined.
   State state;  ///< state after the steps run so far; begins as `before`
-  Tensor a;     ///< output values; undefined if the neuron sends bare spikes
+  Tensor
+      a;  ///< output values; undefined if the neuron sends bare spikes, or a PSP that nobody needs as numbers yet
   Tensor s;     ///< uint8 spikes or counts; undefined if the neuron is analog, or writes bits
   Spikes sent;  ///< where a neuron that does writes its spikes; in any case they are here when it has run
   int64_t total = 0;  ///< their sum over the steps run so far; -1: unknown
@@ -67,7 +72,7 @@ struct Record : torch::CustomClassHolder {
   State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
-  bool takes_delta = false;  ///< vjp() may write the credit over delta, which nobody else reads
+  bool last_read = false;    ///< nobody reads the membrane after credit(), which may write over it
   ops::Windows windows;      ///< delta is that of windows: only for neurons whose takes_windows() says so
   Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]
 
@@ -79,6 +84,8 @@ struct Record : torch::CustomClassHolder {
   std::shared_ptr<const Neuron> neuron;
   std::shared_ptr<const Rule> rule;
 
+  /// Whether the membrane is that of maps on the CPU that lie pixel by pixel, so that kernels can read a delta of windows.
+  bool by_pixel() const { return u.defined() && u.dim() == 5 && ops::has_kernel(u) && ops::channels_last(u); }
   bool spiking() const { return s.defined() || sent.defined(); }
   /// [T,B,*]
   at::IntArrayRef sizes() const {

@@ -1,5 +1,7 @@
 #include "spiketrain/core/rule.h"
 
+#include "spiketrain/ops/reduce.h"
+
 namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Rule, "rule")
@@ -23,13 +25,7 @@ bool fits(const Rule& rule, const Neuron& neuron) {
 
 }  // namespace
 
-Tensor gather(const Tensor& g, const Tensor& gain) {
-  const Tensor weights = gain.to(torch::kCPU, torch::kDouble);
-  const double* weight = weights.data_ptr<double>();
-  Tensor sum = g[0] * weight[0];
-  for (int64_t t = 1; t < g.size(0); ++t) sum.add_(g[t], weight[t]);
-  return sum.unsqueeze(0);
-}
+Tensor gather(const Tensor& g, const Tensor& gain) { return ops::sum_steps(g, gain).unsqueeze(0); }
 
 Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q) {
   return q.is_constant() ? synapse.outer(gather(g, q.gain()), Signal::dense(q.image())) : synapse.outer(g, q);

@@ -50,8 +50,10 @@ struct Rule : Part {
   /// Forward, after the neuron ran, in every segment of training whether or not error enters in it: choose q (and
   /// extra factors), advance pre.trace.  No gradient.
   virtual void trace(const Record& /*record*/, Presynaptic& pre) const { pre.q = pre.x; }
-  /// Whether credit() is the neuron's vjp() of the delta it is given, and nothing else.
-  virtual bool is_vjp() const { return false; }
+  /// Whether credit() of this record can read a delta of windows, see Record::windows.
+  virtual bool takes_windows(const Neuron& /*neuron*/, const Record& /*record*/) const { return false; }
+  /// Whether the membrane of a record is of no use once credit() has run.
+  virtual bool is_done_with_membrane() const { return false; }
   /// Backward: delta = dL/da [T,B,*] and dL/d(state after the segment) -> credit on the input current and what
   /// precedes it.
   virtual Credit credit(const Neuron& neuron, const Record& record, const Tensor& delta,

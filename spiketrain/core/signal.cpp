@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <numeric>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/ops/layout.h"
+#include "spiketrain/ops/reduce.h"
+#include "spiketrain/ops/tssl_scan.h"
 
 namespace spiketrain {
 namespace {
@@ -73,14 +76,29 @@ bool all_ones(const Tensor& gain) {
 
 }  // namespace
 
+/// Values that are computed by whoever asks for them first.
+struct Signal::Psp {
+  std::once_flag once;
+  Tensor values;
+};
+
+const Tensor& Signal::filtered() const {
+  std::call_once(psp_->once, [&] {
+    if (psp_->values.defined()) return;
+    const torch::NoGradGuard no_grad;
+    const Tensor s = spikes_.rows(0, steps() * batch(), edge_.scalar_type(), scale_);
+    psp_->values = ops::psp_in_place(s.unflatten(0, {steps(), batch()}), tau_s_, before_);
+  });
+  return psp_->values;
+}
+
 Tensor spread(const Tensor& image, const Tensor& gain) {
   std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1), sizes = image.sizes().vec();
   shape[0] = sizes[0] = gain.size(0);
   if (image.requires_grad() && at::GradMode::is_enabled()) return image * gain.view(shape);
   // A still image needs no memory for every step.
   if (all_ones(gain)) return image.detach().expand(sizes);
-  Tensor spreaded = ops::laid_empty(sizes, image.options(), ops::channels_last(image));
-  return at::mul_out(spreaded, image, gain.view(shape));
+  return ops::spread_steps(image.detach(), gain);
 }
 
 Signal Signal::constant(Tensor image, Tensor gain) {
@@ -116,11 +134,12 @@ Signal Signal::spikes(Spikes s, Tensor edge, double scale) {
 }
 
 Signal Signal::psp(Spikes s, Tensor edge, double tau_s, Tensor a, Tensor before, double scale) {
-  ST_CHECK(tau_s >= 1 && a.sizes() == edge.sizes(), "PSP signal: expected tau_s >= 1 and values of shape ",
-           edge.sizes());
+  ST_CHECK(tau_s >= 1 && (!a.defined() || a.sizes() == edge.sizes()),
+           "PSP signal: expected tau_s >= 1 and values of shape ", edge.sizes());
   Signal x = spikes(std::move(s), std::move(edge), scale);
   x.tau_s_ = tau_s;
-  x.psp_ = a.detach();
+  x.psp_ = std::make_shared<Psp>();
+  if (a.defined()) x.psp_->values = a.detach();
   if (before.defined()) x.before_ = before.detach();
   return x;
 }
@@ -148,8 +167,9 @@ Tensor Signal::values() const {
            "signal: spike times have no values by steps; put an event-driven readout behind them");
   if (is_constant()) return spread(edge_, gain_);
   if (!has_spikes()) return edge_;
-  Tensor values = psp_.defined() ? psp_ : spikes_.dense(edge_.scalar_type());
-  if (!psp_.defined() && scale_ != 1) values.mul_(scale_);
+  const Tensor values =
+      psp_ ? filtered()
+           : spikes_.rows(0, steps() * batch(), edge_.scalar_type(), scale_).unflatten(0, {steps(), batch()});
   if (!edge_.requires_grad() || !at::GradMode::is_enabled()) return values;
   return Unpack::apply(edge_, values.alias());
 }
@@ -160,7 +180,7 @@ Tensor Signal::rows(int64_t begin, int64_t end) const {
   ST_CHECK(!has_times(),
            "signal: spike times have no values by steps; put an event-driven readout behind them");
   if (is_spikes()) return spikes_.rows(begin, end, edge_.scalar_type(), scale_);
-  Tensor rows = (has_spikes() ? psp_ : edge_).flatten(0, 1);
+  Tensor rows = (has_spikes() ? filtered() : edge_).flatten(0, 1);
   if (begin != 0 || end != rows.size(0)) rows = rows.slice(0, begin, end);
   return rows.requires_grad() ? rows.detach() : rows;
 }
@@ -175,9 +195,10 @@ Signal Signal::slice(int64_t begin, int64_t end) const {
   }
   x.edge_ = edge_.slice(0, begin, end);
   if (has_spikes()) x.spikes_ = spikes_.slice(begin, end);
-  if (psp_.defined()) {
-    x.psp_ = psp_.slice(0, begin, end);
-    if (begin > 0) x.before_ = psp_[begin - 1];
+  if (psp_) {
+    x.psp_ = std::make_shared<Psp>();
+    x.psp_->values = filtered().slice(0, begin, end);
+    if (begin > 0) x.before_ = filtered()[begin - 1];
   }
   return x;
 }
@@ -198,17 +219,16 @@ Signal Signal::concatenate(const std::vector<Signal>& parts) {
     return part.has_spikes() && first.has_spikes() && part.tau_s_ == first.tau_s_ &&
            part.scale_ == first.scale_ && part.spikes_.levels() == first.spikes_.levels();
   });
-  std::vector<Tensor> edges, bytes, values;
+  std::vector<Tensor> edges, bytes;
   for (const Signal& part : parts) {
     edges.push_back(alike ? part.edge_ : part.values());
     if (alike) bytes.push_back(part.spikes_.bytes());
-    if (part.psp_.defined()) values.push_back(part.psp_);
   }
   if (!alike) return dense(torch::cat(edges));
   const Spikes s = Spikes::from_bytes(torch::cat(bytes), -1, first.spikes_.levels());
   const Tensor edge = Join::apply(at::TensorList(edges));
-  return first.psp_.defined() ? psp(s, edge, first.tau_s_, torch::cat(values), first.before_, first.scale_)
-                              : spikes(s, edge, first.scale_);
+  return first.psp_ ? psp(s, edge, first.tau_s_, {}, first.before_, first.scale_)
+                    : spikes(s, edge, first.scale_);
 }
 
 }  // namespace spiketrain

@@ -7,6 +7,8 @@
 //             stages alone: Network refuses other readers.  The edge is the times, so that credit is dL/d(time).
 // Parts ask for what they want: values() in full, rows() for a share of a product, or the spikes themselves.
 #pragma once
+#include <memory>
+
 #include "spiketrain/core/spikes.h"
 #include "spiketrain/ops/spike_times.h"
 
@@ -26,7 +28,8 @@ class Signal {
   /// Spikes with a carrier (see carrier()) that leads to what made them; the values are `scale` times the spikes.
   static Signal spikes(Spikes s, Tensor edge, double scale = 1);
   /// The PSP a [T,B,*] (no gradient of its own) of `scale` times them, with time constant tau_s; `edge` is a carrier: its
-  /// gradient is dL/da.  before [B,*]: the PSP before the first step; undefined: zero.
+  /// gradient is dL/da.  before [B,*]: the PSP before the first step; undefined: zero.  a undefined: computed from the spikes
+  /// once somebody asks for numbers.
   static Signal psp(Spikes s, Tensor edge, double tau_s, Tensor a, Tensor before, double scale = 1);
 
   /// Spikes of a whole sequence, the time in autograd.  UsageError if they are not what SpikeTimes says.
@@ -57,6 +60,10 @@ class Signal {
   /// What constant() was given.
   const Tensor& image() const { return edge_; }
   const Tensor& gain() const { return gain_; }
+  /// Computes now, with all threads, what rows() would on its first call.
+  void prepare() const {
+    if (psp_) filtered();
+  }
   /// Undefined unless has_spikes().  The values are these only where is_spikes() and scale() is 1.
   const Spikes& spikes() const { return spikes_; }
   /// The lists, with the edge as their time: those of times(), or of bare spikes by steps.  UsageError for other forms.
@@ -85,7 +92,10 @@ class Signal {
   Tensor edge_, gain_;
   Spikes spikes_;
   double tau_s_ = 0, scale_ = 1;
-  Tensor psp_, before_;  ///< values of a filtered signal
+  Tensor before_;
+  struct Psp;
+  std::shared_ptr<Psp> psp_;  ///< values of a filtered signal, shared by its copies
+  const Tensor& filtered() const;
   SpikeTimes times_;
 };
 

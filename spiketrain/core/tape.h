@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "spiketrain/ops/lif_scan.h"
 #include "spiketrain/ops/pool2d.h"
+#include "spiketrain/ops/windows.h"
 
 namespace spiketrain {
 

@@ -162,4 +162,22 @@ double Draw::value(double low, double high) {
   return low + static_cast<double>(rng_.below(count)) / 64;
 }
 
+Windows windows_of(int64_t N) {
+  Windows p;
+  p.k = 2;
+  p.scale = 0.25;
+  const auto divide = [&](std::initializer_list<int64_t> sizes) {
+    for (const int64_t n : sizes) {
+      if (N % n != 0) continue;
+      N /= n;
+      return n;
+    }
+    return int64_t{1};
+  };
+  p.C = divide({8, 3});
+  p.W = divide({5, 4, 3, 2});
+  p.H = divide({5, 4, 3, 2});
+  return p;
+}
+
 }  // namespace spiketrain::cpu

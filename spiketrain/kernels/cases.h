@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "spiketrain/base/rng.h"
+#include "spiketrain/kernels/windows.h"
 
 namespace spiketrain::cpu {
 
@@ -189,6 +190,9 @@ class Draw {
   Rng rng_;
   bool exact_, typical_;
 };
+
+/// Some maps of N neurons, pooled over windows that leave a rest.
+Windows windows_of(int64_t N);
 
 /// Case<float> or Case<double>, as the specification says.
 template <template <class> class Case, class... A>

@@ -61,6 +61,15 @@ HWY_INLINE void set_bits(D d, hn::Mask<D> m, uint64_t* words, int64_t at) {
   }
 }
 
+// Bits [at, at + lanes) of a row of words, as lanes.
+template <class D>
+HWY_INLINE hn::Mask<D> bits_at(D d, const uint64_t* words, int64_t at) {
+  const uint64_t bits = words[at / 64] >> at % 64;
+  alignas(16) uint8_t bytes[16] = {};
+  memcpy(bytes, &bits, sizeof(bits));
+  return hn::LoadMaskBits(d, bytes);
+}
+
 // Memory access of a whole vector.
 template <class R>
 struct Whole {

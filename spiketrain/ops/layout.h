@@ -17,9 +17,23 @@ inline bool channels_last(const Tensor& x) {
 
 /// The same values as a contiguous tensor [*,H,W,C] if `last`, [*,C,H,W] if not; x's own memory if it lies so.  Undefined
 /// if x is.
-inline Tensor laid(const Tensor& x, bool last) {
-  if (!x.defined()) return x;
-  return last ? x.movedim(-3, -1).contiguous() : x.contiguous();
+Tensor laid(const Tensor& x, bool last);
+
+/// to.copy_(from), fast for maps of which `from` lie map by map and `to` pixel by pixel.
+void copy_maps(const Tensor& to, const Tensor& from);
+
+/// True if x is one zero, expanded to its shape: a state that holds no memory.
+inline bool is_expanded_zero(const Tensor& x) {
+  if (x.numel() < 2 || !x.is_cpu()) return false;
+  for (int64_t i = 0; i < x.dim(); ++i) {
+    if (x.size(i) > 1 && x.stride(i) != 0) return false;
+  }
+  return x.as_strided({}, {}).item<double>() == 0;
+}
+
+/// What laid() gives for a state; undefined for one of zeros without memory.
+inline Tensor laid_state(const Tensor& x, bool last) {
+  return x.defined() && is_expanded_zero(x) ? Tensor() : laid(x, last);
 }
 
 /// The way back: [*,C,H,W] of what laid() gave.

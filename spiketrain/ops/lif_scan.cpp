@@ -8,18 +8,18 @@ namespace spiketrain::ops {
 int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, const SpikesOut& s_out,
                     const Tensor& u_out, const Tensor& psi_out) {
   const bool last = channels_last(I_in), constant = repeats(I_in);
-  const Tensor I = laid(constant ? I_in.slice(0, 0, 1) : I_in, last), before = laid(state, last);
-  ST_CHECK(has_kernel(I) && I.dim() >= 1 && before.sizes() == I.sizes().slice(1) &&
-               before.scalar_type() == I.scalar_type() && s_out.defined(),
+  const Tensor I = laid(constant ? I_in.slice(0, 0, 1) : I_in, last), before = laid_state(state, last);
+  ST_CHECK(has_kernel(I) && I.dim() >= 1 && state.sizes() == I_in.sizes().slice(1) &&
+               state.scalar_type() == I.scalar_type() && s_out.defined(),
            "lif_forward: expected a current [T,*] and a state [*] of one type, float or double, on the CPU");
   const Tensor s = output(s_out.bytes, I_in.sizes(), torch::kUInt8, last, "lif_forward: s"),
                u = output(u_out, I_in.sizes(), I.scalar_type(), last, "lif_forward: u"),
                psi = output(psi_out, I_in.sizes(), I.scalar_type(), last, "lif_forward: psi");
-  const Tensor after = torch::empty_like(before);
+  const Tensor after = torch::empty(I.sizes().slice(1), I.options());
   const int64_t spikes = AT_DISPATCH_FLOATING_TYPES(I.scalar_type(), "lif_forward", [&] {
     cpu::LifForwardArgs<scalar_t> x;
     x.T = I_in.size(0);
-    x.N = before.numel();
+    x.N = after.numel();
     x.I = pointer<scalar_t>(I);
     x.constant = constant;
     x.z0 = pointer<scalar_t>(before);
@@ -36,30 +36,23 @@ int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, 
 
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor& before_in,
                        const Tensor& u_in, const Tensor& s_in, const Tensor& delta_in,
-                       const Tensor& g_after_in, bool want_leak, bool in_place, const Windows& windows) {
+                       const Tensor& g_after_in, bool want_leak, const Tensor& g_memory,
+                       const Windows& windows) {
   const bool reads_I = want_leak && p.gain_tie != 0, last = channels_last(u_in);
-  const Tensor I = reads_I ? laid(I_in, last) : Tensor(), before = laid(before_in, last),
+  const Tensor I = reads_I ? laid(I_in, last) : Tensor(), before = laid_state(before_in, last),
                u = laid(u_in, last), s = laid(s_in, last), delta = laid(delta_in, last),
                g_after = laid(g_after_in, last);
-  cpu::LifWindows pooled;
-  std::vector<int64_t> shape = u.sizes().vec();
-  if (windows.k > 1) {
-    ST_CHECK(last && u.dim() == 5, "lif_adjoint: windows need maps that lie channels last");
-    pooled = {windows.k, u.size(2), u.size(3), u.size(4), windows.scale};
-    shape[2] /= windows.k;
-    shape[3] /= windows.k;
-  }
-  ST_CHECK(has_kernel(delta) && delta.dim() >= 1 && before.sizes() == u.sizes().slice(1) &&
-               delta.sizes() == at::IntArrayRef(shape) &&
+  ST_CHECK(has_kernel(delta) && delta.dim() >= 1 && before_in.sizes() == u_in.sizes().slice(1) &&
+               delta_in.sizes() == at::IntArrayRef(windows.of(u_in.sizes())) &&
                (s.defined() ? s.sizes() == u.sizes() : !p.raised) && (!reads_I || I.defined()),
            "lif_adjoint: expected delta, u and s [T,*], the state before [*], and I if the gain is tied to a "
            "learned leak");
-  LifAdjoint result{in_place && windows.k == 1 ? delta : torch::empty_like(u), torch::empty_like(before)};
+  LifAdjoint result{credit_memory(g_memory, u_in, u, last), torch::empty(u.sizes().slice(1), u.options())};
   result.g_leak = AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "lif_adjoint", [&] {
     cpu::LifAdjointArgs<scalar_t> x;
     x.T = u.size(0);
-    x.N = before.numel();
-    x.windows = pooled;
+    x.N = result.g_before.numel();
+    x.windows = windows.in(u_in.sizes(), last);
     x.u = pointer<scalar_t>(u);
     x.s = pointer<uint8_t>(s);
     x.z0 = pointer<scalar_t>(before);

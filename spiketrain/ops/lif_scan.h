@@ -4,6 +4,7 @@
 #pragma once
 #include "spiketrain/kernels/lif_scan/lif_scan.h"
 #include "spiketrain/ops/spike_bits.h"
+#include "spiketrain/ops/windows.h"
 
 namespace spiketrain::ops {
 using torch::Tensor;
@@ -19,16 +20,12 @@ struct LifAdjoint {
   Tensor g, g_before;  ///< dL/dI [T,*], dL/d(state before the first step) [*]
   double g_leak = 0;   ///< dL/d(leak), if wanted
 };
-/// Windows of side k, whose value times `scale` is that of each of their sites.
-struct Windows {
-  int64_t k = 1;
-  double scale = 1;
-};
 /// Exact adjoint of lif_forward, given its I (may be undefined unless want_leak and p.gain_tie), the state before the
-/// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.  in_place: g takes the memory of delta where they lie alike.
+/// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.  g_memory: u or, without windows, delta, if nobody
+/// reads it any more and the credit shall take its memory; undefined: new memory.
 /// windows: delta is [T,B,C,H/k,W/k], of maps channels last, dL/d(sums of windows).
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I, const Tensor& before, const Tensor& u,
                        const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak,
-                       bool in_place = false, const Windows& windows = {});
+                       const Tensor& g_memory = {}, const Windows& windows = {});
 
 }  // namespace spiketrain::ops

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "spiketrain/kernels/combine_rows/combine_rows.h"
 #include "spiketrain/kernels/reduce/reduce.h"
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/one_thread.h"
@@ -15,6 +16,46 @@ double sum_squares(const torch::Tensor& x) {
   const Tensor flat = x.contiguous();
   return AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "sum_squares",
                                     [&] { return cpu::sum_squares(pointer<scalar_t>(flat), flat.numel()); });
+}
+
+torch::Tensor sum_steps(const torch::Tensor& x_in, const torch::Tensor& weights) {
+  const Tensor of_steps = weights.to(torch::kCPU, torch::kDouble);
+  const double* weight = of_steps.data_ptr<double>();
+  if (!has_kernel(x_in)) {
+    Tensor sum = x_in[0] * weight[0];
+    for (int64_t t = 1; t < x_in.size(0); ++t) sum.add_(x_in[t], weight[t]);
+    return sum;
+  }
+  const bool last = channels_last(x_in);
+  const Tensor x = laid(x_in, last), sum = torch::empty(x.sizes().slice(1), x.options());
+  const int64_t rows = x.dim() > 1 ? x.size(1) : 1;
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "sum_steps", [&] {
+    cpu::RowSum<scalar_t> total;
+    total.out = pointer<scalar_t>(sum);
+    for (int64_t t = 0; t < x.size(0); ++t)
+      total.terms.push_back(
+          {pointer<scalar_t>(x) + t * sum.numel(), rows, nullptr, static_cast<scalar_t>(weight[t])});
+    if (sum.numel() > 0) cpu::combine_rows<scalar_t>(rows, sum.numel() / rows, {total});
+  });
+  return unlaid(sum, last);
+}
+
+torch::Tensor spread_steps(const torch::Tensor& image_in, const torch::Tensor& gain) {
+  const bool last = channels_last(image_in), by_kernel = has_kernel(image_in) && image_in.numel() > 0;
+  const Tensor image = laid(image_in, last);
+  std::vector<int64_t> sizes = image.sizes().vec(), ones(sizes.size(), 1);
+  sizes[0] = ones[0] = gain.size(0);
+  if (!by_kernel) return unlaid(image * gain.view(ones), last);
+  const Tensor spreaded = torch::empty(sizes, image.options());
+  const int64_t rows = image.dim() > 1 ? image.size(1) : 1, each = image.numel() / rows;
+  const Tensor factors = gain.unsqueeze(1).expand({gain.size(0), rows}).contiguous();
+  AT_DISPATCH_FLOATING_TYPES(image.scalar_type(), "spread_steps", [&] {
+    cpu::RowSum<scalar_t> sum;
+    sum.out = pointer<scalar_t>(spreaded);
+    sum.terms = {{pointer<scalar_t>(image), rows, pointer<scalar_t>(factors), 1}};
+    cpu::combine_rows<scalar_t>(factors.numel(), each, {sum});
+  });
+  return unlaid(spreaded, last);
 }
 
 /// Chunks of the leading dimensions, which are summed as a whole, added in order.

@@ -88,19 +88,18 @@ Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tens
 int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m, Tensor& psp,
                         const SpikesOut& s_out, const Tensor& u_out, const Tensor& a_out) {
   const bool last = channels_last(I_in);
-  const Tensor I = laid(I_in, last), m0 = laid(m, last), a0 = laid(psp, last);
-  ST_CHECK(has_kernel(I) && I.dim() >= 1 && m0.sizes() == I.sizes().slice(1) && a0.sizes() == m0.sizes() &&
-               m0.scalar_type() == I.scalar_type() && a0.scalar_type() == I.scalar_type() &&
-               s_out.defined() && a_out.defined(),
+  const Tensor I = laid(I_in, last), m0 = laid_state(m, last), a0 = laid_state(psp, last);
+  ST_CHECK(has_kernel(I) && I.dim() >= 1 && m.sizes() == I_in.sizes().slice(1) && psp.sizes() == m.sizes() &&
+               m.scalar_type() == I.scalar_type() && psp.scalar_type() == I.scalar_type() && s_out.defined(),
            "psp_lif_forward: expected a current [T,*] and two states [*], float or double alike, on the CPU");
   const Tensor s = output(s_out.bytes, I_in.sizes(), torch::kUInt8, last, "psp_lif_forward: s"),
                u = output(u_out, I_in.sizes(), I.scalar_type(), last, "psp_lif_forward: u"),
                a = output(a_out, I_in.sizes(), I.scalar_type(), last, "psp_lif_forward: a");
-  const Tensor m1 = torch::empty_like(m0), a1 = torch::empty_like(a0);
+  const Tensor m1 = torch::empty(I.sizes().slice(1), I.options()), a1 = torch::empty_like(m1);
   const int64_t spikes = AT_DISPATCH_FLOATING_TYPES(I.scalar_type(), "psp_lif_forward", [&] {
     cpu::TsslForwardArgs<scalar_t> x;
     x.T = I.size(0);
-    x.N = m0.numel();
+    x.N = m1.numel();
     x.I = pointer<scalar_t>(I);
     x.m0 = pointer<scalar_t>(m0);
     x.a0 = pointer<scalar_t>(a0);
@@ -118,23 +117,28 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m,
 }
 
 Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u_in, const Tensor& m_in,
-                   const Tensor& psp_in, const Tensor& delta_in, bool warm_up) {
+                   const Tensor& psp_in, const Tensor& delta_in, bool warm_up, const Tensor& g_memory,
+                   const Windows& windows) {
   const bool last = channels_last(u_in);
-  const Tensor u = laid(u_in, last), m = laid(m_in, last), psp = laid(psp_in, last),
-               delta = laid(delta_in, last);
-  ST_CHECK(delta.dim() >= 1 && u.sizes() == delta.sizes() && m.sizes() == delta.sizes().slice(1) &&
-               psp.sizes() == m.sizes(),
+  const Tensor delta = laid(delta_in, last);
+  ST_CHECK(delta_in.dim() >= 1 && delta_in.sizes() == at::IntArrayRef(windows.of(u_in.sizes())) &&
+               m_in.sizes() == u_in.sizes().slice(1) && psp_in.sizes() == m_in.sizes(),
            "tssl_credit: expected delta and u [T,*] and two states [*]");
-  if (!has_kernel(delta)) return unlaid(credit_by_steps(variant, p, u, m, psp, delta, warm_up), last);
-  const Tensor g = torch::empty_like(delta);
+  if (!has_kernel(delta)) {
+    ST_CHECK(windows.k == 1, "tssl_credit: windows are for the kernel alone");
+    return credit_by_steps(variant, p, u_in, m_in, psp_in, delta_in, warm_up);
+  }
+  const Tensor u = laid(u_in, last), m = laid_state(m_in, last), psp = laid_state(psp_in, last);
+  const Tensor g = credit_memory(g_memory, u_in, u, last);
   AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "tssl_credit", [&] {
     cpu::TsslCreditArgs<scalar_t> x;
-    x.T = delta.size(0);
-    x.N = m.numel();
+    x.T = u.size(0);
+    x.N = m_in.numel();
     x.u = pointer<scalar_t>(u);
     x.m0 = pointer<scalar_t>(m);
     x.a0 = pointer<scalar_t>(psp);
     x.delta = pointer<scalar_t>(delta);
+    x.windows = windows.in(u_in.sizes(), last);
     x.g = pointer<scalar_t>(g);
     x.warm_up = warm_up;
     cpu::tssl_credit(variant, p, x);
@@ -162,6 +166,21 @@ Tensor psp_adjoint(const Tensor& g_in, double tau_s) {
     cpu::psp_adjoint(tau_s, args);
   });
   return unlaid(g_x, last);
+}
+
+Tensor psp_in_place(const Tensor& x, double tau_s, const Tensor& before) {
+  const bool last = channels_last(x);
+  if (!has_kernel(x)) return psp_of(x, before.defined() ? before : torch::zeros_like(x[0]), tau_s);
+  const Tensor a = laid(x, last), from = laid_state(before, last);
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "psp_in_place", [&] {
+    cpu::PspScanArgs<scalar_t> args;
+    args.T = a.size(0);
+    args.N = a[0].numel();
+    args.x = args.a = pointer<scalar_t>(a);
+    args.a0 = pointer<scalar_t>(from);
+    cpu::psp_scan(tau_s, args);
+  });
+  return unlaid(a, last);
 }
 
 Tensor psp_scan(const Tensor& x, double tau_s, Tensor& carried) {

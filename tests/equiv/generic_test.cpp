@@ -129,7 +129,8 @@ TEST(Ops, ScansRefuseWhatDoesNotFit) {
   EXPECT_THROW(ops::lif_forward({}, I, state, {bytes}, I[0], {}), UsageError);
   EXPECT_THROW(ops::lif_forward({}, I.to(torch::kHalf), state, {bytes}, {}, {}), UsageError);
   EXPECT_THROW(ops::psp_lif_forward({}, I, state, wrong, {bytes}, {}, torch::empty_like(I)), UsageError);
-  EXPECT_THROW(ops::psp_lif_forward({}, I, state, psp, {bytes}, {}, {}), UsageError);
+  EXPECT_EQ(ops::psp_lif_forward({}, I, state, psp, {bytes}, {}, {}), 0);
+  EXPECT_THROW(ops::psp_lif_forward({}, I, state, psp, {}, {}, {}), UsageError);
   EXPECT_THROW(ops::tssl_credit({}, {}, I, wrong, psp, I, false), UsageError);
 }
 

@@ -85,6 +85,7 @@ TEST_F(Signals, ASecondOrderEndsAtOnceWhicheverCameFirst) {
   const pid_t child = spawn(arguments, dir_ / "log.txt");
   for (int i = 0; i < 10000 && !file_exists(run + "/cost.json"); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  std::this_thread::sleep_for(std::chrono::seconds(1));  // into the batch, before which it would end cleanly
   kill(child, SIGTERM);
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   kill(child, SIGINT);

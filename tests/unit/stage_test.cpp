@@ -309,6 +309,33 @@ TEST(Stage, SumOfAnythingElseIsRealNumbers) {
   EXPECT_TRUE(torch::equal(sum.values(), torch::full({3, 2, 4}, 400.0F)));
 }
 
+/// A PSP whose numbers nobody gave is that of its spikes, in all, in part and joined again.
+TEST(Stage, APspIsComputedForWhoAsks) {
+  torch::manual_seed(5);
+  const Tensor s = torch::randint(0, 3, {5, 2, 3, 4, 4}).to(torch::kFloat),
+               before = torch::rand({2, 3, 4, 4});
+  for (const Tensor& state : {Tensor(), before}) {
+    std::vector<Tensor> steps;
+    Tensor a = state.defined() ? state : torch::zeros_like(before);
+    for (int64_t t = 0; t < s.size(0); ++t) steps.push_back(a = a + (1.5 * s[t] - a) / 4);
+    const Tensor psp = torch::stack(steps);
+    const Tensor edge = carrier(s.sizes(), s.options()).requires_grad_();
+    const Signal x = Signal::psp(spikes_of(s, 2), edge, 4, {}, state, 1.5), copy = x;
+    x.prepare();
+    const auto expect = [&](const Tensor& got, const Tensor& want) {
+      EXPECT_TRUE(torch::allclose(got, want, 1e-5, 1e-6));
+    };
+    expect(copy.rows(3, 7), psp.flatten(0, 1).slice(0, 3, 7));
+    const Signal first = x.slice(0, 2), rest = x.slice(2, 5);
+    expect(rest.values().detach(), psp.slice(0, 2, 5));
+    expect(rest.before(), psp[1]);
+    expect(Signal::concatenate({first, rest}).values().detach(), psp);
+    const Tensor g = torch::randn_like(psp);
+    copy.values().backward(g);
+    EXPECT_TRUE(torch::equal(edge.grad(), g));
+  }
+}
+
 TEST(Stage, SumRefusesWhatDoesNotFit) {
   EXPECT_NE(message_of<UsageError>([] { make<Stage>("sum")->build({{4}}); }).find("two or more"),
             std::string::npos);

@@ -16,6 +16,7 @@
 #include "spiketrain/kernels/lif_scan/coefficients.h"
 #include "spiketrain/kernels/rows-inl.h"
 #include "spiketrain/kernels/surrogate-inl.h"
+#include "spiketrain/kernels/windows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace spiketrain::cpu {
@@ -171,55 +172,6 @@ HWY_INLINE void derivative_row(const LifCoefficients<R>& c, const Lanes<kReset, 
   surrogate_row(c.surrogate, derivative, w);
 }
 
-// delta of a tile, whose windows are the same at every step.
-template <class R>
-class DeltaRow {
- public:
-  DeltaRow(const LifAdjointArgs<R>& x, int64_t begin, int64_t w) : p_(x.windows), begin_(begin) {
-    if (p_.k == 1) return;
-    pitch_ = x.N / p_.sites() * p_.pooled();
-    const int64_t rows = p_.H / p_.k, columns = p_.W / p_.k;
-    int64_t pixel = begin / p_.C, c = begin % p_.C, px = pixel % p_.W, py = pixel / p_.W % p_.H,
-            image = pixel / (p_.W * p_.H);
-    for (int64_t i = 0; i < w; c = 0) {
-      const int64_t n = HWY_MIN(p_.C - c, w - i), y = py / p_.k, column = px / p_.k;
-      const bool inside = y < rows && column < columns;
-      runs_[count_++] = {i, n, inside ? ((image * rows + y) * columns + column) * p_.C + c : -1};
-      i += n;
-      if (++px < p_.W) continue;
-      px = 0;
-      if (++py < p_.H) continue;
-      py = 0;
-      ++image;
-    }
-  }
-  // Of step t.
-  HWY_INLINE const R* at(const LifAdjointArgs<R>& x, int64_t t) {
-    if (p_.k == 1) return x.delta + t * x.N + begin_;
-    const R scale = static_cast<R>(p_.scale);
-    for (int64_t k = 0; k < count_; ++k) {
-      const Run& run = runs_[k];
-      if (run.from < 0) {
-        memset(row_ + run.i, 0, static_cast<size_t>(run.n) * sizeof(R));
-        continue;
-      }
-      const R* from = x.delta + t * pitch_ + run.from;
-      for (int64_t j = 0; j < run.n; ++j) row_[run.i + j] = scale * from[j];
-    }
-    return row_;
-  }
-
- private:
-  struct Run {
-    int64_t i, n, from;  // from < 0: no window
-  };
-  const LifWindows p_;
-  const int64_t begin_;
-  int64_t pitch_ = 0, count_ = 0;
-  Run runs_[kTile];
-  HWY_ALIGN R row_[kTile];
-};
-
 // dL/d(state before the window) from h = dL/du[0].
 template <LifReset kReset, bool kDelayed, class R>
 HWY_INLINE void state_adjoint(const LifCoefficients<R>& c, const Lanes<kReset, kDelayed, R>& lanes,
@@ -251,10 +203,10 @@ double adjoint_tile(const LifCoefficients<R>& c, const LifAdjointArgs<R>& x, int
   load_state<R>(nullptr, begin, w, leak_sum);
   const auto v_rest = hn::Set(lanes.d, c.v_rest), gain_tie = hn::Set(lanes.d, c.gain_tie);
   const bool tied = c.gain_tie != R(0);
-  DeltaRow<R> deltas(x, begin, w);
+  WindowRows<R> deltas(x.windows, x.delta, x.T, x.N, begin, w);
   for (int64_t t = x.T - 1; t >= 0; --t) {
     const AdjointRow<kReset, kDelayed, R> r(x, z0, t, begin);
-    const R* delta = deltas.at(x, t);
+    const R* delta = deltas.at(t);
     const R* I = x.I ? x.I + t * x.N + begin : nullptr;
     R* g = x.g + t * x.N + begin;
     const bool last = t == x.T - 1;

@@ -23,6 +23,7 @@
 #include <cstdint>
 
 #include "spiketrain/kernels/surrogate.h"
+#include "spiketrain/kernels/windows.h"
 
 namespace spiketrain::cpu {
 
@@ -68,16 +69,6 @@ struct LifForwardArgs {
 template <class R>
 int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x);
 
-/// Maps [H,W,C] of pixels that were pooled over k x k windows with stride k: each site has `scale` times what its window has, and
-/// 0 behind the last whole window.  k = 1: none.
-struct LifWindows {
-  int64_t k = 1, H = 1, W = 1, C = 1;
-  double scale = 1;
-
-  int64_t sites() const { return H * W * C; }
-  int64_t pooled() const { return (H / k) * (W / k) * C; }
-};
-
 /// With delta = dL/da, from the last step down, h = dL/du[t+1], G = dL/dz[t] (= g_out after the last step,
 /// leak*h before; soft: h):
 ///   dL/du[t] = delta*surrogate'(y) + (direct*G + surrogate'(y)*through*G);  g[t] = gain * dL/du[t]
@@ -89,10 +80,10 @@ struct LifAdjointArgs {
   const uint8_t* s = nullptr;  ///< [T,N] in: from the forward; null: found again from u, unless raised
   const R* z0 = nullptr;       ///< [N] in: as given to the forward; null = zeros
   const R* delta = nullptr;    ///< [T,N] in: dL/da; with windows [T, N/sites*pooled]
-  LifWindows windows;          ///< of delta
+  Windows windows;             ///< of delta
   const R* g_out = nullptr;    ///< [N] in: dL/dz1; null = zeros
   const R* I = nullptr;        ///< [T,N] in: as given to the forward; read if want_leak and gain_tie != 0
-  R* g = nullptr;              ///< [T,N] out: dL/dI; without windows it may be delta
+  R* g = nullptr;              ///< [T,N] out: dL/dI; may be u, and without windows delta
   R* g_in = nullptr;           ///< [N] out: dL/dz0; may be null, may be g_out
   bool want_leak = false;      ///< compute the return value
 };

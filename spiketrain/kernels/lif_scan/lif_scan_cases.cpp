@@ -18,25 +18,6 @@ Tolerance of_surrogate(const LifParams& p, int64_t T) {
   return t;
 }
 
-/// Some maps of N neurons, pooled over windows that leave a rest.
-LifWindows windows_of(int64_t N) {
-  LifWindows p;
-  p.k = 2;
-  p.scale = 0.25;
-  const auto divide = [&](std::initializer_list<int64_t> sizes) {
-    for (const int64_t n : sizes) {
-      if (N % n != 0) continue;
-      N /= n;
-      return n;
-    }
-    return int64_t{1};
-  };
-  p.C = divide({8, 3});
-  p.W = divide({5, 4, 3, 2});
-  p.H = divide({5, 4, 3, 2});
-  return p;
-}
-
 template <class R>
 class LifForward final : public KernelCase {
  public:
@@ -92,8 +73,11 @@ class LifAdjoint final : public KernelCase {
     g_out_ = draw.values<R>(N, -2.0, 2.0);
     forward(T, N, states);
     x_.T = T, x_.N = N, x_.u = u_.data(), x_.s = s_.data(), x_.I = I_.data(), x_.delta = delta_.data();
-    g_ = &add<R>("g", T * N, of_surrogate(p, T));
+    // As in training: over the membrane.
+    const bool over_u = arrays == LifArrays::training;
+    g_ = over_u ? &add<R>("g", u_, of_surrogate(p, T)) : &add<R>("g", T * N, of_surrogate(p, T));
     x_.g = g_->template data<R>();
+    if (over_u) x_.u = x_.g;
     items = static_cast<double>(T * N);
     bytes = items * (3 * sizeof(R) + 1);
     if (states) {

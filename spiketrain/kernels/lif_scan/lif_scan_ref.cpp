@@ -57,18 +57,6 @@ struct One {
   R leaked(R h) const { return c.reset == LifReset::soft ? h : c.leak * h; }
 };
 
-/// delta of neuron n at step t.
-template <class R>
-R delta_at(const LifAdjointArgs<R>& x, int64_t t, int64_t n) {
-  const LifWindows& p = x.windows;
-  if (p.k == 1) return x.delta[t * x.N + n];
-  const int64_t c = n % p.C, px = n / p.C % p.W, py = n / (p.C * p.W) % p.H, image = n / p.sites();
-  const int64_t rows = p.H / p.k, columns = p.W / p.k, row = py / p.k, column = px / p.k;
-  if (row >= rows || column >= columns) return R(0);
-  const R* step = x.delta + t * (x.N / p.sites() * p.pooled());
-  return static_cast<R>(p.scale) * step[((image * rows + row) * columns + column) * p.C + c];
-}
-
 /// Adjoint of one neuron; returns its dL/dleak.
 template <class R>
 R adjoint_of(const One<R>& one, const LifAdjointArgs<R>& x, int64_t n) {
@@ -86,7 +74,7 @@ R adjoint_of(const One<R>& one, const LifAdjointArgs<R>& x, int64_t n) {
     } else if (!c.delayed) {
       carried = one.through_reset(x.u[i], fired(i), derivative, h);
     }
-    h = derivative * delta_at(x, t, n) + carried;
+    h = derivative * at_site(x.windows, x.delta, x.N, t, n) + carried;
     x.g[i] = c.gain * h;
     if (!x.want_leak) continue;
     R factor = b - c.v_rest;

@@ -69,20 +69,46 @@ HWY_INLINE void unpack_sites(const BitMaps& x, int64_t image, int64_t begin, int
   }
 }
 
-// Sets bits from `to` on, which were 0, without touching bytes behind `end`.
-HWY_INLINE void set_bits(uint64_t bits, int64_t to, int64_t end, char* bytes) {
-  uint64_t word = 0;
-  const auto room = static_cast<size_t>(HWY_MIN(int64_t{8}, end / 8 - to / 8));
-  if (HWY_LIKELY(room == 8)) {
-    memcpy(&word, bytes + to / 8, 8);
-    word |= bits << to % 8;
-    memcpy(bytes + to / 8, &word, 8);
-  } else {
-    memcpy(&word, bytes + to / 8, room);
-    word |= bits << to % 8;
-    memcpy(bytes + to / 8, &word, room);
+constexpr int64_t kMostDigits = 8;
+
+// Adds a digit to 64 numbers side by side.
+HWY_INLINE void add_digits(uint64_t carry, int64_t first, int64_t digits, uint64_t* sums) {
+  for (int64_t digit = first; digit < digits; ++digit) {
+    const uint64_t sum = sums[digit] ^ carry;
+    carry &= sums[digit];
+    sums[digit] = sum;
   }
 }
+
+// Writes the planes of numbers, site after site, from a word on.
+class DigitWriter {
+ public:
+  HWY_INLINE DigitWriter(const BitMaps& y, int64_t word, uint64_t* words)
+      : planes_(y.planes), plane_words_(y.plane_bits / 64), words_(words + word) {}
+  // The low n <= 64 bits of each plane.
+  HWY_INLINE void add(const uint64_t* digits, int64_t n) {
+    const uint64_t mask = low_bits(n);
+    const int64_t filled = used_ + n;
+    for (int64_t p = 0; p < planes_; ++p) {
+      const uint64_t bits = digits[p] & mask;
+      word_[p] |= bits << used_;
+      if (filled < 64) continue;
+      words_[p * plane_words_] = word_[p];
+      word_[p] = used_ == 0 ? 0 : bits >> (64 - used_);
+    }
+    words_ += filled >= 64;
+    used_ = filled % 64;
+  }
+  HWY_INLINE void finish() {
+    for (int64_t p = 0; p < planes_ && used_ > 0; ++p) words_[p * plane_words_] = word_[p];
+  }
+
+ private:
+  const int64_t planes_, plane_words_;
+  uint64_t* words_;
+  uint64_t word_[kMostDigits] = {};
+  int64_t used_ = 0;
+};
 
 }  // namespace
 
@@ -111,37 +137,33 @@ void UnpackF64(const BitMaps& x, int64_t image, int64_t begin, int64_t end, doub
   unpack_sites(x, image, begin, end, scale, out);
 }
 
-// Output images [first, last).  Planes are added like the digits of numbers, as many channels of a pixel at once as one access
-// gives.
+// Output images [first, last) of a step; the first begins with a word, and the last ends one or the step.  Planes are added like the
+// digits of numbers, as many channels of a pixel at once as one access gives.
 void Pool(const PoolBits& s, const BitMaps& x, const BitMaps& y, int64_t first, int64_t last,
           uint64_t* y_words) {
   const int64_t at_once = s.C % 8 == 0 ? 64 : 56;
   const int64_t height = s.H / s.k, width = s.W / s.k;
-  auto* const bytes = reinterpret_cast<char*>(y_words);
+  DigitWriter out(y, y.begin(0, first) / 64, y_words);
   for (int64_t n = first; n < last; ++n) {
-    for (int64_t p = 0; p < height * width; ++p) {
-      const int64_t from = (p / width * s.k * s.W + p % width * s.k) * s.C;
-      for (int64_t c = 0; c < s.C; c += at_once) {
-        uint64_t sums[8] = {};
-        for (int64_t k = 0; k < s.k * s.k; ++k) {
-          const int64_t at = from + (k / s.k * s.W + k % s.k) * s.C + c;
-          for (int64_t plane = 0; plane < x.planes; ++plane) {
-            uint64_t carry = bits_at(x.words, x.begin(plane, n) + at);
-            for (int64_t digit = plane; digit < y.planes; ++digit) {
-              const uint64_t sum = sums[digit] ^ carry;
-              carry &= sums[digit];
-              sums[digit] = sum;
+    const int64_t image = x.begin(0, n);
+    for (int64_t py = 0; py < height; ++py) {
+      for (int64_t px = 0; px < width; ++px) {
+        const int64_t from = image + (py * s.W + px) * s.k * s.C;
+        for (int64_t c = 0; c < s.C; c += at_once) {
+          uint64_t sums[kMostDigits] = {};
+          for (int64_t row = 0; row < s.k; ++row) {
+            for (int64_t column = 0; column < s.k; ++column) {
+              const int64_t at = from + (row * s.W + column) * s.C + c;
+              for (int64_t plane = 0; plane < x.planes; ++plane)
+                add_digits(bits_at(x.words, at + plane * x.plane_bits), plane, y.planes, sums);
             }
           }
-        }
-        const uint64_t mask = low_bits(HWY_MIN(at_once, s.C - c));
-        for (int64_t digit = 0; digit < y.planes; ++digit) {
-          const int64_t end = y.begin(digit, n) - n % y.images_per_step * y.image_bits + y.step_bits;
-          set_bits(sums[digit] & mask, y.begin(digit, n) + p * s.C + c, end, bytes);
+          out.add(sums, HWY_MIN(at_once, s.C - c));
         }
       }
     }
   }
+  out.finish();
 }
 
 }  // namespace HWY_NAMESPACE

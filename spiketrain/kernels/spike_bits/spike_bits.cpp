@@ -6,7 +6,7 @@
 #include "spiketrain/kernels/spike_bits/spike_bits-inl.h"
 
 #if HWY_ONCE
-#include <cstring>
+#include <numeric>
 #include <type_traits>
 
 #include "spiketrain/kernels/isa.h"
@@ -60,12 +60,15 @@ template void unpack_bits<double>(const BitMaps&, int64_t, int64_t, int64_t, dou
 void pool_bits(const PoolBits& shape, const BitMaps& x, const BitMaps& y, uint64_t* y_words) {
   if (y.plane_bits == 0) return;
   select_isa();
-  // A step is one piece: its words are its own.
-  for_chunks(shape.T, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t p = 0; p < y.planes; ++p)
-      std::memset(y_words + (p * y.plane_bits + begin * y.step_bits) / 64, 0,
-                  static_cast<size_t>((end - begin) * y.step_bits / 8));
-    HWY_DYNAMIC_DISPATCH(Pool)(shape, x, y, begin * x.images_per_step, end * x.images_per_step, y_words);
+  // Pieces of a step that begin with a word: their words are their own.
+  const int64_t images = y.images_per_step, whole = 64 / std::gcd(y.image_bits, int64_t{64});
+  const int64_t each = whole * std::max<int64_t>(1, kSites / std::max<int64_t>(1, whole * x.image_bits));
+  const int64_t pieces = (images + each - 1) / each;
+  for_chunks(shape.T * pieces, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t k = begin; k < end; ++k) {
+      const int64_t step = k / pieces * images, first = k % pieces * each;
+      HWY_DYNAMIC_DISPATCH(Pool)(shape, x, y, step + first, step + std::min(images, first + each), y_words);
+    }
   });
 }
 

@@ -14,6 +14,7 @@
 #include "hwy/highway.h"
 #include "spiketrain/kernels/rows-inl.h"
 #include "spiketrain/kernels/tssl_scan/coefficients.h"
+#include "spiketrain/kernels/windows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace spiketrain::cpu {
@@ -36,7 +37,7 @@ int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, 
     const int64_t row = t * x.N + begin;
     const R* I = x.I + row;
     R* u_out = x.u ? x.u + row : nullptr;
-    R* a_out = x.a + row;
+    R* a_out = x.a ? x.a + row : a_state;
     uint8_t* s_out = x.s ? x.s + row : nullptr;
     uint64_t* bits = x.bits ? x.bits + t * words + begin / 64 : nullptr;
     if (bits) memset(bits, 0, static_cast<size_t>(tile_words) * sizeof(uint64_t));
@@ -100,14 +101,16 @@ void psp_adjoint_tile(const TsslCoefficients<R>& c, const PspAdjointArgs<R>& x, 
   save_state(carried, begin, w, x.g_a0);
 }
 
+// sigma'(u) as a quotient.
 template <class R, class V>
-HWY_INLINE V sigma_prime(const TsslCoefficients<R>& c, V u) {
+HWY_INLINE V sigma_prime(const TsslCoefficients<R>& c, V u, V* divisor) {
   const hn::ScalableTag<R> d;
   const auto limit = hn::Set(d, R(kSurrogateLimit));
   const auto z = hn::Mul(hn::Sub(hn::Set(d, c.threshold), u), hn::Set(d, R(1.0 / kSurrogateWidth)));
   const auto f = hn::Exp(d, hn::Min(hn::Max(z, hn::Neg(limit)), limit));
   const auto q = hn::Add(hn::Set(d, R(1)), f);
-  return hn::Div(f, hn::Mul(hn::Set(d, R(kSurrogateWidth)), hn::Mul(q, q)));
+  *divisor = hn::Mul(hn::Set(d, R(kSurrogateWidth)), hn::Mul(q, q));
+  return f;
 }
 
 // Row t of a tile, and where the membrane before it is to be found.
@@ -118,18 +121,17 @@ struct CreditRow {
   R* g;
   const R* u_before;  // null at step 0
   const R* m0;        // used at step 0
-  CreditRow(const TsslCreditArgs<R>& x, const R* m0, int64_t t, int64_t begin)
+  CreditRow(const TsslCreditArgs<R>& x, const R* delta, const R* m0, int64_t t, int64_t begin)
       : u(x.u + t * x.N + begin),
-        delta(x.delta + t * x.N + begin),
+        delta(delta),
         g(x.g + t * x.N + begin),
         u_before(t > 0 ? u - x.N : nullptr),
         m0(m0) {}
 };
 
-// min(limit, 1/du); meaningless where the neuron did not fire.
+// u[t] - m[t-1].
 template <class R, class Access>
-HWY_INLINE auto inverse_du(const TsslCoefficients<R>& c, const CreditRow<R>& r, const Access& access,
-                           int64_t i, R limit) {
+HWY_INLINE auto du_at(const TsslCoefficients<R>& c, const CreditRow<R>& r, const Access& access, int64_t i) {
   const hn::ScalableTag<R> d;
   auto m = hn::Zero(d);
   if (r.u_before) {
@@ -138,31 +140,49 @@ HWY_INLINE auto inverse_du(const TsslCoefficients<R>& c, const CreditRow<R>& r, 
   } else {
     m = access.load(r.m0 + i);
   }
-  const auto du = hn::Sub(access.load(r.u + i), m);
-  return hn::Min(hn::Div(hn::Set(d, R(1)), du), hn::Set(d, limit));
+  return hn::Sub(access.load(r.u + i), m);
 }
 
-// a[t] of the forward, with its bits, into the rows of g; they are overwritten from the last step down.
-template <class R>
-HWY_INLINE void recompute_psp(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin,
-                              int64_t w) {
-  const hn::ScalableTag<R> d;
-  HWY_ALIGN R a_state[kTile];
-  load_state(x.a0, begin, w, a_state);
-  const auto inv_tau_s = hn::Set(d, c.inv_tau_s), threshold = hn::Set(d, c.threshold), one = hn::Set(d, R(1));
-  const R* a_before = a_state;
-  for (int64_t t = 0; t < x.T; ++t) {
-    const R* u = x.u + t * x.N + begin;
-    R* out = x.g + t * x.N + begin;
-    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
-      const auto a = access.load(a_before + i);
-      prefetch_tile(u + i);
-      const auto s = hn::IfThenElseZero(hn::Gt(access.load(u + i), threshold), one);
-      access.store(hn::Add(a, hn::Mul(hn::Sub(s, a), inv_tau_s)), out + i);
-    });
-    a_before = out;
+// Which neurons of a tile are warm, a[t] < warm_below, at steps [first, last): bits.  a has the forward's bits.
+constexpr int64_t kWarmSteps = 256;
+class WarmRows {
+ public:
+  // Steps up to `last`, at most kWarmSteps of them.
+  template <class R>
+  HWY_INLINE void find(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w,
+                       int64_t last) {
+    const hn::ScalableTag<R> d;
+    HWY_ALIGN R a_state[kTile];
+    load_state(x.a0, begin, w, a_state);
+    const auto inv_tau_s = hn::Set(d, c.inv_tau_s), threshold = hn::Set(d, c.threshold),
+               one = hn::Set(d, R(1));
+    const auto warm_below = hn::Set(d, c.warm_below);
+    first_ = HWY_MAX(int64_t{0}, last - kWarmSteps);
+    memset(bits_, 0, static_cast<size_t>((last - first_) * kWords) * sizeof(uint64_t));
+    for (int64_t t = 0; t < last; ++t) {
+      const R* u = x.u + t * x.N + begin;
+      uint64_t* bits = bits_ + (t - first_) * kWords;
+      for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+        const auto before = access.load(a_state + i);
+        prefetch_tile(u + i);
+        const auto s = hn::IfThenElseZero(hn::Gt(access.load(u + i), threshold), one);
+        const auto a = hn::Add(before, hn::Mul(hn::Sub(s, before), inv_tau_s));
+        access.store(a, a_state + i);
+        if (t >= first_) set_bits(d, hn::Lt(a, warm_below), bits, i);
+      });
+    }
   }
-}
+  int64_t first() const { return first_; }
+  template <class D>
+  HWY_INLINE hn::Mask<D> at(D d, int64_t t, int64_t i) const {
+    return bits_at(d, bits_ + (t - first_) * kWords, i);
+  }
+
+ private:
+  static constexpr int64_t kWords = kTile / 64;
+  int64_t first_ = 0;
+  HWY_ALIGN uint64_t bits_[kWarmSteps * kWords];
+};
 
 template <class R>
 void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w) {
@@ -171,12 +191,16 @@ void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t
   load_state(x.m0, begin, w, m0);
   load_state<R>(nullptr, begin, w, A_state);
   load_state<R>(nullptr, begin, w, theta_state);
-  recompute_psp(c, x, begin, w);
+  WarmRows warm_rows;
+  warm_rows.find(c, x, begin, w, x.T);
+  WindowRows<R> deltas(x.windows, x.delta, x.T, x.N, begin, w);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
-  const auto warm_below = hn::Set(d, c.warm_below), threshold = hn::Set(d, c.threshold);
+  const auto threshold = hn::Set(d, c.threshold);
+  const auto one = hn::Set(d, R(1)), limit = hn::Set(d, R(kMaxInvDuHead));
   for (int64_t t = x.T - 1; t >= 0; --t) {
-    const CreditRow<R> r(x, m0, t, begin);
+    if (t < warm_rows.first()) warm_rows.find(c, x, begin, w, t + 1);
+    const CreditRow<R> r(x, deltas.at(t), m0, t, begin);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
       const auto fired = hn::Gt(u, threshold);
@@ -185,13 +209,21 @@ void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t
       prefetch_tile(r.delta + i);
       access.store(A, A_state + i);
       const auto theta = access.load(theta_state + i);
-      const auto inv_du = inverse_du(c, r, access, i, R(kMaxInvDuHead));
+      // Who just fired has a PSP of 1/tau_s and more and is not warm: a division serves both.
+      const auto warm = warm_rows.at(d, t, i);
+      auto over = one, under = du_at(c, r, access, i);
+      if (!hn::AllFalse(d, warm)) {
+        auto divisor = one;
+        const auto f = sigma_prime(c, u, &divisor);
+        over = hn::IfThenElse(warm, f, one);
+        under = hn::IfThenElse(warm, divisor, under);
+      }
+      const auto quotient = hn::Div(over, under);
+      const auto inv_du = hn::Min(quotient, limit);
       const auto at_spike = hn::Mul(inv_du, hn::Add(A, hn::Mul(hn::Mul(inv_tau_m, u), theta)));
-      auto e = hn::IfThenElse(fired, at_spike, hn::Mul(leak_m, theta));
+      const auto e = hn::IfThenElse(fired, at_spike, hn::Mul(leak_m, theta));
       access.store(e, theta_state + i);
-      const auto warm = hn::Lt(access.load(r.g + i), warm_below);
-      if (!hn::AllFalse(d, warm)) e = hn::IfThenElse(warm, hn::Mul(A, sigma_prime(c, u)), e);
-      access.store(e, r.g + i);
+      access.store(hn::IfThenElse(warm, hn::Mul(A, quotient), e), r.g + i);
     });
   }
 }
@@ -204,11 +236,12 @@ void credit_2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, 
   load_state(x.m0, begin, w, m0);
   load_state<R>(nullptr, begin, w, A_state);
   load_state<R>(nullptr, begin, w, future_state);
+  WindowRows<R> deltas(x.windows, x.delta, x.T, x.N, begin, w);
   const auto threshold = hn::Set(d, c.threshold);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
   for (int64_t t = x.T - 1; t >= 0; --t) {
-    const CreditRow<R> r(x, m0, t, begin);
+    const CreditRow<R> r(x, deltas.at(t), m0, t, begin);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
       const auto fired = hn::Gt(u, threshold);
@@ -221,9 +254,12 @@ void credit_2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, 
       const auto A = hn::Add(hn::Mul(delta, inv_tau_s), hn::Mul(leak_s, access.load(A_state + i)));
       access.store(A, A_state + i);
       if (kSurrogate) {
-        access.store(hn::Mul(A, sigma_prime(c, u)), r.g + i);
+        auto divisor = A;
+        const auto f = sigma_prime(c, u, &divisor);
+        access.store(hn::Mul(A, hn::Div(f, divisor)), r.g + i);
       } else {
-        const auto inv_du = inverse_du(c, r, access, i, R(kMaxInvDu2020));
+        const auto inv_du =
+            hn::Min(hn::Div(hn::Set(d, R(1)), du_at(c, r, access, i)), hn::Set(d, R(kMaxInvDu2020)));
         access.store(hn::IfThenElseZero(fired, hn::Mul(inv_du, A)), r.g + i);
       }
     });

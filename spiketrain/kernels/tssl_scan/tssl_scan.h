@@ -19,6 +19,8 @@
 #pragma once
 #include <cstdint>
 
+#include "spiketrain/kernels/windows.h"
+
 namespace spiketrain::cpu {
 
 /// Constants of the neuron; all are rounded to R after being computed in double.
@@ -46,11 +48,11 @@ struct TsslForwardArgs {
   uint64_t* bits =
       nullptr;  ///< [T, words of N bits] out: the same as bits, those behind the last neuron 0; may be null
   R* u = nullptr;   ///< [T,N] out: membrane before reset; may be null, may be I
-  R* a = nullptr;   ///< [T,N] out: PSP, the layer's output
+  R* a = nullptr;   ///< [T,N] out: PSP, the layer's output; may be null
   R* m1 = nullptr;  ///< [N] out: membrane after reset after the last step; may be null, may be m0
   R* a1 = nullptr;  ///< [N] out: PSP after the last step; may be null, may be a0
 };
-/// Returns the number of spikes.  But for that, u, a and I must not overlap.
+/// Returns the number of spikes.  But for u in place of I, outputs must not overlap each other or I.
 template <class R>
 int64_t tssl_forward(const TsslParams& p, const TsslForwardArgs<R>& x);
 
@@ -61,7 +63,7 @@ struct PspScanArgs {
   int64_t T = 0, N = 0;
   const R* x = nullptr;   ///< [T,N] in
   const R* a0 = nullptr;  ///< [N] in: state before step 0; null = zeros
-  R* a = nullptr;         ///< [T,N] out; must not overlap x
+  R* a = nullptr;         ///< [T,N] out; may be x
   R* a1 = nullptr;        ///< [N] out: state after the last step; may be null, may be a0
 };
 template <class R>
@@ -94,11 +96,13 @@ void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x);
 template <class R>
 struct TsslCreditArgs {
   int64_t T = 0, N = 0;
-  const R* u = nullptr;      ///< [T,N] in: from the forward
-  const R* m0 = nullptr;     ///< [N] in: as given to the forward; null = zeros
-  const R* a0 = nullptr;     ///< [N] in: as given to the forward; null = zeros (read by head only)
-  const R* delta = nullptr;  ///< [T,N] in: dL/da
-  R* g = nullptr;            ///< [T,N] out: dL/dI; must not overlap any input (head uses it as scratch)
+  const R* u = nullptr;   ///< [T,N] in: from the forward
+  const R* m0 = nullptr;  ///< [N] in: as given to the forward; null = zeros
+  const R* a0 =
+      nullptr;  ///< [N] in: as given to the forward, so none negative; null = zeros (read by head only)
+  const R* delta = nullptr;  ///< [T,N] in: dL/da; with windows [T, N/sites*pooled]
+  Windows windows;           ///< of delta
+  R* g = nullptr;            ///< [T,N] out: dL/dI; may be u, and must not overlap any other input
   bool warm_up =
       false;  ///< sep2020, jun2020: the firing rate of the whole layer is <= 0.1 (caller's decision)
 };

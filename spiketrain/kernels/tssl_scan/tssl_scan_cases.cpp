@@ -22,7 +22,7 @@ struct TsslInputs {
   }
 };
 
-/// Variant 1: without the states, spikes as bits, the membrane in place of the current.
+/// Variant 1: without the states and the PSP, spikes as bits, the membrane in place of the current.
 template <class R>
 class TsslForward final : public KernelCase {
  public:
@@ -35,11 +35,11 @@ class TsslForward final : public KernelCase {
     } else {
       x_.s = add<uint8_t>("s", n).template data<uint8_t>();
     }
-    x_.a = add<R>("a", n).template data<R>();
     spikes_ = add<double>("spikes", 1).template data<double>();
     items = static_cast<double>(n);
-    bytes = items * (2 * sizeof(R) + 1);
+    bytes = items * (2 * sizeof(R) + 1.0 / 8);
     if (spec.variant == 1) return;
+    x_.a = add<R>("a", n).template data<R>();
     x_.m0 = in_.m0.data(), x_.a0 = in_.a0.data();
     x_.u = add<R>("u", n).template data<R>();
     x_.m1 = add<R>("m1", in_.N).template data<R>();
@@ -57,13 +57,14 @@ class TsslForward final : public KernelCase {
   double* spikes_;
 };
 
-/// Variant 1: without states.
+/// Variant 1: without states; variant 2: in place.
 template <class R>
 class PspScan final : public KernelCase {
  public:
   explicit PspScan(const CaseSpec& spec) : tau_s_(params(spec).tau_s), in_(spec) {
     x_.T = in_.T, x_.N = in_.N, x_.x = in_.I.data();
-    x_.a = add<R>("a", in_.T * in_.N).template data<R>();
+    x_.a = (spec.variant == 2 ? add("a", in_.I) : add<R>("a", in_.T * in_.N)).template data<R>();
+    if (spec.variant == 2) x_.x = x_.a;
     items = static_cast<double>(in_.T * in_.N);
     bytes = items * 2 * sizeof(R);
     if (spec.variant == 1) return;
@@ -106,13 +107,16 @@ struct CreditVariant {
   const char* name;
   TsslVariant variant;
   bool warm_up;
+  bool as_trained = false;  ///< errors on windows, credit over the membrane
 };
 const CreditVariant kCredits[] = {{"head", TsslVariant::head, false},
                                   {"sep2020", TsslVariant::sep2020, false},
                                   {"jun2020", TsslVariant::jun2020, false},
                                   {"surrogate", TsslVariant::surrogate, false},
                                   {"sep2020,warm_up", TsslVariant::sep2020, true},
-                                  {"jun2020,warm_up", TsslVariant::jun2020, true}};
+                                  {"jun2020,warm_up", TsslVariant::jun2020, true},
+                                  {"head,as_trained", TsslVariant::head, false, true},
+                                  {"sep2020,as_trained", TsslVariant::sep2020, false, true}};
 
 template <class R>
 class TsslCredit final : public KernelCase {
@@ -122,7 +126,9 @@ class TsslCredit final : public KernelCase {
     const std::vector<R> a = forward();
     x_.T = in_.T, x_.N = in_.N, x_.u = u_.data(), x_.m0 = in_.m0.data(), x_.a0 = in_.a0.data();
     x_.delta = in_.delta.data(), x_.warm_up = how_.warm_up;
-    x_.g = add<R>("g", n, tolerance(a)).template data<R>();
+    if (how_.as_trained) x_.windows = windows_of(in_.N);
+    x_.g = (how_.as_trained ? add("g", u_, tolerance(a)) : add<R>("g", n, tolerance(a))).template data<R>();
+    if (how_.as_trained) x_.u = x_.g;
     items = static_cast<double>(n);
     bytes = items * 3 * sizeof(R);
   }
@@ -183,7 +189,7 @@ KernelCases tssl_scan(const char* name, const char* compared, std::vector<std::s
   return tssl_scan<TsslForward>("tssl_forward", "all outputs: same bits", {"all", "fewest"}, {0});
 });
 [[maybe_unused]] const bool psp_registered = register_cases([] {
-  return tssl_scan<PspScan>("psp_scan", "all outputs: same bits", {"states", "no_states"}, {0});
+  return tssl_scan<PspScan>("psp_scan", "all outputs: same bits", {"states", "no_states", "in_place"}, {0});
 });
 [[maybe_unused]] const bool adjoint_registered = register_cases([] {
   return tssl_scan<PspAdjoint>("psp_adjoint", "all outputs: same bits", {"apart", "in_place"}, {0});

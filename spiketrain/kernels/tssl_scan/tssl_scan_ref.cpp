@@ -1,6 +1,7 @@
 // TSSL-BP scans in plain loops, one neuron at a time; contract and equations in tssl_scan.h.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "spiketrain/kernels/spike_bits/spike_bits.h"
 #include "spiketrain/kernels/tssl_scan/coefficients.h"
@@ -31,23 +32,23 @@ R du_at(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t t, int
 
 template <class R>
 void credit_head(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t n) {
+  std::vector<bool> warm(static_cast<size_t>(x.T));
   R a = at_or_zero(x.a0, n);
   for (int64_t t = 0; t < x.T; ++t) {
-    const int64_t i = t * x.N + n;
-    a = a + (R(x.u[i] > c.threshold) - a) * c.inv_tau_s;
-    x.g[i] = a;  // read back, and replaced by the credit, below
+    a = a + (R(x.u[t * x.N + n] > c.threshold) - a) * c.inv_tau_s;
+    warm[static_cast<size_t>(t)] = a < c.warm_below;
   }
   R A = 0, theta = 0;
   for (int64_t t = x.T - 1; t >= 0; --t) {
     const int64_t i = t * x.N + n;
-    A = x.delta[i] * c.inv_tau_s + c.leak_s * A;
+    A = at_site(x.windows, x.delta, x.N, t, n) * c.inv_tau_s + c.leak_s * A;
     R e = c.leak_m * theta;
     if (x.u[i] > c.threshold) {
       const R d = std::min(R(1) / du_at(c, x, t, n), R(kMaxInvDuHead));
       e = d * (A + (c.inv_tau_m * x.u[i]) * theta);
     }
     theta = e;
-    x.g[i] = x.g[i] < c.warm_below ? A * sigma_prime(c, x.u[i]) : e;
+    x.g[i] = warm[static_cast<size_t>(t)] ? A * sigma_prime(c, x.u[i]) : e;
   }
 }
 
@@ -57,10 +58,11 @@ void credit_2020(bool intra, bool surrogate, const TsslCoefficients<R>& c, const
   R A = 0, future = 0;  // future = leak_m^(p-t-1) * delta[p], p the next spike
   for (int64_t t = x.T - 1; t >= 0; --t) {
     const int64_t i = t * x.N + n;
-    R delta = x.delta[i];
+    const R arrived = at_site(x.windows, x.delta, x.N, t, n);
+    R delta = arrived;
     if (intra) {
       if (x.u[i] > c.threshold) delta = delta + (c.inv_tau_m * x.u[i]) * future;
-      future = x.u[i] > c.threshold ? x.delta[i] : c.leak_m * future;
+      future = x.u[i] > c.threshold ? arrived : c.leak_m * future;
     }
     A = delta * c.inv_tau_s + c.leak_s * A;
     if (surrogate) {
@@ -89,7 +91,7 @@ int64_t tssl_forward_ref(const TsslParams& p, const TsslForwardArgs<R>& x) {
       if (x.s) x.s[i] = s;
       if (x.bits) set_bit(x.bits, x.N, t, n, s);
       if (x.u) x.u[i] = u;
-      x.a[i] = a;
+      if (x.a) x.a[i] = a;
       spikes += s;
     }
     if (x.m1) x.m1[n] = m;

@@ -188,7 +188,7 @@ Credit LifNeuron::vjp(const Record& record, const Tensor& delta, const State& g_
   const Tensor s = core.raise_after_overshoot ? record.spikes().bytes() : Tensor();
   const ops::LifAdjoint g = ops::lif_adjoint(params(), record.I, record.before[0], record.u, s, delta,
                                              g_after.empty() ? Tensor() : g_after[0], core.w.defined(),
-                                             record.takes_delta, record.windows);
+                                             record.last_read ? record.u : Tensor(), record.windows);
   if (!core.w.defined()) return {g.g, {g.g_before}};
   const Tensor decay = torch::sigmoid(core.w);
   return {g.g, {g.g_before}, {decay * (1 - decay) * -g.g_leak}};

@@ -50,7 +50,8 @@ struct PspLif final : Stepped {
     return ops::has_kernel(I) && !(slots & (kPsi | kJacobian));
   }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
-    return {torch::zeros(shape, options), torch::zeros(shape, options)};
+    const Tensor zero = torch::zeros({}, options).expand(shape);
+    return {zero, zero};
   }
   Step step(const Tensor& I, const State& state) const override {
     const Tensor u = state[0] + (I - state[0] * (1.0 / tau_m));

@@ -108,10 +108,8 @@ struct Pool final : Stage {
     if (!filtered) return Signal::spikes(sums, edge, factor() * x.scale());
     // Sums of PSPs are PSPs of sums.
     const torch::NoGradGuard no_grad;
-    const auto sums_of = [&](const Tensor& a) {
-      return a.defined() ? ops::window_sum(a, window, factor()) : a;
-    };
-    return Signal::psp(sums, edge, x.tau_s(), sums_of(x.values()), sums_of(x.before()), factor() * x.scale());
+    const Tensor before = x.before().defined() ? ops::window_sum(x.before(), window, factor()) : Tensor();
+    return Signal::psp(sums, edge, x.tau_s(), {}, before, factor() * x.scale());
   }
 
   Shape out_;

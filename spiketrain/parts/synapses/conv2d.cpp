@@ -104,6 +104,7 @@ struct Conv2d final : Synapse {
     if (ops::winograd_pays(W_in, kind())) return apply_fast(x, W_in);
     const auto type = is_exact_in_bfloat16(x) ? factors(W_in) : W_in.scalar_type();
     const Tensor W = pixelwise(W_in.to(type));
+    x.prepare();
     return map(x.steps(), x.batch(), out_, W_in.options(), [&](int64_t i, int64_t j) {
       return torch::conv2d(pixelwise(x.rows(i, j).to(type)), W, {}, stride, padding);
     });
@@ -111,6 +112,7 @@ struct Conv2d final : Synapse {
   /// The two dense products that Winograd's algorithm makes in float32 about as fast as others in bfloat16.
   Tensor apply_fast(const Signal& x, const Tensor& W) const {
     const ops::WinogradKernels kernels = ops::winograd_forward(W, kind());
+    x.prepare();
     return fill(x.steps(), x.batch(), out_, W.options(), [&](int64_t i, int64_t j, const Tensor& rows) {
       ops::winograd(x.rows(i, j).to(W.scalar_type()), kernels, rows);
     });
@@ -125,8 +127,11 @@ struct Conv2d final : Synapse {
     const auto type = is_exact_in_bfloat16(q) ? factors(g) : g.scalar_type();
     const Tensor like = torch::empty({channels, in_[0], kernel, kernel}, g.options().dtype(type));
     const Tensor post = g.flatten(0, 1);
+    q.prepare();
     const auto sum = [&](int64_t i, int64_t j) {
-      const Tensor errors = pixelwise(post.slice(0, i, j).to(type)),
+      // LibTorch takes maps of one channel for contiguous, and would lay their errors so.
+      const Tensor part_of = post.slice(0, i, j).to(type);
+      const Tensor errors = in_[0] == 1 && g.is_cpu() ? ops::laid(part_of, false) : pixelwise(part_of),
                    inputs = pixelwise(q.rows(i, j).to(type));
       const Tensor part = std::get<1>(backward(errors, inputs, pixelwise(like), {false, true, false}));
       return part.to(g.scalar_type()).contiguous();
@@ -141,9 +146,7 @@ struct Conv2d final : Synapse {
     return g_W;
   }
   /// Channels last on the CPU, where that is what the convolutions are fastest with.
-  static Tensor pixelwise(const Tensor& x) {
-    return x.is_cpu() ? x.contiguous(at::MemoryFormat::ChannelsLast) : x;
-  }
+  static Tensor pixelwise(const Tensor& x) { return x.is_cpu() ? ops::unlaid(ops::laid(x, true), true) : x; }
   /// Samples of a chunk: a call of LibTorch costs as much as a million multiply-accumulates.
   int64_t min_samples() const { return std::max<int64_t>(1, 2000000 / macs()); }
   std::tuple<Tensor, Tensor, Tensor> backward(const Tensor& g, const Tensor& x, const Tensor& W,
@@ -156,7 +159,8 @@ struct Conv2d final : Synapse {
   Tensor map(int64_t T, int64_t B, const Shape& shape, const torch::TensorOptions& options, F&& f) const {
     if (!options.device().is_cpu())
       return f(0, T * B).to(options.dtype()).unflatten(0, at::IntArrayRef({T, B}));
-    return fill(T, B, shape, options, [&](int64_t i, int64_t j, const Tensor& rows) { rows.copy_(f(i, j)); });
+    return fill(T, B, shape, options,
+                [&](int64_t i, int64_t j, const Tensor& rows) { ops::copy_maps(rows, f(i, j)); });
   }
   /// [T,B,*shape], channels last, filled by f(i, j, rows [i, j) of it) on chunks of the T*B samples.
   template <class F>

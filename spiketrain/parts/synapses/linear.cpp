@@ -118,18 +118,17 @@ struct Linear final : Synapse {
 
   Tensor pull(const Tensor& g, const Tensor& W_in) const override {
     const auto type = factors(g);
-    const Tensor flat = g.flatten(0, 1), W = W_in.to(type);
+    const Tensor flat = g.flatten(0, 1);
     const auto rows = [&](int64_t i, int64_t j) { return share(flat, 0, i, j).to(type); };
     if (in_.size() != 3 || !g.is_cpu()) {
       std::vector<int64_t> shape = {g.size(0), g.size(1)};
       shape.insert(shape.end(), in_.begin(), in_.end());
-      return product(flat.size(0), rows, W).view(shape);
+      return product(flat.size(0), rows, W_in.to(type)).view(shape);
     }
     // Maps channels last, as who reads them wants them.
-    const Tensor by_pixel =
-        W.view({features, in_[0], in_[1], in_[2]}).permute({0, 2, 3, 1}).reshape({features, numel(in_)});
-    return ops::unlaid(
-        product(flat.size(0), rows, by_pixel).view({g.size(0), g.size(1), in_[1], in_[2], in_[0]}), true);
+    return ops::unlaid(product(flat.size(0), rows, by_pixel(W_in).to(type))
+                           .view({g.size(0), g.size(1), in_[1], in_[2], in_[0]}),
+                       true);
   }
 
   Tensor outer(const Tensor& g, const Signal& q) const override {
@@ -154,15 +153,37 @@ struct Linear final : Synapse {
     const bool mixed = precision == Precision::mixed && like.scalar_type() == torch::kFloat;
     return mixed ? torch::kBFloat16 : like.scalar_type();
   }
+  /// Maps lie pixel by pixel, weights map by map: whether it is the weights, as there are fewer of them, that a product lays like the
+  /// maps.
+  bool lays_weights(int64_t rows, const Tensor& like) const {
+    return in_.size() == 3 && features < rows && like.is_cpu();
+  }
+  /// W [features, C*H*W] -> [features, H*W*C]
+  Tensor by_pixel(const Tensor& W) const {
+    return ops::laid(W.view({features, in_[0], in_[1], in_[2]}), true).view({features, numel(in_)});
+  }
+  /// The way back.
+  Tensor by_map(const Tensor& W) const {
+    return ops::laid(W.view({features, in_[1], in_[2], in_[0]}).movedim(-1, -3), false)
+        .view({features, numel(in_)});
+  }
+  static Tensor matrix(const Tensor& x, bool pixelwise) {
+    return (x.dim() == 4 ? ops::laid(x, pixelwise) : x).flatten(1);
+  }
   Tensor apply_dense(const Signal& x, const Tensor& W) const {
     const auto type = is_exact_in_bfloat16(x) ? factors(W) : W.scalar_type();
-    const auto rows = [&](int64_t i, int64_t j) { return x.rows(i, j).flatten(1).to(type); };
-    return product(x.steps() * x.batch(), rows, W.to(type).t()).view({x.steps(), x.batch(), features});
+    const bool pixelwise = lays_weights(x.steps() * x.batch(), W);
+    x.prepare();
+    const auto rows = [&](int64_t i, int64_t j) { return matrix(x.rows(i, j), pixelwise).to(type); };
+    const Tensor factor = (pixelwise ? by_pixel(W) : W).to(type).t();
+    return product(x.steps() * x.batch(), rows, factor).view({x.steps(), x.batch(), features});
   }
   /// Shared by features: every share reads all of q.
   Tensor outer_dense(const Tensor& g, const Signal& q) const {
     const auto type = is_exact_in_bfloat16(q) ? factors(g) : g.scalar_type();
-    const Tensor post = g.flatten(0, 1).to(type), pre = q.rows(0, post.size(0)).flatten(1).to(type);
+    const Tensor post = g.flatten(0, 1).to(type);
+    const bool pixelwise = lays_weights(post.size(0), g);
+    const Tensor pre = matrix(q.rows(0, post.size(0)), pixelwise).to(type);
     if (!g.is_cpu()) return post.t().mm(pre).to(g.scalar_type());
     Tensor g_W = torch::empty({features, pre.size(1)}, g.options());
     ops::for_chunks(
@@ -177,7 +198,7 @@ struct Linear final : Synapse {
           }
         },
         kMinShare);
-    return g_W;
+    return pixelwise ? by_map(g_W) : g_W;
   }
   double size() const {
     const auto inputs = static_cast<double>(numel(in_));
