@@ -56,7 +56,7 @@ bool event_pays(EventProduct product, const Bits& x, int64_t total, const Tensor
     return false;
   if (products == Products::events) return true;
   const double density = static_cast<double>(total) / static_cast<double>(x.images() * x.sites());
-  return density < event_limit(product, s);
+  return density < event_limit(product, s, kind.mixed && has_bf16());
 }
 
 Tensor event_forward(const Bits& x, int64_t total, const Tensor& W_in, const ConvKind& kind, double scale) {

@@ -9,6 +9,7 @@ namespace spiketrain::ops {
 struct ConvKind {
   int64_t stride = 1, pad = 0;
   bool full = false;
+  bool mixed = false;  ///< the dense way would be in bfloat16, where the processor multiplies that
 };
 
 /// How products of spikes are made: whichever takes less time, or always one way.

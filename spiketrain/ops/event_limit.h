@@ -15,7 +15,8 @@ struct EventTimes {
   double input;     ///< and of each input that it reads
   double vector;    ///< sixteen channels of an output, written or read
   double addition;  ///< of sixteen channels
-  double macs;      ///< multiply-accumulates that the dense way does in one
+  double macs;      ///< multiply-accumulates that the dense way does in one, in float32
+  double faster;    ///< what bfloat16 does more in that time
 };
 
 inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s) {
@@ -23,22 +24,30 @@ inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s
   // With few channels or outputs the dense way is slower, too; forward it may be Winograd's.
   const auto channels = static_cast<double>(s.C);
   const double of_full = std::min(110.0, 2 * static_cast<double>(s.O));
+  constexpr double kFaster = 1.9, kWinogradFaster = 1.7;
   if (product == EventProduct::forward) {
     if (winograd_fits({s.O, s.C, s.kernel_h, s.kernel_w}, {s.stride, s.pad, s.full()}))
-      return {18, 0, 3, 0.24, std::min(200.0, 5.2 * std::min(channels, static_cast<double>(s.O)))};
+      return {18,
+              0,
+              3,
+              0.24,
+              std::min(200.0, 5.2 * std::min(channels, static_cast<double>(s.O))),
+              kWinogradFaster};
     if (square && (s.kernel_h == 3 || s.kernel_h == 5))
-      return {12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels)};
-    return s.full() ? EventTimes{60, 0.05, 2, 0.36, of_full}
-                    : EventTimes{30, 0.02, 2, 0.42, std::min(125.0, 25 * channels)};
+      return {
+          12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels), kFaster};
+    return s.full() ? EventTimes{60, 0.05, 2, 0.36, of_full, kFaster}
+                    : EventTimes{30, 0.02, 2, 0.42, std::min(125.0, 25 * channels), kFaster};
   }
-  if (s.full()) return {80, 0.06, 4, 0.38, of_full};
-  if (s.taps() == 1) return {40, 0.06, 4, 0.47, 100};
-  if (square && s.kernel_h == 3) return {40, 0, 3, 0.2, std::min(105.0, 40 * channels)};
-  return {15, 0, 0, 0.95, std::min(105.0, 40 * channels)};
+  if (s.full()) return {80, 0.06, 4, 0.38, of_full, kFaster};
+  if (s.taps() == 1) return {40, 0.06, 4, 0.47, 100, kFaster};
+  if (square && s.kernel_h == 3) return {40, 0, 3, 0.2, std::min(105.0, 40 * channels), kFaster};
+  return {15, 0, 0, 0.95, std::min(105.0, 40 * channels), kFaster};
 }
 
-/// Below this density events are faster, by a twentieth at least; 0: never.  Of one image: as if there were many.
-inline double event_limit(EventProduct product, const cpu::EventConvShape& s) {
+/// Below this density events are faster, by a twentieth at least; 0: never.  Of one image: as if there were many.  bf16: than
+/// dense products in bfloat16.
+inline double event_limit(EventProduct product, const cpu::EventConvShape& s, bool bf16 = false) {
   const EventTimes time = event_times(product, s);
   const auto inputs = static_cast<double>(s.taps() * s.C), outputs = static_cast<double>(s.O);
   const double vectors = static_cast<double>((s.O + 15) / 16);
@@ -47,7 +56,7 @@ inline double event_limit(EventProduct product, const cpu::EventConvShape& s) {
   constexpr double kWeight = 0.45;
   const auto pixels = static_cast<double>(s.images * s.out_h() * s.out_w());
   const double once = s.images > 1 ? kWeight * inputs * outputs / pixels : 0;
-  const double dense = inputs * outputs / time.macs;
+  const double dense = inputs * outputs / (bf16 ? time.faster * time.macs : time.macs);
   return std::max(0.0, (0.95 * dense - fixed - once) / (time.addition * inputs * vectors));
 }
 

@@ -10,13 +10,14 @@
 namespace spiketrain::ops {
 namespace {
 
-WinogradKernels pack(const Tensor& W_in, bool back, int64_t pad) {
+WinogradKernels pack(const Tensor& W_in, bool back, int64_t pad, bool bf16) {
   const Tensor W = W_in.contiguous();
   const int64_t O = W.size(0), C = W.size(1);
-  WinogradKernels kernels = {{}, back ? O : C, back ? C : O, back ? 2 - pad : pad};
+  WinogradKernels kernels = {{}, back ? O : C, back ? C : O, back ? 2 - pad : pad, bf16 && has_bf16()};
   cpu::WinogradShape shape;
   shape.in = kernels.in;
   shape.out = kernels.out;
+  shape.bf16 = kernels.bf16;
   kernels.packed = torch::empty({cpu::winograd_kernel_floats(shape)}, W.options());
   const cpu::Kernels3x3 K = {W.data_ptr<float>(), back ? 9 * C : 9, back ? 9 : 9 * C, back};
   cpu::winograd_kernels(shape, K, kernels.packed.data_ptr<float>(), omp_get_max_threads());
@@ -24,6 +25,8 @@ WinogradKernels pack(const Tensor& W_in, bool back, int64_t pad) {
 }
 
 }  // namespace
+
+bool has_bf16() { return cpu::winograd_has_bf16(); }
 
 bool winograd_fits(at::IntArrayRef W, const ConvKind& kind) {
   constexpr int64_t kFew = 24;  // channels, below which half of what is multiplied would be padding
@@ -35,12 +38,17 @@ bool winograd_pays(const Tensor& W, const ConvKind& kind) {
   return has_kernel(W) && W.scalar_type() == torch::kFloat && !kind.full && winograd_fits(W.sizes(), kind);
 }
 
-WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind) { return pack(W, false, kind.pad); }
-WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind) { return pack(W, true, kind.pad); }
+WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind, bool bf16) {
+  return pack(W, false, kind.pad, bf16);
+}
+WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind, bool bf16) {
+  return pack(W, true, kind.pad, bf16);
+}
 
 void winograd(const Tensor& x_in, const WinogradKernels& kernels, const Tensor& y) {
   const Tensor x = laid(x_in, /*last=*/true), out = y.movedim(-3, -1);
-  cpu::WinogradShape shape = {x.size(0), x.size(1), x.size(2), kernels.in, kernels.out, kernels.pad};
+  cpu::WinogradShape shape = {x.size(0),   x.size(1),   x.size(2),   kernels.in,
+                              kernels.out, kernels.pad, kernels.bf16};
   const std::vector<int64_t> sizes = {shape.images, shape.out_h(), shape.out_w(), shape.out};
   ST_CHECK(x.size(3) == shape.in && out.is_contiguous() && out.sizes() == at::IntArrayRef(sizes),
            "winograd: inputs ", x_in.sizes(), " do not fit outputs ", y.sizes(), ", channels last");

@@ -12,15 +12,19 @@ bool winograd_fits(at::IntArrayRef W, const ConvKind& kind);
 /// The same of W; float32 on the CPU alone.
 bool winograd_pays(const Tensor& W, const ConvKind& kind);
 
+/// Whether the processor multiplies bfloat16, so that dense products in it are faster.
+bool has_bf16();
+
 /// A weight as the products take it.
 struct WinogradKernels {
   Tensor packed;
   int64_t in = 0, out = 0, pad = 0;
+  bool bf16 = false;
 };
-/// For the way forward.
-WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind);
+/// For the way forward.  bf16: factors may be rounded to bfloat16, which is done where the processor multiplies that.
+WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind, bool bf16 = false);
 /// For dL/dx from dL/dy.
-WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind);
+WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind, bool bf16 = false);
 
 /// y [N,out,oh,ow] = x [N,in,H,W] * kernels, both channels last; y is written.  On all threads, or one within for_chunks().
 /// UsageError if y does not lie so.

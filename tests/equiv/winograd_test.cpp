@@ -39,6 +39,13 @@ TEST(Winograd, IsTheConvolutionForwardAndBack) {
       ops::winograd(g, ops::winograd_backward(weight, kind), g_x);
       EXPECT_LE(error(y, want), 4e-6) << "C " << C << ", pad " << pad;
       EXPECT_LE(error(g_x, want_back), 4e-6) << "C " << C << ", pad " << pad;
+      // In bfloat16 factors have eight bits; float32 where the processor does not multiply it.
+      ops::winograd(x, ops::winograd_forward(weight, kind, true), y);
+      ops::winograd(g, ops::winograd_backward(weight, kind, true), g_x);
+      for (const double rounding : {error(y, want), error(g_x, want_back)}) {
+        EXPECT_LE(rounding, 1e-2) << "C " << C << ", pad " << pad;
+        EXPECT_EQ(rounding > 1e-5, ops::has_bf16());
+      }
     }
   }
 }
@@ -46,21 +53,23 @@ TEST(Winograd, IsTheConvolutionForwardAndBack) {
 TEST(Winograd, ThreadsAndSharesOfTheBatchDoNotChangeBits) {
   torch::manual_seed(2);
   const Tensor W = torch::randn({40, 48, 3, 3}), x = torch::randn({7, 48, 10, 9});
-  const ops::WinogradKernels kernels = ops::winograd_forward(W, {1, 1, false});
-  const Tensor want = ops::laid_empty({7, 40, 10, 9}, x.options(), true);
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
-  ops::winograd(x, kernels, want);
-  for (const int threads : {2, 3, 8}) {
-    omp_set_num_threads(threads);
-    const Tensor y = torch::full_like(want, 9), shares = torch::full_like(want, 9);
-    ops::winograd(x, kernels, y);
-    EXPECT_TRUE(torch::equal(y, want)) << threads;
-    for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 3}, {3, 4}, {4, 7}})
-      ops::winograd(x.slice(0, begin, end), kernels, shares.slice(0, begin, end));
-    EXPECT_TRUE(torch::equal(shares, want)) << threads;
+  for (const bool bf16 : {false, true}) {
+    const ops::WinogradKernels kernels = ops::winograd_forward(W, {1, 1, false}, bf16);
+    const Tensor want = ops::laid_empty({7, 40, 10, 9}, x.options(), true);
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    ops::winograd(x, kernels, want);
+    for (const int threads : {2, 3, 8}) {
+      omp_set_num_threads(threads);
+      const Tensor y = torch::full_like(want, 9), shares = torch::full_like(want, 9);
+      ops::winograd(x, kernels, y);
+      EXPECT_TRUE(torch::equal(y, want)) << threads;
+      for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{0, 3}, {3, 4}, {4, 7}})
+        ops::winograd(x.slice(0, begin, end), kernels, shares.slice(0, begin, end));
+      EXPECT_TRUE(torch::equal(shares, want)) << threads;
+    }
+    omp_set_num_threads(before);
   }
-  omp_set_num_threads(before);
 }
 
 TEST(Winograd, WhatItIsFor) {

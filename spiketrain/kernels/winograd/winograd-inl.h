@@ -38,22 +38,44 @@ HWY_INLINE void map_kernel(const VF* g, int step, VF* u, int u_step) {
   u[3 * u_step] = g[2 * step];
 }
 
-// Kernels from input channel c to a panel's outputs.
+// Kernels from input channel c, zero if there is none, to a vector of outputs.
+HWY_INLINE void transform_kernels(const WinogradShape& s, const Kernels3x3& K, int64_t c, int64_t first,
+                                  VF* u) {
+  HWY_ALIGN float taps[9][kLanes] = {};
+  for (int64_t lane = 0; lane < kLanes && first + lane < s.out && c < s.in; ++lane) {
+    const float* kernel = K.data + (first + lane) * K.out_stride + c * K.in_stride;
+    for (int tap = 0; tap < 9; ++tap) taps[tap][lane] = kernel[K.turned ? 8 - tap : tap];
+  }
+  VF g[9], rows[3 * kSide];
+  for (int tap = 0; tap < 9; ++tap) g[tap] = hn::Load(Float(), taps[tap]);
+  for (int x = 0; x < 3; ++x) map_kernel(g + x, 3, rows + x, 3);
+  for (int y = 0; y < kSide; ++y) map_kernel(rows + 3 * y, 1, u + kSide * y, 1);
+}
+
+// Numbers in bfloat16, to nearest, in the low halves of words.
+using Words = hn::RebindToUnsigned<Float>;
+HWY_INLINE hn::Vec<Words> rounded(VF x) {
+  const Words d;
+  const auto bits = hn::BitCast(d, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d, 1));
+  return hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d, 0x7FFF))));
+}
+
+// The n-th words of a panel's kernels: of input channel n, or of channels 2n and 2n + 1 in bfloat16.
 void WinogradPack(const WinogradShape& s, const WinogradPlan& p, const Kernels3x3& K, int64_t panel,
-                  int64_t c, float* U) {
+                  int64_t n, float* U) {
   const int64_t width = p.panel_width(panel), first = panel * WinogradPlan::kPanel;
-  float* to = U + kPoints * p.in * first + c * width;
+  float* to = U + kPoints * p.row * first + n * width;
   for (int64_t v = 0; v < width; v += kLanes, to += kLanes) {
-    HWY_ALIGN float taps[9][kLanes] = {};
-    for (int64_t lane = 0; lane < kLanes && first + v + lane < s.out; ++lane) {
-      const float* kernel = K.data + (first + v + lane) * K.out_stride + c * K.in_stride;
-      for (int tap = 0; tap < 9; ++tap) taps[tap][lane] = kernel[K.turned ? 8 - tap : tap];
+    VF u[kPoints];
+    transform_kernels(s, K, s.bf16 ? 2 * n : n, first + v, u);
+    if (s.bf16) {
+      VF next[kPoints];
+      transform_kernels(s, K, 2 * n + 1, first + v, next);
+      for (int k = 0; k < kPoints; ++k)
+        u[k] = hn::BitCast(Float(), hn::Or(rounded(u[k]), hn::ShiftLeft<16>(rounded(next[k]))));
     }
-    VF g[9], rows[3 * kSide], u[kPoints];
-    for (int tap = 0; tap < 9; ++tap) g[tap] = hn::Load(Float(), taps[tap]);
-    for (int x = 0; x < 3; ++x) map_kernel(g + x, 3, rows + x, 3);
-    for (int y = 0; y < kSide; ++y) map_kernel(rows + 3 * y, 1, u + kSide * y, 1);
-    for (int k = 0; k < kPoints; ++k) hn::StoreU(u[k], Float(), to + k * p.in * width);
+    for (int k = 0; k < kPoints; ++k) hn::StoreU(u[k], Float(), to + k * p.row * width);
   }
 }
 
@@ -75,7 +97,7 @@ HWY_INLINE void load_tile(const WinogradShape& s, const WinogradPlan& p, const f
     const bool inside = iy >= 0 && iy < s.H && ix >= 0 && ix < s.W;
     pixels[k] = inside ? x + ((at.image * s.H + iy) * s.W + ix) * s.in : zeros;
   }
-  float* const to = V + t * p.in;
+  float* const to = V + t * p.row;
   for (int64_t c = 0; c < s.in; c += kLanes) {
     VF d[kPoints], v[kPoints];
     // What the tile to the right reads and this one does not.
@@ -89,7 +111,15 @@ HWY_INLINE void load_tile(const WinogradShape& s, const WinogradPlan& p, const f
     }
     for (int column = 0; column < kSide; ++column) map_input(d + column, kSide, v + column);
     for (int row = 0; row < kSide; ++row) map_input(v + kSide * row, 1, d + kSide * row);
-    for (int k = 0; k < kPoints; ++k) hn::StoreU(d[k], Float(), to + k * p.v_pitch + c);
+    if (!s.bf16) {
+      for (int k = 0; k < kPoints; ++k) hn::StoreU(d[k], Float(), to + k * p.v_pitch + c);
+      continue;
+    }
+    const hn::Rebind<uint16_t, Float> halves;
+    for (int k = 0; k < kPoints; ++k) {
+      const auto words = hn::BitCast(hn::RebindToSigned<Float>(), rounded(d[k]));
+      hn::StoreU(hn::DemoteTo(halves, words), halves, reinterpret_cast<uint16_t*>(to + k * p.v_pitch) + c);
+    }
   }
 }
 
@@ -115,14 +145,14 @@ HWY_INLINE void multiply(int64_t in, int64_t pitch, int64_t width, const float* 
 }
 
 // One point of `tiles` tiles (a multiple of kRows) with the outputs of a panel.
-HWY_INLINE void multiply_point(const WinogradPlan& p, int64_t tiles, int64_t in, int64_t width,
-                               const float* V, const float* U, float* M) {
+HWY_INLINE void multiply_point(const WinogradPlan& p, int64_t tiles, int64_t width, const float* V,
+                               const float* U, float* M) {
   constexpr int kWide = kLanes == 16 || HWY_ARCH_ARM ? 4 : 2;  // vectors whose sums stay in registers
   int64_t v = 0;
   const auto columns = [&](auto rows, auto vectors) HWY_ATTR {
     constexpr int kR = decltype(rows)::value, kV = decltype(vectors)::value;
     for (int64_t t = 0; t < tiles; t += kR)
-      multiply<kR, kV>(in, p.in, width, V + t * p.in, U + v, M + t * width + v);
+      multiply<kR, kV>(p.terms, p.row, width, V + t * p.row, U + v, M + t * width + v);
     v += kV * kLanes;
   };
   using std::integral_constant;
@@ -133,6 +163,75 @@ HWY_INLINE void multiply_point(const WinogradPlan& p, int64_t tiles, int64_t in,
   }
   if (v < width) columns(integral_constant<int, 12>(), integral_constant<int, 1>());
 }
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace spiketrain::cpu
+HWY_AFTER_NAMESPACE();
+
+// Highway has no product of bfloat16 in this version: AVX-512's own, in functions that are called only where the processor has it.
+#undef SPIKETRAIN_WINOGRAD_BF16
+#define SPIKETRAIN_WINOGRAD_BF16 (HWY_ARCH_X86_64 && HWY_TARGET <= HWY_AVX3)
+#if SPIKETRAIN_WINOGRAD_BF16
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
+namespace spiketrain::cpu {
+namespace HWY_NAMESPACE {
+namespace {
+
+// As multiply(), of words of two numbers.
+template <int kR, int kV>
+void multiply_bf16(int64_t terms, int64_t pitch, int64_t width, const float* HWY_RESTRICT A,
+                   const float* HWY_RESTRICT B, float* HWY_RESTRICT C) {
+  constexpr int64_t kWide = 16;
+  __m512 sum[kR][kV];
+  for (int r = 0; r < kR; ++r) {
+    for (int v = 0; v < kV; ++v) sum[r][v] = _mm512_setzero_ps();
+  }
+  for (int64_t c = 0; c < terms; ++c, B += width) {
+    __m512i b[kV];
+    for (int v = 0; v < kV; ++v) b[v] = _mm512_loadu_si512(B + v * kWide);
+    for (int r = 0; r < kR; ++r) {
+      int word;
+      memcpy(&word, A + r * pitch + c, sizeof(word));
+      const __m512i a = _mm512_set1_epi32(word);
+      for (int v = 0; v < kV; ++v)
+        sum[r][v] =
+            _mm512_dpbf16_ps(sum[r][v], reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b[v]));
+    }
+  }
+  for (int r = 0; r < kR; ++r) {
+    for (int v = 0; v < kV; ++v) _mm512_storeu_ps(C + r * width + v * kWide, sum[r][v]);
+  }
+}
+
+// As multiply_point().
+void multiply_point_bf16(const WinogradPlan& p, int64_t tiles, int64_t width, const float* V, const float* U,
+                         float* M) {
+  constexpr int64_t kWide = 16;
+  for (int64_t v = 0; v < width;) {
+    const int64_t vectors = HWY_MIN(int64_t{4}, (width - v) / kWide);
+    for (int64_t t = 0; t < tiles; t += 6) {
+      const float* const a = V + t * p.row;
+      float* const c = M + t * width + v;
+      if (vectors == 4) multiply_bf16<6, 4>(p.terms, p.row, width, a, U + v, c);
+      if (vectors == 3) multiply_bf16<6, 3>(p.terms, p.row, width, a, U + v, c);
+      if (vectors == 2) multiply_bf16<6, 2>(p.terms, p.row, width, a, U + v, c);
+      if (vectors == 1) multiply_bf16<6, 1>(p.terms, p.row, width, a, U + v, c);
+    }
+    v += vectors * kWide;
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace spiketrain::cpu
+HWY_POP_ATTRIBUTES
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace spiketrain::cpu {
+namespace HWY_NAMESPACE {
+namespace {
 
 // Outputs of a panel, of a tile, from row t of M.
 HWY_INLINE void store_tile(const WinogradShape& s, const WinogradPlan& p, const Place& at, int64_t panel,
@@ -165,15 +264,25 @@ void WinogradBlock(const WinogradShape& s, const WinogradPlan& p, const float* x
   for (int64_t t = 0; t < count; ++t) load_tile(s, p, x, Place(p, first + t), zeros, t, V);
   // Rows without a tile are multiplied like others and not looked at.
   for (int64_t k = 0; k < kPoints && rows > count; ++k)
-    memset(V + k * p.v_pitch + count * p.in, 0, static_cast<size_t>((rows - count) * p.in) * sizeof(float));
+    memset(V + k * p.v_pitch + count * p.row, 0, static_cast<size_t>((rows - count) * p.row) * sizeof(float));
   for (int64_t panel = 0; panel < p.panels(); ++panel) {
     const int64_t width = p.panel_width(panel);
-    const float* const kernels = U + kPoints * p.in * panel * WinogradPlan::kPanel;
-    for (int64_t k = 0; k < kPoints; ++k)
-      multiply_point(p, rows, s.in, width, V + k * p.v_pitch, kernels + k * p.in * width, M + k * p.m_pitch);
+    const float* const kernels = U + kPoints * p.row * panel * WinogradPlan::kPanel;
+    for (int64_t k = 0; k < kPoints; ++k) {
+      const float *const inputs = V + k * p.v_pitch, *const factors = kernels + k * p.row * width;
+#if SPIKETRAIN_WINOGRAD_BF16
+      if (s.bf16) {
+        multiply_point_bf16(p, rows, width, inputs, factors, M + k * p.m_pitch);
+        continue;
+      }
+#endif
+      multiply_point(p, rows, width, inputs, factors, M + k * p.m_pitch);
+    }
     for (int64_t t = 0; t < count; ++t) store_tile(s, p, Place(p, first + t), panel, t, M, y);
   }
 }
+
+bool WinogradMultipliesBf16() { return SPIKETRAIN_WINOGRAD_BF16; }
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -14,6 +14,16 @@ namespace spiketrain::cpu {
 
 HWY_EXPORT(WinogradPack);
 HWY_EXPORT(WinogradBlock);
+HWY_EXPORT(WinogradMultipliesBf16);
+
+bool winograd_has_bf16() {
+  select_isa();
+#if HWY_ARCH_X86_64
+  return HWY_DYNAMIC_DISPATCH(WinogradMultipliesBf16)() && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
 
 int64_t winograd_kernel_floats(const WinogradShape& s) { return WinogradPlan(s).kernel_floats(); }
 
@@ -21,8 +31,8 @@ void winograd_kernels(const WinogradShape& s, const Kernels3x3& K, float* kernel
   select_isa();
   const WinogradPlan plan(s);
 #pragma omp parallel for schedule(static) num_threads(static_cast <int>(threads)) if (threads > 1)
-  for (int64_t i = 0; i < plan.panels() * s.in; ++i)
-    HWY_DYNAMIC_DISPATCH(WinogradPack)(s, plan, K, i / s.in, i % s.in, kernels);
+  for (int64_t i = 0; i < plan.panels() * plan.terms; ++i)
+    HWY_DYNAMIC_DISPATCH(WinogradPack)(s, plan, K, i / plan.terms, i % plan.terms, kernels);
 }
 
 int64_t winograd_workspace(const WinogradShape& s, int64_t threads) {

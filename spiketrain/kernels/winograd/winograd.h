@@ -8,7 +8,8 @@
 //
 // Errors: none; the caller checks the padding, that there are outputs, and that the arrays are as long as they should be.
 // Bits: independent of the number of threads, and the same on all instruction sets with fused multiply-adds; those of
-// the plain loops wherever the sums and their quarters are exact.  Errors are about twice those of a sum.
+// the plain loops wherever the sums and their quarters are exact.  Errors are about twice those of a sum; with factors in bfloat16
+// (what the maps make of inputs and kernels is rounded to nearest) they are of the size of bfloat16's.
 // Tests: equiv/kernel_cases_test.cpp, equiv/winograd_test.cpp.
 #pragma once
 #include <cstdint>
@@ -18,6 +19,8 @@ namespace spiketrain::cpu {
 struct WinogradShape {
   int64_t images = 0, H = 1, W = 1, in = 1, out = 1;
   int64_t pad = 1;  ///< 0, 1 or 2
+  bool bf16 =
+      false;  ///< factors of the products are rounded to bfloat16, sums are float32; only where winograd_has_bf16()
 
   int64_t out_h() const { return H + 2 * pad - 2; }
   int64_t out_w() const { return W + 2 * pad - 2; }
@@ -29,6 +32,9 @@ struct Kernels3x3 {
   int64_t in_stride = 9, out_stride = 9;
   bool turned = false;
 };
+
+/// Whether the processor, and the instruction set in use, multiply bfloat16 (AVX-512 BF16).
+bool winograd_has_bf16();
 
 /// The kernels as the products take them: written by winograd_kernels(), for any number of images.
 int64_t winograd_kernel_floats(const WinogradShape& shape);

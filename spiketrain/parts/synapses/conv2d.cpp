@@ -78,7 +78,8 @@ struct Conv2d final : Synapse {
     return outer_events(g, q, W_.sizes(), kind(), dense);
   }
   double event_limit(ops::EventProduct product) const override {
-    return ops::event_limit(product, {1, in_[0], in_[1], in_[2], channels, kernel, kernel, stride, padding});
+    return ops::event_limit(product, {1, in_[0], in_[1], in_[2], channels, kernel, kernel, stride, padding},
+                            mixed() && ops::has_bf16());
   }
   bool has_patches() const override { return true; }
   Tensor patches(const Tensor& x) const override {
@@ -94,11 +95,11 @@ struct Conv2d final : Synapse {
   }
 
  private:
-  ops::ConvKind kind() const { return {stride, padding, false}; }
+  ops::ConvKind kind() const { return {stride, padding, false, mixed()}; }
+  bool mixed() const { return precision == Precision::mixed; }
   /// Of products with spikes, or with errors.
   torch::ScalarType factors(const Tensor& like) const {
-    const bool mixed = precision == Precision::mixed && like.scalar_type() == torch::kFloat;
-    return mixed ? torch::kBFloat16 : like.scalar_type();
+    return mixed() && like.scalar_type() == torch::kFloat ? torch::kBFloat16 : like.scalar_type();
   }
   Tensor apply_dense(const Signal& x, const Tensor& W_in) const {
     if (ops::winograd_pays(W_in, kind())) return apply_fast(x, W_in);
@@ -109,16 +110,16 @@ struct Conv2d final : Synapse {
       return torch::conv2d(pixelwise(x.rows(i, j).to(type)), W, {}, stride, padding);
     });
   }
-  /// The two dense products that Winograd's algorithm makes in float32 about as fast as others in bfloat16.
+  /// The two dense products that Winograd's algorithm makes.
   Tensor apply_fast(const Signal& x, const Tensor& W) const {
-    const ops::WinogradKernels kernels = ops::winograd_forward(W, kind());
+    const ops::WinogradKernels kernels = ops::winograd_forward(W, kind(), mixed() && is_exact_in_bfloat16(x));
     x.prepare();
     return fill(x.steps(), x.batch(), out_, W.options(), [&](int64_t i, int64_t j, const Tensor& rows) {
       ops::winograd(x.rows(i, j).to(W.scalar_type()), kernels, rows);
     });
   }
   Tensor pull_fast(const Tensor& g, const Tensor& W) const {
-    const ops::WinogradKernels kernels = ops::winograd_backward(W, kind());
+    const ops::WinogradKernels kernels = ops::winograd_backward(W, kind(), mixed());
     Tensor g_x = ops::laid_empty({g.size(0), g.size(1), in_[0], in_[1], in_[2]}, g.options(), /*last=*/true);
     ops::winograd(g.flatten(0, 1), kernels, g_x.flatten(0, 1));
     return g_x;

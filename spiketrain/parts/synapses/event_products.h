@@ -20,9 +20,9 @@ inline bool is_exact_in_bfloat16(const Signal& x) {
 
 /// Whether the spikes behind x are so few that their additions take less time than the dense product with W.  A PSP that began before
 /// the segment costs a dense product of a step as well, which a few steps do not make up for.
-inline bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W,
-                      const ops::ConvKind& kind) {
+inline bool by_events(ops::EventProduct product, const Signal& x, const Tensor& W, ops::ConvKind kind) {
   constexpr int64_t kFew = 4;
+  kind.mixed = kind.mixed && is_exact_in_bfloat16(x);
   if (x.tau_s() > 0 && x.before().defined() && x.steps() < kFew) return false;
   return x.has_spikes() && x.spikes().bits().defined() &&
          ops::event_pays(product, x.spikes().bits(), x.spikes().total(), W, kind);

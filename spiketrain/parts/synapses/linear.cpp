@@ -113,7 +113,7 @@ struct Linear final : Synapse {
 
   Tensor apply(const Signal& x, const Tensor& W) const override {
     const auto dense = [&](const Signal& input) { return apply_dense(input, W); };
-    return by_events(ops::EventProduct::forward, x, W, kFull) ? apply_events(x, W, kFull, dense) : dense(x);
+    return by_events(ops::EventProduct::forward, x, W, full()) ? apply_events(x, W, full(), dense) : dense(x);
   }
 
   Tensor pull(const Tensor& g, const Tensor& W_in) const override {
@@ -133,12 +133,12 @@ struct Linear final : Synapse {
 
   Tensor outer(const Tensor& g, const Signal& q) const override {
     const auto dense = [&](const Tensor& errors, const Signal& input) { return outer_dense(errors, input); };
-    if (!by_events(ops::EventProduct::gradient, q, W_, kFull)) return dense(g, q);
-    return outer_events(g, q, W_.sizes(), kFull, dense);
+    if (!by_events(ops::EventProduct::gradient, q, W_, full())) return dense(g, q);
+    return outer_events(g, q, W_.sizes(), full(), dense);
   }
 
   double event_limit(ops::EventProduct product) const override {
-    return ops::event_limit(product, {1, numel(in_), 1, 1, features, 1, 1, 1, 0});
+    return ops::event_limit(product, {1, numel(in_), 1, 1, features, 1, 1, 1, 0}, mixed() && ops::has_bf16());
   }
   bool has_patches() const override { return true; }
   Tensor patches(const Tensor& x) const override { return x.flatten(1).unsqueeze(0); }
@@ -147,11 +147,11 @@ struct Linear final : Synapse {
   std::string notation() const override { return std::to_string(features); }
 
  private:
-  static constexpr ops::ConvKind kFull = {1, 0, true};
+  bool mixed() const { return precision == Precision::mixed; }
+  ops::ConvKind full() const { return {1, 0, true, mixed()}; }
   /// Of products with spikes, or with errors.
   torch::ScalarType factors(const Tensor& like) const {
-    const bool mixed = precision == Precision::mixed && like.scalar_type() == torch::kFloat;
-    return mixed ? torch::kBFloat16 : like.scalar_type();
+    return mixed() && like.scalar_type() == torch::kFloat ? torch::kBFloat16 : like.scalar_type();
   }
   /// Maps lie pixel by pixel, weights map by map: whether it is the weights, as there are fewer of them, that a product lays like the
   /// maps.
