@@ -25,6 +25,9 @@ inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s
   const auto channels = static_cast<double>(s.C);
   const double of_full = std::min(110.0, 2 * static_cast<double>(s.O));
   constexpr double kFaster = 1.9, kWinogradFaster = 1.7;
+  const bool uneven =
+      s.C % 16 != 0;  // which oneDNN's larger kernels do not like; nor outputs that fill no vector
+  const double filled = static_cast<double>(s.O) / static_cast<double>((s.O + 15) / 16 * 16);
   if (product == EventProduct::forward) {
     if (winograd_fits({s.O, s.C, s.kernel_h, s.kernel_w}, {s.stride, s.pad, s.full()}))
       return {18,
@@ -33,15 +36,24 @@ inline EventTimes event_times(EventProduct product, const cpu::EventConvShape& s
               0.24,
               std::min(200.0, 5.2 * std::min(channels, static_cast<double>(s.O))),
               kWinogradFaster};
-    if (square && (s.kernel_h == 3 || s.kernel_h == 5))
+    if (square && (s.kernel_h == 3 || s.kernel_h == 5)) {
+      const double most = s.kernel_h == 3 ? 125 : uneven ? 104 * filled : 132;
       return {
-          12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(125.0, 25 * channels), kFaster};
+          12.0 + 2.0 * static_cast<double>(s.kernel_h), 0, 3, 0.27, std::min(most, 25 * channels), kFaster};
+    }
     return s.full() ? EventTimes{60, 0.05, 2, 0.36, of_full, kFaster}
                     : EventTimes{30, 0.02, 2, 0.42, std::min(125.0, 25 * channels), kFaster};
   }
   if (s.full()) return {80, 0.06, 4, 0.38, of_full, kFaster};
   if (s.taps() == 1) return {40, 0.06, 4, 0.47, 100, kFaster};
   if (square && s.kernel_h == 3) return {40, 0, 3, 0.2, std::min(105.0, 40 * channels), kFaster};
+  if (square && s.kernel_h == 5) {
+    // Of a pixel of the input: each spike adds to all taps.
+    const double each = static_cast<double>(s.H * s.W) / static_cast<double>(s.out_h() * s.out_w());
+    return {
+        0,      0.028 * each, 5 * each, 0.16 * each, std::min(uneven ? 75 * filled : 120.0, 40 * channels),
+        kFaster};
+  }
   return {15, 0, 0, 0.95, std::min(105.0, 40 * channels), kFaster};
 }
 

@@ -1,7 +1,7 @@
 // Weight gradient from spikes, compiled once per instruction set; contract in event_conv.h.  The spikes of one channel are
 // one list of places in a tile of errors; the sums that they add to stay in registers while the list is walked.  Two forms:
-//   window  kernels of 3x3, stride 1, where most spikes feed all taps: a spike adds the errors of its whole window, read from
-//           a copy with a border of zeros.
+//   window  kernels of 3x3, where most spikes feed all taps, and of 5x5, stride 1: a spike adds the errors of its whole window, or
+//           those of a row of it that it feeds, read from a copy with a border of zeros.
 //   taps    any other kernel, and fully connected layers: one list for each tap, of the outputs that a spike feeds.
 // The work is cut into units of images or output pixels, whose sums are added in order; threads share the output channels.
 #if defined(SPIKETRAIN_EVENT_GRADIENT_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -125,11 +125,10 @@ HWY_INLINE void copy_window(const EventConvShape& s, const GradientPlan& plan, c
   }
 }
 
-// Sums of tile t, channels [c0, c1).  kRows rows of the kernel at once.
-template <int kV, int kRows>
+// Sums of tile t, channels [c0, c1), of kK x kK taps.  kRows rows of the kernel at once.
+template <int kK, int kV, int kRows>
 HWY_NOINLINE void add_window(const EventConvShape& s, const GradientPlan& plan, const float* tile,
                              ChannelLists lists, int64_t c0, int64_t c1, float* sums) {
-  constexpr int kK = 3;
   constexpr int64_t kLane = kV * kLanes;
   const int64_t pitch = plan.pitch(s);
   for (int64_t pass = 0; pass < kK / kRows; ++pass) {
@@ -163,9 +162,14 @@ HWY_NOINLINE void add_window(const EventConvShape& s, const GradientPlan& plan, 
 }
 
 // Kernel rows that fit into the registers at once: all, or one.
-template <int kV>
+template <int kK, int kV>
 constexpr int window_rows() {
-  return 9 * kV <= kSums ? 3 : 1;
+  return kK * kK * kV <= kSums ? kK : 1;
+}
+HWY_INLINE int64_t window_passes(const EventConvShape& s) {
+  const bool two = two_vectors(s.O);
+  if (s.kernel_h == 3) return 3 / (two ? window_rows<3, 2>() : window_rows<3, 1>());
+  return 5 / (two ? window_rows<5, 2>() : window_rows<5, 1>());
 }
 
 // ---- rows ----
@@ -252,7 +256,8 @@ HWY_NOINLINE void add_rows(const float* const* tiles, ChannelLists lists, int64_
 }
 
 struct WindowRow {
-  HWY_INLINE int64_t operator()(int64_t c, int64_t tap) const { return c * 9 + 8 - tap; }
+  int64_t taps;
+  HWY_INLINE int64_t operator()(int64_t c, int64_t tap) const { return c * taps + taps - 1 - tap; }
 };
 // Inputs [begin, end) on tiles [t, t + kP).
 template <int kV, int kP>
@@ -286,10 +291,11 @@ void share(const EventConvShape& s, const GradientPlan& plan, const GradientWork
     const int64_t slot = u - first_unit;
     if (plan.window()) {
       copy_window(s, plan, work.g, u, first, last, lanes, scratch);
+      const auto add =
+          s.kernel_h == 3 ? add_window<3, kV, window_rows<3, kV>()> : add_window<5, kV, window_rows<5, kV>()>;
       for (int64_t t = first; t < last; ++t)
-        add_window<kV, window_rows<kV>()>(s, plan, tile(t), {work.events(slot, 0), work.begin(slot, 0)},
-                                          mine.begin(t, n), mine.end(t, n),
-                                          work.sums + t * plan.sum_rows(s) * lanes);
+        add(s, plan, tile(t), {work.events(slot, 0), work.begin(slot, 0)}, mine.begin(t, n), mine.end(t, n),
+            work.sums + t * plan.sum_rows(s) * lanes);
       continue;
     }
     const int64_t outputs = s.images * s.out_h() * s.out_w(), p = u * plan.unit;
@@ -373,9 +379,8 @@ void EventConvList(const EventConvShape& s, const GradientPlan& plan, const BitM
   uint64_t* const columns = carver.take<uint64_t>(plan.column_words(s, x.planes));
   if (!plan.window()) return list_rows(s, plan, x, u, list, lists, columns);
   uint16_t* const places = carver.take<uint16_t>(plan.groups(s) * 64);
-  uint64_t* const keep = carver.take<uint64_t>(plan.groups(s) * GradientPlan::kPasses);
-  const int64_t passes = (two_vectors(s.O) ? window_rows<2>() : window_rows<1>()) == 3 ? 1 : 3;
-  list_window(s, plan, x, u, passes, lists, columns, places, keep);
+  uint64_t* const keep = carver.take<uint64_t>(plan.groups(s) * plan.most_passes(s));
+  list_window(s, plan, x, u, window_passes(s), lists, columns, places, keep);
 }
 
 // Part `part` of the output: units [first_unit, last_unit) added to the sums.
@@ -402,7 +407,7 @@ void EventConvUnpack(const EventConvShape& s, const GradientPlan& plan, const Ru
   for (int64_t o = first; o < end; o += lanes) {
     const float* from = sums + o * plan.sum_rows(s);
     const int64_t last = HWY_MIN(end, o + lanes);
-    plan.window() ? unpack_rows(s, from, scale, o, last, lanes, dW, WindowRow{})
+    plan.window() ? unpack_rows(s, from, scale, o, last, lanes, dW, WindowRow{s.taps()})
                   : unpack_rows(s, from, scale, o, last, lanes, dW, GatherRow{s.C});
   }
 }

@@ -24,7 +24,6 @@ struct GradientPlan {
     }
   };
   static constexpr int64_t kStrip = 256;  ///< inputs of a list of the rows form
-  static constexpr int64_t kPasses = 3;   ///< most of the window form
 
   enum class Form { window, rows, runs };
   Form form;
@@ -34,15 +33,16 @@ struct GradientPlan {
   int64_t units = 0, slots = 0;  ///< in all, and whose lists are held at once
 
   GradientPlan(const EventConvShape& s, int64_t planes) : repeats((int64_t{1} << planes) - 1) {
-    const bool whole = s.stride == 1 && s.kernel_h == 3 && s.kernel_w == 3 && s.pad < 3 &&
-                       s.H * s.W * 4 <= s.out_h() * s.out_w() * 5;  // few spikes near a border that feed less
-    form = s.full() || s.taps() == 1 ? Form::rows : whole ? Form::window : Form::runs;
+    const bool square = s.stride == 1 && s.kernel_h == s.kernel_w && s.pad < s.kernel_h;
+    const bool few_lost = s.H * s.W * 4 <= s.out_h() * s.out_w() * 5;  // spikes near a border, that feed less
+    const bool windows = square && (s.kernel_h == 5 || (s.kernel_h == 3 && few_lost));
+    form = s.full() || s.taps() == 1 ? Form::rows : windows ? Form::window : Form::runs;
     if (form == Form::runs) return;
     if (window()) {
       constexpr int64_t kTile = 44 << 10;  // bytes that stay in L1, of 32 channels
-      const int64_t row = (s.W + 2) * kWidestTile * 4;
-      band = std::clamp<int64_t>(kTile / row - 2, 1, s.H);
-      images = band == s.H ? std::clamp<int64_t>(kTile / (row * (s.H + 2)), 1, 8) : 1;
+      const int64_t row = pitch(s) * kWidestTile * 4, more = s.kernel_h - 1;
+      band = std::clamp<int64_t>(kTile / row - more, 1, s.H);
+      images = band == s.H ? std::clamp<int64_t>(kTile / (row * (s.H + more)), 1, 8) : 1;
       units = (s.images + images - 1) / images * ((s.H + band - 1) / band);
     } else {
       unit = std::clamp<int64_t>(round_up(s.images * s.out_h() * s.out_w(), 64), 64,
@@ -81,9 +81,11 @@ struct GradientPlan {
     return planes * groups(s) * round_up(strip_columns(s), 64);
   }
   int64_t events_most(const EventConvShape& s) const {
-    return groups(s) * 64 * strip_columns(s) * repeats * (window() ? kPasses : 1) + kListSlack;
+    return groups(s) * 64 * strip_columns(s) * repeats * most_passes(s) + kListSlack;
   }
-  int64_t begins(const EventConvShape& s) const { return strip_columns(s) * (window() ? kPasses : 1) + 1; }
+  int64_t begins(const EventConvShape& s) const { return strip_columns(s) * most_passes(s) + 1; }
+  /// Lists of a channel: one, or in the window form one for each row of the kernel.
+  int64_t most_passes(const EventConvShape& s) const { return window() ? s.kernel_h : 1; }
 
   Part part_of(int64_t tiles, int64_t part, int64_t parts) const {
     int64_t blocks = 1;
@@ -93,7 +95,7 @@ struct GradientPlan {
   }
 
   int64_t list_scratch(const EventConvShape& s, int64_t planes) const {
-    return room(column_words(s, planes), 8) + room(groups(s) * 64, 2) + room(groups(s) * kPasses, 8);
+    return room(column_words(s, planes), 8) + room(groups(s) * 64, 2) + room(groups(s) * most_passes(s), 8);
   }
   int64_t share_scratch(const EventConvShape& s, int64_t parts) const {
     // Tiles of a part: its share, and a piece at each end.
