@@ -37,7 +37,7 @@ enum Slot : uint32_t {
   kJacobian = 32,      ///< derivatives of each step of each neuron by itself, see Record::jacobian
   kCurrentBased = 64,  ///< the neuron is a SpikeTiming: `before` is {synaptic current, membrane after reset}
   kPsp =
-      128  ///< the PSP that leaves a neuron, as numbers: without it they may be left to who asks, see Signal::psp()
+      128  ///< the PSP that leaves a neuron, as numbers (`a`); unasked for, they may be left out, see Signal::psp()
 };
 
 /// Constants of a neuron with two of them in time, in steps and weight units.  Its output is a PSP (kTiming, states {m, a}):
@@ -73,7 +73,7 @@ struct Record : torch::CustomClassHolder {
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
   bool last_read = false;    ///< nobody reads the membrane after credit(), which may write over it
-  ops::Windows windows;      ///< delta is that of windows: only for neurons whose takes_windows() says so
+  ops::Windows windows;      ///< delta is that of windows: only where Rule::takes_windows() says so
   Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]
 
   // Regularizers, in a segment that learns.

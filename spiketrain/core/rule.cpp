@@ -16,6 +16,7 @@ std::string slot_names(uint32_t slots) {
   if (slots & kLeak) names.emplace_back("a leak that is one number and that no spike changes");
   if (slots & kCurrentBased) names.emplace_back("a synaptic current and a hard reset to 0");
   if (slots & kJacobian) names.emplace_back("the derivatives of its steps");
+  if (slots & kPsp) names.emplace_back("a PSP as numbers");
   return join(names, " and ");
 }
 

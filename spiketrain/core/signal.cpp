@@ -102,8 +102,9 @@ Tensor spread(const Tensor& image, const Tensor& gain) {
 }
 
 Signal Signal::constant(Tensor image, Tensor gain) {
-  ST_CHECK(image.defined() && image.dim() >= 2 && image.size(0) == 1 && gain.dim() == 1,
-           "constant signal: expected an image [1,B,*] and a gain [T]");
+  ST_CHECK(image.defined() && image.dim() >= 2 && image.size(0) == 1 && gain.dim() == 1 &&
+               gain.scalar_type() == image.scalar_type(),
+           "constant signal: expected an image [1,B,*] and a gain [T] of its type");
   Signal x;
   x.edge_ = std::move(image);
   x.gain_ = std::move(gain);
@@ -219,16 +220,18 @@ Signal Signal::concatenate(const std::vector<Signal>& parts) {
     return part.has_spikes() && first.has_spikes() && part.tau_s_ == first.tau_s_ &&
            part.scale_ == first.scale_ && part.spikes_.levels() == first.spikes_.levels();
   });
-  std::vector<Tensor> edges, bytes;
+  std::vector<Tensor> edges, bytes, known;
   for (const Signal& part : parts) {
     edges.push_back(alike ? part.edge_ : part.values());
     if (alike) bytes.push_back(part.spikes_.bytes());
+    if (part.psp_ && part.psp_->values.defined()) known.push_back(part.psp_->values);
   }
   if (!alike) return dense(torch::cat(edges));
   const Spikes s = Spikes::from_bytes(torch::cat(bytes), -1, first.spikes_.levels());
   const Tensor edge = Join::apply(at::TensorList(edges));
-  return first.psp_ ? psp(s, edge, first.tau_s_, {}, first.before_, first.scale_)
-                    : spikes(s, edge, first.scale_);
+  if (!first.psp_) return spikes(s, edge, first.scale_);
+  const Tensor values = known.size() == parts.size() ? torch::cat(known) : Tensor();
+  return psp(s, edge, first.tau_s_, values, first.before_, first.scale_);
 }
 
 }  // namespace spiketrain

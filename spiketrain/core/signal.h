@@ -85,7 +85,7 @@ class Signal {
   Signal scaled(double factor) const {
     return is_constant() ? constant(edge_, gain_ * factor) : dense(values() * factor);
   }
-  /// Joins segments in time.  Spikes stay spikes if all parts are; anything else becomes dense.
+  /// Joins segments in time, of a PSP consecutive ones.  Spikes stay spikes if all parts are; anything else becomes dense.
   static Signal concatenate(const std::vector<Signal>& parts);
 
  private:

@@ -32,13 +32,13 @@ class Probe {
     sizes[0] = neuron.whole_sequence() ? steps : std::min(steps, most);
     const Tensor I = torch::zeros(sizes, options);
     const uint32_t slots = rule.needs() | (rule.uses_vjp() ? neuron.vjp_reads(I) : 0);
-    record_ = make_record(neuron, I, {}, slots);
+    record_ = make_record(neuron, I, {}, slots, Storage::bits);
   }
 
   /// The arrays of the record.
   void sizes(NeuronFootprint& f) const {
     for (const Tensor& z : record_->before) f.state += z.numel() * kFloatBytes / count_;
-    f.spikes = record_->s.defined() ? 0.125 : 0;
+    f.spikes = record_->spiking() ? 0.125 : 0;
     f.values = record_->a.defined() ? kFloatBytes : 0;
     f.slots = (record_->u.defined() ? kFloatBytes : 0) + (record_->psi.defined() ? kFloatBytes : 0);
     f.current = (record_->slots & kI) ? kFloatBytes : 0;

@@ -1,5 +1,5 @@
 // Up to which density products of spikes are made one addition at a time: a model of the time that either way takes for an
-// output pixel, of five numbers per form, fitted to `spiketrain bench kernel` on two cores of a Zen 5 machine (AVX-512).  Only
+// output pixel, of six numbers per form, fitted to `spiketrain bench kernel` on two cores of a Zen 5 machine (AVX-512).  Only
 // ratios matter, and most shapes are far from the limit; see docs/performance.md.
 // Tests: equiv/event_conv_test.cpp.
 #pragma once

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/kernels/combine_rows/combine_rows.h"
 #include "spiketrain/kernels/reduce/reduce.h"
 #include "spiketrain/ops/chunks.h"
@@ -18,7 +19,21 @@ double sum_squares(const torch::Tensor& x) {
                                     [&] { return cpu::sum_squares(pointer<scalar_t>(flat), flat.numel()); });
 }
 
+namespace {
+
+/// Leading dimensions of [T,*] after the first that are rows for threads to share.
+int64_t shared_rows(const torch::Tensor& x) {
+  constexpr int64_t kEnough = 16;
+  int64_t rows = 1;
+  for (int64_t d = 1; d < x.dim() && rows < kEnough; ++d) rows *= x.size(d);
+  return rows;
+}
+
+}  // namespace
+
 torch::Tensor sum_steps(const torch::Tensor& x_in, const torch::Tensor& weights) {
+  ST_CHECK(x_in.dim() >= 1 && x_in.size(0) >= 1 && weights.numel() == x_in.size(0),
+           "sum_steps: expected steps [T,*] and as many weights");
   const Tensor of_steps = weights.to(torch::kCPU, torch::kDouble);
   const double* weight = of_steps.data_ptr<double>();
   if (!has_kernel(x_in)) {
@@ -28,7 +43,7 @@ torch::Tensor sum_steps(const torch::Tensor& x_in, const torch::Tensor& weights)
   }
   const bool last = channels_last(x_in);
   const Tensor x = laid(x_in, last), sum = torch::empty(x.sizes().slice(1), x.options());
-  const int64_t rows = x.dim() > 1 ? x.size(1) : 1;
+  const int64_t rows = shared_rows(x);
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "sum_steps", [&] {
     cpu::RowSum<scalar_t> total;
     total.out = pointer<scalar_t>(sum);
@@ -47,7 +62,7 @@ torch::Tensor spread_steps(const torch::Tensor& image_in, const torch::Tensor& g
   sizes[0] = ones[0] = gain.size(0);
   if (!by_kernel) return unlaid(image * gain.view(ones), last);
   const Tensor spreaded = torch::empty(sizes, image.options());
-  const int64_t rows = image.dim() > 1 ? image.size(1) : 1, each = image.numel() / rows;
+  const int64_t rows = shared_rows(image), each = image.numel() / std::max<int64_t>(1, rows);
   const Tensor factors = gain.unsqueeze(1).expand({gain.size(0), rows}).contiguous();
   AT_DISPATCH_FLOATING_TYPES(image.scalar_type(), "spread_steps", [&] {
     cpu::RowSum<scalar_t> sum;

@@ -169,6 +169,7 @@ Tensor psp_adjoint(const Tensor& g_in, double tau_s) {
 }
 
 Tensor psp_in_place(const Tensor& x, double tau_s, const Tensor& before) {
+  ST_CHECK(x.dim() >= 1 && x.size(0) >= 1, "psp_in_place: expected steps [T,*]");
   const bool last = channels_last(x);
   if (!has_kernel(x)) return psp_of(x, before.defined() ? before : torch::zeros_like(x[0]), tau_s);
   const Tensor a = laid(x, last), from = laid_state(before, last);

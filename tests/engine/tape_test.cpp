@@ -182,7 +182,13 @@ struct Spy final : LifNeuron {
     in_place = record.u.defined() && record.u.data_ptr() == record.I.data_ptr();
     LifNeuron::run(record, steps);
   }
-  mutable bool in_place = false;
+  Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const override {
+    last_read = record.last_read;
+    side = record.windows.k;
+    return LifNeuron::vjp(record, delta, g_after);
+  }
+  mutable bool in_place = false, last_read = false;
+  mutable int64_t side = 0;
 };
 
 TEST(EngineTape, MembranesTakeThePlaceOfCurrentsThatNobodyElseReads) {
@@ -208,6 +214,44 @@ TEST(EngineTape, MembranesTakeThePlaceOfCurrentsThatNobodyElseReads) {
     EXPECT_FALSE(below->in_place) << synapse;  // one current for all steps
     EXPECT_TRUE(above->in_place) << synapse;
   }
+}
+
+/// Credit takes the memory of a membrane, and errors stay on windows, but where somebody reads them afterwards or in full.
+TEST(EngineTape, CreditTakesThePlaceOfMembranesAndErrorsStayOnWindows) {
+  struct How {
+    const char* rule;
+    const char* penalty;
+    bool last_read;
+    int64_t side;
+  };
+  for (const How& how : {How{"bptt", nullptr, true, 2},
+                         {"bptt", "voltage", false, 2},
+                         {"bptt", "rate", true, 1},
+                         {"sltt", nullptr, false, 1}}) {
+    SCOPED_TRACE(str(how.rule, " ", how.penalty ? how.penalty : ""));
+    const auto spy = std::make_shared<Spy>();
+    auto network = std::make_shared<Network>(Shape{2, 6, 6});
+    Connection c;
+    c.synapse = make<Synapse>("conv2d", {{"channels", 3}, {"kernel", 3}, {"padding", 1}});
+    network->add(std::make_shared<Layer>(std::vector<Connection>{c}, spy), /*new_unit=*/true);
+    network->add(make<Stage>("pool", {{"kind", "avg"}}), /*new_unit=*/false);
+    network->add(biased(kClasses, make<Neuron>("lif")), /*new_unit=*/true);
+    draw_weights(*network);
+    network->to(torch::kFloat);
+    LearnerParts parts = learner_parts(network, kSteps, "rate_ce");
+    parts.method = {make<Rule>(how.rule)};
+    if (how.penalty) parts.regularizers = {make<Regularizer>(how.penalty)};
+    Batch frames = batch(Batch::Form::frames);
+    frames.x = torch::rand({kSteps, kBatch, 2, 6, 6});
+    spy->side = 1;
+    Learner(parts).pass(frames, 0);
+    EXPECT_EQ(spy->last_read, how.last_read);
+    EXPECT_EQ(spy->side, how.side);
+  }
+  Record record;
+  record.u = ops::laid_empty({2, 1, 3, 4, 4}, torch::kFloat, /*last=*/true);
+  EXPECT_TRUE(make<Rule>("tssl_bp")->takes_windows(*make<Neuron>("psp_lif"), record));
+  EXPECT_TRUE(make<Rule>("tssl_bp")->is_done_with_membrane());
 }
 
 TEST(EngineTape, StopsAboveLayersThatDoNotLearn) {

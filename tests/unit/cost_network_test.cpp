@@ -144,7 +144,7 @@ TEST(CostOfNetworks, ReadsARecipe) {
   EXPECT_EQ(report.total.mac_forward, 5 * (6 * 9 * 16 + 4 * 24));
   EXPECT_EQ(report.mac_forward_run, 6 * 9 * 16 + 5 * 4 * 24);
   // Two steps of a PSP, a membrane and a bit.
-  EXPECT_EQ(report.rows.at(3).bytes_kept, 4 * 2 * 8.125);
+  EXPECT_EQ(report.rows.at(3).bytes_kept, 4 * 2 * 4.125);
   const CostInput random = cost_options(tiny_recipe({"encoder={name=\"poisson\"}"}), Shape{1, 6, 6}).input;
   EXPECT_EQ(random.values, Values::binary);
   EXPECT_NE(message_of<UsageError>([] { tiny_recipe({"cost.pj_mak=2"}); }).find("pj_mac"), std::string::npos);

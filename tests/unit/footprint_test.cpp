@@ -34,8 +34,8 @@ TEST(Footprint, StoresWhatRuleAndNeuronRead) {
   EXPECT_EQ(of("lif", *bptt, 4, {{"learn_leak", true}}), (Stored{4, 0.125, 0, 4, 0}));
   EXPECT_EQ(of("lif", *bptt, 4, {{"learn_leak", true}, {"decay_input", true}}), (Stored{4, 0.125, 0, 4, 4}));
   EXPECT_EQ(of("cuba_lif", *bptt), (Stored{8, 0.125, 0, 0, 4}));  // by steps, from the current
-  EXPECT_EQ(of("psp_lif", *tssl), (Stored{8, 0.125, 4, 4, 0}));  // the PSP leaves as numbers, with its spikes
-  EXPECT_EQ(of("psp_lif", *bptt), (Stored{8, 0.125, 4, 0, 4}));
+  EXPECT_EQ(of("psp_lif", *tssl), (Stored{8, 0.125, 0, 4, 0}));   // the PSP leaves as its spikes
+  EXPECT_EQ(of("psp_lif", *bptt), (Stored{8, 0.125, 0, 0, 4}));
   EXPECT_EQ(of("leaky_readout", *bptt), (Stored{4, 0, 4, 0, 4}));
 
   struct NeedsPsi : Rule {

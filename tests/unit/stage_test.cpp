@@ -320,12 +320,17 @@ TEST(Stage, APspIsComputedForWhoAsks) {
     for (int64_t t = 0; t < s.size(0); ++t) steps.push_back(a = a + (1.5 * s[t] - a) / 4);
     const Tensor psp = torch::stack(steps);
     const Tensor edge = carrier(s.sizes(), s.options()).requires_grad_();
-    const Signal x = Signal::psp(spikes_of(s, 2), edge, 4, {}, state, 1.5), copy = x;
+    const auto make = [&] { return Signal::psp(spikes_of(s, 2), edge, 4, {}, state, 1.5); };
+    const Signal x = make(), copy = x;
     x.prepare();
     const auto expect = [&](const Tensor& got, const Tensor& want) {
       EXPECT_TRUE(torch::allclose(got, want, 1e-5, 1e-6));
     };
-    expect(copy.rows(3, 7), psp.flatten(0, 1).slice(0, 3, 7));
+    for (const Signal& each : {copy, make()}) expect(each.rows(3, 7), psp.flatten(0, 1).slice(0, 3, 7));
+    expect(make().slice(2, 5).values().detach(), psp.slice(0, 2, 5));
+    // Parts that do not follow each other keep the numbers they had.
+    expect(Signal::concatenate({make().slice(0, 1), make().slice(3, 5)}).values().detach(),
+           torch::cat({psp.slice(0, 0, 1), psp.slice(0, 3, 5)}));
     const Signal first = x.slice(0, 2), rest = x.slice(2, 5);
     expect(rest.values().detach(), psp.slice(0, 2, 5));
     expect(rest.before(), psp[1]);

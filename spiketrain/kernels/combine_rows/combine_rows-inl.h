@@ -52,6 +52,18 @@ HWY_INLINE void combine_terms(const Row<R>& row, int64_t K, R* out) {
   });
 }
 
+// `terms` more of them.
+template <class R>
+HWY_INLINE void add_terms(const Row<R>& row, size_t terms, int64_t K, R* out) {
+  const hn::ScalableTag<R> d;
+  for_row<R>(K, [&](const auto& access, int64_t k) HWY_ATTR {
+    auto value = access.load(out + k);
+    for (size_t i = 0; i < terms; ++i)
+      value = hn::Add(value, hn::Mul(hn::Set(d, row.factor[i]), access.load(row.in[i] + k)));
+    access.store(value, out + k);
+  });
+}
+
 // Any number of them.
 template <class R>
 HWY_INLINE void combine_row(int64_t n, int64_t K, const RowSum<R>& sum) {
@@ -71,9 +83,9 @@ HWY_INLINE void combine_row(int64_t n, int64_t K, const RowSum<R>& sum) {
       break;
   }
   combine_terms<4>(row, K, out);
-  for (size_t i = 4; i < count; ++i) {  // rare: neurons with more than two states
-    const Row<R> more(sum, i, 1, n, K);
-    for (int64_t k = 0; k < K; ++k) out[k] += more.factor[0] * more.in[0][k];
+  for (size_t i = kMostTerms; i < count; i += kMostTerms) {
+    const size_t here = count - i < kMostTerms ? count - i : kMostTerms;
+    add_terms(Row<R>(sum, i, here, n, K), here, K, out);
   }
 }
 

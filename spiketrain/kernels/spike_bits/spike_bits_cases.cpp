@@ -156,8 +156,9 @@ KernelCases declare_pool() {
                        {3, 1, 6, 7, 65, 3},
                        {1, 1, 1, 3, 5, 2},
                        {2, 2, 8, 8, 130, 4},
-                       {1, 3, 3, 3, 56, 1}},
-                      {5, 3, 16, 16, 30, 2}, {4, 64, 32, 32, 128, 2});
+                       {1, 3, 3, 3, 56, 1},
+                       {2, 19, 28, 28, 15, 2}},  // a step in pieces of 16 images
+                      {2, 64, 28, 28, 15, 2}, {4, 64, 32, 32, 128, 2});
 }
 
 [[maybe_unused]] const bool pack_registered = register_cases(declare_pack);

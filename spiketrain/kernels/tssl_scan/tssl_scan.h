@@ -4,7 +4,7 @@
 // code (stonezwr/TSSL-BP).
 //
 // Every tensor is contiguous, time outermost: [T, N] with N = B*C*H*W; a state is [N].  R is float or double.
-// Time constants are in steps (> 0), potentials in weight units.  No function allocates memory.
+// Time constants are in steps (> 0), potentials in weight units.  But for the plain loops no function allocates memory.
 //
 // Errors: shapes and pointers are checked by the caller; UsageError only for a bad ST_ISA.
 //

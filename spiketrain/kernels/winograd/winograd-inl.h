@@ -52,13 +52,14 @@ HWY_INLINE void transform_kernels(const WinogradShape& s, const Kernels3x3& K, i
   for (int y = 0; y < kSide; ++y) map_kernel(rows + 3 * y, 1, u + kSide * y, 1);
 }
 
-// Numbers in bfloat16, to nearest, in the low halves of words.
+// Numbers in bfloat16, to nearest, in the low halves of words; what is no number stays none.
 using Words = hn::RebindToUnsigned<Float>;
 HWY_INLINE hn::Vec<Words> rounded(VF x) {
   const Words d;
   const auto bits = hn::BitCast(d, x);
   const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d, 1));
-  return hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d, 0x7FFF))));
+  const auto nearest = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(d, 0x7FFF))));
+  return hn::IfThenElse(hn::RebindMask(d, hn::IsNaN(x)), hn::Set(d, 0x7FC0), nearest);
 }
 
 // The n-th words of a panel's kernels: of input channel n, or of channels 2n and 2n + 1 in bfloat16.

@@ -44,7 +44,7 @@ struct PspLif final : Stepped {
   }
 
   Emission emits() const override { return {1, tau_s}; }
-  uint32_t provides() const override { return kU | kPsi | kTiming; }
+  uint32_t provides() const override { return kU | kPsi | kTiming | kPsp; }
   SpikeTiming timing() const override { return {tau_m, tau_s, threshold}; }
   bool scans(const Tensor& I, uint32_t slots) const override {
     return ops::has_kernel(I) && !(slots & (kPsi | kJacobian));

@@ -1,4 +1,4 @@
-// Fully connected synapse: I[t] = W a[t], W [features, inputs].  Maps [C,H,W] are read in C, H, W order.
+// Fully connected synapse: I[t] = W a[t], W [features, inputs].  Maps [C,H,W] are read in C, H, W order: so lie the weights, whatever the order of sums.
 //   weights: trained      drawn as `init` says
 //            uniform      fixed, U(-s, s)
 //            sign         fixed, s or -s with equal probability
