@@ -143,7 +143,7 @@ TEST(CostOfNetworks, ReadsARecipe) {
   const CostReport report = measure_network(*make_network(recipe, {1, 6, 6}, {4}), options);
   EXPECT_EQ(report.total.mac_forward, 5 * (6 * 9 * 16 + 4 * 24));
   EXPECT_EQ(report.mac_forward_run, 6 * 9 * 16 + 5 * 4 * 24);
-  // Two steps of a PSP, a membrane and a bit.
+  // Two steps of a membrane and a bit.
   EXPECT_EQ(report.rows.at(3).bytes_kept, 4 * 2 * 4.125);
   const CostInput random = cost_options(tiny_recipe({"encoder={name=\"poisson\"}"}), Shape{1, 6, 6}).input;
   EXPECT_EQ(random.values, Values::binary);
