@@ -224,12 +224,13 @@ TEST(Resume, RefusesAnotherNetworkThatNoRecipeTells) {
   EXPECT_NE(message.find("another network"), std::string::npos) << message;
 }
 
-TEST(Resume, AfterKillingTheProcess) {
-  TempDir dir;
+/// Killed twice and resumed, a run with these settings is the same as one that was left alone.
+void expect_survives_kills(const TempDir& dir, const std::vector<std::string>& sets) {
   const std::string recipe = write_recipe(dir);
   const auto train = [&](const std::string& out, bool resume) {
     std::vector<std::string> arguments = {ST_CLI, "train", recipe, "--out", dir / out, "--threads", "1"};
     if (resume) arguments.push_back("--resume");
+    for (const std::string& set : sets) arguments.insert(arguments.end(), {"--set", set});
     return spawn(arguments, dir / (out + ".txt"));
   };
   ASSERT_EQ(wait_for(train("whole", false)), 0) << text_of(dir / "whole.txt");
@@ -251,6 +252,26 @@ TEST(Resume, AfterKillingTheProcess) {
   ASSERT_EQ(wait_for(train("killed", true)), 0) << text_of(dir / "killed.txt");
   expect_same_run(dir / "whole", dir / "killed");
   EXPECT_EQ(metrics(dir / "whole").size(), 2u);
+}
+
+TEST(Resume, AfterKillingTheProcess) {
+  TempDir dir;
+  expect_survives_kills(dir, {});
+}
+
+TEST(Resume, AMemoryLimitIsMetInTheSameShares) {
+  TempDir dir;
+  const std::vector<std::string> sets = {"neuron=lif", "rule=bptt", "objective=rate_ce",
+                                         "compute.memory_limit=300KiB"};
+  expect_survives_kills(dir, sets);
+  const auto samples = [&](const char* run) {
+    return Config::parse(text_of(dir / (std::string(run) + "/config.json")))
+        .at("compute")
+        .at("samples")
+        .get<int64_t>();
+  };
+  EXPECT_GT(samples("whole"), 0);
+  EXPECT_EQ(samples("killed"), samples("whole"));
 }
 
 TEST(Resume, AfterCtrlC) {
