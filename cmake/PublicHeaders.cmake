@@ -2,7 +2,7 @@
 # to change.  tests/install/headers.py checks that each compiles by itself and includes only what is installed.
 set(st_public_headers
   spiketrain.h
-  base/check.h base/file.h base/options.h base/part.h base/plugin.h base/registration.h base/registry.h base/rng.h base/safetensors.h base/text.h
+  base/check.h base/file.h base/options.h base/event_records.h base/part.h base/plugin.h base/protobuf.h base/registration.h base/registry.h base/rng.h base/safetensors.h base/text.h
   kernels/event_conv/event_conv.h kernels/event_lif/event_lif.h kernels/isa.h kernels/surrogate.h kernels/windows.h kernels/lif_scan/lif_scan.h kernels/tssl_scan/tssl_scan.h
   ops/chunks.h ops/event_conv.h ops/event_lif.h ops/layout.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h ops/pool2d.h ops/reduce.h ops/spike_bits.h ops/spike_times.h ops/surrogate.h ops/torch.h
   ops/tssl_scan.h ops/windows.h
@@ -14,7 +14,7 @@ set(st_public_headers
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
   engine/gradients.h engine/learner.h
   train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
-  train/run_dir.h train/runtime.h train/trainer.h train/training.h
+  train/run_dir.h train/runtime.h train/trainer.h train/tensorboard.h train/training.h
   cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h
   recipe/cost_options.h recipe/experiment.h recipe/memory.h recipe/part_kinds.h recipe/recipe.h recipe/toml.h
   report/plot.h report/report.h report/svg.h report/sweep.h report/sweep_results.h)

@@ -15,6 +15,7 @@
 #include "spiketrain/train/environment.h"
 #include "spiketrain/train/resume.h"
 #include "spiketrain/train/runtime.h"
+#include "spiketrain/train/tensorboard.h"
 #include "spiketrain/train/trainer.h"
 #include "spiketrain/version.h"
 
@@ -25,7 +26,7 @@ struct TrainCommand {
   const CLI::App* line = nullptr;  ///< as it was given
   std::string recipe, data_dir, out, device = "cpu";
   std::vector<std::string> sets;
-  bool resume = false;
+  bool resume = false, tensorboard = false;
   int threads = 0;
 };
 
@@ -147,7 +148,9 @@ int run_train(const TrainCommand& command) {
   CostObserver cost(experiment.recipe);
   TrainerOptions options;
   options.run_dir = &dir;
+  TensorBoardObserver tensorboard(dir.file("tensorboard"));
   options.observers = {&console, &cost};
+  if (command.tensorboard) options.observers.push_back(&tensorboard);
   options.stop = &stop_requested;
   options.environment = environment(ST_VERSION " " ST_REVISION);
   options.environment["device"] = command.device;
@@ -179,6 +182,8 @@ void add_train(CLI::App& app, int& exit_code) {
       ->allow_extra_args(false);
   add_data_dir(*sub, command->data_dir);
   add_out(*sub, command->out, "run directory (default: runs/<recipe>)");
+  sub->add_flag("--tensorboard", command->tensorboard,
+                "also write what TensorBoard shows, to the folder tensorboard of the run directory");
   sub->add_flag("--resume", command->resume, "continue from the newest checkpoint of the run directory");
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
