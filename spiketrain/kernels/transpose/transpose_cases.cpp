@@ -13,7 +13,7 @@ class Transpose final : public KernelCase {
       : N_(spec.sizes[0]), rows_(spec.sizes[1]), columns_(spec.sizes[2]), bytes_(spec.variant == 1) {
     const int64_t n = N_ * rows_ * columns_;
     x_ = Draw(spec).values<R>(n, -1, 1);
-    for (const R value : x_) x8_.push_back(static_cast<uint8_t>(128 * (value + 1)));
+    for (const R value : x_) x8_.push_back(static_cast<uint8_t>(127 * (value + 1)));
     if (bytes_) {
       y8_ = add<uint8_t>("y", n).template data<uint8_t>();
     } else {
