@@ -3,6 +3,7 @@
 //   config.json            the same, for the trainer: what a resumed run is compared with
 //   environment.json       what it ran on
 //   metrics.jsonl          one object per epoch
+//   tensorboard/           event files, if asked for (train/tensorboard.h)
 //   log.txt                dated lines for people
 //   ckpt/NNNNNNNNNN.safetensors, ckpt/best.safetensors
 //                          newest checkpoints, named by iteration; weights of the best epoch
