@@ -15,6 +15,7 @@ packages=(
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev                        # tests and benchmarks
   python3                                                           # tools/
+  python3-dev python3-torch python3-pytest pybind11-dev             # Python package and its tests
 )
 developer_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
 

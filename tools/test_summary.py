@@ -3,8 +3,8 @@
 
 usage: test_summary.py BUILD_DIR    after `ctest --output-junit BUILD_DIR/test-reports/ctest.xml`
 
-A GoogleTest executable is one test to ctest; its report says what it ran.  Other tests count as one.  Why tests were
-skipped is listed, each reason once.
+A GoogleTest executable or a run of pytest is one test to ctest; its report says what it ran.  Other tests count as one.  Why
+tests were skipped is listed, each reason once.
 """
 import collections
 import json
@@ -30,19 +30,33 @@ def read(report):
     return passed, failed, skipped
 
 
+def read_pytest(report):
+    """The same of a report of pytest."""
+    passed = failed = 0
+    skipped = []
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif (skip := case.find("skipped")) is not None:
+            skipped.append(skip.get("message", "no reason given"))
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
 def main():
     reports = pathlib.Path(sys.argv[1]) / "test-reports"
     passed = failed = 0
     skipped = collections.Counter()
     for case in ElementTree.parse(reports / "ctest.xml").getroot().iter("testcase"):
         name, status = case.get("name"), case.get("status")
-        report = reports / f"{name}.json"
+        report, of_pytest = reports / f"{name}.json", reports / f"{name}.xml"
         if status == "notrun" or status == "disabled" or case.find("skipped") is not None:
             output = case.findtext("system-out") or ""
             reason = re.search(r"skipped: (.*)", output)
             skipped[f"{name}: {reason.group(1) if reason else 'cannot run here'}"] += 1
-        elif report.exists():
-            p, f, s = read(report)
+        elif report.exists() or of_pytest.exists():
+            p, f, s = read(report) if report.exists() else read_pytest(of_pytest)
             passed, failed = passed + p, failed + f
             skipped.update(s)
             if status == "fail" and f == 0:

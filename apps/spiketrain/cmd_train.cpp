@@ -11,12 +11,11 @@
 #include "spiketrain/kernels/isa.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/memory.h"
-#include "spiketrain/recipe/toml.h"
+#include "spiketrain/recipe/run_training.h"
 #include "spiketrain/train/environment.h"
+#include "spiketrain/train/metrics.h"
 #include "spiketrain/train/resume.h"
 #include "spiketrain/train/runtime.h"
-#include "spiketrain/train/tensorboard.h"
-#include "spiketrain/train/trainer.h"
 #include "spiketrain/version.h"
 
 namespace spiketrain::cli {
@@ -145,27 +144,22 @@ int run_train(const TrainCommand& command) {
 
   RunDir dir(run_dir(command), command.resume);
   ConsoleObserver console(&dir);
-  CostObserver cost(experiment.recipe);
-  TrainerOptions options;
-  options.run_dir = &dir;
-  TensorBoardObserver tensorboard(dir.file("tensorboard"));
-  options.observers = {&console, &cost};
-  if (command.tensorboard) options.observers.push_back(&tensorboard);
-  options.stop = &stop_requested;
-  options.environment = environment(ST_VERSION " " ST_REVISION);
-  options.environment["device"] = command.device;
+  RunSettings settings;
+  settings.resume = command.resume;
+  settings.tensorboard = command.tensorboard;
+  settings.observers = {&console};
+  settings.stop = &stop_requested;
+  settings.environment = environment(ST_VERSION " " ST_REVISION);
+  settings.environment["device"] = command.device;
 
   stop_on_signals();
   introduce(console, experiment, threads, command.device, memory, run_dir(command));
-  Trainer trainer(experiment.training, options);
-  if (command.resume) trainer.resume();
-  dir.write_text("config.toml", write_toml(experiment.training.config));
-  dir.write_json("environment.json", options.environment);
-  if (!trainer.run()) {
+  const RunEnd end = run_training(experiment, &dir, settings);
+  if (!end.complete) {
     console.line("stopped; continue with: " + continue_command(command));
     return 128 + stop_signal;
   }
-  console.line(conclusion(experiment.training, trainer.progress()));
+  console.line(conclusion(experiment.training, end.progress));
   return kOk;
 }
 

@@ -252,6 +252,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   slots |= penalised;
   if (context.penalties && emission_.tau_s > 0) slots |= kPsp;
   if (learns && penalised) slots |= kI;
+  if (context.recorder) slots |= context.recorder->asked(slot_) & (neuron_->provides() | kI);
   const bool from_start = state.empty();
   if (from_start) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
   State before;
@@ -290,6 +291,7 @@ Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const 
       trace = std::move(links[k]->pre.trace);  // the link lives on until backward
     }
   }
+  if (context.recorder && context.mode != Mode::replay) context.recorder->keep(slot_, *record);
   if (!(record->slots & kI)) record->I.reset();
   Signal y = output(edge, *record);
   if (context.tally && context.mode != Mode::replay && y.has_spikes())

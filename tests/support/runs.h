@@ -43,7 +43,7 @@ inline std::vector<Config> metrics(const std::string& run) {
 /// One process's share of a run: a new experiment, resumed if asked, stopped after some batches (0: never).
 /// True if it is complete.
 inline bool run_part(const std::string& path, const std::vector<std::string>& sets, bool resume,
-                     size_t stop_after, Recorder* recorder = nullptr,
+                     size_t stop_after, LossRecorder* recorder = nullptr,
                      const Config& environment = Config::object()) {
   Experiment experiment = tiny_experiment(sets);
   RunDir dir(path, resume);

@@ -51,7 +51,7 @@ inline std::vector<std::string> rule_settings(const std::string& rule) {
 }
 
 /// Notes the loss of every batch and every message.
-struct Recorder : Observer {
+struct LossRecorder : Observer {
   std::vector<double> losses;
   std::vector<EpochReport> epochs;
   std::vector<std::string> messages;
@@ -61,10 +61,10 @@ struct Recorder : Observer {
 };
 
 /// Stops a run after `batches` batches.
-struct StopAfter : Recorder {
+struct StopAfter : LossRecorder {
   explicit StopAfter(size_t batches) : batches(batches) {}
   void on_batch(const BatchReport& report) override {
-    Recorder::on_batch(report);
+    LossRecorder::on_batch(report);
     if (losses.size() >= batches) stop = true;
   }
   size_t batches;

@@ -43,7 +43,7 @@ TEST(Damage, ResumeTakesTheCheckpointBefore) {
   fs::copy(dir / "whole", dir / "run", fs::copy_options::recursive);
   const std::string newest_path = list_checkpoints(dir / "run/ckpt").front();
   damage(newest_path);
-  Recorder recorder;
+  LossRecorder recorder;
   EXPECT_TRUE(run_part(dir / "run", {"train.keep=9"}, true, 0, &recorder));
   expect_same_run(dir / "whole", dir / "run");
   EXPECT_TRUE(file_exists(newest_path + ".damaged"));

@@ -54,7 +54,7 @@ TEST(Environment, Difference) {
 TEST(Environment, AResumedRunWarns) {
   TempDir dir;
   const auto warnings = [&](const Config& environment) {
-    Recorder recorder;
+    LossRecorder recorder;
     run_part(dir / "run", {}, true, 1, &recorder, environment);
     int count = 0;
     for (const std::string& line : recorder.messages) {

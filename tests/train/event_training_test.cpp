@@ -16,7 +16,7 @@ TEST(EventTraining, ARecipeLearns) {
     sets.emplace_back("epochs=12");
     Experiment experiment = tiny_experiment(sets);
     EXPECT_TRUE(experiment.training.caveats.empty());
-    Recorder recorder;
+    LossRecorder recorder;
     TrainerOptions options;
     options.observers = {&recorder};
     Trainer(experiment.training, options).run();

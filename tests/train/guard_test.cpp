@@ -99,7 +99,7 @@ TEST(Guard, ASkippedBatchLeavesNoTraceInTheStatisticsOfANorm) {
   data.train = std::make_shared<BrokenDataset>(16, 3);
   Experiment e =
       tiny_experiment({"network.norm=bn", "train.on_nan=skip", "optimizer={name=\"sgd\", lr=0.01}"}, data);
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.observers = {&recorder};
   EXPECT_TRUE(Trainer(e.training, options).run());
@@ -183,7 +183,7 @@ TEST(Guard, AnEpochOfSkippedUpdatesHasNoLoss) {
   TempDir dir;
   Datasets data = tiny_data();
   data.train = std::make_shared<BrokenDataset>(40, 1);
-  Recorder recorder;
+  LossRecorder recorder;
   EXPECT_TRUE(train(dir / "run", {"train.on_nan=skip", "data.batch=40", "epochs=1"}, false, data, &recorder));
   const std::string messages = join(recorder.messages);
   EXPECT_NE(messages.find("epoch 1: all 1 updates were left out"), std::string::npos) << messages;
@@ -221,7 +221,7 @@ class NoiseFrames : public TinyDataset {
 
 /// Runs an epoch of one batch in windows of two steps with an update after each, and a learning rate of 0.
 EpochReport run_windows(Experiment& e) {
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.observers = {&recorder};
   EXPECT_TRUE(Trainer(e.training, options).run());

@@ -32,7 +32,7 @@ TEST(Trainer, SameBitsOnAnyNumberOfThreads) {
 
 TEST(Trainer, LearnsAndReports) {
   Experiment experiment = tiny_experiment({"epochs=12"});
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.observers = {&recorder};
   Trainer trainer(experiment.training, options);
@@ -54,7 +54,7 @@ TEST(Trainer, LearnsAndReports) {
 
 TEST(Trainer, WarnsOfSilentLayers) {
   Experiment experiment = tiny_experiment({"neuron.threshold=1e6", "epochs=2"});
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.observers = {&recorder};
   Trainer(experiment.training, options).run();
@@ -80,7 +80,7 @@ TEST(Trainer, StopsAtNanWithADump) {
   }
 
   Experiment skipping = tiny_experiment({sets[0], "train.on_nan=skip"}, data);
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.observers = {&recorder};
   EXPECT_TRUE(Trainer(skipping.training, options).run());
@@ -95,7 +95,7 @@ TEST(Trainer, WithoutAMetricTheLossDecides) {
   Experiment experiment = tiny_experiment();
   experiment.training.metrics.clear();
   experiment.training.data.validation = nullptr;
-  Recorder recorder;
+  LossRecorder recorder;
   {
     RunDir run(dir / "run", false);
     TrainerOptions options;

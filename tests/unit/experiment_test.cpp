@@ -194,14 +194,14 @@ TEST(Experiment, TargetsThatDoNotFitAreRefusedBeforeTheDataAreThere) {
 }
 
 /// Trains a recipe of this repository on a few samples.
-Recorder train_small(const std::string& recipe, int64_t epochs) {
+LossRecorder train_small(const std::string& recipe, int64_t epochs) {
   Config config = load_config(ST_SOURCE_DIR "/recipes/" + recipe);
   for (const std::string& set : {std::string("data.train_size=200"), std::string("data.test_size=50"),
                                  str("epochs=", epochs), std::string("optimizer.lr=5e-3")})
     apply_set(config, set);
   const Recipe small = make_recipe(config);
   Experiment e = build_experiment(small, open_datasets(small, ""));
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.observers = {&recorder};
   EXPECT_TRUE(Trainer(e.training, options).run());
@@ -211,7 +211,7 @@ Recorder train_small(const std::string& recipe, int64_t epochs) {
 TEST(Experiment, RegressionLearns) {
   for (const char* recipe : {"regression-waves.toml", "regression-echo.toml"}) {
     SCOPED_TRACE(recipe);
-    const Recorder run = train_small(recipe, 6);
+    const LossRecorder run = train_small(recipe, 6);
     ASSERT_EQ(run.epochs.size(), 6u);
     const EpochReport &first = run.epochs.front(), &last = run.epochs.back();
     EXPECT_EQ(last.labels, (std::vector<std::string>{"mse", "r2"}));
@@ -230,7 +230,7 @@ TEST(Experiment, ARunBeginsWithACostReport) {
   Experiment e = tiny_experiment({"epochs=1"});
   RunDir run(dir / "run", false);
   CostObserver cost(e.recipe);
-  Recorder recorder;
+  LossRecorder recorder;
   TrainerOptions options;
   options.run_dir = &run;
   options.observers = {&recorder, &cost};

@@ -1,0 +1,272 @@
+"""A spiking network as a torch module."""
+import re
+
+import torch
+
+from . import _C
+from ._parts import Part, PartMaker, _kinds, config_of
+from .prototype import PythonNeuron, PythonRule
+
+try:  # the layers are C++: nothing to compile, and nothing that a tracer could see
+    from torch._dynamo import disable as _eager
+except ImportError:
+
+    def _eager(function):
+        return function
+
+
+def _neuron(value):
+    """What the library makes neurons from: options, or a factory of PythonNeuron."""
+    if isinstance(value, type) and issubclass(value, PythonNeuron):
+        return value
+    if isinstance(value, PythonNeuron):
+        raise _C.UsageError(f"neuron: expected the class {type(value).__name__} or a function that makes one, one for each layer, got an "
+                            "instance")
+    if callable(value) and not isinstance(value, PartMaker):
+        return value
+    return config_of("neurons", value)
+
+
+def _rule(value):
+    if isinstance(value, PythonRule):
+        return value
+    if isinstance(value, type) and issubclass(value, PythonRule):
+        return value()
+    return config_of("rules", value)
+
+
+def _output_of(spec):
+    """Shape of the output that the notation's last token names."""
+    match = re.fullmatch(r"(\d+)R?\d*", spec.rsplit("-", 1)[-1])
+    if not match:
+        raise _C.UsageError(f"network {spec}: the last layer is not fully connected; give output_shape=(C, H, W)")
+    return (int(match.group(1)),)
+
+
+class Network(torch.nn.Module):
+    """A network in the notation of the papers, e.g. ``Network("32C3-P2-64C3-P2-128-10", input_shape=(2, 34, 34))``.
+
+    spec: the layers (docs/recipes.md: 15C5 convolution, P2 pooling, 300 fully connected, 300R recurrent, D0.2 dropout, ...), or
+        one of ``st.networks`` with its options.
+    input_shape: of a sample at one step.  output_shape: of the last layer; by default as the notation says.
+    neuron, readout: of the hidden layers and of the last (default: as the hidden ones): one of ``st.neurons``, a PythonNeuron class, or a
+        function that makes one.
+    rule: how credit flows in time, one of ``st.rules`` or a PythonRule; rules: {layer: rule} for single layers.
+    feedback: what error returns through instead of the transposed weights, one of ``st.feedback``.
+    seed: of the initial weights and of dropout.  precision: "fp32", or "mixed" (dense products in bfloat16).
+    options: of the notation, such as padding="same", norm="tdbn", bias=True (``help(st.networks.spec)``).
+
+    Parameters are torch parameters that share the library's memory: any torch optimizer trains them.  UsageError if parts do not fit
+    each other."""
+
+    def __init__(self, spec=None, *, input_shape, output_shape=None, neuron="lif", readout=None, rule="bptt", rules=None,
+                 feedback=None, seed=1, precision="fp32", **options):
+        super().__init__()
+        if precision not in ("fp32", "mixed"):
+            raise _C.UsageError(f"precision: expected fp32 or mixed, got {precision!r}")
+        if isinstance(spec, str):
+            config = _kinds["networks"].spec(spec=spec, **options).config()
+            output_shape = output_shape or _output_of(spec)
+        elif isinstance(spec, (Part, PartMaker)):
+            config = config_of("networks", spec)
+            if options:
+                raise _C.UsageError(f"network: give the options to st.networks.{config['name']}(...): {', '.join(options)}")
+        else:
+            raise _C.UsageError(f"network: expected a notation such as '15C5-P2-300-10' or one of st.networks, got {spec!r}")
+        if output_shape is None:
+            raise _C.UsageError(f"network {config['name']}: give output_shape, such as (10,)")
+        hidden = _neuron(neuron)
+        core = _C.Network(config, list(input_shape), list(output_shape), hidden, hidden if readout is None else _neuron(readout),
+                          _rule(rule), {str(k): _rule(v) for k, v in (rules or {}).items()},
+                          None if feedback is None else config_of("feedback", feedback), seed)
+        self._made = dict(spec=spec, input_shape=tuple(input_shape), output_shape=tuple(output_shape), neuron=neuron, readout=readout,
+                          rule=rule, rules=rules, feedback=feedback, seed=seed, precision=precision, **options)
+        self._adopt(core, seed, precision)
+
+    @classmethod
+    def _of(cls, core, seed=1, rule="bptt", precision="fp32"):
+        """Around a network that the library made."""
+        net = cls.__new__(cls)
+        torch.nn.Module.__init__(net)
+        net._made = None
+        net._rule_of_core = rule
+        net._adopt(core, seed, precision)
+        return net
+
+    def _adopt(self, core, seed, precision):
+        self._core, self.seed, self.precision = core, seed, precision
+        self.iteration = 0
+        self._wanted, self._rates, self._records = [], {}, {}
+        core.set_precision(precision == "mixed")
+        self._tensors = []  # (module, name, tensor, is a parameter)
+        for name, tensor in core.parameters():
+            tensor.__class__ = torch.nn.Parameter  # the same tensor: what an optimizer changes is what the library reads
+            self._mirror(name, tensor, True)
+        for name, tensor in core.buffers():
+            self._mirror(name, tensor, False)
+
+    def _mirror(self, path, tensor, is_parameter):
+        module, parts = self, path.split(".")
+        for part in parts[:-1]:
+            if part not in module._modules:
+                module.add_module(part, torch.nn.Module())
+            module = module._modules[part]
+        if is_parameter:
+            module.register_parameter(parts[-1], tensor)
+        else:
+            module.register_buffer(parts[-1], tensor)
+        self._tensors.append((module, parts[-1], tensor, is_parameter))
+
+    @_eager
+    def forward(self, x, state=None, *, steps=None, return_state=False):
+        """x [T,B,*], or with steps=T still images [B,*] shown for T steps -> [T,B,*out].
+
+        x: of the weights' type, or spikes as bool or uint8, which are cheaper.  States start afresh, or from `state`.
+        return_state: also return the states after the last step, in the graph: windows that follow each other then learn as one;
+        state.detach() cuts them apart.
+        In training (``net.train()``) rules record what backward needs and dropout draws; in evaluation there is no graph.
+        UsageError if shape or type do not fit."""
+        if not isinstance(x, torch.Tensor):
+            raise _C.UsageError(f"network {self.notation}: expected a tensor [T,B,*], got {type(x).__name__}")
+        if steps is not None and steps < 1:
+            raise _C.UsageError(f"network {self.notation}: expected steps of at least 1, got {steps}")
+        if state is not None and not isinstance(state, _C.State):
+            raise _C.UsageError(f"network {self.notation}: expected a state that a call with return_state=True gave, got "
+                                f"{type(state).__name__}")
+        self._check_own()
+        if self.training:
+            self.iteration += 1
+        out, state, self._rates, self._records = self._core.forward(
+            x, state, steps or 0, self.training, bool(return_state or state is not None), self.seed, self.iteration, self._wanted)
+        return (out, state) if return_state else out
+
+    def _check_own(self):
+        for module, name, tensor, is_parameter in self._tensors:
+            held = (module._parameters if is_parameter else module._buffers).get(name)
+            if held is not tensor:
+                raise _C.UsageError(f"network {self.notation}: {name} was replaced by another tensor (parametrize, prune, DataParallel or "
+                                    "functional_call do that); the layers would not see it. Change tensors in place instead")
+
+    def _apply(self, fn, *args, **kwargs):
+        for module, name, tensor, _ in self._tensors:
+            with torch.no_grad():
+                self._core.set_data(tensor, fn(tensor.detach()))
+                if tensor.grad is not None:
+                    tensor.grad.data = fn(tensor.grad.detach())
+        return self
+
+    def _replicate_for_data_parallel(self):
+        raise _C.UsageError("DataParallel copies parameters, which the layers would not see; use DistributedDataParallel")
+
+    @property
+    def notation(self):
+        """The network in the papers' notation."""
+        return self._core.notation
+
+    @property
+    def input_shape(self):
+        return self._core.input_shape
+
+    @property
+    def output_shape(self):
+        return self._core.output_shape
+
+    @property
+    def layers(self):
+        """The spiking layers: a list of {name, notation, shape, neuron}."""
+        return [{k: n[k] for k in ("name", "notation", "shape", "neuron")} for n in self._core.nodes() if n["layer"]]
+
+    @property
+    def rates(self):
+        """{layer: spikes per neuron and step} of the last call."""
+        return dict(self._rates)
+
+    def record(self, *names):
+        """Asks for what layers had in each following call: "0.neuron.u" (membrane before reset), ".I" (input current), ".psi", ".output".
+        No names: for nothing any more.  `records` holds it.  UsageError for what there is not."""
+        wanted = []
+        for name in names:
+            match = re.fullmatch(r"(.+)\.neuron\.(\w+)", name)
+            if not match:
+                raise _C.UsageError(f"record: expected LAYER.neuron.u, .I, .psi or .output, got {name!r}")
+            layer, what = match.groups()
+            known = [n["name"] for n in self._core.nodes() if n["layer"]]
+            if layer not in known:
+                raise _C.UsageError(f"record: the network {self.notation} has no layer '{layer}'; it has: {', '.join(known)}")
+            wanted.append((layer, what))
+        self._wanted = wanted
+        return self
+
+    @property
+    def records(self):
+        """{name: tensor [T,B,*]} of the last call, without gradient."""
+        return dict(self._records)
+
+    def config(self):
+        """The network as the library writes it: a dict from which ``Network.from_config`` builds an equal one.  UsageError with a
+        PythonNeuron."""
+        return self._core.config()
+
+    @classmethod
+    def from_config(cls, config, rule="bptt", seed=1):
+        """From what `config` gave; weights are zero until they are loaded."""
+        return cls._of(_C.network_from_config(config, _rule(rule)), seed, rule)
+
+    def save(self, path):
+        """Weights and network in the library's own format, which ``st.load`` and the command line read."""
+        self._core.save(str(path), {})
+
+    @classmethod
+    def load(cls, path, rule="bptt", seed=1):
+        """A network that `save` or a training run wrote.  DataError if the file is missing or damaged."""
+        return cls._of(_C.load_network(str(path), _rule(rule)), seed, rule)
+
+    def reset_parameters(self, seed=None):
+        """Draws the initial weights anew."""
+        self._core.initialise(self.seed if seed is None else seed)
+
+    def _rebuilt(self):
+        if self._made is not None:
+            made = dict(self._made)
+            return Network(made.pop("spec"), **made)
+        return Network._of(_C.network_from_config(self.config(), _rule(self._rule_of_core)), self.seed, self._rule_of_core, self.precision)
+
+    def __deepcopy__(self, memo):
+        copy = self._rebuilt()
+        memo[id(self)] = copy
+        copy._restore(self.__getstate__())
+        return copy
+
+    def __reduce__(self):
+        if self._made is not None:
+            made = dict(self._made)
+            return _build, (made.pop("spec"), made), self.__getstate__()
+        return _build_config, (self.config(), self._rule_of_core, self.seed, self.precision), self.__getstate__()
+
+    def __getstate__(self):
+        return {"tensors": [t.detach().clone() for _, _, t, _ in self._tensors], "iteration": self.iteration, "training": self.training,
+                "requires_grad": [t.requires_grad for _, _, t, _ in self._tensors], "wanted": list(self._wanted)}
+
+    def __setstate__(self, state):
+        self._restore(state)
+
+    def _restore(self, state):
+        for (_, _, tensor, _), value, grad in zip(self._tensors, state["tensors"], state["requires_grad"]):
+            self._core.set_data(tensor, value)
+            tensor.requires_grad_(grad)
+        self.iteration, self._wanted = state["iteration"], list(state["wanted"])
+        self.train(state["training"])
+
+    def extra_repr(self):
+        return f"{self.notation}, input {self.input_shape}, output {self.output_shape}"
+
+    def __repr__(self):
+        return f"Network({self.extra_repr()})"
+
+
+def _build(spec, made):
+    return Network(spec, **made)
+
+
+def _build_config(config, rule, seed, precision):
+    return Network._of(_C.network_from_config(config, _rule(rule)), seed, rule, precision)

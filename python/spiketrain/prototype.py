@@ -1,0 +1,55 @@
+"""Neurons and rules whose equations are written in Python: to try an idea before it becomes one C++ file."""
+import torch
+
+from . import _C
+
+
+def spike(x, surrogate="atan", scale=0.0, threshold=1.0, strict=False):
+    """1 where x >= 0 (`strict`: x > 0), else 0; backward, the surrogate stands for its derivative.
+
+    x: membrane minus threshold, any shape.  surrogate: a name that ``help(st.neurons.lif)`` lists; scale: its own number, 0: its
+    default; threshold: for the surrogates whose width is in units of it.  First derivatives only.  UsageError for an unknown
+    name."""
+    return _C.spike(x, surrogate, float(scale), float(threshold), strict)
+
+
+class PythonNeuron(torch.nn.Module):
+    """A neuron of one's own: `initial` and `step`, both in differentiable torch.
+
+    The rules bptt, sltt, ottt and all others that need no more than the derivative of a step train it.  Each layer makes one, so
+    give a class or a factory to Network.  Parameters (``torch.nn.Parameter``) learn under rules that go through the neuron.
+    A call of Python per step is slow (some milliseconds per training step of a small network): write it in C++ when it has proved
+    itself; docs/add-a-neuron.md."""
+
+    #: True: the output is any real number, and step() returns None for the spikes
+    analog = False
+    #: True: step() returns a fourth value, the membrane before reset [B,*], for rules and recordings that read it
+    membrane = False
+
+    def initial(self, shape, like):
+        """States before the first step: a list of tensors [B,*] = `shape`, made by like.new_zeros(shape) and so on."""
+        raise NotImplementedError(f"{type(self).__name__}.initial(shape, like) is missing")
+
+    def step(self, current, state):
+        """One step: input current [B,*] and the list of states -> (output, spikes, next state), all [B,*]."""
+        raise NotImplementedError(f"{type(self).__name__}.step(current, state) is missing")
+
+
+class PythonRule:
+    """A learning rule of one's own: override `trace`, `credit` or both.  What is not overridden is that of bptt.
+
+    The weight gradient is sum_t g[t] (x) q[t]: `credit` gives g, `trace` chooses q."""
+
+    #: what `record` holds in both: names from "I", "u" and "psi" (the derivative of the output by the current at the same step)
+    needs = ()
+    #: True: credit of a step reaches no earlier step
+    local_in_time = False
+
+    def trace(self, record, pre):
+        """After a segment's forward: pre.x [T,B,*] is the input; set pre.q [T,B,*] (None: the input itself) and pre.trace, a list
+        of tensors that is carried from segment to segment ([] at first).  No gradient."""
+        raise NotImplementedError
+
+    def credit(self, record, delta):
+        """delta = dL/d(output) [T,B,*] -> g = credit on the input current [T,B,*].  record.s: spikes, record.leak: the neuron's."""
+        raise NotImplementedError

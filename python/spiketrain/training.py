@@ -1,0 +1,171 @@
+"""Recipes: trained, loaded and evaluated."""
+import json
+import pathlib
+import sys
+
+import torch
+
+from . import _C
+from ._parts import plain
+from .network import Network
+
+
+class Epoch(dict):
+    """What an epoch measured, as a line of metrics.jsonl; also as attributes: e.epoch, e.test_accuracy."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"epoch has no '{name}'; it has: {', '.join(self)}") from None
+
+
+class Run:
+    """A training run: `network`, `config` (the resolved recipe), `summary` (best and last values), `history` (an Epoch each), and
+    `path` of its directory (None: nothing was written)."""
+
+    def __init__(self, network, config, summary, history, path, complete, data_dir=None, data=None):
+        self.network, self.config, self.summary, self.history = network, config, summary, history
+        self.path, self.complete = path, complete
+        self._data_dir, self._data = data_dir, data
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        summary = self.__dict__.get("summary", {})
+        for key in (name, name + "_accuracy", name + "_loss"):  # run.best_test, run.last_test
+            if key in summary:
+                return summary[key]
+        raise AttributeError(f"run has no '{name}'; its summary has: {', '.join(summary)}")
+
+    def evaluate(self, split="test", *, data_dir=None, batch=0, device="cpu"):
+        """Loss, metrics and firing rates of the network as it is now on a split of the recipe's data ("train", "validation", "test")."""
+        return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), self._data, batch, device)
+
+    def __repr__(self):
+        values = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.summary.items())
+        return f"Run({self.network.notation}, {values or 'no complete epoch'})"
+
+
+def _dir(path):
+    import os
+
+    return str(path) if path else os.environ.get("SPIKETRAIN_DATA", "")
+
+
+def _recipe(recipe):
+    return plain(recipe) if isinstance(recipe, dict) else str(recipe)
+
+
+def _sets(overrides):
+    """{"epochs": 3, "rule.variant": "jun2020"} as the command line's --set."""
+    return [f"{key}={_toml(plain(value))}" for key, value in (overrides or {}).items()]
+
+
+def _toml(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+    return repr(value)
+
+
+def resolve(recipe, overrides=None):
+    """The recipe (a file or a dict) with `overrides` and every option's default.  UsageError names what does not fit."""
+    return _C.resolve(_recipe(recipe), _sets(overrides))
+
+
+def _print_epoch(epoch):
+    values = [f"{key.replace('_', ' ')} {value:.4f}" for key, value in epoch.items()
+              if isinstance(value, float) and key.split("_")[0] in ("train", "validation", "test")]
+    print(f"epoch {epoch['epoch']}  " + "  ".join(values) + f"  {epoch.get('seconds', 0):.1f} s", flush=True)
+
+
+def _tensors(data):
+    """{"train": (x, y), "test": (x, y)} as the library takes it: frames if T is among the recipe's business."""
+    made = {"frames": bool(data.get("frames", False))}
+    for split in ("train", "validation", "test"):
+        if split in data:
+            x, y = data[split]
+            x, y = torch.as_tensor(x), torch.as_tensor(y)
+            x = x if x.dtype == torch.uint8 and made["frames"] else x.to(torch.float32)
+            made[split] = (x.contiguous(), y.to(torch.float32 if y.is_floating_point() else torch.int64).contiguous())
+    unknown = set(data) - {"train", "validation", "test", "frames"}
+    if unknown or "train" not in made or "test" not in made:
+        raise _C.UsageError('data: expected {"train": (x, y), "test": (x, y)}, also "validation", and "frames": True if samples are frames '
+                            f"[N,T,*]; got {', '.join(data)}")
+    return made
+
+
+def train(recipe, overrides=None, *, data_dir=None, data=None, out=None, resume=False, tensorboard=False, device="cpu", on_epoch=None,
+          on_batch=None, progress=False):
+    """Trains as ``spiketrain train`` does, to the same bytes, and returns a Run.
+
+    recipe: a TOML file, or a dict.  overrides: {"epochs": 3, "neuron": st.lif(leak=0.9), "rule.variant": "jun2020"}.
+    data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: tensors of one's own instead of the recipe's data set:
+        {"train": (x, y), "test": (x, y)}, images [N,*], or with "frames": True frames [N,T,*]; y: classes [N] or values.
+    out: run directory (None: nothing is written).  resume: go on from its newest checkpoint.
+    on_epoch(e): after each epoch, e.epoch, e.test_accuracy, ...; on_batch(b): after each batch, a dict.
+        What they raise ends the run after its checkpoint is written, and arrives here.  So does Ctrl-C, as KeyboardInterrupt.
+    progress: print a line per epoch.
+
+    UsageError, DataError and NumericError as the command line's exit codes 2, 3 and 4."""
+    history = []
+
+    def epoch_done(report):
+        history.append(Epoch(report))
+        if progress:
+            _print_epoch(report)
+        if on_epoch is not None:
+            on_epoch(history[-1])
+
+    def message(text, warning):
+        if progress or warning:
+            print(("warning: " if warning else "") + text, file=sys.stderr, flush=True)
+
+    given = None if data is None else _tensors(data)
+    result = _C.train(_recipe(recipe), _sets(overrides), _dir(data_dir), str(out or ""), device, resume, tensorboard, epoch_done, on_batch,
+                      message, given)
+    if out:
+        history = _history(pathlib.Path(out))
+    return _run(result["network"], result["config"], result["summary"], history, out, result["complete"], data_dir, given)
+
+
+def _run(core, config, summary, history, path, complete, data_dir=None, data=None):
+    precision = config.get("compute", {}).get("precision", "fp32")
+    network = Network._of(core, config["seed"], config["rule"], precision)
+    return Run(network, config, summary, history, None if path is None else pathlib.Path(path), complete, data_dir, data)
+
+
+def _history(path):
+    file = path / "metrics.jsonl"
+    return [Epoch(json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def load(path, checkpoint="best"):
+    """A Run from its directory, or from a .safetensors file alone.
+
+    checkpoint: "best", "last", or a .safetensors file.  UsageError if there is no such run; DataError if a file is damaged."""
+    path = pathlib.Path(path)
+    if path.suffix == ".safetensors":
+        result = _C.load(str(path), "")
+        return _run(result["network"], result["config"], {}, [], None, True)
+    if not (path / "config.toml").exists():
+        raise _C.UsageError(f"load: {path} is no run directory; expected one that train(out=...) or `spiketrain train --out` wrote, or a "
+                            ".safetensors file")
+    file = pathlib.Path(checkpoint)
+    if checkpoint == "best":
+        file = path / "ckpt" / "best.safetensors"
+    elif checkpoint == "last":
+        numbered = sorted(f for f in (path / "ckpt").glob("*.safetensors") if f.stem.isdigit())
+        file = numbered[-1] if numbered else path / "ckpt" / "none.safetensors"
+    if not file.exists():
+        raise _C.UsageError(f"load: {file} does not exist; no epoch of {path} is complete yet")
+    result = _C.load(str(file), str(path / "config.toml"))
+    summary = path / "summary.json"
+    return _run(result["network"], result["config"], json.loads(summary.read_text()) if summary.exists() else {}, _history(path), path,
+                (path / "DONE").exists())

@@ -1,0 +1,256 @@
+// Networks: built from notation or configuration, run on torch tensors.
+#include "python/src/bind.h"
+#include "spiketrain/core/forward.h"
+#include "spiketrain/core/layer.h"
+#include "spiketrain/engine/learner.h"
+#include "spiketrain/recipe/experiment.h"
+#include "spiketrain/train/checkpoint.h"
+#include "spiketrain/train/rates.h"
+
+namespace spiketrain::python {
+namespace {
+
+std::unique_ptr<Trainable> build(const py::dict& config, const Shape& input, const Shape& output,
+                                 const py::object& neuron, const py::object& readout, const py::object& rule,
+                                 const py::dict& rules, const py::object& feedback, uint64_t seed) {
+  NetworkContext context;
+  context.input = input;
+  context.output = output;
+  context.neuron = neuron_maker(neuron);
+  context.readout = neuron_maker(readout);
+  if (!feedback.is_none()) context.feedback = to_config(feedback);
+  auto made = std::make_unique<Trainable>();
+  made->network = make<NetworkBuilder>(to_config(config))->build(context);
+  made->network->initialise(seed);
+  made->method.rule = rule_from(rule);
+  for (const auto& item : rules) {
+    const auto place = item.first.cast<std::string>();
+    bool found = false;
+    std::vector<std::string> names;
+    for (const Network::Node& node : made->network->nodes()) {
+      const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+      if (!layer) continue;
+      names.push_back(node.name);
+      if (node.name != place) continue;
+      made->method.layers[layer->slot()] = rule_from(py::reinterpret_borrow<py::object>(item.second));
+      found = true;
+    }
+    ST_CHECK(found, "rules: the network ", made->network->notation(), " has no layer '", place, "'; it has ",
+             join(names));
+  }
+  check_method(*made->network, made->method, {Segment{0, 1}});
+  return made;
+}
+
+py::list named(const torch::OrderedDict<std::string, Tensor>& tensors) {
+  py::list list;
+  for (const auto& item : tensors) list.append(py::make_tuple(item.key(), item.value()));
+  return list;
+}
+
+py::list nodes(const Trainable& t) {
+  py::list list;
+  for (const Network::Node& node : t.network->nodes()) {
+    py::dict d;
+    const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+    d["name"] = node.name;
+    d["notation"] = node.token;
+    d["shape"] = py::tuple(py::cast(node.out));
+    d["layer"] = layer != nullptr;
+    d["neuron"] = layer ? layer->neuron()->part_name() : "";
+    d["head_of"] = node.head_of;
+    list.append(d);
+  }
+  return list;
+}
+
+/// Type of the weights; float for a network without any.
+torch::ScalarType type_of(const Network& network) {
+  for (const Tensor& p : network.parameters()) return p.scalar_type();
+  return torch::kFloat;
+}
+
+/// What a torch tensor means to a network: `steps` 0: x [T,B,*]; else a still image [B,*] shown so often.
+Signal signal_of(const Network& network, const Tensor& x, int64_t steps) {
+  const Shape& shape = network.input_shape();
+  const int64_t before = steps > 0 ? 1 : 2;
+  const bool fits = x.dim() == before + static_cast<int64_t>(shape.size()) &&
+                    x.sizes().slice(static_cast<size_t>(before)).equals(shape);
+  ST_CHECK(fits, "network ", network.notation(), ": expected an input [", steps > 0 ? "B" : "T, B",
+           ", *] with samples of shape ", at::IntArrayRef(shape), ", got ", x.sizes(),
+           steps > 0 ? "" : "; for still images give steps=T");
+  ST_CHECK(x.size(0) > 0, "network ", network.notation(), ": expected at least one ",
+           steps > 0 ? "sample" : "step", ", got a tensor of shape ", x.sizes());
+  const torch::ScalarType type = type_of(network);
+  if (x.scalar_type() == torch::kBool || x.scalar_type() == torch::kByte) {
+    if (steps > 0) return signal_of(network, x.to(type), steps);
+    const Tensor bytes = x.to(torch::kByte).contiguous();
+    const int64_t most = x.scalar_type() == torch::kBool || x.numel() == 0 ? 1 : x.max().item<uint8_t>();
+    return Signal::spikes(Spikes::from_bytes(bytes, -1, std::max<int64_t>(1, most)), type);
+  }
+  ST_CHECK(x.scalar_type() == type, "network ", network.notation(), ": expected an input of type ",
+           c10::toString(type), ", as its weights are, or bool or uint8 spikes, got ",
+           c10::toString(x.scalar_type()), "; use x.to(...) or net.double()/net.float()");
+  return steps > 0 ? Signal::constant(x.unsqueeze(0), torch::ones({steps}, x.options().requires_grad(false)))
+                   : Signal::dense(x);
+}
+
+uint32_t slot_named(const std::string& what) {
+  if (what == "I") return kI;
+  if (what == "u") return kU;
+  if (what == "psi") return kPsi;
+  ST_CHECK(what == "output", "record: expected NAME.neuron.u, .I, .psi or .output, got .", what);
+  return 0;
+}
+
+const Network::Node& node_named(const Network& network, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Network::Node& node : network.nodes()) {
+    if (!std::dynamic_pointer_cast<const Layer>(node.stage)) continue;
+    if (node.name == name) return node;
+    names.push_back(node.name);
+  }
+  throw UsageError("record: the network " + network.notation() + " has no layer '" + name + "'; it has " +
+                   join(names));
+}
+
+/// [(layer, quantity)]
+using Wanted = std::vector<std::pair<std::string, std::string>>;
+
+void ask(Recorder& recorder, const Network& network, const Wanted& wanted) {
+  for (const auto& [name, what] : wanted) {
+    const Network::Node& node = node_named(network, name);
+    const uint32_t slot = slot_named(what);
+    const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+    ST_CHECK(slot == 0 || slot == kI || (layer->neuron()->provides() & slot), "record: neuron ",
+             layer->neuron()->part_name(), " of layer ", name, " has no ", what);
+    recorder.ask(node.stage->slot(), slot);
+  }
+}
+
+py::dict recorded(const Recorder& recorder, const Network& network, const Wanted& wanted) {
+  py::dict result;
+  for (const auto& [name, what] : wanted) {
+    const auto& traces = recorder.traces();
+    const auto it = traces.find(node_named(network, name).stage->slot());
+    if (it == traces.end()) continue;
+    const Recorder::Trace& trace = it->second;
+    const auto& list = what == "u"     ? trace.u
+                       : what == "I"   ? trace.I
+                       : what == "psi" ? trace.psi
+                                       : trace.output;
+    if (!list.empty())
+      result[py::str(name + ".neuron." + what)] = list.size() == 1 ? list[0] : torch::cat(list);
+  }
+  return result;
+}
+
+struct Forward {
+  bool train, joined;
+  uint64_t seed, iteration;
+  int64_t steps;
+};
+
+py::tuple forward(const Trainable& t, const Tensor& x, const Carry* state, const Forward& how,
+                  const Wanted& wanted) {
+  Tally tally;
+  Recorder recorder;
+  Carry carry;
+  Tensor values;
+  {
+    const py::gil_scoped_release no_gil;
+    Context context;
+    context.method = t.method;
+    context.mode = how.train ? Mode::train : Mode::evaluate;
+    context.seed = how.seed;
+    context.iteration = how.iteration;
+    context.tally = &tally;
+    if (!wanted.empty()) {
+      ask(recorder, *t.network, wanted);
+      context.recorder = &recorder;
+    }
+    carry = state ? *state : t.network->start();
+    values = forward_values(t.network, signal_of(*t.network, x, how.steps), context, carry,
+                            how.joined ? States::joined : States::cut);
+  }
+  py::dict rates;
+  for (const Network::Node& node : t.network->nodes()) {
+    const auto slot = static_cast<size_t>(std::max<int64_t>(0, node.stage->slot()));
+    const bool counted = std::dynamic_pointer_cast<const Layer>(node.stage) && slot < tally.counts().size() &&
+                         tally.counts()[slot].sites > 0;
+    if (counted) rates[py::str(node.name)] = tally.counts()[slot].rate();
+  }
+  return py::make_tuple(values, std::make_unique<Carry>(std::move(carry)), rates,
+                        recorded(recorder, *t.network, wanted));
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  py::class_<Carry>(m, "State",
+                    "States and traces of a network between two windows; made by Network.forward(..., "
+                    "return_state=True) and given to the next call.")
+      .def(
+          "detach",
+          [](const Carry& c) {
+            Carry cut = c;
+            cut.detach();
+            return cut;
+          },
+          "The same states, cut from the graph: credit does not reach what came before.")
+      .def(
+          "tensors",
+          [](const Carry& c) {
+            py::list list;
+            for (size_t slot = 0; slot < c.state.size(); ++slot)
+              for (size_t k = 0; k < c.state[slot].size(); ++k)
+                if (c.state[slot][k].defined()) list.append(py::make_tuple(slot, k, c.state[slot][k]));
+            return list;
+          },
+          "[(slot, k, tensor [B,*])]: the k-th state of what has this slot.");
+  py::class_<Trainable>(m, "Network")
+      .def(py::init(&build), py::arg("config"), py::arg("input"), py::arg("output"), py::arg("neuron"),
+           py::arg("readout"), py::arg("rule"), py::arg("rules"), py::arg("feedback"), py::arg("seed"))
+      .def("parameters", [](const Trainable& t) { return named(t.network->named_parameters()); })
+      .def("buffers", [](const Trainable& t) { return named(t.network->named_buffers()); })
+      .def(
+          "set_data",
+          [](const Trainable&, Tensor of, const Tensor& value) {
+            const torch::NoGradGuard no_grad;
+            of.set_data(value);
+          },
+          "Gives the tensor of a parameter or buffer another storage.")
+      .def("nodes", &nodes)
+      .def("initialise", [](const Trainable& t, uint64_t seed) { t.network->initialise(seed); })
+      .def("set_precision",
+           [](const Trainable& t, bool mixed) {
+             set_precision(*t.network, mixed ? Precision::mixed : Precision::fp32);
+           })
+      .def("config", [](const Trainable& t) { return to_python(t.network->config()); })
+      .def("save", [](const Trainable& t, const std::string& path,
+                      const py::dict& config) { save_weights(path, *t.network, {to_config(config)}, {}); })
+      .def("forward",
+           [](const Trainable& t, const Tensor& x, const Carry* state, int64_t steps, bool train, bool joined,
+              uint64_t seed, uint64_t iteration, const Wanted& wanted) {
+             return forward(t, x, state, {train, joined, seed, iteration, steps}, wanted);
+           })
+      .def_property_readonly("notation", [](const Trainable& t) { return t.network->notation(); })
+      .def_property_readonly("input_shape",
+                             [](const Trainable& t) { return py::tuple(py::cast(t.network->input_shape())); })
+      .def_property_readonly("output_shape",
+                             [](const Trainable& t) { return py::tuple(py::cast(t.network->out_shape())); });
+  m.def("network_from_config", [](const py::dict& config, const py::object& rule) {
+    auto made = std::make_unique<Trainable>();
+    made->network = Network::from_config(to_config(config));
+    made->method.rule = rule_from(rule);
+    return made;
+  });
+  m.def("load_network", [](const std::string& path, const py::object& rule) {
+    auto made = std::make_unique<Trainable>();
+    made->network = load_network(path);
+    made->method.rule = rule_from(rule);
+    return made;
+  });
+}
+
+}  // namespace spiketrain::python

@@ -1,0 +1,253 @@
+// Recipes: resolved, trained and evaluated, with callbacks and Ctrl-C.
+#include "python/src/bind.h"
+#include "revision.h"
+#include "spiketrain/data/tensor_dataset.h"
+#include "spiketrain/kernels/isa.h"
+#include "spiketrain/recipe/memory.h"
+#include "spiketrain/recipe/overrides.h"
+#include "spiketrain/recipe/run_training.h"
+#include "spiketrain/recipe/toml.h"
+#include "spiketrain/train/checkpoint.h"
+#include "spiketrain/train/environment.h"
+#include "spiketrain/train/evaluate.h"
+#include "spiketrain/train/runtime.h"
+#include "spiketrain/version.h"
+
+namespace spiketrain::python {
+namespace {
+
+/// Calls Python after batches and epochs.  What is raised there stops the run, which writes its checkpoint, and is raised
+/// again when it has ended.
+class Callbacks : public Observer {
+ public:
+  Callbacks(py::object on_epoch, py::object on_batch, py::object on_message, std::atomic<bool>& stop)
+      : on_epoch_(std::move(on_epoch)),
+        on_batch_(std::move(on_batch)),
+        on_message_(std::move(on_message)),
+        stop_(stop) {}
+  void on_batch(const BatchReport& report) override {
+    const py::gil_scoped_acquire gil;
+    guarded([&] {
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      if (on_batch_.is_none()) return;
+      py::dict d;
+      d["epoch"] = report.progress.epoch + 1;
+      d["batch"] = report.progress.batch;
+      d["batches"] = report.batches;
+      d["iteration"] = report.progress.iteration;
+      d["loss"] = report.loss;
+      on_batch_(d);
+    });
+  }
+  void on_epoch(const EpochReport& report) override {
+    const py::gil_scoped_acquire gil;
+    guarded([&] {
+      if (!on_epoch_.is_none()) on_epoch_(to_python(to_json(report)));
+    });
+  }
+  void on_message(const std::string& text, bool warning) override {
+    const py::gil_scoped_acquire gil;
+    guarded([&] {
+      if (!on_message_.is_none()) on_message_(text, warning);
+    });
+  }
+  /// With the GIL.
+  void rethrow() {
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+  bool failed() const { return error_ != nullptr; }
+
+ private:
+  template <class F>
+  void guarded(F&& call) {
+    if (error_) return;  // the run is ending
+    try {
+      call();
+    } catch (...) {
+      error_ = std::current_exception();
+      stop_ = true;
+    }
+  }
+  py::object on_epoch_, on_batch_, on_message_;
+  std::atomic<bool>& stop_;
+  std::exception_ptr error_;
+};
+
+Config recipe_config(const py::object& from) {
+  if (py::isinstance<py::dict>(from)) return to_config(from);
+  return load_config(py::str(from).cast<std::string>());
+}
+
+Recipe resolved_recipe(const py::object& from, const std::vector<std::string>& sets) {
+  return overridden(recipe_config(from), sets);
+}
+
+/// (x, y) of tensors: images [N,*] or frames [N,T,*], classes or values.
+std::shared_ptr<const Dataset> tensors_of(const py::tuple& pair, int64_t sample_dims, bool frames,
+                                          int64_t classes) {
+  const Tensor x = pair[0].cast<Tensor>(), y = pair[1].cast<Tensor>();
+  ST_CHECK(sample_dims >= 1, "data: expected samples of at least one dimension, got ", x.sizes());
+  TensorDatasetOptions options;
+  options.form = frames ? Batch::Form::frames : Batch::Form::image;
+  options.classes = y.is_floating_point() ? 0 : classes;
+  return tensor_dataset(x, {y.is_floating_point() ? Target::Kind::values : Target::Kind::class_index, y},
+                        options);
+}
+
+int64_t classes_of(const py::dict& data) {
+  int64_t classes = 0;
+  for (const auto& item : data) {
+    const Tensor y = item.second.cast<py::tuple>()[1].cast<Tensor>();
+    if (!y.is_floating_point() && y.numel() > 0) classes = std::max(classes, y.max().item<int64_t>() + 1);
+  }
+  return classes;
+}
+
+/// The splits: given as tensors, or those that the recipe names.
+Datasets splits(const Recipe& recipe, const py::object& data, const std::string& dir) {
+  if (data.is_none()) {
+    const py::gil_scoped_release no_gil;
+    return open_datasets(recipe, dir);
+  }
+  const auto given = data.cast<py::dict>();
+  Datasets all;
+  const int64_t classes = classes_of(given);
+  const bool frames = given["frames"].cast<bool>();
+  const auto split = [&](const char* name) -> std::shared_ptr<const Dataset> {
+    if (!given.contains(name)) return nullptr;
+    const auto pair = given[name].cast<py::tuple>();
+    return tensors_of(pair, pair[0].cast<Tensor>().dim() - (frames ? 2 : 1), frames, classes);
+  };
+  all.train = split("train");
+  all.validation = split("validation");
+  all.test = split("test");
+  return all;
+}
+
+std::unique_ptr<Trainable> trainable_of(const LearnerParts& parts) {
+  auto made = std::make_unique<Trainable>();
+  made->network = parts.network;
+  made->method = parts.method;
+  return made;
+}
+
+struct TrainArguments {
+  py::object recipe;
+  std::vector<std::string> sets;
+  std::string data_dir, out, device;
+  bool resume, tensorboard;
+  py::object on_epoch, on_batch, on_message, data;
+};
+
+py::dict train(const TrainArguments& a) {
+  const Recipe recipe = resolved_recipe(a.recipe, a.sets);
+  Datasets data = splits(recipe, a.data, a.data_dir);
+  std::atomic<bool> stop{false};
+  Callbacks callbacks(a.on_epoch, a.on_batch, a.on_message, stop);
+  RunEnd end;
+  std::unique_ptr<Experiment> experiment;
+  {
+    const py::gil_scoped_release no_gil;
+    experiment =
+        std::make_unique<Experiment>(build_experiment(recipe, std::move(data), parse_device(a.device)));
+    fit_memory(*experiment);
+    check_memory(experiment->recipe, experiment->training);
+    std::unique_ptr<RunDir> dir;
+    if (!a.out.empty()) dir = std::make_unique<RunDir>(a.out, a.resume);
+    RunSettings settings;
+    settings.resume = a.resume;
+    settings.tensorboard = a.tensorboard;
+    settings.observers = {&callbacks};
+    settings.stop = &stop;
+    settings.environment = environment(ST_VERSION " " ST_REVISION);
+    settings.environment["device"] = a.device;
+    end = run_training(*experiment, dir.get(), settings);
+  }
+  callbacks.rethrow();
+  const MetricSet metrics(experiment->training.metrics, experiment->training.learner->parts().target);
+  py::dict result;
+  result["complete"] = end.complete;
+  result["summary"] =
+      to_python(summarize(metrics, end.progress, experiment->training.data.validation != nullptr));
+  result["epochs"] = end.progress.epoch;
+  result["config"] = to_python(experiment->training.config);
+  result["network"] = trainable_of(experiment->training.learner->parts());
+  return result;
+}
+
+/// Loss and metrics of a network on a split of the recipe's data.
+py::dict evaluate_split(const Trainable& t, const py::object& recipe_from, const std::string& split,
+                        const std::string& data_dir, const py::object& data, int64_t batch,
+                        const std::string& device) {
+  const Recipe recipe = resolved_recipe(recipe_from, {});
+  Datasets all = splits(recipe, data, data_dir);
+  Evaluation result;
+  {
+    const py::gil_scoped_release no_gil;
+    const Experiment experiment = build_experiment(recipe, std::move(all), parse_device(device));
+    const Training& training = experiment.training;
+    const torch::NoGradGuard no_grad;
+    auto from = network_tensors(*t.network), to = network_tensors(training.network());
+    ST_CHECK(from.size() == to.size(), "evaluate: the network is not that of the recipe");
+    for (size_t k = 0; k < from.size(); ++k) {
+      ST_CHECK(from[k].first == to[k].first && from[k].second.sizes() == to[k].second.sizes(),
+               "evaluate: the network is not that of the recipe: ", from[k].first, " ",
+               from[k].second.sizes(), " against ", to[k].first, " ", to[k].second.sizes());
+      to[k].second.copy_(from[k].second);
+    }
+    const auto& chosen = split == "train"        ? training.data.train
+                         : split == "validation" ? training.data.validation
+                                                 : training.data.test;
+    ST_CHECK(split == "train" || split == "validation" || split == "test",
+             "split: expected train, validation or test, got '", split, "'");
+    ST_CHECK(chosen, "evaluate: the recipe has no validation split (data.validation = 0)");
+    result = evaluate(training, *chosen, batch > 0 ? batch : recipe.data.batch);
+  }
+  py::dict d;
+  d["loss"] = result.loss;
+  for (const auto& [name, value] : result.metrics) d[py::str(name)] = value;
+  d["samples"] = result.samples;
+  d["seconds"] = result.seconds;
+  py::dict rates;
+  for (const LayerRate& layer : result.rates) rates[py::str(layer.spec)] = layer.rate;
+  d["rates"] = rates;
+  return d;
+}
+
+py::dict load(const std::string& path, const std::string& config_path) {
+  const SafetensorsFile file = open_checkpoint(path);
+  const Config config = config_path.empty() ? checkpoint_config(file) : load_config(config_path);
+  auto made = std::make_unique<Trainable>();
+  made->network = load_network(path);
+  const Recipe recipe = make_recipe(config);
+  made->method = make_method(recipe, *made->network);
+  py::dict d;
+  d["network"] = std::move(made);
+  d["config"] = to_python(resolve(recipe));
+  return d;
+}
+
+}  // namespace
+
+void bind_train(py::module_& m) {
+  m.attr("version") = ST_VERSION;
+  m.attr("revision") = ST_REVISION;
+  m.def("resolve", [](const py::object& from, const std::vector<std::string>& sets) {
+    return to_python(resolve(resolved_recipe(from, sets)));
+  });
+  m.def("to_toml", [](const py::dict& config) { return write_toml(to_config(config)); });
+  m.def("train", [](const py::object& recipe, const std::vector<std::string>& sets,
+                    const std::string& data_dir, const std::string& out, const std::string& device,
+                    bool resume, bool tensorboard, const py::object& on_epoch, const py::object& on_batch,
+                    const py::object& on_message, const py::object& data) {
+    return train(
+        {recipe, sets, data_dir, out, device, resume, tensorboard, on_epoch, on_batch, on_message, data});
+  });
+  m.def("evaluate", &evaluate_split);
+  m.def("load", &load);
+  m.def("keep_memory", &keep_memory);
+  m.def(
+      "simd", [] { return std::string(active_isa()); }, "The instruction set that the kernels use here.");
+}
+
+}  // namespace spiketrain::python

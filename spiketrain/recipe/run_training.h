@@ -1,0 +1,29 @@
+// A recipe's training in a run directory: what `spiketrain train` and Python's spiketrain.train() both do.
+// Tests: train/trainer_test.cpp, unit/cli_test.cpp, python/tests/test_train.py.
+#pragma once
+#include <atomic>
+#include <vector>
+
+#include "spiketrain/recipe/experiment.h"
+#include "spiketrain/train/observer.h"
+#include "spiketrain/train/run_dir.h"
+
+namespace spiketrain {
+
+struct RunSettings {
+  bool resume = false;       ///< from the newest checkpoint of the directory
+  bool tensorboard = false;  ///< also write event files
+  std::vector<Observer*> observers = {};
+  const std::atomic<bool>* stop = nullptr;  ///< set to true: checkpoint and return after the current batch
+  Config environment = Config::object();    ///< what it runs on, see train/environment.h
+};
+
+struct RunEnd {
+  Progress progress;
+  bool complete = false;  ///< false: it was told to stop
+};
+
+/// Trains, and writes everything that a run directory holds; `dir` null: nothing is written.  Errors as Trainer's.
+RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings);
+
+}  // namespace spiketrain
