@@ -57,10 +57,7 @@ def load(name, split="train", *, root=None, steps=0, seed=1, validation=0, augme
     for key, value in (("mean", mean), ("std", std)):
         if value is not None:
             data[key] = [float(value)]
-    config = {"seed": seed, "data": data, "events": events}
-    if steps:
-        config["steps"] = steps
-    return Dataset(_C.open_split(config, split, _dir(root)), name, split)
+    return Dataset(_C.open_split(data, events, steps, seed, split, _dir(root)), name, split)
 
 
 def names():

@@ -103,7 +103,7 @@ def _tensors(data):
 
 def train(recipe, overrides=None, *, data_dir=None, data=None, out=None, resume=False, tensorboard=False, device="cpu", on_epoch=None,
           on_batch=None, progress=False):
-    """Trains as ``spiketrain train`` does, to the same bytes, and returns a Run.
+    """Trains as ``spiketrain train`` does, to the same bytes (log.txt, what that prints, aside), and returns a Run.
 
     recipe: a TOML file, or a dict.  overrides: {"epochs": 3, "neuron": st.lif(leak=0.9), "rule.variant": "jun2020"}.
     data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: tensors of one's own instead of the recipe's data set:

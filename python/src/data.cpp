@@ -9,14 +9,21 @@ namespace {
 
 using DatasetP = std::shared_ptr<const Dataset>;
 
-/// The split of a data set that a recipe's sections describe.
-DatasetP open_split(const py::dict& config, const std::string& split, const std::string& dir) {
-  const Recipe recipe = make_recipe(to_config(config));
+/// The split of a data set; `data` and `events` are options of a recipe's sections.
+DatasetP open_split(const py::dict& data, const py::dict& events, int64_t steps, uint64_t seed,
+                    const std::string& split, const std::string& dir) {
+  ST_CHECK(split == "train" || split == "validation" || split == "test",
+           "split: expected train, validation or test, got '", split, "'");
+  Recipe recipe;
+  read_options(recipe.data, to_config(data), "data");
+  read_options(recipe.events, to_config(events), "events");
+  recipe.steps = steps;
+  recipe.seed = static_cast<int64_t>(seed);
+  recipe.encoder = {{"name", "direct"}};
+  recipe.data.check();
   const py::gil_scoped_release no_gil;
   const Datasets all = open_datasets(recipe, dir);
   const DatasetP& chosen = split == "train" ? all.train : split == "validation" ? all.validation : all.test;
-  ST_CHECK(split == "train" || split == "validation" || split == "test",
-           "split: expected train, validation or test, got '", split, "'");
   ST_CHECK(chosen, "split: there is no validation split; give validation=N");
   return chosen;
 }
@@ -101,8 +108,9 @@ void bind_data(py::module_& m) {
                              [](const Dataset& data) { return py::tuple(py::cast(data.sample().shape)); })
       .def_property_readonly("classes", [](const Dataset& data) { return data.target().classes; })
       .def("describe", &Dataset::describe);
-  m.def("open_split", [](const py::dict& config, const std::string& split, const std::string& dir) {
-    return std::const_pointer_cast<Dataset>(open_split(config, split, dir));
+  m.def("open_split", [](const py::dict& data, const py::dict& events, int64_t steps, uint64_t seed,
+                         const std::string& split, const std::string& dir) {
+    return std::const_pointer_cast<Dataset>(open_split(data, events, steps, seed, split, dir));
   });
   m.def("frames", &frames);
 }

@@ -65,9 +65,6 @@ c10::intrusive_ptr<Prepared> prepare(const py::dict& config, const Tensor& out, 
   const Shape shape = out.sizes().slice(2).vec();
   const Emission emission = analog ? Emission::analog_values() : Emission{1, tau_s};
   prepared->objective->prepare({shape, out.size(0), emission, false, prepared->target.kind});
-  const auto takes = prepared->objective->targets();
-  ST_CHECK(std::find(takes.begin(), takes.end(), prepared->target.kind) != takes.end(), "loss ",
-           prepared->objective->part_name(), " takes no targets of kind ", kind);
   if (prepared->target.kind == Target::Kind::class_index) {
     ST_CHECK(y.scalar_type() == torch::kLong && y.dim() == 1 && y.size(0) == out.size(1),
              "loss: expected classes [B] = [", out.size(1), "] of type int64, got ", y.sizes(), " of type ",

@@ -145,17 +145,30 @@ py::dict recorded(const Recorder& recorder, const Network& network, const Wanted
   return result;
 }
 
+/// What one call leaves for the next.
+struct WindowState {
+  Carry carry;
+  std::string notation;  ///< of the network whose it is
+  int64_t batch;
+};
+
+void check_state(const WindowState& state, const Network& network, int64_t batch) {
+  ST_CHECK(state.notation == network.notation() && state.batch == batch, "network ", network.notation(),
+           ": expected a state of its own for ", batch, " samples, got one of network ", state.notation,
+           " for ", state.batch);
+}
+
 struct Forward {
   bool train, joined;
   uint64_t seed, iteration;
   int64_t steps;
 };
 
-py::tuple forward(const Trainable& t, const Tensor& x, const Carry* state, const Forward& how,
+py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state, const Forward& how,
                   const Wanted& wanted) {
   Tally tally;
   Recorder recorder;
-  Carry carry;
+  auto after = std::make_unique<WindowState>();
   Tensor values;
   {
     const py::gil_scoped_release no_gil;
@@ -169,9 +182,11 @@ py::tuple forward(const Trainable& t, const Tensor& x, const Carry* state, const
       ask(recorder, *t.network, wanted);
       context.recorder = &recorder;
     }
-    carry = state ? *state : t.network->start();
-    values = forward_values(t.network, signal_of(*t.network, x, how.steps), context, carry,
-                            how.joined ? States::joined : States::cut);
+    const Signal signal = signal_of(*t.network, x, how.steps);
+    if (state) check_state(*state, *t.network, signal.batch());
+    *after = {state ? state->carry : t.network->start(), t.network->notation(), signal.batch()};
+    values =
+        forward_values(t.network, signal, context, after->carry, how.joined ? States::joined : States::cut);
   }
   py::dict rates;
   for (const Network::Node& node : t.network->nodes()) {
@@ -180,34 +195,33 @@ py::tuple forward(const Trainable& t, const Tensor& x, const Carry* state, const
                          tally.counts()[slot].sites > 0;
     if (counted) rates[py::str(node.name)] = tally.counts()[slot].rate();
   }
-  return py::make_tuple(values, std::make_unique<Carry>(std::move(carry)), rates,
-                        recorded(recorder, *t.network, wanted));
+  return py::make_tuple(values, std::move(after), rates, recorded(recorder, *t.network, wanted));
 }
 
 }  // namespace
 
 void bind_network(py::module_& m) {
-  py::class_<Carry>(m, "State",
-                    "States and traces of a network between two windows; made by Network.forward(..., "
-                    "return_state=True) and given to the next call.")
+  py::class_<WindowState>(m, "State",
+                          "States and traces of a network between two windows; made by Network.forward(..., "
+                          "return_state=True) and given to the next call.")
       .def(
           "detach",
-          [](const Carry& c) {
-            Carry cut = c;
-            cut.detach();
+          [](const WindowState& state) {
+            WindowState cut = state;
+            cut.carry.detach();
             return cut;
           },
           "The same states, cut from the graph: credit does not reach what came before.")
       .def(
           "tensors",
-          [](const Carry& c) {
+          [](const WindowState& state) {
             py::list list;
-            for (size_t slot = 0; slot < c.state.size(); ++slot)
-              for (size_t k = 0; k < c.state[slot].size(); ++k)
-                if (c.state[slot][k].defined()) list.append(py::make_tuple(slot, k, c.state[slot][k]));
+            for (size_t slot = 0; slot < state.carry.state.size(); ++slot)
+              for (const Tensor& z : state.carry.state[slot])
+                if (z.defined()) list.append(py::make_tuple(slot, z));
             return list;
           },
-          "[(slot, k, tensor [B,*])]: the k-th state of what has this slot.");
+          "[(slot, tensor [B,*])] of what has states, in its order.");
   py::class_<Trainable>(m, "Network")
       .def(py::init(&build), py::arg("config"), py::arg("input"), py::arg("output"), py::arg("neuron"),
            py::arg("readout"), py::arg("rule"), py::arg("rules"), py::arg("feedback"), py::arg("seed"))
@@ -230,8 +244,8 @@ void bind_network(py::module_& m) {
       .def("save", [](const Trainable& t, const std::string& path,
                       const py::dict& config) { save_weights(path, *t.network, {to_config(config)}, {}); })
       .def("forward",
-           [](const Trainable& t, const Tensor& x, const Carry* state, int64_t steps, bool train, bool joined,
-              uint64_t seed, uint64_t iteration, const Wanted& wanted) {
+           [](const Trainable& t, const Tensor& x, const WindowState* state, int64_t steps, bool train,
+              bool joined, uint64_t seed, uint64_t iteration, const Wanted& wanted) {
              return forward(t, x, state, {train, joined, seed, iteration, steps}, wanted);
            })
       .def_property_readonly("notation", [](const Trainable& t) { return t.network->notation(); })

@@ -97,6 +97,7 @@ std::shared_ptr<const Dataset> tensors_of(const py::tuple& pair, int64_t sample_
 int64_t classes_of(const py::dict& data) {
   int64_t classes = 0;
   for (const auto& item : data) {
+    if (!py::isinstance<py::tuple>(item.second)) continue;
     const Tensor y = item.second.cast<py::tuple>()[1].cast<Tensor>();
     if (!y.is_floating_point() && y.numel() > 0) classes = std::max(classes, y.max().item<int64_t>() + 1);
   }

@@ -282,7 +282,7 @@ def test_wrong_networks(make, words):
 
 def test_a_state_of_another_network_is_refused():
     _, state = net_of()(torch.rand(4, 3, 2, 6, 6), return_state=True)
-    with pytest.raises(st.UsageError, match="carry"):
+    with pytest.raises(st.UsageError, match="a state of its own"):
         net_of("8-8-8-3", (5,))(torch.rand(4, 3, 5), state)
 
 

@@ -88,6 +88,7 @@ Tensor forward_values(const std::shared_ptr<Network>& network, const Signal& x, 
                       Carry& carry, States states) {
   const bool learns = context.training() && at::GradMode::is_enabled();
   if (!learns || states == States::joined || !is_chain(*network)) {
+    const torch::AutoGradMode grad(learns);  // evaluation records nothing to go back by
     Tensor values = network->forward(x, context, carry).values();
     if (states == States::cut) carry.detach();
     return values;

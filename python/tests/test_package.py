@@ -1,0 +1,46 @@
+"""The stubs are current and typed; the README's examples of the package run."""
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, require
+
+import spiketrain as st
+
+
+def test_stubs_are_current():
+    result = subprocess.run([sys.executable, str(ROOT / "tools" / "make_stubs.py"), "--check"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_stubs_are_typed(tmp_path):
+    require("mypy")
+    user = tmp_path / "user.py"
+    user.write_text("import spiketrain as st\nnet = st.Network('4-2', input_shape=(3,), neuron=st.neurons.lif(leak=0.5))\nst.lif(leek=1)\n")
+    result = subprocess.run([sys.executable, "-m", "mypy", str(user)], capture_output=True, text=True)
+    assert "leek" in result.stdout and len(re.findall("error:", result.stdout)) == 1
+
+
+def examples(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
+
+
+@pytest.mark.parametrize("page", ["docs/python.md"])
+def test_examples_of_the_docs_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    found = examples(page)
+    assert found
+    scope = {}
+    for code in found:
+        if "# not run" in code.splitlines()[0]:
+            continue
+        exec(compile(code, page, "exec"), scope)
+
+
+def test_plugins(tmp_path):
+    with pytest.raises(st.UsageError, match="none.so"):
+        st.load_plugin(tmp_path / "none.so")
+    assert pathlib.Path(st.__file__).with_name("py.typed").exists()
