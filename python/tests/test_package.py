@@ -44,3 +44,27 @@ def test_plugins(tmp_path):
     with pytest.raises(st.UsageError, match="none.so"):
         st.load_plugin(tmp_path / "none.so")
     assert pathlib.Path(st.__file__).with_name("py.typed").exists()
+
+
+def configure(tmp_path, *options):
+    return subprocess.run(["cmake", "-S", str(ROOT), "-B", str(tmp_path / "build"), "-G", "Ninja", "-DST_PYTHON=ON", *options],
+                          capture_output=True, text=True)
+
+
+def test_an_interpreter_without_torch_is_named(tmp_path):
+    bare = tmp_path / "python3"
+    bare.write_text(f"#!/bin/sh\nexec {sys.executable} -S -I \"$@\"\n")  # no packages
+    bare.chmod(0o755)
+    result = configure(tmp_path, f"-DPython_EXECUTABLE={bare}")
+    said = " ".join(result.stderr.split())
+    assert result.returncode != 0 and "none of these interpreters can import torch" in said and str(bare) in said
+    assert "--no-build-isolation" in said
+
+
+def test_another_torch_than_the_interpreters_is_refused(tmp_path):
+    other = tmp_path / "python3"
+    other.write_text(f"#!/bin/sh\nif [ \"$1\" = -c ]; then echo '9.9.0;/nowhere;lib/python3/site-packages'; else exec {sys.executable} \"$@\"; fi\n")
+    other.chmod(0o755)
+    result = configure(tmp_path, f"-DPython_EXECUTABLE={other}", "-DST_APPS=OFF", "-DST_DEV=OFF", "-DST_TESTS=OFF")
+    said = " ".join(result.stderr.split())
+    assert result.returncode != 0 and ("9.9.0" in said or "Python" in said)
