@@ -1,4 +1,5 @@
 """The stubs are current and typed; the README's examples of the package run."""
+import importlib.util
 import pathlib
 import re
 import subprocess
@@ -27,15 +28,17 @@ def examples(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
 
 
-@pytest.mark.parametrize("page", ["docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/python-from-peers.md"])
 def test_examples_of_the_docs_run(page, tmp_path, monkeypatch):
+    """One after the other in one scope, as a notebook would; those of other frameworks where they are installed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     found = examples(page)
     assert found
     scope = {}
     for code in found:
-        if "# not run" in code.splitlines()[0]:
+        needs = re.match(r"# needs (\w+)", code)
+        if needs and importlib.util.find_spec(needs.group(1)) is None:
             continue
         exec(compile(code, page, "exec"), scope)
 
