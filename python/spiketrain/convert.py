@@ -68,14 +68,17 @@ def _refuse(name, module, why):
     raise _C.UsageError(f"from_torch: layer '{name}' ({type(module).__name__}) {why}")
 
 
-def _flat(model):
-    """Leaves of a plain stack in their order."""
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Sequential) or module is model:
-            continue
-        if any(True for _ in module.children()):
-            _refuse(name, module, "holds other layers in a way that cannot be read; give a torch.nn.Sequential of plain layers")
-        yield name, module
+def _flat(model, prefix=""):
+    """Leaves of a plain stack in their order; one that stands at two places comes twice."""
+    if type(model) is not nn.Sequential:
+        _refuse(prefix or "model", model, "is no torch.nn.Sequential, so what its forward does is not known; give a Sequential of plain layers")
+    for name, module in model._modules.items():
+        if isinstance(module, nn.Sequential):
+            yield from _flat(module, f"{prefix}{name}.")
+        elif any(True for _ in module.children()):
+            _refuse(prefix + name, module, "holds other layers in a way that cannot be read; give a torch.nn.Sequential of plain layers")
+        else:
+            yield prefix + name, module
 
 
 def _square(name, module, *values):
@@ -99,7 +102,9 @@ def _conv(name, m, pools):
 
 def _pool(name, m):
     kernel, stride = _one(m.kernel_size), _one(m.stride if m.stride is not None else m.kernel_size)
-    _square(name, m, m.kernel_size, m.padding)
+    _square(name, m, m.kernel_size, m.padding, m.stride)
+    if m.divisor_override is not None:
+        _refuse(name, m, "has a divisor_override")
     if stride != kernel or _one(m.padding) != 0 or m.ceil_mode:
         _refuse(name, m, "has windows that overlap, padding or ceil_mode; only whole windows side by side are converted")
     return kernel
@@ -110,31 +115,32 @@ def _read(model):
     layers, pools = [], []
     last = None
     for name, m in _flat(model):
-        if isinstance(m, nn.Conv2d):
+        kind = type(m)  # exactly: what derives from a layer may do something else
+        if kind is nn.Conv2d:
             last = _conv(name, m, pools)
-        elif isinstance(m, nn.Linear):
+        elif kind is nn.Linear:
             last = _Layer(name, m, pools)
-        if isinstance(m, (nn.Conv2d, nn.Linear)):
+        if kind in (nn.Conv2d, nn.Linear):
             if layers and layers[-1].activation is None:
                 _refuse(name, m, "follows another weighted layer without a ReLU or QCFS between them")
             layers.append(last)
             pools = []
-        elif isinstance(m, (nn.BatchNorm2d, nn.BatchNorm1d)):
+        elif kind in (nn.BatchNorm2d, nn.BatchNorm1d):
             if last is None or last.activation is not None or pools:
                 _refuse(name, m, "must stand right behind a Conv2d or Linear to be folded into it")
             if m.running_var is None:
                 _refuse(name, m, "keeps no running statistics")
             last.fold(m)
-        elif isinstance(m, (nn.ReLU, QCFS)):
+        elif kind in (nn.ReLU, QCFS):
             if last is None or last.activation is not None or pools:
                 _refuse(name, m, "must stand behind a Conv2d or Linear")
             last.activation = m
-        elif isinstance(m, nn.AvgPool2d):
+        elif kind is nn.AvgPool2d:
             if last is not None and last.activation is None:
                 _refuse(name, m, "must stand behind the activation")
             pools.append(_pool(name, m))
-        elif isinstance(m, (nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Identity)):
-            if isinstance(m, nn.Flatten) and (m.start_dim, m.end_dim) != (1, -1):
+        elif kind in (nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Identity):
+            if kind is nn.Flatten and (m.start_dim, m.end_dim) != (1, -1):
                 _refuse(name, m, "flattens some dimensions only")
         else:
             hint = "; use AvgPool2d, which is linear" if "MaxPool" in type(m).__name__ else ""
@@ -155,29 +161,27 @@ def _spec(layers):
 
 @torch.no_grad()
 def _greatest(model, layers, samples, percentile):
-    """Of each activation, what it rarely exceeds on samples; of a QCFS its lam."""
-    found = {}
-
-    def watch(name):
-        def hook(_, __, out):
-            flat = out.detach().flatten().double()
-            k = max(1, min(flat.numel(), round(flat.numel() * percentile / 100)))
-            found[name] = max(found.get(name, 0.0), flat.kthvalue(k).values.item())
-
-        return hook
-
-    was_training = model.training
-    hooks = [l.activation.register_forward_hook(watch(l.name)) for l in layers if isinstance(l.activation, nn.ReLU)]
-    try:
-        model.eval()
-        model(samples)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        model.train(was_training)
+    """Of each activation, what it rarely exceeds on samples; of a QCFS its lam.  Runs the layers as they were read, and compares with what
+    the module says."""
+    found = {l.name: abs(l.activation.lam.item()) for l in layers if type(l.activation) is QCFS}
+    if samples is None:
+        return found
+    x = samples.double()
     for layer in layers:
-        if isinstance(layer.activation, QCFS):
-            found[layer.name] = abs(layer.activation.lam.item())
+        for k in layer.pools:
+            x = nn.functional.avg_pool2d(x, k)
+        m = layer.module
+        x = (nn.functional.linear(x.flatten(1), layer.weight, layer.bias) if type(m) is nn.Linear else
+             nn.functional.conv2d(x, layer.weight, layer.bias, m.stride, m.padding))
+        if layer.activation is not None:
+            x = layer.activation.double()(x)
+        if type(layer.activation) is nn.ReLU:
+            flat = x.flatten()
+            found[layer.name] = flat.kthvalue(max(1, round(flat.numel() * percentile / 100))).values.item()
+    expected = model.double()(samples.double())
+    if x.shape != expected.shape or not torch.allclose(x, expected, rtol=1e-4, atol=1e-4 * expected.abs().max().item()):
+        raise _C.UsageError("from_torch: on the samples the module gives other values than its layers one after the other; hooks, or layers that "
+                            "are called otherwise, cannot be converted")
     for name, value in found.items():
         if not value > 0:
             raise _C.UsageError(f"from_torch: the activation behind layer '{name}' is never positive on the samples; its neurons could not fire")
@@ -192,14 +196,14 @@ def from_torch(model, *, input_shape, samples=None, percentile=99.9, seed=1):
     Neurons are integrate-and-fire with soft reset, and begin half way to the threshold; images are shown as they are at each step;
     the output integrates.  Returns (network, notes): notes say what was folded and every layer's greatest activation.
     UsageError names the layer that cannot be converted."""
-    model = copy.deepcopy(model).cpu()
+    model = copy.deepcopy(model).cpu().float().eval()
+    samples = samples if samples is None else samples.detach().cpu().float()
     layers = _read(model)
-    if samples is None and any(isinstance(l.activation, nn.ReLU) for l in layers):
+    if samples is None and any(type(l.activation) is nn.ReLU for l in layers):
         raise _C.UsageError("from_torch: give samples=x [N,*] of training data: the thresholds behind ReLU are balanced on them")
     if samples is not None and tuple(samples.shape[1:]) != tuple(input_shape):
         raise _C.UsageError(f"from_torch: expected samples [N, {', '.join(map(str, input_shape))}], got {tuple(samples.shape)}")
-    greatest = _greatest(model, layers, samples, percentile) if samples is not None else {
-        l.name: abs(l.activation.lam.item()) for l in layers if isinstance(l.activation, QCFS)}
+    greatest = _greatest(model, layers, samples, percentile)
     neurons = _kinds["neurons"]
     net = Network(_kinds["networks"].spec(spec=_spec(layers), pool="avg", bias=True), input_shape=input_shape,
                   output_shape=(layers[-1].module.weight.shape[0],), seed=seed, rule="bptt",

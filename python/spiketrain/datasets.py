@@ -12,8 +12,8 @@ class Dataset(torch.utils.data.Dataset):
 
     A batch of a DataLoader is [B,*] or [B,T,*]; `collate` makes [T,B,*] of frames."""
 
-    def __init__(self, core, name, split):
-        self._core, self.name, self.split = core, name, split
+    def __init__(self, core, name, split, options):
+        self._core, self.name, self.split, self._options = core, name, split, options
         self.epoch = 0  #: augmentation depends on it
 
     def __len__(self):
@@ -38,8 +38,11 @@ class Dataset(torch.utils.data.Dataset):
 
     def collate(self, samples):
         """For DataLoader(collate_fn=data.collate): x [T,B,*] of frames or [B,*] of images, y [B,...]."""
-        x, y = (torch.stack(list(column)) for column in zip(*samples))
+        x, y = torch.utils.data.default_collate(list(samples))
         return (x.transpose(0, 1).contiguous() if self.steps else x), y
+
+    def __reduce__(self):
+        return _reopened, (self.name, self.split, self._options, self.epoch)
 
     def __repr__(self):
         return self._core.describe()
@@ -57,7 +60,15 @@ def load(name, split="train", *, root=None, steps=0, seed=1, validation=0, augme
     for key, value in (("mean", mean), ("std", std)):
         if value is not None:
             data[key] = [float(value)]
-    return Dataset(_C.open_split(data, events, steps, seed, split, _dir(root)), name, split)
+    options = dict(root=_dir(root), steps=steps, seed=seed, validation=validation, augment=augment, limit=limit, train_size=train_size,
+                   test_size=test_size, mean=mean, std=std, **events)
+    return Dataset(_C.open_split(data, events, steps, seed, split, _dir(root)), name, split, options)
+
+
+def _reopened(name, split, options, epoch):
+    data = load(name, split, **options)
+    data.epoch = epoch
+    return data
 
 
 def names():
@@ -94,12 +105,16 @@ def frames(events, sensor_size, steps, **options):
     if not {"x", "t"} <= have:
         raise _C.UsageError(f"frames: expected fields x, y, t, p; got {', '.join(sorted(have))}")
 
+    if len(sensor_size) != 3:
+        raise _C.UsageError(f"frames: expected sensor_size (W, H, P), got {sensor_size!r}")
+
     def column(name):
         import numpy
 
         if name not in have:
             return torch.zeros(len(events["t"]), dtype=torch.int64)
-        return torch.from_numpy(numpy.ascontiguousarray(numpy.asarray(events[name]).astype(numpy.int64)))
+        values = numpy.asarray(events[name])
+        return torch.from_numpy(numpy.ascontiguousarray(values if values.dtype.kind == "f" else values.astype(numpy.int64)))
 
     return _C.frames(column("x"), column("y"), column("t"), column("p"), steps, tuple(int(n) for n in sensor_size), options)
 

@@ -1,4 +1,5 @@
 """A spiking network as a torch module."""
+import copy
 import re
 
 import torch
@@ -22,9 +23,25 @@ def _neuron(value):
     if isinstance(value, PythonNeuron):
         raise _C.UsageError(f"neuron: expected the class {type(value).__name__} or a function that makes one, one for each layer, got an "
                             "instance")
+    if isinstance(value, torch.nn.Module):
+        raise _C.UsageError(f"neuron: {type(value).__name__} is a torch module; give one of st.neurons, the same under its name in another "
+                            "framework (st.compat), or a PythonNeuron class")
     if callable(value) and not isinstance(value, PartMaker):
         return value
     return config_of("neurons", value)
+
+
+def _watched(made, maker):
+    """A factory that remembers what it made."""
+    if isinstance(maker, dict):
+        return maker
+
+    def make():
+        neuron = maker()
+        made.append(neuron)
+        return neuron
+
+    return make
 
 
 def _rule(value):
@@ -53,7 +70,7 @@ class Network(torch.nn.Module):
         function that makes one.
     rule: how credit flows in time, one of ``st.rules`` or a PythonRule; rules: {layer: rule} for single layers.
     feedback: what error returns through instead of the transposed weights, one of ``st.feedback``.
-    seed: of the initial weights and of dropout.  precision: "fp32", or "mixed" (dense products in bfloat16).
+    seed: of the initial weights.  precision: "fp32", or "mixed" (dense products in bfloat16).
     options: of the notation, such as padding="same", norm="tdbn", bias=True (``help(st.networks.spec)``).
 
     Parameters are torch parameters that share the library's memory: any torch optimizer trains them.  UsageError if parts do not fit
@@ -75,27 +92,28 @@ class Network(torch.nn.Module):
             raise _C.UsageError(f"network: expected a notation such as '15C5-P2-300-10' or one of st.networks, got {spec!r}")
         if output_shape is None:
             raise _C.UsageError(f"network {config['name']}: give output_shape, such as (10,)")
-        hidden = _neuron(neuron)
-        core = _C.Network(config, list(input_shape), list(output_shape), hidden, hidden if readout is None else _neuron(readout),
-                          _rule(rule), {str(k): _rule(v) for k, v in (rules or {}).items()},
-                          None if feedback is None else config_of("feedback", feedback), seed)
+        self._neurons = []  # those written in Python
+        hidden = _watched(self._neurons, _neuron(neuron))
+        last = hidden if readout is None else _watched(self._neurons, _neuron(readout))
+        core = _C.Network(config, list(input_shape), list(output_shape), hidden, last, _rule(rule),
+                          {str(k): _rule(v) for k, v in (rules or {}).items()},
+                          None if feedback is None else config_of("feedback", feedback), int(seed))
         self._made = dict(spec=spec, input_shape=tuple(input_shape), output_shape=tuple(output_shape), neuron=neuron, readout=readout,
                           rule=rule, rules=rules, feedback=feedback, seed=seed, precision=precision, **options)
         self._adopt(core, seed, precision)
 
     @classmethod
-    def _of(cls, core, seed=1, rule="bptt", precision="fp32"):
-        """Around a network that the library made."""
+    def _of(cls, core, seed=1, learns="bptt", precision="fp32"):
+        """Around a network that the library made.  learns: the rule, or the recipe that says which layer has which."""
         net = cls.__new__(cls)
         torch.nn.Module.__init__(net)
-        net._made = None
-        net._rule_of_core = rule
+        net._made, net._neurons, net._learns = None, [], learns
         net._adopt(core, seed, precision)
         return net
 
     def _adopt(self, core, seed, precision):
         self._core, self.seed, self.precision = core, seed, precision
-        self.iteration = 0
+        self._draws = core.draws()
         self._wanted, self._rates, self._records = [], {}, {}
         core.set_precision(precision == "mixed")
         self._tensors = []  # (module, name, tensor, is a parameter)
@@ -104,6 +122,7 @@ class Network(torch.nn.Module):
             self._mirror(name, tensor, True)
         for name, tensor in core.buffers():
             self._mirror(name, tensor, False)
+        self._mirrors = {id(m) for m in self.modules()}
 
     def _mirror(self, path, tensor, is_parameter):
         module, parts = self, path.split(".")
@@ -124,30 +143,39 @@ class Network(torch.nn.Module):
         x: of the weights' type, or spikes as bool or uint8, which are cheaper.  States start afresh, or from `state`.
         return_state: also return the states after the last step, in the graph: windows that follow each other then learn as one;
         state.detach() cuts them apart.
-        In training (``net.train()``) rules record what backward needs and dropout draws; in evaluation there is no graph.
-        UsageError if shape or type do not fit."""
+        In training (``net.train()``) rules record what backward needs, and dropout draws by torch's generator; in evaluation there is no
+        graph.  UsageError if shape or type do not fit."""
+        if torch._C._get_tracing_state() is not None:
+            raise _C.UsageError(f"network {self.notation}: torch.jit.trace cannot see into the layers")
         if not isinstance(x, torch.Tensor):
             raise _C.UsageError(f"network {self.notation}: expected a tensor [T,B,*], got {type(x).__name__}")
-        if steps is not None and steps < 1:
-            raise _C.UsageError(f"network {self.notation}: expected steps of at least 1, got {steps}")
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise _C.UsageError(f"network {self.notation}: expected steps, a whole number of at least 1, got {steps}")
         if state is not None and not isinstance(state, _C.State):
             raise _C.UsageError(f"network {self.notation}: expected a state that a call with return_state=True gave, got "
                                 f"{type(state).__name__}")
         self._check_own()
-        if self.training:
-            self.iteration += 1
+        key = torch.randint(2**62, ()).item() if self._draws and self.training else 0
         out, state, self._rates, self._records = self._core.forward(
-            x, state, steps or 0, self.training, bool(return_state or state is not None), self.seed, self.iteration, self._wanted)
+            x, state, steps or 0, self.training, bool(return_state or state is not None), self.seed, key, self._wanted)
         return (out, state) if return_state else out
 
     def _check_own(self):
-        for module, name, tensor, is_parameter in self._tensors:
-            held = (module._parameters if is_parameter else module._buffers).get(name)
-            if held is not tensor:
-                raise _C.UsageError(f"network {self.notation}: {name} was replaced by another tensor (parametrize, prune, DataParallel or "
-                                    "functional_call do that); the layers would not see it. Change tensors in place instead")
+        for module, name, tensor, _ in self._tensors:
+            if getattr(module, name, None) is not tensor:
+                raise _C.UsageError(f"network {self.notation}: {name} was replaced by another tensor (parametrize, prune, functional_call and "
+                                    "load_state_dict(assign=True) do that); the layers would not see it. Change tensors in place instead")
+
+    def train(self, mode=True):
+        """As torch's; neurons written in Python are told, too."""
+        for neuron in self._neurons:
+            neuron.train(mode)
+        return super().train(mode)
 
     def _apply(self, fn, *args, **kwargs):
+        for module in self.children():
+            if id(module) not in self._mirrors:  # what a user has added
+                module._apply(fn, *args, **kwargs)
         for module, name, tensor, _ in self._tensors:
             with torch.no_grad():
                 self._core.set_data(tensor, fn(tensor.detach()))
@@ -162,6 +190,11 @@ class Network(torch.nn.Module):
     def notation(self):
         """The network in the papers' notation."""
         return self._core.notation
+
+    @property
+    def spec(self):
+        """The same: what ``Network(spec, ...)`` takes."""
+        return self.notation
 
     @property
     def input_shape(self):
@@ -213,38 +246,41 @@ class Network(torch.nn.Module):
         return cls._of(_C.network_from_config(config, _rule(rule)), seed, rule)
 
     def save(self, path):
-        """Weights and network in the library's own format, which ``st.load`` and the command line read."""
+        """Weights and network in the library's own format, without a recipe; `load` reads it."""
         self._core.save(str(path), {})
 
     @classmethod
-    def load(cls, path, rule="bptt", seed=1):
+    def load(cls, path, rule="bptt", seed=1, precision="fp32"):
         """A network that `save` or a training run wrote.  DataError if the file is missing or damaged."""
-        return cls._of(_C.load_network(str(path), _rule(rule)), seed, rule)
+        return cls._of(_C.load_network(str(path), _rule(rule)), seed, rule, precision)
 
     def reset_parameters(self, seed=None):
         """Draws the initial weights anew."""
         self._core.initialise(self.seed if seed is None else seed)
 
-    def _rebuilt(self):
-        if self._made is not None:
-            made = dict(self._made)
-            return Network(made.pop("spec"), **made)
-        return Network._of(_C.network_from_config(self.config(), _rule(self._rule_of_core)), self.seed, self._rule_of_core, self.precision)
-
     def __deepcopy__(self, memo):
-        copy = self._rebuilt()
-        memo[id(self)] = copy
-        copy._restore(self.__getstate__())
-        return copy
+        build, arguments, state = self.__reduce__()
+        other = build(*arguments)
+        memo[id(self)] = other
+        other._restore({**state, "tensors": [t.clone() for t in state["tensors"]]})
+        for (_, _, old, _), (_, _, new, _) in zip(self._tensors, other._tensors):
+            memo[id(old)] = new  # an optimizer that is copied along has the copy's parameters
+            new.grad = None if old.grad is None else old.grad.clone()
+        for old, new in zip(self._neurons, other._neurons):
+            own = {k: v for k, v in vars(old).items() if k not in ("_parameters", "_buffers", "_modules")}
+            vars(new).update(copy.deepcopy(own, memo))
+        return other
 
     def __reduce__(self):
+        if type(self) is not Network:
+            raise _C.UsageError(f"{type(self).__name__} derives from Network, which cannot be copied; let a torch module hold the network instead")
         if self._made is not None:
             made = dict(self._made)
             return _build, (made.pop("spec"), made), self.__getstate__()
-        return _build_config, (self.config(), self._rule_of_core, self.seed, self.precision), self.__getstate__()
+        return _build_config, (self.config(), self._learns, self.seed, self.precision), self.__getstate__()
 
     def __getstate__(self):
-        return {"tensors": [t.detach().clone() for _, _, t, _ in self._tensors], "iteration": self.iteration, "training": self.training,
+        return {"tensors": [t.detach() for _, _, t, _ in self._tensors], "training": self.training,
                 "requires_grad": [t.requires_grad for _, _, t, _ in self._tensors], "wanted": list(self._wanted)}
 
     def __setstate__(self, state):
@@ -254,7 +290,7 @@ class Network(torch.nn.Module):
         for (_, _, tensor, _), value, grad in zip(self._tensors, state["tensors"], state["requires_grad"]):
             self._core.set_data(tensor, value)
             tensor.requires_grad_(grad)
-        self.iteration, self._wanted = state["iteration"], list(state["wanted"])
+        self._wanted = list(state["wanted"])
         self.train(state["training"])
 
     def extra_repr(self):
@@ -268,5 +304,7 @@ def _build(spec, made):
     return Network(spec, **made)
 
 
-def _build_config(config, rule, seed, precision):
-    return Network._of(_C.network_from_config(config, _rule(rule)), seed, rule, precision)
+def _build_config(config, learns, seed, precision):
+    if isinstance(learns, dict) and "rule" in learns:  # a recipe
+        return Network._of(_C.network_of_recipe(config, learns), seed, learns, precision)
+    return Network._of(_C.network_from_config(config, _rule(learns)), seed, learns, precision)

@@ -16,8 +16,9 @@ def spike(x, surrogate="atan", scale=0.0, threshold=1.0, strict=False):
 class PythonNeuron(torch.nn.Module):
     """A neuron of one's own: `initial` and `step`, both in differentiable torch.
 
-    The rules bptt, sltt, ottt and all others that need no more than the derivative of a step train it.  Each layer makes one, so
-    give a class or a factory to Network.  Parameters (``torch.nn.Parameter``) learn under rules that go through the neuron.
+    The rules bptt, sltt and s_tllr train it: those that need no more than the derivative of a step.  Each layer makes one, so
+    give a class or a factory to Network.  Parameters (``torch.nn.Parameter``) learn under bptt.  `step` has to be a function of its arguments
+    and acts on each neuron by itself: it sees shares of the batch, in several threads, and once more on the way back.
     A call of Python per step is slow (some milliseconds per training step of a small network): write it in C++ when it has proved
     itself; docs/add-a-neuron.md."""
 

@@ -38,9 +38,12 @@ class Run:
                 return summary[key]
         raise AttributeError(f"run has no '{name}'; its summary has: {', '.join(summary)}")
 
-    def evaluate(self, split="test", *, data_dir=None, batch=0, device="cpu"):
-        """Loss, metrics and firing rates of the network as it is now on a split of the recipe's data ("train", "validation", "test")."""
-        return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), self._data, batch, device)
+    def evaluate(self, split="test", *, data_dir=None, data=None, batch=0, device="cpu"):
+        """Loss, metrics and firing rates of the network as it is now on a split of the recipe's data ("train", "validation", "test").
+
+        data: tensors as in `train`; a run that was trained on some and loaded again needs them."""
+        given = self._data if data is None else _tensors(data)
+        return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), given, batch, device)
 
     def __repr__(self):
         values = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.summary.items())
@@ -137,7 +140,7 @@ def train(recipe, overrides=None, *, data_dir=None, data=None, out=None, resume=
 
 def _run(core, config, summary, history, path, complete, data_dir=None, data=None):
     precision = config.get("compute", {}).get("precision", "fp32")
-    network = Network._of(core, config["seed"], config["rule"], precision)
+    network = Network._of(core, config["seed"], config, precision)
     return Run(network, config, summary, history, None if path is None else pathlib.Path(path), complete, data_dir, data)
 
 

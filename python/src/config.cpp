@@ -19,9 +19,7 @@ Config to_config(const py::handle& object) {
     for (const auto& item : py::reinterpret_borrow<py::sequence>(object)) config.push_back(to_config(item));
     return config;
   }
-  if (py::hasattr(object, "__index__"))
-    return object.attr("__index__")().cast<int64_t>();  // numpy's integers
-  if (py::hasattr(object, "__float__")) return object.attr("__float__")().cast<double>();
+  if (py::hasattr(object, "item")) return to_config(object.attr("item")());  // a number of numpy or torch
   throw UsageError("options: expected bool, int, float, str, list, tuple, dict or None, found " +
                    py::str(py::type::of(object)).cast<std::string>());
 }

@@ -64,6 +64,8 @@ Tensor frames(const Tensor& x, const Tensor& y, const Tensor& t, const Tensor& p
   const int64_t n = t.numel();
   ST_CHECK(x.numel() == n && y.numel() == n && p.numel() == n, "frames: expected as many x, y and p as t, ",
            n, ", got ", x.numel(), ", ", y.numel(), " and ", p.numel());
+  ST_CHECK(!t.is_floating_point(), "frames: expected times in whole microseconds, got type ",
+           c10::toString(t.scalar_type()));
   const auto column = [](const Tensor& c) { return c.to(torch::kLong).contiguous(); };
   const Tensor cx = column(x), cy = column(y), ct = column(t), cp = column(p);
   std::vector<Event> events(static_cast<size_t>(n));

@@ -29,7 +29,7 @@ Output whole(const Tensor& out, const Tensor& lengths) {
   const int64_t T = out.size(0);
   Output output{Signal::dense(out), Segment{0, T}, T};
   if (lengths.defined()) {
-    ST_CHECK(lengths.numel() == out.size(1) && lengths.min().item<int64_t>() >= 1 &&
+    ST_CHECK(lengths.numel() == out.size(1) && lengths.numel() > 0 && lengths.min().item<int64_t>() >= 1 &&
                  lengths.max().item<int64_t>() <= T,
              "lengths: expected one between 1 and ", T, " for each of the ", out.size(1), " samples");
     output.lengths = output.all_lengths = lengths.to(out.device(), torch::kLong);
@@ -47,6 +47,7 @@ struct Loss : torch::autograd::Function<Loss> {
     return error.loss;
   }
   static variable_list backward(AutogradContext* ctx, variable_list g) {
+    ST_CHECK(!at::GradMode::is_enabled(), "losses have first derivatives only: create_graph must be false");
     return {ctx->get_saved_variables()[0] * g[0], Tensor()};
   }
 };

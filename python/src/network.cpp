@@ -10,6 +10,18 @@
 namespace spiketrain::python {
 namespace {
 
+/// UsageError, which begins with `who`, if there is no such layer.
+const Network::Node& node_named(const Network& network, const std::string& name, const char* who) {
+  std::vector<std::string> names;
+  for (const Network::Node& node : network.nodes()) {
+    if (!std::dynamic_pointer_cast<const Layer>(node.stage)) continue;
+    if (node.name == name) return node;
+    names.push_back(node.name);
+  }
+  throw UsageError(std::string(who) + ": the network " + network.notation() + " has no layer '" + name +
+                   "'; it has " + join(names));
+}
+
 std::unique_ptr<Trainable> build(const py::dict& config, const Shape& input, const Shape& output,
                                  const py::object& neuron, const py::object& readout, const py::object& rule,
                                  const py::dict& rules, const py::object& feedback, uint64_t seed) {
@@ -25,18 +37,8 @@ std::unique_ptr<Trainable> build(const py::dict& config, const Shape& input, con
   made->method.rule = rule_from(rule);
   for (const auto& item : rules) {
     const auto place = item.first.cast<std::string>();
-    bool found = false;
-    std::vector<std::string> names;
-    for (const Network::Node& node : made->network->nodes()) {
-      const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
-      if (!layer) continue;
-      names.push_back(node.name);
-      if (node.name != place) continue;
-      made->method.layers[layer->slot()] = rule_from(py::reinterpret_borrow<py::object>(item.second));
-      found = true;
-    }
-    ST_CHECK(found, "rules: the network ", made->network->notation(), " has no layer '", place, "'; it has ",
-             join(names));
+    made->method.layers[node_named(*made->network, place, "rules").stage->slot()] =
+        rule_from(py::reinterpret_borrow<py::object>(item.second));
   }
   check_method(*made->network, made->method, {Segment{0, 1}});
   return made;
@@ -79,9 +81,12 @@ Signal signal_of(const Network& network, const Tensor& x, int64_t steps) {
   ST_CHECK(fits, "network ", network.notation(), ": expected an input [", steps > 0 ? "B" : "T, B",
            ", *] with samples of shape ", at::IntArrayRef(shape), ", got ", x.sizes(),
            steps > 0 ? "" : "; for still images give steps=T");
-  ST_CHECK(x.size(0) > 0, "network ", network.notation(), ": expected at least one ",
-           steps > 0 ? "sample" : "step", ", got a tensor of shape ", x.sizes());
+  ST_CHECK(steps > 0 || x.size(0) > 0, "network ", network.notation(),
+           ": expected at least one step, got a tensor of shape ", x.sizes());
   const torch::ScalarType type = type_of(network);
+  ST_CHECK(type == torch::kFloat || type == torch::kDouble, "network ", network.notation(),
+           ": expected weights of type Float or Double, they are ", c10::toString(type),
+           "; for bfloat16 products give precision=\"mixed\"");
   if (x.scalar_type() == torch::kBool || x.scalar_type() == torch::kByte) {
     if (steps > 0) return signal_of(network, x.to(type), steps);
     const Tensor bytes = x.to(torch::kByte).contiguous();
@@ -103,23 +108,12 @@ uint32_t slot_named(const std::string& what) {
   return 0;
 }
 
-const Network::Node& node_named(const Network& network, const std::string& name) {
-  std::vector<std::string> names;
-  for (const Network::Node& node : network.nodes()) {
-    if (!std::dynamic_pointer_cast<const Layer>(node.stage)) continue;
-    if (node.name == name) return node;
-    names.push_back(node.name);
-  }
-  throw UsageError("record: the network " + network.notation() + " has no layer '" + name + "'; it has " +
-                   join(names));
-}
-
 /// [(layer, quantity)]
 using Wanted = std::vector<std::pair<std::string, std::string>>;
 
 void ask(Recorder& recorder, const Network& network, const Wanted& wanted) {
   for (const auto& [name, what] : wanted) {
-    const Network::Node& node = node_named(network, name);
+    const Network::Node& node = node_named(network, name, "record");
     const uint32_t slot = slot_named(what);
     const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
     ST_CHECK(slot == 0 || slot == kI || (layer->neuron()->provides() & slot), "record: neuron ",
@@ -132,7 +126,7 @@ py::dict recorded(const Recorder& recorder, const Network& network, const Wanted
   py::dict result;
   for (const auto& [name, what] : wanted) {
     const auto& traces = recorder.traces();
-    const auto it = traces.find(node_named(network, name).stage->slot());
+    const auto it = traces.find(node_named(network, name, "record").stage->slot());
     if (it == traces.end()) continue;
     const Recorder::Trace& trace = it->second;
     const auto& list = what == "u"     ? trace.u
@@ -148,14 +142,23 @@ py::dict recorded(const Recorder& recorder, const Network& network, const Wanted
 /// What one call leaves for the next.
 struct WindowState {
   Carry carry;
-  std::string notation;  ///< of the network whose it is
+  std::string of;  ///< whose it is, see signature()
   int64_t batch;
 };
 
+/// Notation, neurons and type of a network: what its states look like.
+std::string signature(const Network& network) {
+  std::string text = network.notation();
+  for (const Network::Node& node : network.nodes())
+    if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage))
+      text += " " + layer->neuron()->part_name();
+  return text + " " + c10::toString(type_of(network));
+}
+
 void check_state(const WindowState& state, const Network& network, int64_t batch) {
-  ST_CHECK(state.notation == network.notation() && state.batch == batch, "network ", network.notation(),
-           ": expected a state of its own for ", batch, " samples, got one of network ", state.notation,
-           " for ", state.batch);
+  ST_CHECK(state.of == signature(network) && state.batch == batch, "network ", signature(network),
+           ": expected a state of its own for ", batch, " samples, got one of network ", state.of, " for ",
+           state.batch);
 }
 
 struct Forward {
@@ -184,7 +187,7 @@ py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state,
     }
     const Signal signal = signal_of(*t.network, x, how.steps);
     if (state) check_state(*state, *t.network, signal.batch());
-    *after = {state ? state->carry : t.network->start(), t.network->notation(), signal.batch()};
+    *after = {state ? state->carry : t.network->start(), signature(*t.network), signal.batch()};
     values =
         forward_values(t.network, signal, context, after->carry, how.joined ? States::joined : States::cut);
   }
@@ -235,6 +238,14 @@ void bind_network(py::module_& m) {
           },
           "Gives the tensor of a parameter or buffer another storage.")
       .def("nodes", &nodes)
+      .def(
+          "draws",
+          [](const Trainable& t) {
+            for (const Network::Node& node : t.network->nodes())
+              if (node.stage->part_name() == "dropout") return true;
+            return false;
+          },
+          "Whether passes in training draw random numbers.")
       .def("initialise", [](const Trainable& t, uint64_t seed) { t.network->initialise(seed); })
       .def("set_precision",
            [](const Trainable& t, bool mixed) {
@@ -257,6 +268,12 @@ void bind_network(py::module_& m) {
     auto made = std::make_unique<Trainable>();
     made->network = Network::from_config(to_config(config));
     made->method.rule = rule_from(rule);
+    return made;
+  });
+  m.def("network_of_recipe", [](const py::dict& config, const py::dict& recipe) {
+    auto made = std::make_unique<Trainable>();
+    made->network = Network::from_config(to_config(config));
+    made->method = make_method(make_recipe(to_config(recipe)), *made->network);
     return made;
   });
   m.def("load_network", [](const std::string& path, const py::object& rule) {

@@ -47,10 +47,12 @@ struct PythonNeuron final : Stepped {
         name_(py::str(py::type::of(object).attr("__name__")).cast<std::string>()),
         analog_(object.attr("analog").cast<bool>()),
         membrane_(object.attr("membrane").cast<bool>()) {
+    call(name_);
     // A torch parameter is the same tensor here: what backward adds to it arrives there.
     for (const auto& item : object.attr("named_parameters")()) {
       const auto pair = item.cast<py::tuple>();
-      register_parameter(flat(pair[0].cast<std::string>()), pair[1].cast<Tensor>());
+      const auto p = pair[1].cast<Tensor>();
+      register_parameter(flat(pair[0].cast<std::string>()), p, p.requires_grad());
     }
     for (const auto& item : object.attr("named_buffers")()) {
       const auto pair = item.cast<py::tuple>();
@@ -61,12 +63,16 @@ struct PythonNeuron final : Stepped {
   uint32_t provides() const override { return kPsi | (membrane_ ? kU : 0U); }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     const py::gil_scoped_acquire gil;
-    return tensors(self_.get().attr("initial")(shape.vec(), torch::empty({0}, options)),
-                   name_ + ".initial()");
+    State state =
+        tensors(self_.get().attr("initial")(shape.vec(), torch::empty({0}, options)), name_ + ".initial()");
+    for (const Tensor& z : state) check(z, shape, ".initial(): a state");
+    return state;
   }
   Step step(const Tensor& I, const State& state) const override {
     const py::gil_scoped_acquire gil;
-    const py::object result = self_.get().attr("step")(I, state);
+    State own;  // what step() changes in place is not the caller's
+    for (const Tensor& z : state) own.push_back(at::GradMode::is_enabled() ? z : z.clone());
+    const py::object result = self_.get().attr("step")(I, own);
     const size_t parts = membrane_ ? 4 : 3;
     if (!py::isinstance<py::tuple>(result) || py::len(result) != parts)
       throw UsageError(name_ + ".step(): expected (output, spikes, next state" +
@@ -78,6 +84,7 @@ struct PythonNeuron final : Stepped {
     if (!analog_) step.s = tensor(tuple[1], name_ + ".step(): spikes");
     step.next = tensors(tuple[2], name_ + ".step(): next state");
     if (membrane_) step.u = tensor(tuple[3], name_ + ".step(): membrane");
+    check(step, I.sizes());
     return step;
   }
   Config config() const override {
@@ -87,6 +94,23 @@ struct PythonNeuron final : Stepped {
   }
 
  private:
+  void check(const Tensor& x, at::IntArrayRef shape, const char* what) const {
+    if (x.sizes() != shape)
+      throw UsageError(
+          spiketrain::str(name_, what, " of shape ", shape, " is expected, one of ", x.sizes(), " came"));
+  }
+  void check(const Step& step, at::IntArrayRef shape) const {
+    check(step.a, shape, ".step(): an output");
+    for (const Tensor& z : step.next) check(z, shape, ".step(): a next state");
+    if (membrane_) check(step.u, shape, ".step(): a membrane");
+    if (analog_) return;
+    check(step.s, shape, ".step(): spikes");
+    const Tensor s = step.s.detach();
+    if (!((s == 0) | (s == 1)).all().item<bool>() || !step.a.detach().equal(s))
+      throw UsageError(
+          name_ +
+          ".step(): expected spikes of 0 and 1, and an output equal to them; set analog = True for others");
+  }
   static std::string flat(std::string name) {
     for (char& c : name) c = c == '.' ? '_' : c;
     return name;
@@ -122,6 +146,7 @@ struct PythonRule final : Rule {
     };
     traces_ = own("trace");
     credits_ = own("credit");
+    call(name_);
     local_ = object.attr("local_in_time").cast<bool>();
   }
   uint32_t needs() const override { return needs_; }

@@ -141,7 +141,8 @@ struct TrainArguments {
 };
 
 py::dict train(const TrainArguments& a) {
-  const Recipe recipe = resolved_recipe(a.recipe, a.sets);
+  Recipe recipe = resolved_recipe(a.recipe, a.sets);
+  if (!a.data.is_none()) recipe.data.name = "given";
   Datasets data = splits(recipe, a.data, a.data_dir);
   std::atomic<bool> stop{false};
   Callbacks callbacks(a.on_epoch, a.on_batch, a.on_message, stop);

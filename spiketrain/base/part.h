@@ -18,8 +18,10 @@ struct Part {
     result.update(write_(*this));
     return result;
   }
-  /// Registered name; "" if a registry did not make it.
+  /// Registered name, or what call() said; "" if a registry did not make it.
   const std::string& part_name() const { return name_; }
+  /// For a part that no registry makes: what messages call it.
+  void call(std::string name) { name_ = std::move(name); }
   /// Once, after the options are set and before the part is used: UsageError if they contradict each other.
   virtual void check() {}
 

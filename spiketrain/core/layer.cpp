@@ -134,6 +134,8 @@ struct Layer::Nodes {
     }
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const RecordP record = held<Record>(ctx);
+      ST_CHECK(!std::exchange(record->went_back, true),
+               "a network's pass goes back once; run it forward again");
       Credit credit = credit_of(*record, grads[0], State(grads.begin() + 1, grads.end()));
       credit.g_params.resize(record->neuron->parameters().size());
       credit.g_before.resize(record->before.size());

@@ -72,6 +72,7 @@ struct Record : torch::CustomClassHolder {
   State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
+  bool went_back = false;    ///< credit has been asked for: once, as it leaves what synapses read
   bool last_read = false;    ///< nobody reads the membrane after credit(), which may write over it
   ops::Windows windows;      ///< delta is that of windows: only where Rule::takes_windows() says so
   Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]

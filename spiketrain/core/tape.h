@@ -4,6 +4,7 @@
 // Tests: engine/tape_test.cpp.
 #pragma once
 #include <functional>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -53,10 +54,30 @@ class Tape {
   std::vector<Step> steps_;
 };
 
+/// Takes what tapes of this thread would add to the gradients of leaves, as long as it lives.
+class GradientSink {
+ public:
+  GradientSink() : before_(std::exchange(now(), this)) {}
+  ~GradientSink() { now() = before_; }
+  GradientSink(const GradientSink&) = delete;
+  GradientSink& operator=(const GradientSink&) = delete;
+  /// Of a leaf, undefined if there is none; the second time, too.
+  torch::Tensor take(const torch::Tensor& leaf) {
+    return std::exchange(gradients_[leaf.unsafeGetTensorImpl()], {});
+  }
+  torch::Tensor& of(const torch::Tensor& leaf) { return gradients_[leaf.unsafeGetTensorImpl()]; }
+  /// Null: gradients go to the leaves.
+  static GradientSink*& now();
+
+ private:
+  std::map<const void*, torch::Tensor> gradients_;
+  GradientSink* before_;
+};
+
 /// Adds to the gradient of a leaf, as autograd does.  g must be memory of its own.
 inline void accumulate(const torch::Tensor& leaf, const torch::Tensor& g) {
   if (!leaf.requires_grad() || !g.defined()) return;
-  torch::Tensor& grad = leaf.mutable_grad();
+  torch::Tensor& grad = GradientSink::now() ? GradientSink::now()->of(leaf) : leaf.mutable_grad();
   if (grad.defined()) {
     grad.add_(g);
   } else {

@@ -14,7 +14,7 @@
 namespace spiketrain {
 namespace {
 
-constexpr auto kKind = c10::DebugInfoKind::PROFILER_STATE;
+const auto kKind = c10::DebugInfoKind::PROFILER_STATE;  // in LibTorch 2.15 no constant expression
 #if TORCH_VERSION_MAJOR >= 2
 using Total = size_t;
 #else

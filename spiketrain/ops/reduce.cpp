@@ -83,6 +83,7 @@ torch::Tensor sum_to(const torch::Tensor& x, at::IntArrayRef sizes) {
   }
   constexpr int64_t kMinElements = 1 << 15;
   const Tensor rows = leading == 1 ? x : x.flatten(0, leading - 1);
+  if (rows.numel() == 0) return at::sum_to(rows, sizes);
   const int64_t M = rows.size(0), least = std::max<int64_t>(1, kMinElements * M / rows.numel());
   const int64_t size = chunk_size(M, least);
   std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));

@@ -138,6 +138,7 @@ struct Conv2d final : Synapse {
       return part.to(g.scalar_type()).contiguous();
     };
     const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
+    if (M == 0) return torch::zeros_like(like, like.options().dtype(g.scalar_type()));
     if (!g.is_cpu()) return sum(0, M);
     std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
     ops::for_chunks(
