@@ -132,7 +132,16 @@ void check_neuron(const NirNode& node, const std::string& what) {
   }
 }
 
-/// Kernel sides of a convolution or pooling.
+/// So that no product of sides overflows.
+void check_size(const Shape& shape, const std::string& what) {
+  constexpr int64_t kMost = int64_t{1} << 40;
+  int64_t count = 1;
+  for (const int64_t side : shape) {
+    ST_CHECK(side == 0 || count <= kMost / side, what, ": ", text(shape), " is more than any machine holds");
+    count *= side;
+  }
+}
+
 Shape conv_output(const NirNode& node, const Shape& in, const std::string& what) {
   const NirArray& weight = array_of(node, "weight");
   const size_t dims = node.type == "Conv1d" ? 1 : 2;
@@ -189,6 +198,21 @@ Shape flatten_output(const NirNode& node, const Shape& in, const std::string& wh
   out.push_back(std::accumulate(in.begin() + first, in.begin() + last + 1, int64_t{1}, std::multiplies<>()));
   out.insert(out.end(), in.begin() + last + 1, in.end());
   return out;
+}
+
+Shape shape_after(const NirNode& node, const Shape& in, const std::string& what) {
+  if (node.type == "Linear" || node.type == "Affine") {
+    const NirArray& weight = array_of(node, "weight");
+    ST_CHECK(weight.shape.size() == 2, what, ": weight: expected two dimensions, got ", text(weight.shape));
+    if (node.type == "Affine")
+      ST_CHECK(array_of(node, "bias").shape[0] == weight.shape[0], what, ": bias: expected ", weight.shape[0],
+               " values, got ", text(array_of(node, "bias").shape));
+    return {weight.shape[0]};
+  }
+  if (node.type == "Conv1d" || node.type == "Conv2d") return conv_output(node, in, what);
+  if (node.type == "SumPool2d" || node.type == "AvgPool2d") return pool_output(node, in, what);
+  if (node.type == "Flatten") return flatten_output(node, in, what);
+  return in;
 }
 
 }  // namespace
@@ -295,23 +319,16 @@ std::vector<int64_t> input_shape(const NirNode& node) {
 
 std::vector<int64_t> output_shape(const NirNode& node, const std::vector<int64_t>& in,
                                   const std::string& what) {
-  if (node.type == "Input") return shape_of(array_of(node, "shape"));
   const Shape wanted = input_shape(node), given = in.empty() ? wanted : in;
-  ST_CHECK(!given.empty(), what, ": nothing says the shape of its input");
-  ST_CHECK(wanted.empty() || wanted == given, what, ": expected an input of the shape ", text(wanted),
-           ", got ", text(given));
-  if (node.type == "Linear" || node.type == "Affine") {
-    const NirArray& weight = array_of(node, "weight");
-    ST_CHECK(weight.shape.size() == 2, what, ": weight: expected two dimensions, got ", text(weight.shape));
-    if (node.type == "Affine")
-      ST_CHECK(array_of(node, "bias").shape[0] == weight.shape[0], what, ": bias: expected ", weight.shape[0],
-               " values, got ", text(array_of(node, "bias").shape));
-    return {weight.shape[0]};
+  if (node.type != "Input") {
+    ST_CHECK(!given.empty(), what, ": nothing says the shape of its input");
+    ST_CHECK(wanted.empty() || wanted == given, what, ": expected an input of the shape ", text(wanted),
+             ", got ", text(given));
+    check_size(given, what);
   }
-  if (node.type == "Conv1d" || node.type == "Conv2d") return conv_output(node, given, what);
-  if (node.type == "SumPool2d" || node.type == "AvgPool2d") return pool_output(node, given, what);
-  if (node.type == "Flatten") return flatten_output(node, given, what);
-  return given;
+  Shape out = node.type == "Input" ? shape_of(array_of(node, "shape")) : shape_after(node, given, what);
+  check_size(out, what);
+  return out;
 }
 
 std::string text(const std::vector<int64_t>& shape) {
