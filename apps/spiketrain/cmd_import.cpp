@@ -33,6 +33,7 @@ std::string shape_words(const Shape& shape) {
 Recipe recipe_of(const ImportCommand& command, const std::string& weights) {
   Config config = {{"title", "imported from " + std::filesystem::path(command.graph).filename().string()}};
   config["network"] = {{"name", "saved"}, {"file", weights}};
+  config["rule"] = {{"name", "bptt"}};
   config["objective"] = {{"name", "rate_ce"}};
   return overridden(config, command.sets);
 }

@@ -33,6 +33,9 @@ class Hdf5Id {
   hid_t id_ = -1;
 };
 
+/// Name for files in memory: HDF5 refuses one that exists, and nothing can exist below a device.
+constexpr const char* kHdf5InMemory = "/dev/null/memory";
+
 /// Without the library's messages on stderr.
 inline void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 

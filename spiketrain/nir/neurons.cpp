@@ -130,8 +130,10 @@ class Planner {
       const double x = list.empty() ? 0 : list.front();
       const bool fits = name.rfind("leak", 0) == 0 ? x >= 0 && x <= 1
                         : name == "threshold"      ? x >= 1e-9 && x <= 1e9
-                        : name == "v_reset"        ? x < coefficients_.at("threshold").front()
-                                                   : std::fabs(x) <= 1e9;
+                        : name == "v_rest" && spiking_
+                            ? config_["start"] == "zero" || x < coefficients_.at("threshold").front()
+                        : name == "v_reset" ? x < coefficients_.at("threshold").front()
+                                            : std::fabs(x) <= 1e9;
       uniform = uniform && same && fits && !list.empty();
     }
     NeuronPlan plan{config_, {}};

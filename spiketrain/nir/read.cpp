@@ -54,7 +54,7 @@ class Reader {
     if (H5Pset_fapl_core(access.get(), size_t{1} << 16, false) < 0 ||
         H5Pset_file_image(access.get(), const_cast<uint8_t*>(file.data), file.size) < 0)
       fail("", "cannot be held in memory");
-    file_ = Hdf5Id(H5Fopen(path_.c_str(), H5F_ACC_RDONLY, access.get()));
+    file_ = Hdf5Id(H5Fopen(kHdf5InMemory, H5F_ACC_RDONLY, access.get()));
     if (!file_.ok()) fail("", "expected an HDF5 file");
   }
 
@@ -96,7 +96,8 @@ class Reader {
   bool is_group(hid_t parent, const std::string& name, const std::string& where) const {
     const Hdf5Id object(H5Oopen(parent, name.c_str(), H5P_DEFAULT));
     const H5I_type_t kind = object.ok() ? H5Iget_type(object.get()) : H5I_BADID;
-    if (kind != H5I_GROUP && kind != H5I_DATASET) fail(where, "'" + name + "' cannot be opened");
+    if (kind != H5I_GROUP && kind != H5I_DATASET)
+      fail(where, "'" + name + "' cannot be opened; expected what HDF5 1.10 reads (h5py: libver=\"v110\")");
     return kind == H5I_GROUP;
   }
 
@@ -159,7 +160,8 @@ class Reader {
   Data open(hid_t group, const std::string& name, const std::string& where) const {
     Data data;
     data.set = Hdf5Id(H5Dopen2(group, name.c_str(), H5P_DEFAULT));
-    if (!data.set.ok()) fail(where, "'" + name + "' cannot be opened; expected a data set");
+    if (!data.set.ok())
+      fail(where, "'" + name + "' cannot be opened; expected a data set in a format that HDF5 1.10 reads");
     data.type = Hdf5Id(H5Dget_type(data.set.get()));
     data.space = Hdf5Id(H5Dget_space(data.set.get()));
     data.kind = H5Tget_class(data.type.get());

@@ -42,14 +42,14 @@ SafetensorsFile numbers_of(const std::string& graph) {
   return SafetensorsFile::open(fs::path(graph).replace_extension(".safetensors").string());
 }
 
-struct Run {
+struct Stepping {
   std::string name;
   NirImportOptions options;
 };
 
 /// The runs in a file that an option of ours stands for.
-std::vector<Run> runs(const SafetensorsFile& file) {
-  std::vector<Run> list;
+std::vector<Stepping> runs(const SafetensorsFile& file) {
+  std::vector<Stepping> list;
   const std::string prefix = "euler_", output = "/output";
   for (const std::string& name : file.names()) {
     const size_t slash = name.find(output);
@@ -125,7 +125,7 @@ void compare_states(Network& network, const SafetensorsFile& file, const std::st
       if (cuba) compare(".i", 0);
     }
   }
-  RecordProperty("states_" + run, std::to_string(compared));
+  EXPECT_GT(compared, file.find(run + "/lif.v") ? 0 : -1);
 }
 
 }  // namespace
@@ -137,9 +137,9 @@ TEST(NirGolden, EqualsTheSimulation) {
     SCOPED_TRACE(fs::path(path).filename());
     const SafetensorsFile file = numbers_of(path);
     const NirGraph graph = read_nir(path);
-    const std::vector<Run> list = runs(file);
+    const std::vector<Stepping> list = runs(file);
     EXPECT_FALSE(list.empty());
-    for (Run run : list) {
+    for (Stepping run : list) {
       SCOPED_TRACE(run.name);
       run.options.type = torch::kDouble;
       if (diverges(graph, run.options.dt)) {
@@ -162,7 +162,7 @@ TEST(NirGolden, SinglePrecision) {
     SCOPED_TRACE(fs::path(path).filename());
     const SafetensorsFile file = numbers_of(path);
     const NirGraph graph = read_nir(path);
-    for (const Run& run : runs(file)) {
+    for (const Stepping& run : runs(file)) {
       SCOPED_TRACE(run.name);
       if (diverges(graph, run.options.dt)) continue;
       const auto network = network_from_nir(graph, run.options).network;
@@ -183,7 +183,7 @@ TEST(NirGolden, ExportedAndImportedAgain) {
     SCOPED_TRACE(fs::path(path).filename());
     const SafetensorsFile file = numbers_of(path);
     const NirGraph graph = read_nir(path);
-    for (const Run& run : runs(file)) {
+    for (const Stepping& run : runs(file)) {
       SCOPED_TRACE(run.name);
       if (diverges(graph, run.options.dt)) continue;
       const auto first = network_from_nir(graph, run.options).network;

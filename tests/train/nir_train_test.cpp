@@ -15,7 +15,7 @@ namespace spiketrain::nir_train_test {
 
 const char* kCommon =
     "seed = 2\nsteps = 6\nepochs = 2\n[data]\nname = \"glyphs\"\ntrain_size = 600\ntest_size = 100\n[optimizer]\nname = \"adamw\"\nlr = "
-    "0.005\n[objective]\nname = \"rate_ce\"\n";
+    "0.005\n[rule]\nname = \"bptt\"\n[objective]\nname = \"rate_ce\"\n";
 
 Experiment experiment_of(const std::string& network) {
   const Recipe recipe = parse_recipe(std::string(kCommon) + network);
@@ -26,9 +26,7 @@ double accuracy(const Experiment& experiment) {
   return evaluate(experiment.training, *experiment.training.data.test, 50).at("accuracy");
 }
 
-void train(Experiment& experiment) {
-  run_training(experiment, nullptr, {});
-}
+void train(Experiment& experiment) { run_training(experiment, nullptr, {}); }
 
 TEST(NirTrain, ATrainedNetworkIsTheSameAfterExportAndImport) {
   TempDir dir;

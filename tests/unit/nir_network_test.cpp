@@ -168,6 +168,19 @@ TEST(NirNetwork, NeuronsWithoutWeightsAndOutputsThatAreReadTwice) {
   }
 }
 
+/// Bits of maps lie pixel by pixel, whatever the currents do.
+TEST(NirNetwork, NeuronsOnMapsThatLieMapByMap) {
+  torch::manual_seed(6);
+  NirGraph graph = nir_chain(3, 3);
+  nir_at(graph, "input") = nir_end("Input", {2, 3, 4});
+  nir_at(graph, "output") = nir_end("Output", {2, 3, 4});
+  graph.nodes.erase(graph.nodes.begin());
+  nir_at(graph, "lif") = nir_node("Threshold", {{"threshold", f32({2, 3, 4}, std::vector<double>(24, 0.5))}});
+  graph.edges = {{"input", "lif"}, {"lif", "output"}};
+  const Tensor x = torch::rand({5, 3, 2, 3, 4});
+  EXPECT_TRUE(torch::equal(run(graph, x), (x > 0.5).to(torch::kFloat)));
+}
+
 NirGraph all_kinds() {
   NirGraph graph = nir_chain(4, 3);
   nir_at(graph, "input") = nir_end("Input", {2, 6, 5});

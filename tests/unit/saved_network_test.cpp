@@ -14,7 +14,7 @@ Recipe recipe(const std::string& file, const std::string& more = "") {
   return parse_recipe(
       "steps = 3\n" + more +
       "[data]\nname = \"glyphs\"\ntrain_size = 20\ntest_size = 10\n[network]\nname = \"saved\"\nfile = \"" +
-      file + "\"\n[objective]\nname = \"rate_ce\"\n");
+      file + "\"\n[rule]\nname = \"bptt\"\n[objective]\nname = \"rate_ce\"\n");
 }
 
 std::shared_ptr<Network> written(const std::string& file, const Shape& input) {

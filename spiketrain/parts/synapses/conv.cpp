@@ -9,6 +9,7 @@
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/layout.h"
 
 namespace spiketrain {
 namespace {
@@ -154,7 +155,9 @@ struct Conv final : Synapse {
     if (!options.device().is_cpu()) return f(0, T * B).unflatten(0, at::IntArrayRef({T, B}));
     Shape sizes = {T, B};
     sizes.insert(sizes.end(), shape.begin(), shape.end());
-    Tensor out = torch::empty(sizes, options.requires_grad(false)), rows = out.flatten(0, 1);
+    // Maps channels last, as who reads them wants them.
+    Tensor out = ops::laid_empty(sizes, options.requires_grad(false), sizes.size() == 5);
+    Tensor rows = out.flatten(0, 1);
     ops::for_chunks(
         T * B, [&](int64_t i, int64_t j) { rows.slice(0, i, j).copy_(f(i, j)); }, min_samples());
     return out;
