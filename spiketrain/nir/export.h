@@ -1,6 +1,6 @@
 // A NIR graph from a network.
 //   Batch norm, factors of pooling and fixed factors go into the weights next to them, and so does the input gain: W' = r W, then r = 1
-//   (IF: r = 1/dt), so that programs that ignore r agree.  Average pooling becomes SumPool2d where weights follow that can take its
+//   (IF: r = 1/dt; CubaLIF: r = tau_mem/dt and w_in = tau_syn/dt), so that programs that ignore r, or take but one form of it, agree.  Average pooling becomes SumPool2d where weights follow that can take its
 //   factor.  Weights and biases are float32, as the network has them, and so are the neurons' arrays, of full shape.
 // NIR has no fields for dt, soft and late resets, ">=" at the threshold and surrogates: they are in the metadata, from which
 // network_from_nir() takes them, and a note says so where other programs would compute something else.  Each neuron's node holds the

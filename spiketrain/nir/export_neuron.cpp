@@ -76,23 +76,20 @@ void NeuronExport::choose_type() {
     type_ = "Threshold";
     return;
   }
-  ST_CHECK(!any(leaks_syn_, 1), text_,
-           ": leak_syn is 1; NIR's synaptic currents have a finite time constant");
-  if (!leaks_syn_.empty() || !any(leaks_, 1)) {
-    type_ = leaks_syn_.empty() ? (fires_ ? "LIF" : "LI") : (fires_ ? "CubaLIF" : "CubaLI");
-    for (size_t i = 0; i < count_; ++i) {
-      ST_CHECK(leaks_[i] < 1, text_,
-               ": leak is 1 in a neuron with a synaptic current; NIR's have a finite time constant");
-      gains_[i] = in_[i] / (1 - leaks_[i]);
-      if (!leaks_syn_.empty()) gains_[i] *= in_syn_[i] / (1 - leaks_syn_[i]);
-    }
-    return;
+  if (fires_) {
+    type_ = !leaks_syn_.empty() ? "CubaLIF" : all(leaks_, 1) ? "IF" : "LIF";
+  } else {
+    type_ = !leaks_syn_.empty() ? "CubaLI" : all(leaks_, 1) ? "I" : "LI";
   }
-  ST_CHECK(all(leaks_, 1), text_,
-           ": some neurons have a leak of 1 and others do not; NIR has a node for each kind alone");
-  type_ = fires_ ? "IF" : "I";
-  if (!fires_)
-    for (double& gain : gains_) gain /= options_.dt;
+  ST_CHECK(type_ == "IF" || type_ == "I" || !any(leaks_, 1), text_, ": the leak of some neurons is 1; NIR's ",
+           type_, " has a finite time constant");
+  ST_CHECK(!any(leaks_syn_, 1), text_, ": leak_syn is 1; NIR's ", type_, " has a finite time constant");
+  // LIF, LI: r = 1.  CubaLIF, CubaLI: r = tau_mem/dt, w_in = tau_syn/dt, which more programs read.  IF: r = 1/dt.  I: r = 1.
+  for (size_t i = 0; i < count_; ++i) {
+    unit_.push_back(type_ == "LIF" || type_ == "LI" ? 1 - leaks_[i] : type_ == "I" ? options_.dt : 1);
+    gains_[i] = in_[i] / unit_[i];
+    if (!leaks_syn_.empty()) gains_[i] *= in_syn_[i];
+  }
 }
 
 NirArray NeuronExport::array(const std::vector<double>& values) const {
@@ -122,30 +119,25 @@ NirNode NeuronExport::node(bool folded, Remarks& remarks) const {
     conventions(node, folded ? ones : in_, in_syn_, remarks);
     return node;
   }
+  const Numbers left = folded ? unit_ : in_,
+                left_syn = folded ? ones : in_syn_;  // gains that are not in the weights
+  Numbers r = left, w_in = left_syn;
+  for (size_t i = 0; i < count_; ++i) r[i] /= leaky ? 1 - leaks_[i] : options_.dt;
+  for (size_t i = 0; i < leaks_syn_.size(); ++i) w_in[i] /= 1 - leaks_syn_[i];
+  fields["r"] = array(r);
   if (cuba) {
     fields["tau_syn"] = array(taus(leaks_syn_));
-    Numbers w_in = ones;
-    for (size_t i = 0; i < count_ && !folded; ++i) w_in[i] = in_syn_[i] / (1 - leaks_syn_[i]);
     fields["w_in"] = array(w_in);
   }
   if (leaky) {
     fields[cuba ? "tau_mem" : "tau"] = array(taus(leaks_));
     fields["v_leak"] = array(coefficient("v_rest"));
   }
-  Numbers r = folded ? ones : gains_, effective = in_;
-  for (size_t i = 0; i < count_; ++i) {
-    if (type_ == "IF") r[i] /= options_.dt;
-    if (cuba && !folded) r[i] = in_[i] / (1 - leaks_[i]);
-    if (folded) effective[i] = leaky ? 1 - leaks_[i] : type_ == "IF" ? 1 : options_.dt;
-  }
-  fields["r"] = array(r);
   if (fires_) {
     fields["v_threshold"] = array(coefficient("threshold"));
     fields["v_reset"] = array(config_["reset"] == "hard" ? coefficient("v_reset") : Numbers(count_, 0));
   }
-  Numbers effective_syn = in_syn_;
-  for (size_t i = 0; i < leaks_syn_.size() && folded; ++i) effective_syn[i] = 1 - leaks_syn_[i];
-  conventions(node, effective, effective_syn, remarks);
+  conventions(node, left, left_syn, remarks);
   return node;
 }
 

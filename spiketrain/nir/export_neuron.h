@@ -21,7 +21,7 @@ class NeuronExport {
 
   /// It hands on its input: no node is needed.
   bool hands_on() const { return type_.empty(); }
-  /// Weight of the input beside what `r` = 1 (IF: 1/dt) and `w_in` = 1 give, one for each neuron.
+  /// Weight of the input that goes into the weights, one for each neuron.
   const std::vector<double>& gains() const { return gains_; }
   /// The node; `folded`: the weights in front of it have been multiplied by gains().
   NirNode node(bool folded, Remarks& remarks) const;
@@ -43,7 +43,7 @@ class NeuronExport {
   size_t count_ = 1;
   bool fires_ = false;
   std::string type_;
-  std::vector<double> leaks_, leaks_syn_, in_, in_syn_, gains_;
+  std::vector<double> leaks_, leaks_syn_, in_, in_syn_, unit_, gains_;
 };
 
 }  // namespace spiketrain::nir
