@@ -6,6 +6,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/hdf5_library.h"
 #include "spiketrain/nir/file.h"
+#include "spiketrain/nir/hdf5_guard.h"
 #include "spiketrain/nir/lzf.h"
 
 namespace spiketrain {
@@ -322,7 +323,7 @@ class Reader {
 }  // namespace
 
 NirGraph parse_nir(ByteSpan file, const std::string& path) {
-  if (file.size == 0) throw DataError(path, 0, "expected an HDF5 file, found an empty one");
+  nir::check_hdf5(file, path);
   const std::lock_guard<std::mutex> lock(hdf5_library());
   silence_hdf5();
   know_lzf();

@@ -8,6 +8,7 @@
 namespace spiketrain {
 
 inline NirArray f32(std::vector<int64_t> shape, std::vector<double> values) {
+  for (double& x : values) x = static_cast<double>(static_cast<float>(x));  // as a file keeps them
   return {NirArray::Type::f32, std::move(shape), std::move(values)};
 }
 

@@ -51,7 +51,7 @@ std::vector<Damage> damages() {
       {[](NirGraph& g) { g.edges.emplace_back("lif", "input"); }, {"leads into an Input"}},
       {[](NirGraph& g) { g.edges.emplace_back("output", "lif"); }, {"leads out of an Output"}},
       {[](NirGraph& g) { g.nodes.emplace_back("in2", nir_end("Input", {4})); },
-       {"one Input", "2: in2, input", "in2"}},
+       {"one Input", "found 2: input, in2"}},
       {[](NirGraph& g) { g.nodes.emplace_back("lif", nir_lif(3)); }, {"two nodes of the same name"}},
       {[](NirGraph& g) { g.nodes.emplace_back("alone", nir_lif(3)); },
        {"node 'alone' (LIF)", "no edge leads to it"}},
@@ -70,8 +70,7 @@ TEST(NirGraph, RefusalsNameTheNodeAndWhatIsWrong) {
     NirGraph graph = nir_chain();
     damage.change(graph);
     const std::string what = message_of<UsageError>([&] { check_nir(graph); });
-    for (const std::string& word : damage.says)
-      if (word.rfind("2: ", 0) != 0) EXPECT_NE(what.find(word), std::string::npos) << what;
+    for (const std::string& word : damage.says) EXPECT_NE(what.find(word), std::string::npos) << what;
     EXPECT_EQ(what.find('\n'), std::string::npos);
   }
 }
@@ -150,7 +149,9 @@ TEST(NirGraph, TheEdgeThatClosesACycleDependsOnTheOrderOfEdges) {
   EXPECT_EQ(nir::closing_edges(graph), (Edges{{"lif", "lif"}}));
   const nir::Flat flat = nir::flatten(graph);
   for (const nir::FlatNode& node : flat.nodes)
-    if (node.name == "lif") EXPECT_TRUE(node.sources.size() == 2 && node.sources[1].delayed);
+    if (node.name == "lif") {
+      EXPECT_TRUE(node.sources.size() == 2 && node.sources[1].delayed);
+    }
 }
 
 /// The neuron and its weights to itself in a graph of their own, as snnTorch writes them.
