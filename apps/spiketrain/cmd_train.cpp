@@ -12,6 +12,7 @@
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/memory.h"
 #include "spiketrain/recipe/run_training.h"
+#include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/train/environment.h"
 #include "spiketrain/train/metrics.h"
 #include "spiketrain/train/resume.h"
@@ -99,7 +100,9 @@ std::string method_text(const Recipe& r) {
   for (const auto& rule : r.rules.items()) others.push_back(rule.key() + ": " + name(rule.value()));
   std::string text = "rule " + name(r.rule) + (others.empty() ? "" : " (" + join(others) + ")");
   if (name(r.feedback) != "transpose") text += ", feedback " + name(r.feedback);
-  return text + ", neuron " + name(r.neuron) + ", objective " + name(r.objective);
+  const bool own = std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(r.network)) != nullptr;
+  return text + ", neuron " + (own ? "the network's own" : name(r.neuron)) + ", objective " +
+         name(r.objective);
 }
 
 void introduce(ConsoleObserver& console, const Experiment& e, int threads, const std::string& device,

@@ -13,6 +13,17 @@ namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Neuron, "neuron")
 
+namespace {
+
+/// Whether the values lie in the order of bits (ops/spike_bits.h): maps pixel by pixel, all else as it is counted.
+bool lies_as_bits(const Tensor& I, bool last) {
+  const Tensor x = ops::repeats(I) ? I[0] : I;
+  const bool two_orders = I.dim() == 5 && I.size(2) > 1 && I.size(3) * I.size(4) > 1;
+  return last || (x.is_contiguous() && !two_orders);
+}
+
+}  // namespace
+
 c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots,
                                        Storage storage) {
   auto record = c10::make_intrusive<Record>();
@@ -26,8 +37,8 @@ c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State bef
   record->type = I.scalar_type();
   record->before = before;
   record->state = std::move(before);
-  const bool repeats = ops::repeats(I), lies = last || (repeats ? I[0] : I).is_contiguous();
-  const bool scans = storage != Storage::arrays && lies && neuron.scans(I, slots);
+  const bool repeats = ops::repeats(I);
+  const bool scans = storage != Storage::arrays && lies_as_bits(I, last) && neuron.scans(I, slots);
   if (scans) {
     record->sent = Spikes::from_bits(ops::empty_bits(I.sizes(), 1), /*total=*/-1, 1);
   } else if (!emission.analog()) {

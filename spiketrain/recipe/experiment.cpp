@@ -8,6 +8,7 @@
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/train/metrics.h"
 
 namespace spiketrain {
@@ -71,6 +72,11 @@ std::vector<std::string> idle_sections(const Recipe& recipe, const Network& netw
        recipe.readout != recipe.neuron || name_of(recipe.rule) != "bptt" || !recipe.rules.empty()))
     lines.push_back(str("[neuron], [readout], [rule] and [rules] have no effect: network ",
                         name_of(recipe.network), " has time constants and an adjoint of its own"));
+  if (std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(recipe.network)) &&
+      (recipe.neuron != Registry<Neuron>::get().resolve({{"name", "lif"}}) ||
+       recipe.readout != recipe.neuron))
+    lines.push_back(str("[neuron] and [readout] have no effect: network ", name_of(recipe.network),
+                        " has neurons of its own"));
   if (head && network.blocks() == 1)
     lines.emplace_back(
         "the options of [head] have no effect: the network is one block, whose head is the output layer");
@@ -229,6 +235,8 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   const TargetSpec& target = train.target();
   auto network = make_network(recipe, train.sample().shape, target.shape);
   network->initialise(static_cast<uint64_t>(recipe.seed));
+  if (const auto saved = std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(recipe.network)))
+    saved->load(*network);
   network->to(device);
   const auto optimizer = make<Optimizer>(recipe.optimizer);
   optimizer->attach(named_parameters(*network));

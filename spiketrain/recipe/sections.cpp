@@ -1,6 +1,7 @@
 #include "spiketrain/recipe/sections.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "spiketrain/base/synonyms.h"
 #include "spiketrain/core/encoder.h"
@@ -11,6 +12,7 @@
 #include "spiketrain/core/regularizer.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
+#include "spiketrain/recipe/saved_network.h"
 
 namespace spiketrain {
 namespace {
@@ -69,13 +71,16 @@ Section part(const char* name, Config Recipe::*field, const char* fallback = nul
   return section;
 }
 
-/// [neuron] and [rule]: a network that uses neither needs no section, which then stands for `idle`.
+/// [neuron] and [rule]: a network that uses neither needs no section, which then stands for `idle`; one with neurons of its own needs
+/// no [neuron].
 template <class Base>
 Section part_of_layers(const char* name, Config Recipe::*field, const char* idle) {
   Section section = part<Base>(name, field);
   const auto needed = section.read, not_needed = part<Base>(name, field, idle).read;
   section.read = [=](const Config& config, Recipe& recipe) {
-    const bool given = config.contains(name) || make<NetworkBuilder>(recipe.network)->uses_neurons();
+    const auto network = make<NetworkBuilder>(recipe.network);
+    const bool own = std::is_same_v<Base, Neuron> && std::dynamic_pointer_cast<StartsWithWeights>(network);
+    const bool given = config.contains(name) || (network->uses_neurons() && !own);
     (given ? needed : not_needed)(config, recipe);
   };
   return section;

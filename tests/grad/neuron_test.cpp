@@ -107,6 +107,13 @@ TEST(NeuronGrad, EveryNeuronAtItsDefaults) {
   for (const Config& config : default_neurons()) check(config);
 }
 
+TEST(NeuronGrad, MembranesThatSeeTheCurrentOfTheStepBefore) {
+  for (const char* name : {"cuba_lif", "cuba_readout"}) {
+    check({{"name", name}, {"order", "old"}});
+    check({{"name", name}, {"order", "old"}, {"v_rest", 0.3}, {"start", "zero"}, {"leak_syn", 0.8}});
+  }
+}
+
 TEST(NeuronGrad, LifEveryResetAndSurrogate) {
   for (Config config : lif_resets()) {
     for (const std::string& surrogate : surrogate_names()) {

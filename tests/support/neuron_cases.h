@@ -65,7 +65,7 @@ inline std::vector<Config> lif_resets() {
 inline std::vector<Config> heterogeneous_neurons() {
   std::vector<Config> configs;
   for (const char* per : {"channel", "neuron"}) {
-    for (const char* name : {"lif", "if", "cuba_lif", "klif", "liaf", "leaky_readout"})
+    for (const char* name : {"lif", "if", "cuba_lif", "klif", "liaf", "leaky_readout", "cuba_readout"})
       configs.push_back({{"name", name}, {"per", per}});
     configs.push_back({{"name", "lif"}, {"per", per}, {"learn_leak", true}});
   }

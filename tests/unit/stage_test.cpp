@@ -342,7 +342,7 @@ TEST(Stage, APspIsComputedForWhoAsks) {
 }
 
 TEST(Stage, SumRefusesWhatDoesNotFit) {
-  EXPECT_NE(message_of<UsageError>([] { make<Stage>("sum")->build({{4}}); }).find("two or more"),
+  EXPECT_NE(message_of<UsageError>([] { make<Stage>("sum")->build({}); }).find("one or more"),
             std::string::npos);
   EXPECT_NE(message_of<UsageError>([] {
               make<Stage>("sum")->build({{4}, {5}});

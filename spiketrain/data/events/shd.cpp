@@ -1,84 +1,24 @@
 // SHD and SSC through the HDF5 library; see shd.h.
-// One lock for the whole library, which is not thread safe.  Vectors are allocated by us, at most eight times
+// Vectors are allocated by us, at most eight times
 // the size of the file (the widest conversion, from bytes to 64 bits), so that a bad length is refused.
 #include "spiketrain/data/events/shd.h"
 
-#include <hdf5.h>
-
 #include <cmath>
-#include <cstdlib>
-#include <map>
-#include <mutex>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/data/hdf5_library.h"
 
 namespace spiketrain {
 namespace {
 
 constexpr double kMaxSeconds = 1e9;
 
-std::mutex& library() {
-  static std::mutex mutex;
-  return mutex;
-}
-
-/// Any HDF5 identifier; the library counts references by kind itself.
-class Id {
- public:
-  Id() = default;
-  explicit Id(hid_t id) : id_(id) {}
-  ~Id() {
-    if (id_ >= 0) H5Idec_ref(id_);
-  }
-  Id(Id&& other) noexcept : id_(other.id_) { other.id_ = -1; }
-  Id& operator=(Id&& other) noexcept {
-    std::swap(id_, other.id_);
-    return *this;
-  }
-  hid_t get() const { return id_; }
-  bool ok() const { return id_ >= 0; }
-
- private:
-  hid_t id_ = -1;
-};
-
-/// Without the library's messages on stderr.
-void silence() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
-
-/// Memory that HDF5 takes for one read.  What a failed read leaves in its result need be no pointer at all,
-/// so only blocks that were handed out are read or freed.
-struct Blocks {
-  uint64_t left;                  ///< bytes that may still be taken
-  std::map<void*, size_t> taken;  ///< size of each
-  explicit Blocks(uint64_t max_bytes) : left(max_bytes) {}
-  ~Blocks() {
-    for (const auto& block : taken) std::free(block.first);
-  }
-  bool holds(void* memory, uint64_t bytes) const {
-    const auto block = taken.find(memory);
-    return block != taken.end() && bytes <= block->second;
-  }
-};
-
-void* take(size_t size, void* blocks) {
-  auto& all = *static_cast<Blocks*>(blocks);
-  void* memory = size > all.left ? nullptr : std::malloc(size);
-  if (!memory) return nullptr;
-  all.left -= size;
-  all.taken[memory] = size;
-  return memory;
-}
-
-void give(void* memory, void* blocks) {
-  if (static_cast<Blocks*>(blocks)->taken.erase(memory) > 0) std::free(memory);
-}
-
 /// A one-dimensional data set of `count` elements; its number if count is -1.
-Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, const std::string& path) {
-  Id data(H5Dopen2(file, name, H5P_DEFAULT));
+Hdf5Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, const std::string& path) {
+  Hdf5Id data(H5Dopen2(file, name, H5P_DEFAULT));
   if (!data.ok()) throw DataError(path, 0, str("expected a data set ", name, "; is this SHD or SSC?"));
-  const Id space(H5Dget_space(data.get())), type(H5Dget_type(data.get()));
+  const Hdf5Id space(H5Dget_space(data.get())), type(H5Dget_type(data.get()));
   if (!space.ok() || H5Sget_simple_extent_ndims(space.get()) != 1 || H5Tget_class(type.get()) != kind) {
     throw DataError(path, 0, str("the data set ", name, " has another form than in SHD and SSC"));
   }
@@ -91,16 +31,18 @@ Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, con
 
 /// Entry `index` of a list of vectors, converted to `native`, of type T.
 template <class T>
-std::vector<T> read_vector(const Id& data, int64_t index, hid_t native, uint64_t max_bytes,
+std::vector<T> read_vector(const Hdf5Id& data, int64_t index, hid_t native, uint64_t max_bytes,
                            const std::string& path) {
-  Blocks blocks(max_bytes);
-  const Id type(H5Tvlen_create(native)), access(H5Pcreate(H5P_DATASET_XFER)), space(H5Dget_space(data.get()));
+  Hdf5Blocks blocks(max_bytes);
+  const Hdf5Id type(H5Tvlen_create(native)), access(H5Pcreate(H5P_DATASET_XFER)),
+      space(H5Dget_space(data.get()));
   const hsize_t start = static_cast<hsize_t>(index), one = 1;
-  const Id memory(H5Screate_simple(1, &one, nullptr));
+  const Hdf5Id memory(H5Screate_simple(1, &one, nullptr));
   hvl_t entry{0, nullptr};
-  bool good = H5Pset_vlen_mem_manager(access.get(), take, &blocks, give, &blocks) >= 0 &&
-              H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &start, nullptr, &one, nullptr) >= 0 &&
-              H5Dread(data.get(), type.get(), memory.get(), space.get(), access.get(), &entry) >= 0;
+  bool good =
+      H5Pset_vlen_mem_manager(access.get(), take_hdf5_block, &blocks, give_hdf5_block, &blocks) >= 0 &&
+      H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &start, nullptr, &one, nullptr) >= 0 &&
+      H5Dread(data.get(), type.get(), memory.get(), space.get(), access.get(), &entry) >= 0;
   good = good && (entry.len == 0 ||
                   (entry.len <= max_bytes / sizeof(T) && blocks.holds(entry.p, entry.len * sizeof(T))));
   if (!good) throw DataError(path, 0, str("recording ", index, " cannot be read"));
@@ -111,21 +53,21 @@ std::vector<T> read_vector(const Id& data, int64_t index, hid_t native, uint64_t
 }  // namespace
 
 struct ShdFile::Handles {
-  Id file, times, units;
+  Hdf5Id file, times, units;
   uint64_t max_bytes = 0;
 };
 
 ShdFile::ShdFile(const std::string& path) : path_(path) {
   const uint64_t bytes = file_size(path);  // throws if it is missing
-  const std::lock_guard<std::mutex> lock(library());
+  const std::lock_guard<std::mutex> lock(hdf5_library());
   auto handles = std::make_unique<Handles>();  // in an error, closed while the lock is held
-  silence();
+  silence_hdf5();
   handles->max_bytes = bytes * 8;
-  handles->file = Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
+  handles->file = Hdf5Id(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
   const hid_t file = handles->file.get();
   if (!handles->file.ok()) throw DataError(path, 0, "expected an HDF5 file");
   int64_t count = -1;
-  const Id labels = open_list(file, "labels", count, H5T_INTEGER, path);
+  const Hdf5Id labels = open_list(file, "labels", count, H5T_INTEGER, path);
   if (static_cast<uint64_t>(count) > bytes) throw DataError(path, 0, "more labels than the file has bytes");
   handles->times = open_list(file, "spikes/times", count, H5T_VLEN, path);
   handles->units = open_list(file, "spikes/units", count, H5T_VLEN, path);
@@ -139,7 +81,7 @@ ShdFile::ShdFile(const std::string& path) : path_(path) {
 }
 
 ShdFile::~ShdFile() {
-  const std::lock_guard<std::mutex> lock(library());
+  const std::lock_guard<std::mutex> lock(hdf5_library());
   handles_.reset();
 }
 
@@ -162,8 +104,8 @@ EventStream ShdFile::events(int64_t index) const {
   std::vector<double> times;
   std::vector<int64_t> units;
   {
-    const std::lock_guard<std::mutex> lock(library());
-    silence();
+    const std::lock_guard<std::mutex> lock(hdf5_library());
+    silence_hdf5();
     times = read_vector<double>(handles_->times, index, H5T_NATIVE_DOUBLE, handles_->max_bytes, path_);
     units = read_vector<int64_t>(handles_->units, index, H5T_NATIVE_INT64, handles_->max_bytes, path_);
   }

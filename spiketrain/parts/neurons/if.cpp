@@ -1,5 +1,5 @@
 // Integrate-and-fire: lif without a leak.  u[t] = v + gain*I[t]; the rest as in lif_core.h.  State: {v},
-// v_reset before the first step if the reset is hard, else 0.  Here soft_decayed and soft differ only in the
+// v_reset before the first step if the reset is hard and start is "rest", else 0.  Here soft_decayed and soft differ only in the
 // state.
 // Tests: golden/neurons, grad/neuron, equiv/lif_scan, property/neuron.
 #include "spiketrain/parts/neurons/lif_core.h"
@@ -18,6 +18,7 @@ struct IntegrateAndFire final : LifNeuron {
     v(core.gain, "gain", "weight of the input current", Range{-1e9, 1e9});
     core.Firing::visit(v, Choices{{"soft_decayed", "hard", "none"}});
     core.visit_delay(v);
+    core.visit_start(v);
     core.visit_per(v);
   }
   void check() override {

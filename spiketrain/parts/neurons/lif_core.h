@@ -33,7 +33,7 @@ struct LifCore : Firing {
   // Options.
   double leak = 0.5, gain = 1, v_rest = 0;
   bool decay_input = false, learn_leak = false, reset_delay = false, raise_after_overshoot = false;
-  std::string per = "layer";
+  std::string per = "layer", start = "rest";
   // What the neuron is, set when it is made.
   bool leaks = true;  ///< false: leak = 1, and v_rest is the membrane before the first step only
   bool fires = true;  ///< false: no threshold
@@ -46,6 +46,12 @@ struct LifCore : Firing {
     v(gain, "gain", "weight of the input current", Range{-1e9, 1e9});
     v(decay_input, "decay_input", "multiply gain by 1 - leak");
     v(v_rest, "v_rest", "resting potential, and membrane before the first step");
+    visit_start(v);
+  }
+  template <class V>
+  void visit_start(V& v) {
+    v(start, "start", "membrane before the first step: at rest, or 0 wherever that is",
+      Choices{{"rest", "zero"}});
   }
   template <class V>
   void visit_delay(V& v) {

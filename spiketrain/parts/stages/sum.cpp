@@ -1,4 +1,4 @@
-// y = sum of the inputs, e.g. the shortcut of a SEW-ResNet.  Bare spikes add up to counts, which stay small whole
+// y = sum of the inputs, e.g. the shortcut of a SEW-ResNet; of one input that input, for a network that ends in a layer others read, too.  Bare spikes add up to counts, which stay small whole
 // numbers; everything else adds up to real numbers.  The gradient goes to each input as it is.
 // Source: Fang et al. 2021, "Deep residual learning in spiking neural networks", connection ADD.
 // Deviation: none.  Tests: unit/stage_test.cpp, grad/network_residual_test.cpp.
@@ -22,12 +22,12 @@ struct AddCarriers : torch::autograd::Function<AddCarriers> {
 };
 
 struct Sum final : Stage {
-  static constexpr const char* kDoc = "sum of two or more signals";
+  static constexpr const char* kDoc = "sum of signals";
   template <class V>
   void visit(V&) {}
 
   Shape build(const std::vector<Shape>& in) override {
-    ST_CHECK(in.size() >= 2, "sum: expected two or more inputs, got ", in.size());
+    ST_CHECK(!in.empty(), "sum: expected one or more inputs, got none");
     for (const Shape& other : in) {
       ST_CHECK(other == in[0], "sum: expected inputs of one shape, got ", at::IntArrayRef(in[0]), " and ",
                at::IntArrayRef(other));
@@ -37,6 +37,7 @@ struct Sum final : Stage {
   }
 
   Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
+    if (in.size() == 1) return in[0];
     int64_t levels = 0;
     for (const Signal& x : in)
       levels += x.is_spikes() && x.scale() == 1 ? x.spikes().levels() : kMaxLevels + 1;

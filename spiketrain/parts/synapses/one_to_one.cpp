@@ -1,5 +1,7 @@
 // One-to-one synapse: each neuron has one weight, I[t] = w * a[t] element by element; as a recurrent connection, a weight from
-// each neuron to itself.  Deviation: none.  Tests: grad/synapse_test.cpp, grad/network_recurrent_test.cpp.
+// each neuron to itself.  weights = "ones" hands on the input: a fixed weight of 1.  Deviation: none.  Tests: grad/synapse_test.cpp, grad/network_recurrent_test.cpp.
+#include <string>
+
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
 #include "spiketrain/ops/reduce.h"
@@ -9,18 +11,21 @@ namespace {
 
 struct OneToOne final : Synapse {
   static constexpr const char* kDoc = "one weight for each neuron, w like the input";
+  std::string weights = "trained";
   template <class V>
   void visit(V& v) {
+    v(weights, "weights", "trained, or fixed at 1", Choices{{"trained", "ones"}});
     v(weight_scale, "weight_scale", "size s of the initial weights, U(-s, s)");
   }
 
   Shape build(const Shape& in) override {
     in_ = in;
-    w_ = register_parameter("weight", torch::zeros(in));
+    w_ = weights == "trained" ? register_parameter("weight", torch::zeros(in))
+                              : register_buffer("weight", torch::ones(in));
     return in;
   }
   void initialise(uint64_t seed, uint64_t index) override {
-    draw_uniform(w_, weight_scale, Rng(seed, Purpose::init, index));
+    if (weights == "trained") draw_uniform(w_, weight_scale, Rng(seed, Purpose::init, index));
   }
   Tensor weight() override { return w_; }
 

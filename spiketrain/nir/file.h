@@ -1,0 +1,24 @@
+// NIR files: HDF5, as the reference package writes them.
+//   /version   text;  /node  the root graph:  type, edges [E,2] of text, nodes/<name>/..., metadata/...
+// Texts of variable or fixed length, numbers of any type, contiguous or in chunks (deflate, shuffle, LZF), any version of the
+// superblock.  Attributes are ignored: the format has none.  Any version of the format; unknown types and fields are refused.
+// Written: float32 as they are, chunks with deflate, texts of variable length, and nothing else, so that equal graphs give equal bytes.
+// Deviation: none.  Tests: unit/nir_file_test.cpp, unit/nir_mutation_test.cpp, golden/nir_test.cpp.
+#pragma once
+#include <string>
+
+#include "spiketrain/base/file.h"
+#include "spiketrain/nir/graph.h"
+
+namespace spiketrain {
+
+/// The graph in a file, checked as check_nir() does.  DataError, with the file and the node, if it is missing, damaged or no such
+/// graph.
+NirGraph read_nir(const std::string& path);
+/// The same from a file in memory, without the check.
+NirGraph parse_nir(ByteSpan file, const std::string& path);
+
+/// Writes a graph, atomically.  UsageError as check_nir(); DataError if the file cannot be written.
+void write_nir(const std::string& path, const NirGraph& graph);
+
+}  // namespace spiketrain

@@ -1,0 +1,94 @@
+// What of a NIR file is not HDF5's to parse.  First byte, bit 1: the check in front of HDF5; bit 0: LZF, the rest packed.  Else: a graph drawn from the rest, of nodes, fields
+// and edges that may be wrong in every way; it is flattened or refused with UsageError, and every undelayed edge then leads forward.
+#include <cstdlib>
+#include <iterator>
+#include <limits>
+
+#include "spiketrain/base/check.h"
+#include "spiketrain/nir/fields.h"
+#include "spiketrain/nir/flat.h"
+#include "spiketrain/nir/hdf5_guard.h"
+#include "spiketrain/nir/lzf.h"
+#include "spiketrain/nir/time_step.h"
+
+namespace {
+
+using namespace spiketrain;
+
+/// Takes choices from the input; zeros when it is used up.
+struct Source {
+  const uint8_t* data;
+  size_t size;
+  unsigned below(unsigned n) {
+    if (size == 0) return 0;
+    --size;
+    return *data++ % n;
+  }
+};
+
+NirArray draw_array(Source& source, size_t rank_limit) {
+  NirArray array;
+  array.type = static_cast<NirArray::Type>(source.below(3));
+  int64_t count = 1;
+  for (unsigned rank = source.below(static_cast<unsigned>(rank_limit)); rank > 0; --rank) {
+    array.shape.push_back(source.below(4));
+    count *= array.shape.back();
+  }
+  static constexpr double kValues[] = {
+      1, 0, -1, 2, 3, 1e-3, 0.5, 1e300, -1e300, 1e-300, 2147483647, std::numeric_limits<double>::quiet_NaN()};
+  for (int64_t i = 0; i < count; ++i) array.values.push_back(kValues[source.below(std::size(kValues))]);
+  return array;
+}
+
+std::string draw_name(Source& source, size_t nodes) {
+  return std::to_string(source.below(static_cast<unsigned>(nodes) + 1));
+}
+
+NirGraph draw_graph(Source& source, int depth) {
+  NirGraph graph;
+  const std::vector<std::string> types = nir::type_names();
+  const unsigned nodes = 2 + source.below(6);
+  for (unsigned n = 0; n < nodes; ++n) {
+    NirNode node;
+    node.type = n < 2 ? types[n] : types[source.below(static_cast<unsigned>(types.size()))];
+    if (node.type == "NIRGraph" && depth < 3)
+      node.graph = std::make_shared<NirGraph>(draw_graph(source, depth + 1));
+    for (const nir::FieldInfo& field : nir::find_type(node.type)->fields)
+      if (source.below(16) != 1) node.fields.arrays[field.name] = draw_array(source, 5);
+    if (source.below(8) == 1) node.fields.texts["padding"] = source.below(2) ? "same" : "valid";
+    graph.nodes.emplace_back(std::to_string(n), node);
+  }
+  for (unsigned e = 1 + source.below(12); e > 0; --e)
+    graph.edges.emplace_back(draw_name(source, nodes), draw_name(source, nodes));
+  return graph;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  if (data[0] & 2) {
+    try {
+      nir::check_hdf5({data + 1, size - 1}, "fuzz");
+    } catch (const DataError&) {
+    }
+    return 0;
+  }
+  if (data[0] & 1) {
+    Bytes out;
+    constexpr size_t kMost = 1 << 16;
+    if (nir::unpack_lzf({data + 1, size - 1}, kMost, out) && out.size() > kMost) std::abort();
+    return 0;
+  }
+  Source source{data + 1, size - 1};
+  const NirGraph graph = draw_graph(source, 0);
+  try {
+    const nir::Flat flat = nir::flatten(graph);
+    for (size_t i = 0; i < flat.nodes.size(); ++i)
+      for (const nir::Source& from : flat.nodes[i].sources)
+        if (!from.delayed && from.node >= i) std::abort();
+    nir::check_time_step(flat, nir::time_step(graph, flat, 0).dt);
+  } catch (const UsageError&) {
+  }
+  return 0;
+}
