@@ -86,6 +86,8 @@ void print_text(const Training& training, const Evaluation& result) {
 int run_eval(const EvalCommand& command) {
   prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   const torch::Device device = parse_device(command.device);
+  ST_CHECK(command.integer.empty() || device.is_cpu(),
+           "eval --integer: whole numbers run on the CPU, got --device ", command.device);
   const Trained trained = load_trained(command.from, device);
   const Recipe& recipe = trained.experiment.recipe;
   const Training& training = trained.experiment.training;

@@ -54,14 +54,15 @@ int write(const ExportCommand& command, const Trained& trained, const deploy::De
   const Training& training = trained.experiment.training;
   deploy::CExport<Math> c;
   c.program = &program;
-  c.decision = d.decision;
-  c.first_read = d.first_read;
+  const deploy::Reading reading = deploy::read_decision(training);
+  c.decision = reading.decision;
+  c.first_read = reading.first;
   c.about = str(d.model.notation, " of ", std::filesystem::path(trained.path).filename().string(), " as ",
                 command.type);
   c.scaling = scaling(program);
   c.samples = deploy::read_samples(training, *training.data.test, program, command.samples);
   deploy::Machine<Math> machine(program);
-  for (auto& sample : c.samples) deploy::record(machine, d.decision, d.first_read, sample);
+  for (auto& sample : c.samples) deploy::record(machine, c.decision, c.first_read, sample);
   write_files(command.out, write_c(c));
   const deploy::CFootprint f = footprint(c);
   std::cout << trained.path << " -> " << command.out << ", " << command.type << "\n";

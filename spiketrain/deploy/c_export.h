@@ -2,7 +2,7 @@
 // of a Cortex-M3 arm/startup.c and arm/layout.ld.
 //   Float  spikes and outputs equal Machine<Float> bit for bit where the compiler makes no fused multiply-adds (-ffp-contract=off)
 //   Fixed  all numbers equal Machine<Fixed>
-// Without LibTorch.  Tests: unit/deploy_c_test.cpp.
+// Without LibTorch.  Tests: deploy/c_test.cpp.
 #pragma once
 #include <string>
 #include <utility>

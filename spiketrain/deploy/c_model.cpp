@@ -261,7 +261,7 @@ class Writer {
       return std::string(layer.products[c].shape.conv ? "add_conv_" : "add_dense_");
     };
     const auto call = [&](size_t c, const std::string& sum, size_t source) {
-      put("  (void)memset(", sum, ", 0, ", layer.out.size(), " * sizeof(value_t));\n");
+      put("  for (i = 0; i < ", layer.out.size(), "; ++i) {\n    ", sum, "[i] = 0;\n  }\n");
       put("  for (i = 0; i < count_", source, "; ++i) {\n    ", function(c), "spike(", sum, ", weight_", k,
           "_", c, ", &product_", k, "_", c, ", (int32_t)spikes_", source, "[i]);\n  }\n");
     };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spiketrain/base/text.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/loader.h"
 #include "spiketrain/deploy/program_network.h"
@@ -36,12 +37,11 @@ void for_signals(const Training& training, const Dataset& data, int64_t count, F
 Decision decision_of(const Objective& objective) {
   const std::string& name = objective.part_name();
   if (name == "max_ce") return Decision::maximum;
-  for (const char* sums : {"rate_ce", "tet_ce", "count", "mse_count", "van_rossum", "distillation"})
-    if (name == sums) return Decision::sum;
-  throw UsageError(
-      str("export: objective ", name,
-          " decides by more than sums over steps or the greatest value; expected max_ce, rate_ce, tet_ce, "
-          "count, mse_count, van_rossum or distillation"));
+  const std::vector<std::string> sums = {"count",   "distillation", "mse",    "mse_count",
+                                         "rate_ce", "smooth_l1",    "tet_ce", "van_rossum"};
+  ST_CHECK(std::find(sums.begin(), sums.end(), name) != sums.end(), "export: objective ", name,
+           " may decide by something else than sums over steps; expected max_ce or one of ", join(sums));
+  return Decision::sum;
 }
 
 /// The first step that a prediction reads.
@@ -120,15 +120,17 @@ Deployment read_training(const Training& training, int64_t samples) {
   const Learner& learner = *training.learner;
   Deployment d;
   d.model = read_network(learner.network());
-  d.decision = decision_of(*learner.parts().objective);
-  d.steps = learner.parts().steps;
-  d.first_read = first_read_of(learner.plan());
   d.kind = Input::counts;
   for_signals(training, *training.data.train, samples, [&](const Batch&, const Signal& x) {
     if (!x.is_spikes() || x.scale() != 1) d.kind = Input::real;
     d.input_range = std::max(d.input_range, frames_of(x).abs().max().item<double>());
   });
   return d;
+}
+
+Reading read_decision(const Training& training) {
+  const Learner& learner = *training.learner;
+  return {decision_of(*learner.parts().objective), first_read_of(learner.plan())};
 }
 
 template <class Math>
@@ -191,7 +193,10 @@ std::vector<Agreement> compare_spikes(const Training& training, const Dataset& d
       }
     }
   });
-  return layers;
+  std::vector<Agreement> spiking;
+  for (size_t k = 0; k < layers.size(); ++k)
+    if (program.layers[k].spiking) spiking.push_back(layers[k]);
+  return spiking;
 }
 template std::vector<Agreement> compare_spikes(const Training&, const Dataset&, const FloatProgram&, int64_t);
 template std::vector<Agreement> compare_spikes(const Training&, const Dataset&, const FixedProgram&, int64_t);

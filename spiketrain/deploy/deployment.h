@@ -1,5 +1,5 @@
 // A trained network on its way out: its model, what it is fed with, and how the exported programs do on data.
-// Tests: unit/deploy_run_test.cpp.
+// Tests: deploy/run_test.cpp.
 #pragma once
 #include <memory>
 #include <string>
@@ -15,13 +15,19 @@ struct Deployment {
   Model model;
   Input kind = Input::real;
   double input_range = 0;  ///< largest size of an input value among the samples looked at
-  Decision decision = Decision::sum;
-  int64_t steps = 1, first_read = 0;  ///< T, and the first step that a prediction reads
 };
 
 /// Reads the network, and what the encoder sends of the first `samples` training samples.  UsageError if it cannot be exported, see
-/// read_network(), or if the objective decides by something other than a sum over steps or the greatest value.
+/// read_network().
 Deployment read_training(const Training& training, int64_t samples = 1000);
+
+/// How a class is decided.
+struct Reading {
+  Decision decision = Decision::sum;
+  int64_t first = 0;  ///< first step that is read
+};
+/// UsageError if the objective decides by something other than a sum over steps or the greatest value.
+Reading read_decision(const Training& training);
 
 /// Evaluation of a program in the network's place, as evaluate() of train/evaluate.h.
 template <class Math>

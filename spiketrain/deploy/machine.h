@@ -1,7 +1,7 @@
 // Machine = runs a Program step by step in plain loops: what the exported C file computes, number for number.
 // Order of sums: each sum begins at zero and takes the columns of its active inputs in order: the network's inputs in C, H, W order, spikes in
 // H, W, C order.  Float: multiplications and additions are rounded one by one.
-// Without LibTorch.  Tests: unit/deploy_program_test.cpp, unit/deploy_c_test.cpp.
+// Without LibTorch.  Tests: deploy/program_test.cpp, deploy/c_test.cpp.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -7,7 +7,7 @@
 //             soft  leak u - drop s    hard          leak (s ? v_reset : u)
 // Folded: norms, gains, factors of pooling and of scale stages, resting potentials (into the bias), and the filter of a PSP: it is linear
 // in time, so it may follow the weights, W psp(s) = psp(W s).  A reset that waits for the next step gives the same numbers.
-// Without LibTorch.  Tests: unit/deploy_model_test.cpp.
+// Without LibTorch.  Tests: deploy/model_test.cpp.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -228,6 +228,8 @@ std::string write_onnx(const Model& model, const std::string& about, bool spikes
   file.integer(1, kIrVersion).bytes(2, "spiketrain").bytes(3, ST_VERSION).bytes(6, about);
   file.message(7, Graph(model, spikes).write());
   file.message(8, ProtoMessage().bytes(1, "").integer(2, kOpset));
+  ST_CHECK(file.text().size() < (size_t{1} << 31), "export: the network has ", file.text().size(),
+           " bytes; an ONNX file holds less than 2 GiB");
   return file.text();
 }
 

@@ -6,7 +6,7 @@
 //              output_k   the PSP that leaves the network; zero
 //   outputs  y [batch, *output], and each state as NAME_next; with `spikes` also fired_k of each spiking layer
 // Operators of opset 13, float32, IR version 8: Conv, Gemm, Flatten, AveragePool, Greater, GreaterOrEqual, Cast, Where, Mul, Add, Sub, Identity.
-// Source: ONNX, onnx.proto and "Operator Schemas".  Without LibTorch.  Tests: unit/deploy_onnx_test.cpp; tools/check_onnx.py with onnxruntime.
+// Source: ONNX, onnx.proto and "Operator Schemas".  Without LibTorch.  Tests: deploy/onnx_test.cpp; tools/check_onnx.py with onnxruntime.
 #pragma once
 #include <string>
 

@@ -3,7 +3,7 @@
 //   Float  float32; no fused multiply-add
 //   Fixed  weights of 8 or 16 bits, membranes and sums of 32; each product and each layer has a scale 2^-exponent.  Decay is
 //          (k v) / 2^15, rounded to the nearest, halves away from zero; what exceeds 32 bits saturates.  See docs/deploy.md.
-// Without LibTorch.  Tests: unit/deploy_program_test.cpp.
+// Without LibTorch.  Tests: deploy/program_test.cpp.
 #pragma once
 #include <string>
 #include <vector>

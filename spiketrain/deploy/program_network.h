@@ -1,5 +1,5 @@
 // A program in the place of the network it was made from: one stage that runs the machine, so that what measures networks measures it, too.
-// It does not learn.  Tests: unit/deploy_run_test.cpp.
+// It does not learn.  Tests: deploy/run_test.cpp.
 #pragma once
 #include <memory>
 

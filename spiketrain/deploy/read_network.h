@@ -1,4 +1,4 @@
-// From a network to the plain numbers of a Model.  Tests: unit/deploy_model_test.cpp.
+// From a network to the plain numbers of a Model.  Tests: deploy/model_test.cpp.
 #pragma once
 #include "spiketrain/core/network.h"
 #include "spiketrain/deploy/model.h"

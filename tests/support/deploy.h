@@ -18,7 +18,8 @@ namespace spiketrain {
 struct DeployCase {
   std::string name, spec;
   Shape input = {2, 9, 9};
-  Config options = Config::object(), neuron = {{"name", "lif"}}, readout = {{"name", "leaky_readout"}, {"leak", 0.9}};
+  Config options = Config::object(), neuron = {{"name", "lif"}},
+         readout = {{"name", "leaky_readout"}, {"leak", 0.9}};
 };
 
 /// With initial weights, large enough that most layers fire, and norms whose running statistics are not the initial ones.
@@ -41,7 +42,8 @@ inline std::shared_ptr<Network> build(const DeployCase& of) {
     if (item.key().find("running_var") != std::string::npos) item.value().uniform_(0.5, 1.5);
   }
   for (const auto& item : network->named_parameters()) {
-    const bool norm = item.key().find("norm") != std::string::npos, bias = item.key().find("bias") != std::string::npos;
+    const bool norm = item.key().find("norm") != std::string::npos,
+               bias = item.key().find("bias") != std::string::npos;
     if (bias) item.value().uniform_(-0.1, 0.2);
     if (norm && !bias) item.value().uniform_(0.7, 1.4);
   }
@@ -57,21 +59,45 @@ inline std::vector<DeployCase> deploy_cases() {
   const Config psp = {{"name", "psp_lif"}, {"tau_m", 4}, {"tau_s", 2}};
   std::vector<DeployCase> cases = {
       {"average", "4C3p1-P2-6C3s2p1-8-3", {2, 9, 9}, {{"pool", "avg"}, {"bias", true}}},
-      {"soft", "4C3-SP2-SP2-8-3", {2, 11, 10}, {{"pool_scale", 0.4}}, lif({{"reset", "soft"}, {"strict", true}, {"leak", 0.8}, {"v_rest", 0.1}})},
-      {"hard", "6C5s2-8-3", {2, 9, 9}, {{"norm", "bn"}}, lif({{"reset", "hard"}, {"v_reset", -0.2}, {"gain", 1.3}})},
-      {"tdbn", "6C5s2-8-3", {2, 9, 9}, {{"norm", {{"name", "tdbn"}, {"scale", 0.8}}}, {"bias", true}}, lif({{"decay_input", true}, {"leak", 0.3}, {"v_rest", 0.2}})},
+      {"soft",
+       "4C3-SP2-SP2-8-3",
+       {2, 11, 10},
+       {{"pool_scale", 0.4}},
+       lif({{"reset", "soft"}, {"strict", true}, {"leak", 0.8}, {"v_rest", 0.1}})},
+      {"hard",
+       "6C5s2-8-3",
+       {2, 9, 9},
+       {{"norm", "bn"}},
+       lif({{"reset", "hard"}, {"v_reset", -0.2}, {"gain", 1.3}})},
+      {"tdbn",
+       "6C5s2-8-3",
+       {2, 9, 9},
+       {{"norm", {{"name", "tdbn"}, {"scale", 0.8}}}, {"bias", true}},
+       lif({{"decay_input", true}, {"leak", 0.3}, {"v_rest", 0.2}})},
       {"if", "6C3-8-3", {2, 6, 6}, {}, {{"name", "if"}, {"reset", "hard"}, {"v_reset", 0.1}}},
       {"spikes out", "6C3-8-3", {2, 6, 6}, {}, lif({{"reset_by", 0.7}}), {{"name", "if"}}},
       {"psp", "4C3-P2-8-3", {2, 9, 9}, {}, psp, psp},
       {"psp, recurrent", "8R-3", {6}, {}, psp, psp},
       {"recurrent", "4C3R3-8R-3", {2, 6, 6}, {}, lif({{"reset", "hard"}})},
-      {"learned leak", "6C3-8-3", {2, 6, 6}, {}, lif({{"learn_leak", true}, {"leak", 0.7}, {"decay_input", true}, {"gain", 3.0}})},
+      {"learned leak",
+       "6C3-8-3",
+       {2, 6, 6},
+       {},
+       lif({{"learn_leak", true}, {"leak", 0.7}, {"decay_input", true}, {"gain", 3.0}})},
       {"delayed reset", "6C3-8-3", {2, 6, 6}, {}, lif({{"reset_delay", true}, {"reset", "soft_decayed"}})},
       {"scaled", "4C3-D0.3-GAP-8-3", {2, 6, 6}, {{"output_scale", 2.74}, {"weight_standardisation", true}}},
       {"per channel", "4C3-8-3", {2, 6, 6}, {}, lif({{"per", "channel"}, {"reset", "soft"}})},
-      {"per neuron", "4C3-8-3", {2, 6, 6}, {}, lif({{"per", "neuron"}, {"reset", "hard"}, {"v_reset", -0.1}})},
+      {"per neuron",
+       "4C3-8-3",
+       {2, 6, 6},
+       {},
+       lif({{"per", "neuron"}, {"reset", "hard"}, {"v_reset", -0.1}})},
       {"vector", "10-3", {5}, {{"bias", true}}},
-      {"quantized", "4C3-P2-8-3", {2, 9, 9}, {{"pool", "avg"}, {"quantizer", {{"name", "uniform"}, {"bits", 4}, {"scale", "power_of_two"}}}}, lif({{"leak", 0.75}})},
+      {"quantized",
+       "4C3-P2-8-3",
+       {2, 9, 9},
+       {{"pool", "avg"}, {"quantizer", {{"name", "uniform"}, {"bits", 4}, {"scale", "power_of_two"}}}},
+       lif({{"leak", 0.75}})},
   };
   return cases;
 }

@@ -23,7 +23,8 @@ Outcome run(Network& network, const Signal& x) {
   Carry carry = network.start();
   const int64_t half = x.steps() / 2;  // two segments: states are carried
   const Tensor first = network.forward(x.slice(0, half), context, carry).values();
-  return {torch::cat({first, network.forward(x.slice(half, x.steps()), context, carry).values()}), tally.counts()};
+  return {torch::cat({first, network.forward(x.slice(half, x.steps()), context, carry).values()}),
+          tally.counts()};
 }
 
 /// Spikes of the layers that send them, in order.
@@ -37,7 +38,8 @@ std::vector<int64_t> spikes(const Outcome& outcome) {
 void expect_same(const DeployCase& of, const Signal& x, deploy::Input kind) {
   const auto network = build_spread(of);
   const Outcome wanted = run(*network, x);
-  const auto program = std::make_shared<const deploy::FloatProgram>(lower(deploy::read_network(*network), kind));
+  const auto program =
+      std::make_shared<const deploy::FloatProgram>(lower(deploy::read_network(*network), kind));
   const auto exported = deploy::program_network<deploy::Float>(program, of.input, network->out_shape());
   const Outcome got = run(*exported, x);
   EXPECT_EQ(spikes(got), spikes(wanted)) << of.name;
@@ -65,8 +67,8 @@ TEST(DeployModel, ProgramsFireAsTheNetworkOnStillImages) {
 }
 
 TEST(DeployModel, PoolingBeforeTheFirstLayer) {
-  expect_same({"", "P2-4C3-8-3", {2, 9, 9}, {{"pool", "avg"}}}, Signal::dense(random_input({2, 9, 9}, 8, 4, false) * 3),
-              deploy::Input::real);
+  expect_same({"", "P2-4C3-8-3", {2, 9, 9}, {{"pool", "avg"}}},
+              Signal::dense(random_input({2, 9, 9}, 8, 4, false) * 3), deploy::Input::real);
 }
 
 std::string refused(const DeployCase& of) {
@@ -74,15 +76,21 @@ std::string refused(const DeployCase& of) {
 }
 
 TEST(DeployModel, RefusesByNameWhatItCannotExpress) {
-  EXPECT_THAT(refused({"", "4C3-MP2-8-3"}), HasSubstr("node 1 (MP2): maximum pooling cannot be exported; train with"));
-  EXPECT_THAT(refused({"", "4C3p1-SEW4-8-3", {2, 9, 9}, {{"padding", "same"}}}), HasSubstr("reads another node"));
+  EXPECT_THAT(refused({"", "4C3-MP2-8-3"}),
+              HasSubstr("node 1 (MP2): maximum pooling cannot be exported; train with"));
+  EXPECT_THAT(refused({"", "4C3p1-SEW4-8-3", {2, 9, 9}, {{"padding", "same"}}}),
+              HasSubstr("reads another node"));
   EXPECT_THAT(refused({"", "4C3p1-RB4-8-3", {2, 9, 9}, {{"padding", "same"}}}), HasSubstr("second input"));
-  EXPECT_THAT(refused({"", "8R1-3"}), HasSubstr("synapse one_to_one cannot be exported; expected conv2d or linear"));
+  EXPECT_THAT(refused({"", "8R1-3"}),
+              HasSubstr("synapse one_to_one cannot be exported; expected conv2d or linear"));
   EXPECT_THAT(refused({"", "8-3", {5}, {{"longest_delay", 3}}}), HasSubstr("node 0_taps: stage taps cannot"));
   EXPECT_THAT(refused({"", "8-3", {5}, {{"norm", "relu"}}}), HasSubstr("norm relu cannot be folded"));
-  EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "alif"}}}), HasSubstr("neuron alif cannot be exported; expected lif"));
-  EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "lif"}, {"raise_after_overshoot", true}}}), HasSubstr("raise_after_overshoot"));
-  EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "leaky_readout"}}}), HasSubstr("node 0 (8): it sends real numbers"));
+  EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "alif"}}}),
+              HasSubstr("neuron alif cannot be exported; expected lif"));
+  EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "lif"}, {"raise_after_overshoot", true}}}),
+              HasSubstr("raise_after_overshoot"));
+  EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "leaky_readout"}}}),
+              HasSubstr("node 0 (8): it sends real numbers"));
   EXPECT_THAT(refused({"", "4C3-3C1-GAP", {2, 6, 6}}), HasSubstr("it stands behind the last layer"));
 }
 
@@ -91,7 +99,8 @@ TEST(DeployModel, RefusesGainsPerNeuronOfAMap) {
   const auto network = build(of);
   const auto layer = std::dynamic_pointer_cast<Layer>(network->nodes()[0].stage);
   set_coefficient(*layer->neuron(), "gain", torch::linspace(0.5, 1, 64).view({4, 4, 4}));
-  EXPECT_THAT(message_of<UsageError>([&] { deploy::read_network(*network); }), HasSubstr("gains of their own"));
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::read_network(*network); }),
+              HasSubstr("gains of their own"));
 }
 
 TEST(DeployModel, RefusesAMembraneThatBeginsOverTheThreshold) {
@@ -99,7 +108,8 @@ TEST(DeployModel, RefusesAMembraneThatBeginsOverTheThreshold) {
   const auto network = build(of);
   const auto layer = std::dynamic_pointer_cast<Layer>(network->nodes()[0].stage);
   set_coefficient(*layer->neuron(), "v_rest", torch::full({8}, 2.0));
-  EXPECT_THAT(message_of<UsageError>([&] { deploy::read_network(*network); }), HasSubstr("before the first step"));
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::read_network(*network); }),
+              HasSubstr("before the first step"));
 }
 
 }  // namespace spiketrain::deploy_model_test
