@@ -13,6 +13,16 @@ namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Neuron, "neuron")
 
+namespace {
+
+/// Whether bits can be written in the order of memory: those of maps lie pixel by pixel (ops::Bits), which contiguous maps do only where
+/// that is the same.
+bool lies_by_pixel(const Tensor& x, bool maps) {
+  return x.is_contiguous() && (!maps || x.size(-3) == 1 || x.size(-2) * x.size(-1) == 1);
+}
+
+}  // namespace
+
 c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State before, uint32_t slots,
                                        Storage storage) {
   auto record = c10::make_intrusive<Record>();
@@ -26,7 +36,7 @@ c10::intrusive_ptr<Record> make_record(const Neuron& neuron, Tensor I, State bef
   record->type = I.scalar_type();
   record->before = before;
   record->state = std::move(before);
-  const bool repeats = ops::repeats(I), lies = last || (repeats ? I[0] : I).is_contiguous();
+  const bool repeats = ops::repeats(I), lies = last || lies_by_pixel(repeats ? I[0] : I, I.dim() == 5);
   const bool scans = storage != Storage::arrays && lies && neuron.scans(I, slots);
   if (scans) {
     record->sent = Spikes::from_bits(ops::empty_bits(I.sizes(), 1), /*total=*/-1, 1);
