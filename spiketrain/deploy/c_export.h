@@ -90,6 +90,8 @@ struct CTypes<Fixed> {
 /// Type of a site: the smallest that holds every number of neurons and of inputs.
 template <class Math>
 std::string c_site(const Program<Math>& program);
+/// Text that may hold what ends a comment.
+std::string c_comment(std::string text);
 std::string c_number(float x);
 std::string c_number(int32_t x);
 std::string c_number(int16_t x);

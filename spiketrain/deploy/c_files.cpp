@@ -150,12 +150,6 @@ int main(void)
 }
 )";
 
-/// "a-b-c" may hold what ends a comment.
-std::string in_comment(std::string text) {
-  for (size_t at = text.find("*/"); at != std::string::npos; at = text.find("*/")) text.replace(at, 2, "* ");
-  return text;
-}
-
 }  // namespace
 
 template <class Math>
@@ -200,6 +194,10 @@ uint32_t site_crc(const std::vector<int32_t>& sites) {
   return ~crc;
 }
 
+std::string c_comment(std::string text) {
+  for (size_t at = text.find("*/"); at != std::string::npos; at = text.find("*/")) text.replace(at, 2, "* ");
+  return text;
+}
 std::string c_number(float x) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", static_cast<double>(x));
@@ -241,7 +239,7 @@ std::string c_header(const CExport<Math>& from) {
   const Program<Math>& program = *from.program;
   const bool real = program.kind == Input::real;
   std::string text = str(
-      "/* ", in_comment(from.about),
+      "/* ", c_comment(from.about),
       "\n * Written by Spiketrain; see README.md. */\n#ifndef MODEL_H\n#define MODEL_H\n\n#include <stdint.h>\n\n");
   text += str("#define MODEL_INPUTS ", program.input.size(), " /* ", program.input.channels, " x ",
               program.input.height, " x ", program.input.width, ": maps, rows, columns */\n");

@@ -148,7 +148,7 @@ class Writer {
       if (!reads_input(layer)) widest[0] = std::max(widest[0], layer.out.size());
       if (layer.recurrent()) widest[1] = std::max(widest[1], layer.out.size());
     }
-    put("/* ", from_.about,
+    put("/* ", c_comment(from_.about),
         "\n * Written by Spiketrain; see README.md. */\n#include \"model.h\"\n\n#include <string.h>\n\n");
     put("typedef ", CTypes<Math>::weight(program_.bits), " weight_t;\ntypedef ", CTypes<Math>::kValue,
         " value_t;\n");

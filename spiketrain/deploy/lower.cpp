@@ -129,7 +129,6 @@ class Quantiser {
   /// Rounds the weights of a product.
   void round(const Layer& layer, const Product& from, ProgramProduct<Fixed>& to, Rounding& lost) const {
     const double most = largest(from.weight);
-    ST_CHECK(std::isfinite(most), "export: layer ", layer.name, " has weights that are not finite");
     to.exponent = std::min(exponent_for(most, limit_), 60);
     double change = 0;
     for (const double w : by_input(from, layer.out.channels)) {
@@ -154,6 +153,18 @@ class Quantiser {
     program_.input_exponent = exponent_for(range_, program_.input_max);
   }
 
+  static void check_finite(const Layer& layer) {
+    std::vector<const std::vector<double>*> all = {&layer.bias, &layer.leak,    &layer.threshold,
+                                                   &layer.drop, &layer.v_reset, &layer.start};
+    for (const Product& product : layer.products) all.push_back(&product.weight);
+    for (const std::vector<double>* x : all) {
+      const bool finite =
+          std::all_of(x->begin(), x->end(), [](double value) { return std::isfinite(value); });
+      ST_CHECK(finite, "export: layer ", layer.name, " (", layer.notation,
+               ") has numbers that are not finite");
+    }
+  }
+
   void check_sum(const Layer& layer, int64_t worst) const {
     ST_CHECK(worst <= INT32_MAX, "export: layer ", layer.name, " (", layer.notation, "): its sums may reach ",
              worst, ", which does not fit 32 bits; ", program_.bits == 16 ? "use type q7" : "use type f32");
@@ -162,6 +173,7 @@ class Quantiser {
   ProgramLayer<Fixed> quantise(const Layer& layer, Rounding& lost) {
     ProgramLayer<Fixed> made = begin_layer<Fixed>(layer);
     lost.layer = str(layer.name, " ", layer.notation);
+    check_finite(layer);
     double reach = 0;  // of the current
     for (size_t k = 0; k < made.products.size(); ++k) {
       ProgramProduct<Fixed>& product = made.products[k];

@@ -79,7 +79,7 @@ TEST(DeployModel, RefusesByNameWhatItCannotExpress) {
   EXPECT_THAT(refused({"", "4C3-MP2-8-3"}),
               HasSubstr("node 1 (MP2): maximum pooling cannot be exported; train with"));
   EXPECT_THAT(refused({"", "4C3p1-SEW4-8-3", {2, 9, 9}, {{"padding", "same"}}}),
-              HasSubstr("reads another node"));
+              HasSubstr("node 1_sum: it has a second input"));
   EXPECT_THAT(refused({"", "4C3p1-RB4-8-3", {2, 9, 9}, {{"padding", "same"}}}), HasSubstr("second input"));
   EXPECT_THAT(refused({"", "8R1-3"}),
               HasSubstr("synapse one_to_one cannot be exported; expected conv2d or linear"));
