@@ -1,6 +1,6 @@
 // model.c.  The functions it writes compute what Machine (machine.cpp) computes, in the same order.
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/deploy/c_export.h"
@@ -367,11 +367,10 @@ class Writer {
 
   void reset(size_t k) {
     const LayerOf& layer = program_.layers[k];
-    for (const auto& [name, there] : {std::pair<const char*, bool>{"held", reads_input(layer)},
-                                      {"current", layer.filtered},
-                                      {"output", layer.output_filtered}}) {
+    const std::pair<const char*, bool> arrays[] = {
+        {"held", reads_input(layer)}, {"current", layer.filtered}, {"output", layer.output_filtered}};
+    for (const auto& [name, there] : arrays)
       if (there) put("  (void)memset(", name, "_", k, ", 0, sizeof(", name, "_", k, "));\n");
-    }
     if (layer.spiking) put("  count_", k, " = 0;\n");
     put("  for (i = 0; i < ", layer.out.size(), "; ++i) {\n    carried_", k, "[i] = ", starts_[k],
         ";\n  }\n");
