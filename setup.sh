@@ -17,7 +17,11 @@ packages=(
   python3                                                           # tools/
   python3-dev python3-torch python3-pytest pybind11-dev             # Python package and its tests
 )
-developer_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
+developer_packages=(
+  clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev
+  gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm         # exported C on a Cortex-M3
+  python3-onnx                                                      # exported ONNX
+)
 
 check=0
 for argument in "$@"; do

@@ -98,6 +98,7 @@ int run(int argc, char** argv) {
   int exit_code = kOk;
   add_train(app, exit_code);
   add_eval(app, exit_code);
+  add_export(app, exit_code);
   add_sweep(app, exit_code);
   add_list(app, exit_code);
   add_inspect(app, exit_code);

@@ -1,6 +1,7 @@
 // spiketrain export TARGET RUN_DIR | FILE.safetensors --out ...: a trained network for other programs.
 #include <filesystem>
 
+#include "apps/spiketrain/export.h"
 #include "apps/spiketrain/export_command.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/train/checkpoint.h"
@@ -53,6 +54,8 @@ void add_export(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("export", "write a trained network for other programs");
   sub->require_subcommand(1);
   add_export_nir(*sub, exit_code);
+  add_export_c(*sub, exit_code);
+  add_export_onnx(*sub, exit_code);
 }
 
 }  // namespace spiketrain::cli

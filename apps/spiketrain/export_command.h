@@ -17,6 +17,4 @@ void add_export_options(CLI::App& target, ExportCommand& command, const std::str
 /// The network of a run directory or a .safetensors file, with its weights; loads the plugins it needs.  UsageError if there is none.
 std::shared_ptr<Network> exported_network(const ExportCommand& command);
 
-void add_export_nir(CLI::App& app, int& exit_code);
-
 }  // namespace spiketrain::cli

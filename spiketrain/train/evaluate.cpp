@@ -13,6 +13,13 @@ constexpr int64_t kEvaluationEpoch = -1;
 }  // namespace
 
 Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size) {
+  const Learner& learner = *training.learner;
+  return evaluate(training, data, batch_size, learner.network(),
+                  [&](const Batch& batch, Tally* tally) { return learner.infer(batch, tally); });
+}
+
+Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size, const Network& network,
+                    const std::function<PassResult(const Batch&, Tally*)>& infer) {
   ST_CHECK(data.size() > 0, "evaluate: the data set is empty");
   const auto begin = std::chrono::steady_clock::now();
   const Learner& learner = *training.learner;
@@ -32,7 +39,7 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
     Batch there = batch.to(training.device);
     there.epoch = kEvaluationEpoch;
     const int64_t samples = batch.size();
-    const PassResult pass = learner.infer(there, &tally);
+    const PassResult pass = infer(there, &tally);
     const auto loss = pass.loss.item<double>();
     result.loss += sums ? loss : loss * static_cast<double>(samples);
     result.samples += samples;
@@ -40,7 +47,7 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
   }
   result.loss /= static_cast<double>(result.samples);
   result.metrics = metrics.values(metrics.totals());
-  result.rates = layer_rates(learner.network(), tally.counts());
+  result.rates = layer_rates(network, tally.counts());
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }

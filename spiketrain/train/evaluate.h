@@ -1,5 +1,6 @@
 // Loss and metrics of a network on a data set, without learning.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "spiketrain/train/metrics.h"
@@ -19,5 +20,9 @@ struct Evaluation : Scores {
 /// the batches' sizes; of one that sums over samples, the sum over all divided by their number.  UsageError
 /// if the data set is empty.
 Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch);
+
+/// The same of something in the network's place: `infer` takes a batch through it, `network` names the layers of the tally.
+Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch, const Network& network,
+                    const std::function<PassResult(const Batch&, Tally*)>& infer);
 
 }  // namespace spiketrain

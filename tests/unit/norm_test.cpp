@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "spiketrain/core/layer.h"
+
 namespace spiketrain::norm_test {
 
 constexpr double kTolerance = 1e-12;
@@ -188,6 +190,54 @@ TEST(Norm, ReluIsThePositivePart) {
     const Tensor y = norm->forward(I, in(mode));
     EXPECT_TRUE(torch::equal(y, I.clamp_min(0)));
     EXPECT_TRUE(torch::equal(torch::autograd::grad({y.sum()}, {I})[0], I.gt(0).to(torch::kDouble)));
+  }
+}
+
+/// Spikes [T,B,*] of a neuron step by step.
+Tensor by_steps(const Neuron& neuron, const Tensor& I) {
+  const auto& stepped = dynamic_cast<const Stepped&>(neuron);
+  State state = neuron.initial(I.sizes().slice(1), I.options());
+  std::vector<Tensor> spikes;
+  for (int64_t t = 0; t < I.size(0); ++t) {
+    Stepped::Step now = stepped.step(I[t], state);
+    spikes.push_back(now.s);
+    state = std::move(now.next);
+  }
+  return torch::stack(spikes);
+}
+
+TEST(Norm, SpikesBehindANormLieWhereTheirNeuronsAre) {
+  const torch::NoGradGuard no_grad;
+  for (const char* neuron : {"lif", "psp_lif"}) {
+    for (const Mode mode : {Mode::train, Mode::evaluate}) {
+      for (const bool still : {false, true}) {
+        Connection c;
+        c.synapse = make<Synapse>("conv2d", {{"channels", 6}, {"kernel", 3}, {"weight_scale", 4.0}});
+        c.norm = make<Norm>("bn");
+        Layer layer({c}, make<Neuron>(neuron, {{"threshold", 0.5}}));
+        layer.build({{2, 7, 8}});
+        int64_t slots = 0;
+        layer.assign_slots(slots);
+        layer.initialise(3);
+        Context context = in(mode);
+        context.method.rule = make<Rule>("bptt");
+        Carry carry;
+        carry.state.resize(1);
+        carry.trace.resize(1);
+        carry.post_trace.resize(1);
+        torch::manual_seed(1);
+        const Tensor image = torch::rand({1, 3, 2, 7, 8}),
+                     x = still ? image.expand({4, -1, -1, -1, -1}) : torch::rand({4, 3, 2, 7, 8});
+        const Signal signal = still ? Signal::constant(image, torch::ones({4})) : Signal::dense(x);
+        const Tensor I =
+            c.norm->forward(c.synapse->apply(Signal::dense(x.contiguous()), c.synapse->weight()), context);
+        const Tensor wanted = by_steps(*layer.neuron(), I);
+        const Tensor got = layer.forward({signal}, context, carry).spikes().dense(torch::kFloat);
+        EXPECT_GT(wanted.sum().item<double>(), 50);
+        EXPECT_TRUE(torch::equal(got, wanted))
+            << neuron << (still ? ", still, mode " : ", mode ") << static_cast<int>(mode);
+      }
+    }
   }
 }
 

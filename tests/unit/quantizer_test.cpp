@@ -1,6 +1,8 @@
 // Quantized weights: values on the levels, gradient straight through, and a layer that multiplies with them.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "spiketrain/core/layer.h"
 
 namespace spiketrain::quantizer_test {
@@ -26,6 +28,40 @@ TEST(Quantizer, AllZeroStaysZeroAndGradientPassesStraightThrough) {
   const Tensor W = example(), weight = torch::arange(5, torch::kDouble);
   (quantizer->apply(W) * weight).sum().backward();
   EXPECT_TRUE(torch::equal(W.grad(), weight));
+}
+
+/// Sum of squares that rounding to levels of this distance loses.
+double lost(const Tensor& w, double step, double levels) {
+  return (torch::clamp(torch::round(w / step), -levels, levels) * step - w).square().sum().item<double>();
+}
+
+TEST(Quantizer, PowersOfTwoLoseLeastAmongTheirKind) {
+  const Tensor w = torch::randn({40, 30}, torch::kFloat) * 0.07;
+  for (const int64_t bits : {2, 4, 8}) {
+    const Tensor q = make<Quantizer>("uniform", {{"bits", bits}, {"scale", "power_of_two"}})->apply(w);
+    const auto levels = static_cast<double>((int64_t{1} << (bits - 1)) - 1);
+    double step = 0, least = 1e30;
+    for (int e = -20; e < 3; ++e) {
+      const double there = lost(w, std::ldexp(1.0, e), levels);
+      if (there < least) least = there, step = std::ldexp(1.0, e);
+    }
+    const Tensor whole = q / step;
+    EXPECT_TRUE(torch::equal(whole, torch::round(whole))) << bits;
+    EXPECT_LE(whole.abs().max().item<double>(), levels) << bits;
+    EXPECT_NEAR((q - w).square().sum().item<double>(), least, 1e-4 * least) << bits;
+  }
+}
+
+TEST(Quantizer, PowersOfTwoOfOneBitOfZerosAndOfNoNumbers) {
+  const Tensor q = make<Quantizer>("uniform", {{"bits", 1}, {"scale", "power_of_two"}})->apply(example());
+  EXPECT_TRUE(torch::equal(q.detach(), torch::tensor({-0.5, -0.5, 0.5, 0.5, 0.5}, torch::kDouble)));
+  const auto quantizer = make<Quantizer>("uniform", {{"bits", 4}, {"scale", "power_of_two"}});
+  EXPECT_EQ(quantizer->apply(torch::zeros({3})).abs().sum().item<double>(), 0);
+  const Tensor broken = torch::tensor({1.0, std::nan("")});
+  EXPECT_TRUE(torch::isnan(quantizer->apply(broken)).any().item<bool>());
+  const Tensor W = example();
+  quantizer->apply(W).sum().backward();
+  EXPECT_TRUE(torch::equal(W.grad(), torch::ones_like(W)));
 }
 
 TEST(Quantizer, RefusesNoBits) { EXPECT_THROW(make<Quantizer>("uniform", {{"bits", 0}}), UsageError); }
