@@ -17,7 +17,8 @@ packages=(
   python3                                                           # tools/
   python3-dev python3-torch python3-pytest pybind11-dev             # Python package and its tests
 )
-developer_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev)
+developer_packages=(clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev
+  chromium)  # how pages of reports look
 
 check=0
 for argument in "$@"; do

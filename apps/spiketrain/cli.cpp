@@ -99,6 +99,8 @@ int run(int argc, char** argv) {
   add_train(app, exit_code);
   add_eval(app, exit_code);
   add_sweep(app, exit_code);
+  add_report(app, exit_code);
+  add_watch(app, exit_code);
   add_list(app, exit_code);
   add_inspect(app, exit_code);
   add_data(app, exit_code);

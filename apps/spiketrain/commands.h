@@ -18,6 +18,8 @@ constexpr int kOk = 0, kFailure = 1, kUsage = 2, kData = 3, kNumeric = 4;
 void add_train(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 void add_sweep(CLI::App& app, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
+void add_watch(CLI::App& app, int& exit_code);
 void add_list(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_data(CLI::App& app, int& exit_code);

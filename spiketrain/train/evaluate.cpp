@@ -5,14 +5,9 @@
 #include "spiketrain/data/loader.h"
 
 namespace spiketrain {
-namespace {
 
-/// No training epoch has this number, so evaluation draws from streams of its own.
-constexpr int64_t kEvaluationEpoch = -1;
-
-}  // namespace
-
-Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size) {
+Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size,
+                    const OnEvaluated& on_batch) {
   ST_CHECK(data.size() > 0, "evaluate: the data set is empty");
   const auto begin = std::chrono::steady_clock::now();
   const Learner& learner = *training.learner;
@@ -37,6 +32,7 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
     result.loss += sums ? loss : loss * static_cast<double>(samples);
     result.samples += samples;
     metrics.add(pass, there.target);
+    if (on_batch) on_batch(there, pass);
   }
   result.loss /= static_cast<double>(result.samples);
   result.metrics = metrics.values(metrics.totals());

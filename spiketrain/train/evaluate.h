@@ -1,5 +1,6 @@
 // Loss and metrics of a network on a data set, without learning.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "spiketrain/train/metrics.h"
@@ -14,10 +15,16 @@ struct Evaluation : Scores {
   std::vector<LayerRate> rates;
 };
 
+/// No training epoch has this number, so that evaluation draws from streams of its own.
+inline constexpr int64_t kEvaluationEpoch = -1;
+/// Told of each batch, on the device of the network, and what came of it.
+using OnEvaluated = std::function<void(const Batch& batch, const PassResult& result)>;
+
 /// Samples in order, `batch` at a time; random encoders do not depend on the epoch.  The loss is the mean
 /// over samples, whatever `batch`: of an objective whose loss is a mean over the batch, the mean weighted by
 /// the batches' sizes; of one that sums over samples, the sum over all divided by their number.  UsageError
 /// if the data set is empty.
-Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch);
+Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch,
+                    const OnEvaluated& on_batch = {});
 
 }  // namespace spiketrain

@@ -15,6 +15,11 @@ struct LayerRate {
   int64_t slot = -1;
   double rate = 0;  ///< spikes per neuron and step
 };
+/// Norm of the gradient of one layer's parameters.
+struct LayerNorm {
+  std::string spec;
+  double norm = 0;
+};
 /// Layers that sent something countable, block by block, each block's head after it.
 std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tally::Count>& counts);
 /// Adds counts of one pass to a sum.
