@@ -1,6 +1,6 @@
 // Watch = sees what each node of a network reads and sends, in whatever runs it, without being a part of it: rasters, rates of
 // single neurons and counts of operations are made of that.  It changes no pass.
-// Tests: engine/watch_test.cpp.
+// Tests: train/watch_test.cpp.
 #pragma once
 #include <vector>
 

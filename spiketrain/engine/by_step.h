@@ -1,5 +1,5 @@
 // A batch through a network one step at a time, for whoever wants to see the states after each: with a core/watch.h.
-// Tests: engine/watch_test.cpp.
+// Tests: train/watch_test.cpp.
 #pragma once
 #include "spiketrain/engine/learner.h"
 

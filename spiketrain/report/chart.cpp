@@ -25,6 +25,14 @@ Scale fit_logarithmic(double low, double high, double from, double to) {
   return {low / 1.3, high * 1.3, from, to, true};
 }
 
+/// Pixels of the longest number at an axis.
+double widest_tick(const Scale& scale) {
+  constexpr double kDigit = 7;
+  size_t longest = 3;
+  for (const double tick : scale.ticks(6)) longest = std::max(longest, tick_text(tick).size());
+  return kDigit * static_cast<double>(longest);
+}
+
 struct Range2 {
   double x1 = INFINITY, x2 = -INFINITY, y1 = INFINITY, y2 = -INFINITY;
   size_t count = 0;
@@ -116,8 +124,8 @@ void draw_membranes(Svg& svg, const Raster& raster, double left, double top, dou
   };
   for (size_t k = 0; k < raster.membranes.size(); ++k) draw(k, "other", "");
   const auto label = static_cast<size_t>(raster.label), predicted = static_cast<size_t>(raster.predicted);
-  if (predicted != label && predicted < raster.membranes.size()) draw(predicted, "wrong", dashes(1));
   if (label < raster.membranes.size()) draw(label, "right", "");
+  if (predicted != label && predicted < raster.membranes.size()) draw(predicted, "wrong", dashes(1));
 }
 
 }  // namespace
@@ -139,10 +147,11 @@ std::string chart(const Chart& given) {
   }
   const Range2 r = range_of(c.lines);
   if (r.count == 0) return "";
-  const double left = 66, right = c.width - 14, top = 12, bottom = c.height - 50;
+  const double right = c.width - 14, top = 12, bottom = c.height - 50;
+  const Scale y = c.logarithmic ? fit_logarithmic(r.y1, r.y2, bottom, top) : fit(r.y1, r.y2, bottom, top);
+  const double left = 36 + widest_tick(y);
   const double room = r.x1 == r.x2 ? 0.5 : 0.02 * (r.x2 - r.x1);
   const Scale x{r.x1 - room, r.x2 + room, left, right, false};
-  const Scale y = c.logarithmic ? fit_logarithmic(r.y1, r.y2, bottom, top) : fit(r.y1, r.y2, bottom, top);
   Svg svg = picture(c.width, c.height, c.name, c.about);
   draw_x_axis(svg, x, top, bottom, c.x_title,
               r.x1 == r.x2 ? 1 : static_cast<int>(std::min(r.x2 - r.x1 + 1, 9.0)));

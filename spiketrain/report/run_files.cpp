@@ -7,7 +7,7 @@
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/text.h"
-#include "spiketrain/core/layer.h"
+#include "spiketrain/data/source.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/report/metrics_file.h"
 #include "spiketrain/report/run_data.h"
@@ -44,7 +44,7 @@ Curve curve(const std::vector<Config>& epochs, const std::string& key, const std
   return result;
 }
 
-/// Curves of a list in each line, [{"layer", `key`}]: layers are told apart by their place.
+/// Curves of a list in each line, [{"layer", "node", `key`}]; in older runs, without nodes, the place in the list tells layers apart.
 std::vector<Curve> layer_curves(const std::vector<Config>& epochs, const std::string& list,
                                 const std::string& key) {
   std::vector<Curve> curves;
@@ -54,7 +54,8 @@ std::vector<Curve> layer_curves(const std::vector<Config>& epochs, const std::st
     for (size_t k = 0; k < layers->size(); ++k) {
       const Config& layer = (*layers)[k];
       if (!layer.is_object()) continue;
-      if (k >= curves.size()) curves.push_back({str(k, " ", layer.value("layer", "")), {}});
+      if (k >= curves.size())
+        curves.push_back({str(layer.value("node", std::to_string(k)), " ", layer.value("layer", "")), {}});
       const double y = number_at(layer, key);
       if (std::isfinite(y)) curves[k].points.emplace_back(number_at(line, "epoch"), y);
     }

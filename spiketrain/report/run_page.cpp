@@ -30,10 +30,10 @@ nav{font-size:13px;margin:0 0 14px}nav a{color:var(--p0);margin-right:14px}
 figure{margin:0;min-width:0}figure>svg{width:100%;height:auto;display:block}
 .scroll{overflow-x:auto;margin:0 0 14px}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding-bottom:4px}
+caption{text-align:left;color:var(--soft);padding-bottom:4px}p.caption{margin:8px 0 4px}
 th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--grid);vertical-align:top}
 th{font-weight:600}tbody th,th:first-child{text-align:left}td.text,th.text{text-align:left}
-.facts td{text-align:left}.matrix td,.matrix th{padding:3px 6px;text-align:center;min-width:38px}
+.facts td,.facts thead th{text-align:left}.matrix td,.matrix th{padding:3px 6px;text-align:center;min-width:38px}
 .matrix td span{display:block;font-size:11px;color:var(--ink)}
 .matrix td.hit{font-weight:700;outline:1px solid var(--rule);outline-offset:-1px}
 .h1{background:color-mix(in srgb,var(--p0) 14%,transparent)}.h2{background:color-mix(in srgb,var(--p0) 26%,transparent)}
@@ -66,8 +66,7 @@ double last_of(const MetricCurves& m, const std::string& split) {
 
 /// One row a fact, one column a run.
 std::string verdicts(const Runs& runs) {
-  Cells rows = {{""}};
-  for (size_t i = 0; i < runs.size(); ++i) rows[0].push_back(run_name(runs, i));
+  Cells rows = {heading_row(runs)};
   const auto add = [&](const std::string& name, const std::function<std::string(const RunData&)>& cell) {
     rows.push_back({name});
     for (const RunData& run : runs) rows.back().push_back(cell(run));

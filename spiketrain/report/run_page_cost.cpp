@@ -21,9 +21,7 @@ CellOf counted(const std::string& key) {
 
 class Facts {
  public:
-  explicit Facts(const Runs& runs) : runs_(runs), rows_{{""}} {
-    for (size_t i = 0; i < runs.size(); ++i) rows_[0].push_back(run_name(runs, i));
-  }
+  explicit Facts(const Runs& runs) : runs_(runs), rows_{heading_row(runs)} {}
   /// A row, unless no run has it.
   void add(const std::string& name, const CellOf& cell) {
     std::vector<std::string> row = {name};
@@ -128,8 +126,7 @@ std::string differences(const Runs& runs) {
     add_leaves(runs[i].config, "", all[i]);
     keys.insert(all[i].begin(), all[i].end());
   }
-  Cells rows = {{"option"}};
-  for (size_t i = 0; i < runs.size(); ++i) rows[0].push_back(run_name(runs, i));
+  Cells rows = {heading_row(runs, "option")};
   for (const auto& item : keys) {
     std::vector<std::string> row = {item.first};
     for (const auto& leaves : all) row.push_back(leaves.count(item.first) ? leaves.at(item.first) : "-");
@@ -144,7 +141,7 @@ std::string json_table(const Config& json, const std::string& caption) {
   if (json.empty()) return "";
   std::map<std::string, std::string> leaves;
   add_leaves(json, "", leaves);
-  Cells rows = {{"", "value"}};
+  Cells rows = {{}};
   for (const auto& [key, value] : leaves) {
     const bool quoted = value.size() > 1 && value.front() == '"';
     rows.push_back({key, quoted ? value.substr(1, value.size() - 2) : value});

@@ -61,10 +61,13 @@ std::string key(const std::vector<std::pair<std::string, PlotLook>>& items) {
 }
 
 std::string table(const Cells& rows, const std::string& caption, const std::string& type) {
-  std::string html =
-      "<div class=\"scroll\" tabindex=\"0\"><table" + (type.empty() ? "" : " class=\"" + type + "\"") + ">\n";
-  if (!caption.empty()) html += "<caption>" + escape_html(caption) + "</caption>\n";
+  std::string html = caption.empty() ? "" : paragraph(caption, "soft caption");
+  html += "<div class=\"scroll\" tabindex=\"0\"><table" + (type.empty() ? "" : " class=\"" + type + "\"") +
+          (caption.empty() ? "" : " aria-label=\"" + escape_html(caption) + "\"") + ">\n";
+  const bool headed = !rows.empty() && !rows[0].empty();
+  if (!headed) html += "<tbody>\n";
   for (size_t r = 0; r < rows.size(); ++r) {
+    if (rows[r].empty()) continue;
     html += r == 0 ? "<thead><tr>" : "<tr>";
     for (size_t c = 0; c < rows[r].size(); ++c) {
       const std::string tag = r == 0 || c == 0 ? "th" : "td";
@@ -74,6 +77,13 @@ std::string table(const Cells& rows, const std::string& caption, const std::stri
     html += r == 0 ? "</tr></thead>\n<tbody>\n" : "</tr>\n";
   }
   return html + "</tbody>\n</table></div>\n";
+}
+
+std::vector<std::string> heading_row(const Runs& runs, const std::string& corner) {
+  if (runs.size() == 1) return {};
+  std::vector<std::string> row = {corner};
+  for (size_t i = 0; i < runs.size(); ++i) row.push_back(run_name(runs, i));
+  return row;
 }
 
 std::string paragraph(const std::string& text, const std::string& type) {

@@ -24,8 +24,10 @@ std::string figure(const std::string& heading, const std::string& picture, const
                    const std::string& type = "");
 /// What each look stands for.
 std::string key(const std::vector<std::pair<std::string, PlotLook>>& items);
-/// First row and first column are headings.  Cells are text, not HTML.
+/// First row and first column are headings; a first row without cells is none.  Cells are text, not HTML.
 std::string table(const Cells& rows, const std::string& caption = "", const std::string& type = "");
+/// Of a table with a column for each run: nothing if there is one run.
+std::vector<std::string> heading_row(const Runs& runs, const std::string& corner = "");
 std::string paragraph(const std::string& text, const std::string& type = "");
 /// A section with its heading of level 2.
 std::string section(const std::string& id, const std::string& heading, const std::string& body);

@@ -116,7 +116,7 @@ std::optional<SamplePicture> picture_of(const SomeSamples& data, int64_t i) {
   const int64_t steps = std::max<int64_t>(1, spec.form == Batch::Form::frames ? spec.steps : 1);
   Tensor x = torch::zeros({steps, shape[0], shape[1], shape[2]}, spec.type);
   data.read(i, kEvaluationEpoch, x.data_ptr());
-  const Tensor map = x.to(torch::kDouble).sum({0, 1});
+  const Tensor map = x.to(torch::kDouble).sum(at::IntArrayRef({0, 1}));
   const double least = map.min().item<double>(), span = map.max().item<double>() - least;
   const Tensor grey = ((map - least) * (255 / (span > 0 ? span : 1))).round().to(torch::kUInt8).contiguous();
   const auto* pixel = grey.data_ptr<uint8_t>();

@@ -18,11 +18,11 @@ Tensor masked(const Tensor& x, const Tensor& valid) {
   return x * wide.to(x.scalar_type());
 }
 
-/// Of `active` [N] some at equal distances, kShown at most; of all, if none is active.
+/// Of `active` [N] some at equal distances, kShown at most; of all, if none is active or there are no more.
 std::vector<int64_t> choose(const Tensor& active) {
   const int64_t N = active.numel();
   Tensor from = active.nonzero().flatten();
-  if (from.numel() == 0) from = torch::arange(N);
+  if (from.numel() == 0 || N <= kShown) from = torch::arange(N);
   const int64_t n = std::min(kShown, from.numel());
   std::vector<int64_t> shown;
   for (int64_t i = 0; i < n; ++i) shown.push_back(from[i * from.numel() / n].item<int64_t>());
@@ -79,7 +79,8 @@ void PassWatch::saw(size_t node, const std::vector<Signal>& /*in*/, const Signal
   if (node == output_node(network_) && !out.has_times()) output_.push_back(out.values());
   if (!out.has_spikes() || !has_neurons(network_.nodes()[node])) return;
   const Tensor spikes = masked(out.spikes().bytes(), context.valid);
-  const Tensor sum = spikes.flatten(2).sum({0, 1}, /*keepdim=*/false, torch::kLong).to(torch::kDouble);
+  const Tensor sum =
+      spikes.flatten(2).sum(at::IntArrayRef({0, 1}), /*keepdim=*/false, torch::kLong).to(torch::kDouble);
   Count& count = counts_[node];
   count.spikes = count.spikes.defined() ? count.spikes + sum : sum;
   count.steps += context.valid.defined() ? context.valid.sum().item<double>()

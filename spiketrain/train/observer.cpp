@@ -23,10 +23,10 @@ Config to_json(const EpochReport& report) {
   add(json, "test", report.test);
   json["rates"] = Config::array();
   for (const LayerRate& layer : report.rates)
-    json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+    json["rates"].push_back({{"layer", layer.spec}, {"node", layer.node}, {"rate", layer.rate}});
   json["grad_norms"] = Config::array();
   for (const LayerNorm& layer : report.grad_norms)
-    json["grad_norms"].push_back({{"layer", layer.spec}, {"norm", layer.norm}});
+    json["grad_norms"].push_back({{"layer", layer.spec}, {"node", layer.node}, {"norm", layer.norm}});
   for (const LayerCosine& layer : report.cosines)
     json["gradient_cosine"].push_back({{"layer", layer.spec}, {"cosine", layer.cosine}});
   json["seconds"] = report.seconds;

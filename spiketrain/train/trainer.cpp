@@ -66,7 +66,7 @@ ParameterLayers parameter_layers(const Network& network, const std::vector<Named
       const auto& nodes = network.nodes();
       const auto node =
           std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.name == name; });
-      result.layers.push_back({node == nodes.end() ? name : node->stage->notation(), 0});
+      result.layers.push_back({node == nodes.end() ? name : node->stage->notation(), name, 0});
     }
   }
   return result;
@@ -190,8 +190,7 @@ struct Trainer::Gathered {
 Trainer::Gathered Trainer::gather(const BlockLosses& losses) const {
   std::vector<Tensor> values = losses;
   std::vector<Tensor> of_parameters;
-  for (const NamedTensors& block : blocks_)
-    values.push_back(grad_norm(block, &of_parameters).to(t_.device));
+  for (const NamedTensors& block : blocks_) values.push_back(grad_norm(block, &of_parameters).to(t_.device));
   for (const Tensor& square : of_parameters) values.push_back(square.to(t_.device));
   for (Tensor& value : values) value = value.to(torch::kDouble);
   const Tensor all = torch::stack(values).cpu();
