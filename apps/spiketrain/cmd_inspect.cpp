@@ -272,7 +272,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   print_network(*network, rows);
   print_event_limits(rows, recipe);
   print_cost(rows, options);
-  print_neurobench(*network, recipe.steps, run_cost(command.what));
+  print_neurobench(*network, recipe.steps, command.sets.empty() ? run_cost(command.what) : Config::object());
   std::cout << std::flush;   // what follows takes a while
   prepare_process(nullptr);  // as many threads as train takes: each holds a share of what products need
   print_memory(recipe, input, output, options.plan, network->blocks());
