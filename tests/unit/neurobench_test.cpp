@@ -46,7 +46,7 @@ Batch frames(const Tensor& x) {
   return batch;
 }
 
-const Config kIf = {{"name", "if"}, {"threshold", 1.0}, {"reset", "none"}};
+const Config kIf = {{"name", "if"}, {"threshold", 1.0}, {"reset", "none"}, {"strict", true}};
 
 // Two inputs, two neurons.  W = [[1, 0], [0.25, 0.5]]; the third weight of four that is not zero makes 3 products.
 TEST(NeuroBenchByHand, OneLayer) {

@@ -27,6 +27,8 @@ class ReportCli : public ::testing::Test {
     text_ = text_of(dir_ / "output");
     return code;
   }
+  /// So far, of a program that may not have begun.
+  std::string output() const { return file_exists(dir_ / "output") ? text_of(dir_ / "output") : ""; }
   bool says(const std::string& part) const { return text_.find(part) != std::string::npos; }
 
   static TempDir* runs_;
@@ -106,7 +108,7 @@ TEST_F(ReportCli, WatchFollowsARunAndEndsWithIt) {
   const pid_t child = spawn({ST_CLI, "watch", dir_ / "run", "--interval", "0.1", "--ascii"}, dir_ / "output");
   const auto waits_for = [&](const std::string& part) {
     for (int i = 0; i < 1200; ++i) {
-      if (text_of(dir_ / "output").find(part) != std::string::npos) return true;
+      if (output().find(part) != std::string::npos) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     return false;
@@ -123,7 +125,7 @@ TEST_F(ReportCli, WatchEndsOnCtrlC) {
   fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
   fs::remove(dir_ / "run/DONE");
   const pid_t child = spawn({ST_CLI, "watch", dir_ / "run", "--interval", "3600"}, dir_ / "output");
-  for (int i = 0; i < 1200 && text_of(dir_ / "output").find("epoch 2 of 2") == std::string::npos; ++i)
+  for (int i = 0; i < 1200 && output().find("epoch 2 of 2") == std::string::npos; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   kill(child, SIGINT);
   EXPECT_EQ(wait_for(child), 128 + SIGINT);

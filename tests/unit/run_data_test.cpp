@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "spiketrain/data/source.h"
 #include "spiketrain/report/metrics_file.h"
 #include "spiketrain/report/some_samples.h"
 #include "spiketrain/train/evaluate.h"
@@ -262,7 +263,7 @@ TEST(RunDataOf, AnUnfinishedRun) {
 
 TEST(RunDataOf, ARegressionHasNoClasses) {
   const TempDir dir;
-  train_for_report(dir / "run", {"data.name=waves", "data.validation=0", "steps=20", "network.spec=8-1",
+  train_for_report(dir / "run", {"data.name=waves", "data.validation=0", "steps=20", "network.spec=8-2",
                                  "neuron=lif", "rule=bptt", "readout=leaky_readout", "objective=mse"});
   RunData data = read_run_data(dir / "run");
   measure_run(data, {});
@@ -314,7 +315,9 @@ TEST(MetricsFile, IsReadToItsLastCompleteLine) {
 }
 
 TEST(SomeSamplesOf, ASet) {
-  const auto data = std::shared_ptr<const Dataset>(open_dataset({"glyphs", "", "test"}));
+  DataOptions options;
+  options.split = "test";
+  const std::shared_ptr<const Dataset> data = open_dataset(options);
   const SomeSamples all(data, 0), more(data, 100000), few(data, 3);
   EXPECT_EQ(all.size(), 2000);
   EXPECT_EQ(more.size(), 2000);

@@ -29,8 +29,8 @@ TEST(TerminalPlot, DrawsInAscii) {
 
 TEST(TerminalPlot, DrawsInBraille) {
   const std::vector<std::string> lines = terminal_plot({{"up", {{1, 0}, {2, 1}}}}, "t", 1, "", {40, 6, true});
-  // The last dot is at the top right of the canvas: code point 0x2808 or more; the first at the bottom left, 0x2840.
-  EXPECT_TRUE(has(lines[4], "\xE2\xA1"));
+  // It begins with the two lowest dots at the left: code point 0x28C0.
+  EXPECT_TRUE(has(lines[4], "\xE2\x94\x82\xE2\xA3\x80")) << lines[4];
   EXPECT_TRUE(has(lines[1], "\xE2\xA0"));
   EXPECT_TRUE(has(lines[1], "up 1"));
   for (const std::string& line : lines) EXPECT_LE(places(line), 40);
