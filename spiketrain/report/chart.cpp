@@ -122,10 +122,13 @@ void draw_membranes(Svg& svg, const Raster& raster, double left, double top, dou
     svg.raw("<g><title>output " + std::to_string(k) + "</title><polyline points=\"" + corners +
             "\" class=\"" + type + "\"" + dash + "/></g>\n");
   };
-  for (size_t k = 0; k < raster.membranes.size(); ++k) draw(k, "other", "");
+  const bool classes = raster.label >= 0;  // else every output counts
+  for (size_t k = 0; k < raster.membranes.size(); ++k)
+    draw(k, classes ? "other" : "right", classes ? "" : dashes(k));
   const auto label = static_cast<size_t>(raster.label), predicted = static_cast<size_t>(raster.predicted);
-  if (label < raster.membranes.size()) draw(label, "right", "");
-  if (predicted != label && predicted < raster.membranes.size()) draw(predicted, "wrong", dashes(1));
+  if (classes && label < raster.membranes.size()) draw(label, "right", "");
+  if (classes && predicted != label && predicted < raster.membranes.size())
+    draw(predicted, "wrong", dashes(1));
 }
 
 }  // namespace

@@ -54,9 +54,9 @@ struct RasterLayer {
   std::vector<std::vector<double>> values;  ///< [shown][step]
 };
 struct Raster {
-  int64_t sample = 0, label = 0, predicted = 0;
-  std::vector<RasterLayer> layers;             ///< the input first
-  std::vector<std::vector<double>> membranes;  ///< [output][step] before reset; empty: not known
+  int64_t sample = 0, label = -1, predicted = -1;  ///< -1: the targets are no classes
+  std::vector<RasterLayer> layers;                 ///< the input first
+  std::vector<std::vector<double>> membranes;      ///< [output][step] before reset; empty: not known
 };
 
 /// A sample as a grey picture.

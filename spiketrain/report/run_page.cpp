@@ -25,7 +25,7 @@ nav{font-size:13px;margin:0 0 14px}nav a{color:var(--p0);margin-right:14px}
 .key{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 12px;padding:0;list-style:none;font-size:13px}
 .key svg{vertical-align:-2px;margin-right:6px}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:24px 30px;margin:0 0 18px}
-.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,250px),1fr));gap:18px 22px;margin:0 0 18px}
+.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,210px),1fr));gap:18px 22px;margin:0 0 18px}
 .rasters{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));gap:22px 26px;margin:0 0 18px}
 figure{margin:0;min-width:0}figure>svg{width:100%;height:auto;display:block}
 .scroll{overflow-x:auto;margin:0 0 14px}
@@ -43,13 +43,13 @@ th{font-weight:600}tbody th,th:first-child{text-align:left}td.text,th.text{text-
 .pictures img{width:56px;height:56px;object-fit:contain;image-rendering:pixelated;margin:4px 4px 0 0;border:1px solid var(--rule);background:#000}
 summary{cursor:pointer;margin:6px 0}pre{font-size:12px;overflow-x:auto;background:var(--grid);padding:10px}
 code{background:var(--grid);padding:1px 4px}
-svg .strong{stroke-width:3}svg .place-line{stroke:var(--soft);stroke-dasharray:3 3}
+svg .strong{stroke-width:3}svg .label{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}svg .place-line{stroke:var(--soft);stroke-dasharray:3 3}
 svg .spike{stroke:var(--ink);fill:none}svg .other{fill:none;stroke:var(--rule);stroke-width:1}
 svg .right{fill:none;stroke:var(--p0);stroke-width:2.2}svg .wrong{fill:none;stroke:var(--p4);stroke-width:2.2}
 @media print{:root{color-scheme:light;--page:#fff;--ink:#000;--soft:#444;--rule:#999;--grid:#ddd;--p0:#0b6fb8;--p1:#d9820a;
 --p2:#0a8f68;--p3:#6b5bd2;--p4:#c9481c;--p5:#b0568c;--p6:#8a6d1f;--p7:#73777d;--warn:#fff;--warn-line:#000}
 body{max-width:none;padding:0;font-size:11px}nav{display:none}figure,table,.pictures li{break-inside:avoid}h2,h3{break-after:avoid}
-.plots{grid-template-columns:1fr 1fr}.small{grid-template-columns:1fr 1fr 1fr}.rasters{grid-template-columns:1fr 1fr}
+.plots{grid-template-columns:1fr 1fr}.small{grid-template-columns:1fr 1fr 1fr}.rasters{grid-template-columns:1fr 1fr 1fr;gap:10px 12px}
 .scroll{overflow:visible}pre{white-space:pre-wrap;overflow:visible}table{font-size:10px}.matrix td,.matrix th{padding:1px 3px;min-width:0}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";

@@ -158,8 +158,9 @@ std::string missing_text() {
 
 std::string samples(const Runs& runs) {
   std::string body = paragraph(
-      "One test sample of each class. Time runs to the right. Of large layers some of the neurons that fire are shown, the same in all "
-      "pictures. Membranes: the output of the sample's class is the thick line, that of a wrong prediction the dashed one.",
+      "One test sample of each class, or a few where there are no classes. Time runs to the right. Of large layers some of the neurons "
+      "that fire are shown, the same in all pictures. Membranes: the output of the sample's class is the thick line, that of a wrong "
+      "prediction the dashed one.",
       "soft");
   for (size_t i = 0; i < runs.size(); ++i)
     body += heading_of(runs, i) + (runs[i].passes ? rasters(*runs[i].passes) : missing_text());

@@ -79,6 +79,7 @@ class Canvas {
 };
 
 struct Label {
+  double height;  ///< where its curve ends, in dots from the top
   int64_t row;
   std::string text;
 };
@@ -86,7 +87,7 @@ struct Label {
 /// Moves labels to rows of their own, near where they belong.
 void spread(std::vector<Label>& labels, int64_t rows) {
   std::stable_sort(labels.begin(), labels.end(),
-                   [](const Label& a, const Label& b) { return a.row < b.row; });
+                   [](const Label& a, const Label& b) { return a.height < b.height; });
   for (size_t i = 1; i < labels.size(); ++i) labels[i].row = std::max(labels[i].row, labels[i - 1].row + 1);
   int64_t last = rows - 1;
   for (size_t i = labels.size(); i-- > 0; --last) labels[i].row = std::min(labels[i].row, last);
@@ -135,7 +136,8 @@ std::vector<std::string> terminal_plot(const std::vector<Curve>& curves, const s
     const auto row =
         static_cast<int64_t>(py(points.back().second) / (down + 1) * static_cast<double>(height));
     const std::string name = style.utf8 ? "  " : std::string(" ") + mark + " ";
-    labels.push_back({row, name + curves[k].name + " " + value_text(points.back().second, scale, unit)});
+    labels.push_back({py(points.back().second), row,
+                      name + curves[k].name + " " + value_text(points.back().second, scale, unit)});
   }
   spread(labels, height);
   for (int64_t y = 0; y < height; ++y) {

@@ -263,7 +263,7 @@ TEST(RunDataOf, AnUnfinishedRun) {
 
 TEST(RunDataOf, ARegressionHasNoClasses) {
   const TempDir dir;
-  train_for_report(dir / "run", {"data.name=waves", "data.validation=0", "steps=20", "network.spec=8-2",
+  train_for_report(dir / "run", {"data.name=waves", "data.validation=0", "steps=20", "network.spec=12-2",
                                  "neuron=lif", "rule=bptt", "readout=leaky_readout", "objective=mse"});
   RunData data = read_run_data(dir / "run");
   measure_run(data, {});
