@@ -30,7 +30,7 @@ nav{font-size:13px;margin:0 0 14px}nav a{color:var(--p0);margin-right:14px}
 figure{margin:0;min-width:0}figure>svg{width:100%;height:auto;display:block}
 .scroll{overflow-x:auto;margin:0 0 14px}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding-bottom:4px}p.caption{margin:8px 0 4px}
+caption{text-align:left;color:var(--soft);padding-bottom:4px}p.caption{margin:8px 0 4px;break-after:avoid}
 th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--grid);vertical-align:top}
 th{font-weight:600}tbody th,th:first-child{text-align:left}td.text,th.text{text-align:left}
 .facts td,.facts thead th{text-align:left}.matrix td,.matrix th{padding:3px 6px;text-align:center;min-width:38px}

@@ -257,7 +257,7 @@ void measure_run(RunData& run, const PassOptions& options) {
   } catch (const DataError& error) {
     run.missing.push_back(
         str("rasters, rates of single neurons, confusions, the curve by steps: the data set ", run.data,
-            " cannot be read (", error.what(), "); give --data-dir, or SPIKETRAIN_DATA"));
+            " cannot be read (", error.what(), "); is --data-dir the right folder?"));
     return;
   } catch (const UsageError& error) {
     if (!options.sets.empty() || !options.data_dir.empty()) throw;

@@ -239,7 +239,7 @@ TEST(RunDataWithout, DataTheRestIsThere) {
   measure_run(data, options);
   EXPECT_FALSE(data.passes);
   ASSERT_EQ(data.missing.size(), 1U);
-  EXPECT_NE(data.missing[0].find("give --data-dir"), std::string::npos) << data.missing[0];
+  EXPECT_NE(data.missing[0].find("--data-dir"), std::string::npos) << data.missing[0];
   EXPECT_EQ(data.weights.size(), 2U);
   EXPECT_NE(data.command.find("--data-dir"), std::string::npos);
 }
