@@ -8,15 +8,15 @@ set(st_public_headers
   ops/tssl_scan.h ops/windows.h
   core/context.h core/encoder.h core/forward.h core/head.h core/initialise.h core/layer.h core/learning_signal.h core/network.h core/neuron.h
   core/norm.h core/objective.h core/optimizer.h core/record.h core/regularizer.h core/rule.h core/schedule.h core/signal.h core/spikes.h
-  core/stage.h core/synapse.h core/tape.h core/target.h
+  core/stage.h core/synapse.h core/tape.h core/target.h core/watch.h
   data/catalogue.h data/dataset.h data/loader.h data/source.h data/split.h data/tensor_dataset.h
   data/images/image_dataset.h data/images/raw_images.h
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
   engine/gradients.h engine/learner.h
   train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/tensorboard.h train/training.h
-  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h
+  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h
   recipe/cost_options.h recipe/experiment.h recipe/memory.h recipe/part_kinds.h recipe/recipe.h recipe/run_training.h recipe/toml.h
   nir/export.h nir/file.h nir/graph.h nir/import.h
   deploy/c_export.h deploy/deployment.h deploy/machine.h deploy/model.h deploy/onnx.h deploy/program.h deploy/program_network.h deploy/read_network.h
-  report/plot.h report/report.h report/svg.h report/sweep.h report/sweep_results.h)
+  report/plot.h report/report.h report/run_data.h report/run_page.h report/svg.h report/sweep.h report/sweep_results.h)

@@ -45,11 +45,11 @@ def package_stub():
            "from ._parts import Kind as Kind, Part as Part, PartMaker as PartMaker\n",
            "from .convert import from_torch as from_torch\n", "from .network import Network as Network\n",
            "from .prototype import PythonNeuron as PythonNeuron, PythonRule as PythonRule, spike as spike\n",
-           "from .training import Run as Run, load as load, resolve as resolve, train as train\n\n",
+           "from .training import Report as Report, Run as Run, load as load, report as report, resolve as resolve, train as train\n\n",
            "__version__: str\n\n", "class UsageError(ValueError): ...\n\n",
            "class DataError(OSError):\n    path: str\n    byte_offset: int\n\n", "class NumericError(ArithmeticError): ...\n\n",
            "class State:\n    def detach(self) -> State: ...\n    def tensors(self) -> list[tuple[int, torch.Tensor]]: ...\n\n",
-           "def load_plugin(path: Any) -> None: ...\n\n"]
+           "def load_plugin(path: Any) -> None: ...\n", "from_nir = Network.from_nir\n\n"]
     kinds = st._parts._kinds
     for plural, kind in kinds.items():
         out.append(f"class _{plural}(Kind):\n")

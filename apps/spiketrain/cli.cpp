@@ -100,6 +100,8 @@ int run(int argc, char** argv) {
   add_eval(app, exit_code);
   add_export(app, exit_code);
   add_sweep(app, exit_code);
+  add_report(app, exit_code);
+  add_watch(app, exit_code);
   add_list(app, exit_code);
   add_inspect(app, exit_code);
   add_data(app, exit_code);

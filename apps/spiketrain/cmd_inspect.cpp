@@ -9,6 +9,7 @@
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/safetensors.h"
+#include "spiketrain/cost/neurobench.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/recipe/cost_options.h"
@@ -133,6 +134,31 @@ void print_cost(const std::vector<NetworkRow>& network, const CostOptions& optio
   std::cout << "energy: about " << number(report.energy_uj) << " uJ, an estimate (recipe section [cost])\n";
 }
 
+/// NeuroBench's metrics of a forward pass: of a complete run as it has measured them, else what no sample is needed for.
+void print_neurobench(const Network& network, int64_t steps, const Config& cost) {
+  const Config measured = cost.value("neurobench", Config::object());
+  const bool run = measured.contains("samples");
+  const Config json = run ? measured : to_json(neurobench(network, steps));
+  std::cout << "\nNeuroBench's metrics"
+            << (run ? str(", measured on ", json["samples"], " test samples") : "") << '\n';
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const std::string& name, const Config& from, const char* key, bool whole) {
+    const auto it = from.find(key);
+    if (it == from.end() || !it->is_number()) return;
+    const auto value = it->get<double>();
+    rows.push_back({name + key, whole ? thousands(std::llround(value)) : number(value, 6)});
+  };
+  for (const char* key : {"footprint", "parameter_count"}) add("", json, key, true);
+  for (const char* key : {"connection_sparsity", "activation_sparsity"}) add("", json, key, false);
+  const Config operations = json.value("synaptic_operations", Config::object());
+  for (const char* key : {"Effective_MACs", "Effective_ACs", "Dense"})
+    add("synaptic_operations ", operations, key, true);
+  add("", json, "membrane_updates", true);
+  print_table(rows);
+  if (!run)
+    std::cout << "what takes samples is measured when a run is complete (cost.json, `spiketrain report`)\n";
+}
+
 /// Names of the nodes that a row reads.
 std::string sources_text(const Network& network, const std::vector<NetworkRow>& rows, const NetworkRow& row) {
   std::vector<std::string> names;
@@ -217,6 +243,16 @@ Inspected inspected(const InspectCommand& command, const Config& config, const O
   return result;
 }
 
+/// What a run directory has in cost.json; {} of anything else.
+Config run_cost(const std::string& path) {
+  const std::string file = path + "/cost.json";
+  if (!file_exists(file)) return Config::object();
+  const Bytes bytes = read_file(file);
+  const Config json = Config::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) throw DataError(file, 0, "expected a JSON object");
+  return json;
+}
+
 void inspect_network(const InspectCommand& command, const std::string& recipe_path) {
   ST_CHECK(command.input.empty() == command.output.empty(), "inspect: --input and --output go together");
   const Config config = load_config(recipe_path);
@@ -236,6 +272,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   print_network(*network, rows);
   print_event_limits(rows, recipe);
   print_cost(rows, options);
+  print_neurobench(*network, recipe.steps, command.sets.empty() ? run_cost(command.what) : Config::object());
   std::cout << std::flush;   // what follows takes a while
   prepare_process(nullptr);  // as many threads as train takes: each holds a share of what products need
   print_memory(recipe, input, output, options.plan, network->blocks());

@@ -16,7 +16,7 @@ from ._C import DataError, NumericError, State, UsageError
 from ._parts import Kind, Part, PartMaker, _kinds
 from .prototype import PythonNeuron, PythonRule, spike
 from .network import Network
-from .training import Run, load, resolve, train
+from .training import Report, Run, load, report, resolve, train
 from . import compat, convert, datasets, losses
 from .convert import from_torch
 
@@ -32,6 +32,10 @@ for _kind in (neurons, rules):  # noqa: F821
 del _kind, _maker
 
 
+#: a network from a NIR graph
+from_nir = Network.from_nir
+
+
 def load_plugin(path):
     """Loads a shared library with parts of one's own (docs/install.md); its parts are there from then on.
 
@@ -42,6 +46,6 @@ def load_plugin(path):
     _parts.refresh()
 
 
-__all__ = ["DataError", "Kind", "Network", "NumericError", "Part", "PartMaker", "PythonNeuron", "PythonRule", "Run", "State",
-           "UsageError", "compat", "convert", "datasets", "from_torch", "load", "load_plugin", "losses", "resolve", "spike",
+__all__ = ["DataError", "Kind", "Network", "NumericError", "Part", "PartMaker", "PythonNeuron", "PythonRule", "Report", "Run", "State",
+           "UsageError", "compat", "convert", "datasets", "from_nir", "from_torch", "load", "load_plugin", "losses", "report", "resolve", "spike",
            "train", *_kinds]

@@ -254,6 +254,27 @@ class Network(torch.nn.Module):
         """A network that `save` or a training run wrote.  DataError if the file is missing or damaged."""
         return cls._of(_C.load_network(str(path), _rule(rule)), seed, rule, precision)
 
+    def to_nir(self, path, dt=1e-4, fold=True):
+        """Writes the network as a NIR graph (docs/nir.md) and returns notes: what the format cannot say.
+
+        dt: seconds a step.  fold: the input gain goes into the weights, for programs that ignore r; False keeps their bits.
+        UsageError names the layer that NIR cannot express."""
+        return _C.to_nir(self._core, str(path), float(dt), bool(fold))
+
+    @classmethod
+    def from_nir(cls, path, rule="bptt", *, dt=None, reset=None, threshold=None, order=None, start=None, surrogate=None, surrogate_scale=None,
+                 double=False):
+        """A network from a NIR graph; `notes` say what was chosen where the format leaves it open, and why (docs/nir.md).
+
+        dt: seconds a step; reset: "zero", "subtract" or "none"; threshold: "strict" or "at"; order: of CubaLIF, "new" or "old" current;
+        start: membranes begin at "zero" or "rest"; surrogate, surrogate_scale: for training.  None: as the file says, or NIR.
+        DataError for a damaged file, UsageError for what cannot be expressed."""
+        given = dict(dt=dt, reset=reset, threshold=threshold, order=order, start=start, surrogate=surrogate, surrogate_scale=surrogate_scale)
+        core, dt, notes = _C.from_nir(str(path), {k: v for k, v in given.items() if v is not None}, _rule(rule), double)
+        net = cls._of(core, 1, rule)
+        net.dt, net.notes = dt, notes
+        return net
+
     def reset_parameters(self, seed=None):
         """Draws the initial weights anew."""
         self._core.initialise(self.seed if seed is None else seed)

@@ -45,6 +45,12 @@ class Run:
         given = self._data if data is None else _tensors(data)
         return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), given, batch, device)
 
+    def report(self, out=None, *, data_dir=None, samples=2000):
+        """The page of ``spiketrain report``: writes it (default: report.html of the run) and returns a Report, which a notebook shows."""
+        if self.path is None:
+            raise _C.UsageError("report: the run was not written; give train(..., out=...)")
+        return report([self.path], out, data_dir=data_dir or self._data_dir, samples=samples)
+
     def __repr__(self):
         values = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.summary.items())
         return f"Run({self.network.notation}, {values or 'no complete epoch'})"
@@ -172,3 +178,27 @@ def load(path, checkpoint="best"):
     summary = path / "summary.json"
     return _run(result["network"], result["config"], json.loads(summary.read_text()) if summary.exists() else {}, _history(path), path,
                 (path / "DONE").exists())
+
+
+class Report:
+    """A page on disk, `path`, and its numbers, `data`."""
+
+    def __init__(self, path, data):
+        self.path, self.data = path, data
+
+    def _repr_html_(self):
+        import html
+
+        return f'<iframe srcdoc="{html.escape(self.path.read_text())}" width="100%" height="800" style="border:0"></iframe>'
+
+    def __repr__(self):
+        return f"Report({self.path})"
+
+
+def report(runs, out=None, *, data_dir=None, samples=2000):
+    """One page of one or several run directories, as ``spiketrain report`` writes it (docs/report.md).
+
+    samples: of the test split to measure on, 0: all.  UsageError if a folder is no run."""
+    paths = [pathlib.Path(r.path if isinstance(r, Run) else r) for r in (runs if isinstance(runs, (list, tuple)) else [runs])]
+    page = pathlib.Path(out) if out else (paths[0] / "report.html" if len(paths) == 1 else pathlib.Path("report.html"))
+    return Report(page, _C.report([str(p) for p in paths], str(page), _dir(data_dir), [], samples))

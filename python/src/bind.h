@@ -37,5 +37,6 @@ void bind_network(py::module_& m);
 void bind_losses(py::module_& m);
 void bind_data(py::module_& m);
 void bind_train(py::module_& m);
+void bind_exchange(py::module_& m);
 
 }  // namespace spiketrain::python

@@ -11,4 +11,5 @@ PYBIND11_MODULE(_C, m) {
   spiketrain::python::bind_losses(m);
   spiketrain::python::bind_data(m);
   spiketrain::python::bind_train(m);
+  spiketrain::python::bind_exchange(m);
 }

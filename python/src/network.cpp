@@ -1,7 +1,10 @@
 // Networks: built from notation or configuration, run on torch tensors.
+#include <optional>
+
 #include "python/src/bind.h"
 #include "spiketrain/core/forward.h"
 #include "spiketrain/core/layer.h"
+#include "spiketrain/core/watch.h"
 #include "spiketrain/engine/learner.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/train/checkpoint.h"
@@ -170,7 +173,8 @@ struct Forward {
 py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state, const Forward& how,
                   const Wanted& wanted) {
   Tally tally;
-  Recorder recorder;
+  std::optional<Recorder> recorder;
+  py::dict records;
   auto after = std::make_unique<WindowState>();
   Tensor values;
   {
@@ -182,8 +186,8 @@ py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state,
     context.iteration = how.iteration;
     context.tally = &tally;
     if (!wanted.empty()) {
-      ask(recorder, *t.network, wanted);
-      context.recorder = &recorder;
+      recorder.emplace();
+      ask(*recorder, *t.network, wanted);
     }
     const Signal signal = signal_of(*t.network, x, how.steps);
     if (state) check_state(*state, *t.network, signal.batch());
@@ -191,6 +195,7 @@ py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state,
     values =
         forward_values(t.network, signal, context, after->carry, how.joined ? States::joined : States::cut);
   }
+  if (recorder) records = recorded(*recorder, *t.network, wanted);
   py::dict rates;
   for (const Network::Node& node : t.network->nodes()) {
     const auto slot = static_cast<size_t>(std::max<int64_t>(0, node.stage->slot()));
@@ -198,7 +203,7 @@ py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state,
                          tally.counts()[slot].sites > 0;
     if (counted) rates[py::str(node.name)] = tally.counts()[slot].rate();
   }
-  return py::make_tuple(values, std::move(after), rates, recorded(recorder, *t.network, wanted));
+  return py::make_tuple(values, std::move(after), rates, records);
 }
 
 }  // namespace

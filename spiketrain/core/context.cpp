@@ -51,19 +51,6 @@ void Tally::add(int64_t slot, int64_t spikes, int64_t sites) {
   count.sites += sites;
 }
 
-void Recorder::keep(int64_t slot, const Record& record) {
-  const auto it = asked_.find(slot);
-  if (it == asked_.end()) return;
-  Trace& trace = traces_[slot];
-  const auto add = [&](std::vector<Tensor>& list, Slot what, const Tensor& x) {
-    if ((it->second & what) && x.defined()) list.push_back(x.detach().clone());
-  };
-  add(trace.I, kI, record.I);
-  add(trace.u, kU, record.u);
-  add(trace.psi, kPsi, record.psi);
-  trace.output.push_back(record.spiking() ? record.spikes().bytes().clone() : record.a.detach().clone());
-}
-
 void Carry::detach() {
   for (State& list : state) {
     for (Tensor& z : list) {

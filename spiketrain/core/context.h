@@ -2,7 +2,6 @@
 //   Context  what a pass is told: the same for every part, constant while it runs
 //   Carry    what it carries from segment to segment: states and traces; a copy is a snapshot
 //   Tally    what it counts
-//   Recorder what it keeps of layers for who looks on
 #pragma once
 #include <map>
 #include <vector>
@@ -52,31 +51,6 @@ class Tally {
   std::vector<size_t> next_;  ///< [slot] step of what comes next: some layers run one step at a time
 };
 
-/// What layers had over a pass, kept for whoever looks on: rasters, membranes.  Copies, without gradient; the layers work as
-/// they would without it.
-class Recorder {
- public:
-  struct Trace {
-    std::vector<Tensor> I, u,
-        psi;  ///< of each segment [K,B,*]: of Slot, what was asked for and the neuron provides
-    std::vector<Tensor> output;  ///< likewise: spikes or counts as uint8; of an analog neuron its values
-  };
-  /// Keeps of the layer in this slot its output, and `slots` of kI, kU and kPsi.
-  void ask(int64_t slot, uint32_t slots) { asked_[slot] |= slots; }
-  uint32_t asked(int64_t slot) const {
-    const auto it = asked_.find(slot);
-    return it == asked_.end() ? 0 : it->second;
-  }
-  /// After the neuron ran.
-  void keep(int64_t slot, const Record& record);
-  /// By slot, of the layers that were asked.
-  const std::map<int64_t, Trace>& traces() const { return traces_; }
-
- private:
-  std::map<int64_t, uint32_t> asked_;
-  std::map<int64_t, Trace> traces_;
-};
-
 /// Which rule each layer learns by.
 struct Method {
   std::shared_ptr<const Rule> rule;                            ///< of every layer that `layers` does not name
@@ -94,7 +68,6 @@ struct Context {
   Tensor ids = {};         ///< [B] int64 on the CPU: what a sample is called; undefined: its position
   Tensor valid = {};       ///< [T,B] bool: steps of the present segment that are no padding; undefined: all
   Tally* tally = nullptr;  ///< may be null
-  Recorder* recorder = nullptr;          ///< may be null
   Penalties* penalties = nullptr;        ///< of the regularizers, in segments that learn; may be null
   ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
   Tape* tape = nullptr;  ///< a chain notes its way back here, not in one graph of autograd's; see core/tape.h

@@ -4,6 +4,7 @@
 
 #include "spiketrain/core/layer_credit.h"
 #include "spiketrain/core/tape.h"
+#include "spiketrain/core/watch.h"
 #include "spiketrain/ops/reduce.h"
 
 namespace spiketrain {
@@ -254,7 +255,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   slots |= penalised;
   if (context.penalties && emission_.tau_s > 0) slots |= kPsp;
   if (learns && penalised) slots |= kI;
-  if (context.recorder) slots |= context.recorder->asked(slot_) & (neuron_->provides() | kI);
+  if (Watch* watch = Watch::now()) slots |= watch->wants(slot_) & (neuron_->provides() | kI);
   const bool from_start = state.empty();
   if (from_start) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
   State before;
@@ -276,6 +277,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
 Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record,
                      const RuleP& rule, const Context& context, Carry& carry) const {
   if (record->spiking()) record->keep_spikes(emission_.levels);
+  if (Watch* watch = Watch::now()) watch->fired(slot_, *record, context);
   if (context.penalties && context.mode != Mode::replay && !emission_.analog())
     context.penalties->of(slot_)->observe(*record, context.valid);
   if (context.training()) {

@@ -5,6 +5,7 @@
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/tape.h"
+#include "spiketrain/core/watch.h"
 
 namespace spiketrain {
 
@@ -260,6 +261,7 @@ void Network::call(const Program& program, size_t begin, size_t end, const Signa
       }
     }
     out[i] = forward_node(call.node, in, context, carry);
+    if (Watch* watch = Watch::now()) watch->saw(call.node, in, out[i], context);
     // Nobody else reads the call before: let its memory go.
     if (release && i > begin && !program.calls[i - 1].keep) out[i - 1] = {};
   }

@@ -12,9 +12,6 @@
 namespace spiketrain::deploy {
 namespace {
 
-/// No training epoch has this number: as in evaluation.
-constexpr int64_t kEvaluationEpoch = -1;
-
 /// Calls f(batch, signal) on the first `count` samples in order.
 template <class F>
 void for_signals(const Training& training, const Dataset& data, int64_t count, F&& f) {

@@ -6,17 +6,23 @@
 
 namespace spiketrain {
 
-Tensor grad_norm(const NamedTensors& parameters) {
+Tensor grad_norm(const NamedTensors& parameters, std::vector<Tensor>* squares) {
   double sum = 0;
   std::vector<Tensor> on_device;
   for (const auto& [name, parameter] : parameters) {
     const Tensor& grad = parameter.grad();
-    if (!grad.defined()) continue;
-    if (!grad.device().is_cpu()) {
-      on_device.push_back(grad.to(torch::kDouble).square().sum());
+    if (!grad.defined()) {
+      if (squares) squares->push_back(torch::zeros({}, parameter.options().dtype(torch::kDouble)));
       continue;
     }
-    sum += ops::sum_squares(grad);
+    if (!grad.device().is_cpu()) {
+      on_device.push_back(grad.to(torch::kDouble).square().sum());
+      if (squares) squares->push_back(on_device.back());
+      continue;
+    }
+    const double own = ops::sum_squares(grad);
+    if (squares) squares->push_back(torch::tensor(own, torch::kDouble));
+    sum += own;
   }
   if (!on_device.empty()) return (torch::stack(on_device).sum() + sum).sqrt();
   return torch::tensor(std::sqrt(sum), torch::kDouble);

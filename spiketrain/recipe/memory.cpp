@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/base/file.h"
 #include "spiketrain/base/text.h"
 #include "spiketrain/cost/footprint.h"
+#include "spiketrain/cost/neurobench.h"
+#include "spiketrain/data/loader.h"
 #include "spiketrain/data/noise.h"
+#include "spiketrain/engine/by_step.h"
 #include "spiketrain/engine/shares.h"
 #include "spiketrain/ops/event_conv.h"
 #include "spiketrain/ops/one_thread.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
+#include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/memory_left.h"
 #include "spiketrain/train/probe.h"
 
@@ -219,8 +224,12 @@ std::string check_memory(const Recipe& recipe, const Training& training) {
 }
 
 void CostObserver::on_begin(const BeginReport& report) {
-  if (!report.run_dir || report.progress.iteration > 0) return;
   const Training& training = report.training;
+  run_dir_ = report.run_dir;
+  learner_ = training.learner;
+  test_ = training.data.test;
+  device_ = training.device;
+  if (!report.run_dir || report.progress.iteration > 0) return;
   const CostOptions options = run_options(recipe_, training);
   const Dataset& data = *training.data.train;
   Recipe whole = end_to_end(recipe_);
@@ -236,8 +245,30 @@ void CostObserver::on_begin(const BeginReport& report) {
   } catch (const std::exception&) {
     // It is too large to be measured, here or on the device, or its parts do not fit: no reason not to train.
   }
+  json["neurobench"] = to_json(neurobench(training.network(), recipe_.steps));
   report.run_dir->write_json("cost.json", json);
   report.message(text + "see cost.json", /*warning=*/false);
+}
+
+void CostObserver::on_end(const Progress&, bool complete) {
+  constexpr int64_t kSamples = 64;
+  if (!complete || !run_dir_ || !runs_step_by_step(learner_->network())) return;
+  const std::string path = run_dir_->file("cost.json");
+  if (!file_exists(path)) return;  // the run began without an observer of its cost
+  const Bytes bytes = read_file(path);
+  Config json = Config::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) throw DataError(path, 0, "expected a JSON object");
+  LoaderOptions options;
+  options.batch_size = std::min(kSamples, test_->size());
+  options.shuffle = false;
+  Loader loader(*test_, options);
+  loader.start(0);
+  Batch batch;
+  loader.next(batch);
+  batch = batch.to(device_);
+  batch.epoch = kEvaluationEpoch;
+  json["neurobench"] = to_json(neurobench(*learner_, {batch}));
+  run_dir_->write_json("cost.json", json);
 }
 
 }  // namespace spiketrain

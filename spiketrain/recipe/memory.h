@@ -32,14 +32,20 @@ void fit_memory(Experiment& e);
 std::string check_memory(const Recipe& recipe, const Training& training);
 
 /// Writes cost.json when a run begins: operations per sample, and bytes of activations per sample measured on a batch
-/// and, of training end to end, on noise, if that can be measured.
+/// and, of training end to end, on noise, if that can be measured; "neurobench" (cost/neurobench.h), of the network as it is then.
+/// When the run is complete it measures "neurobench" anew, with the weights that it ends with, on a few test samples.
 class CostObserver : public Observer {
  public:
   explicit CostObserver(Recipe recipe) : recipe_(std::move(recipe)) {}
   void on_begin(const BeginReport& report) override;
+  void on_end(const Progress& progress, bool complete) override;
 
  private:
   Recipe recipe_;
+  RunDir* run_dir_ = nullptr;
+  std::shared_ptr<const Learner> learner_;
+  std::shared_ptr<const Dataset> test_;
+  torch::Device device_ = torch::kCPU;
 };
 
 }  // namespace spiketrain

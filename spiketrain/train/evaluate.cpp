@@ -5,17 +5,15 @@
 #include "spiketrain/data/loader.h"
 
 namespace spiketrain {
-namespace {
 
-/// No training epoch has this number, so evaluation draws from streams of its own.
-constexpr int64_t kEvaluationEpoch = -1;
-
-}  // namespace
-
-Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size) {
+Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size,
+                    const OnEvaluated& on_batch) {
   const Learner& learner = *training.learner;
-  return evaluate(training, data, batch_size, learner.network(),
-                  [&](const Batch& batch, Tally* tally) { return learner.infer(batch, tally); });
+  return evaluate(training, data, batch_size, learner.network(), [&](const Batch& batch, Tally* tally) {
+    PassResult pass = learner.infer(batch, tally);
+    if (on_batch) on_batch(batch, pass);
+    return pass;
+  });
 }
 
 Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size, const Network& network,

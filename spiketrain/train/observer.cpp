@@ -15,6 +15,7 @@ Config to_json(const EpochReport& report) {
   add(json, "train", report.train);
   json["grad_norm"] = report.grad_norm;
   json["skipped"] = report.skipped;
+  json["clipped"] = report.clipped;
   json["optimizer_steps"] = report.optimizer_steps;
   if (!report.head_losses.empty()) json["head_losses"] = report.head_losses;
   for (const auto& [name, penalty] : report.penalties) json["train_penalty_" + name] = penalty;
@@ -22,7 +23,10 @@ Config to_json(const EpochReport& report) {
   add(json, "test", report.test);
   json["rates"] = Config::array();
   for (const LayerRate& layer : report.rates)
-    json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+    json["rates"].push_back({{"layer", layer.spec}, {"node", layer.node}, {"rate", layer.rate}});
+  json["grad_norms"] = Config::array();
+  for (const LayerNorm& layer : report.grad_norms)
+    json["grad_norms"].push_back({{"layer", layer.spec}, {"node", layer.node}, {"norm", layer.norm}});
   for (const LayerCosine& layer : report.cosines)
     json["gradient_cosine"].push_back({{"layer", layer.spec}, {"cosine", layer.cosine}});
   json["seconds"] = report.seconds;

@@ -39,9 +39,12 @@ struct EpochReport {
   Scores train,
       test;  ///< train: the loss is the mean over the epoch's batches, metrics are counted while it learns
   std::optional<Scores> validation;
-  double grad_norm = 0;              ///< mean over the epoch's updates
+  double grad_norm = 0;  ///< mean over the epoch's updates
+  std::vector<LayerNorm>
+      grad_norms;  ///< of each layer and other stage that learns, mean over the epoch's updates, before clipping
   std::vector<double> head_losses;   ///< of the blocks' heads, lowest first
   int64_t skipped = 0;               ///< updates left out because of NaN
+  int64_t clipped = 0;               ///< updates with a gradient that was clipped
   int64_t optimizer_steps = 0;       ///< updates made since the run began
   std::vector<LayerCosine> cosines;  ///< with the exact gradient; empty: not measured
   std::vector<LayerRate> rates;      ///< while training

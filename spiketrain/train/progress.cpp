@@ -1,6 +1,7 @@
 #include "spiketrain/train/progress.h"
 
 #include <cmath>
+#include <cstring>
 
 namespace spiketrain {
 namespace {
@@ -19,7 +20,7 @@ void fields(P& p, F&& f) {
   f("loss", p.sums.loss), f("grad_norm", p.sums.grad_norm), f("epoch_seconds", p.sums.seconds);
   f("samples", p.sums.samples), f("updates", p.sums.updates), f("skipped", p.sums.skipped);
   f("activity", p.sums.activity), f("metrics", p.sums.metrics), f("best", p.best);
-  f("penalties", p.sums.penalties);
+  f("penalties", p.sums.penalties), f("clipped", p.sums.clipped), f("layer_norms", p.sums.layer_norms);
   f("metrics_bytes", p.metrics_bytes), f("seconds", p.seconds);
 }
 
@@ -87,7 +88,10 @@ Config to_json(const Progress& progress) {
 Progress progress_from_json(const Config& json) {
   Progress progress;
   try {
-    fields(progress, [&](const char* name, auto& value) { Reader::read(json.at(name), value); });
+    fields(progress, [&](const char* name, auto& value) {
+      const bool added = std::strcmp(name, "clipped") == 0 || std::strcmp(name, "layer_norms") == 0;
+      if (!added || json.contains(name)) Reader::read(json.at(name), value);  // older checkpoints lack these
+    });
   } catch (const nlohmann::json::exception& error) {
     throw UsageError(str("progress of a checkpoint: ", error.what()));
   }

@@ -14,7 +14,8 @@ namespace spiketrain {
 /// Sums over the training batches of one epoch so far.
 struct EpochSums {
   double loss = 0, grad_norm = 0, seconds = 0;
-  int64_t samples = 0, updates = 0, skipped = 0;
+  int64_t samples = 0, updates = 0, skipped = 0, clipped = 0;
+  std::vector<double> layer_norms;     ///< of the gradients of each layer, see Trainer
   std::vector<double> head_losses;     ///< [block], without the output layer's
   std::vector<Tally::Count> activity;  ///< [slot]
   MetricTotals metrics;

@@ -13,7 +13,7 @@ std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tal
       for (const StageInfo& row : nodes[n].stage->describe()) {
         const auto slot = static_cast<size_t>(row.slot);
         if (row.slot < 0 || slot >= counts.size() || counts[slot].sites == 0) continue;
-        rates.push_back({row.spec, row.slot, counts[slot].rate()});
+        rates.push_back({row.spec, row.slot, counts[slot].rate(), nodes[n].name});
       }
     }
   };

@@ -13,7 +13,13 @@ namespace spiketrain {
 struct LayerRate {
   std::string spec;
   int64_t slot = -1;
-  double rate = 0;  ///< spikes per neuron and step
+  double rate = 0;        ///< spikes per neuron and step
+  std::string node = {};  ///< of the network, which tells layers apart that look alike
+};
+/// Norm of the gradient of one layer's parameters.
+struct LayerNorm {
+  std::string spec, node;
+  double norm = 0;
 };
 /// Layers that sent something countable, block by block, each block's head after it.
 std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tally::Count>& counts);

@@ -109,6 +109,8 @@ void TensorBoardObserver::scalars(const EpochReport& report) {
   for (const auto& [name, value] : report.penalties) scalar("penalty/" + name, value, report.epoch);
   scalar("learning/lr", report.lr, report.epoch);
   scalar("learning/grad_norm", report.grad_norm, report.epoch);
+  for (size_t k = 0; k < report.grad_norms.size(); ++k)
+    scalar(layer_tag("grad_norm", k, report.grad_norms[k].spec), report.grad_norms[k].norm, report.epoch);
   scalar("learning/skipped", static_cast<double>(report.skipped), report.epoch);
   scalar("speed/seconds", report.seconds, report.epoch);
   scalar("speed/samples_per_second", report.samples_per_second, report.epoch);

@@ -2,6 +2,7 @@
 // kernels:
 //   loss/train, accuracy/test, ...   what is measured / the samples it is measured on
 //   rate/0_12C5                      spikes per neuron and step while training, by layer
+//   grad_norm/0_12C5                 norm of the gradient of the layer, mean over updates
 //   learning/lr, learning/grad_norm, learning/skipped, head_loss/0, penalty/NAME, cosine/0_12C5
 //   speed/seconds, speed/samples_per_second, speed/peak_memory_mib
 //   weight/NAME                      histograms;   kernels/NAME, pictures of convolutions of up to three channels

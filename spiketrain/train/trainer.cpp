@@ -1,6 +1,8 @@
 #include "spiketrain/train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -46,6 +48,30 @@ std::vector<NamedTensors> parameters_by_block(const Network& network) {
   return blocks;
 }
 
+/// Where the parameters of a network are, by the first part of their name: the name of a node.
+struct ParameterLayers {
+  std::vector<LayerNorm> layers;
+  std::vector<std::vector<size_t>> of;  ///< [block][parameter]
+};
+ParameterLayers parameter_layers(const Network& network, const std::vector<NamedTensors>& blocks) {
+  ParameterLayers result;
+  std::map<std::string, size_t> found;
+  for (const NamedTensors& block : blocks) {
+    result.of.emplace_back();
+    for (const auto& item : block) {
+      const std::string name = item.first.substr(0, item.first.find('.'));
+      const auto [at, added] = found.try_emplace(name, result.layers.size());
+      result.of.back().push_back(at->second);
+      if (!added) continue;
+      const auto& nodes = network.nodes();
+      const auto node =
+          std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.name == name; });
+      result.layers.push_back({node == nodes.end() ? name : node->stage->notation(), name, 0});
+    }
+  }
+  return result;
+}
+
 LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool>* stop) {
   LoaderOptions loader;
   loader.stop = stop;
@@ -80,6 +106,9 @@ Trainer::Trainer(Training& training, TrainerOptions options)
       data_(fingerprint(t_.data)) {
   ST_CHECK(loader_.batches() > 0, "data: ", t_.data.train->size(),
            " training samples do not fill one batch of ", t_.options.batch, " (data.drop_last)");
+  ParameterLayers found = parameter_layers(network_, blocks_);
+  layers_ = std::move(found.layers);
+  layer_of_ = std::move(found.of);
 }
 
 void Trainer::begin() {
@@ -150,6 +179,7 @@ void Trainer::train_batch(const Batch& batch) {
 /// What an update is judged by.
 struct Trainer::Gathered {
   std::vector<double> losses, norms;  ///< the output layer's loss last; norms of the blocks' gradients
+  std::vector<double> layers;         ///< norms of the layers' gradients
   double norm;                        ///< of all gradients together
   bool finite() const {
     return std::isfinite(norm) && std::isfinite(std::accumulate(losses.begin(), losses.end(), 0.0));
@@ -159,13 +189,20 @@ struct Trainer::Gathered {
 /// One transfer for all of it.
 Trainer::Gathered Trainer::gather(const BlockLosses& losses) const {
   std::vector<Tensor> values = losses;
-  for (const NamedTensors& block : blocks_) values.push_back(grad_norm(block).to(t_.device));
+  std::vector<Tensor> of_parameters;
+  for (const NamedTensors& block : blocks_) values.push_back(grad_norm(block, &of_parameters).to(t_.device));
+  for (const Tensor& square : of_parameters) values.push_back(square.to(t_.device));
   for (Tensor& value : values) value = value.to(torch::kDouble);
   const Tensor all = torch::stack(values).cpu();
   const double* data = all.data_ptr<double>();
   Gathered result;
   result.losses.assign(data, data + losses.size());
-  result.norms.assign(data + losses.size(), data + all.numel());
+  const double* square = data + losses.size() + blocks_.size();
+  result.norms.assign(data + losses.size(), square);
+  result.layers.assign(layers_.size(), 0);
+  for (const auto& block : layer_of_)
+    for (const size_t layer : block) result.layers[layer] += *square++;
+  for (double& norm : result.layers) norm = std::sqrt(norm);
   double squares = 0;
   for (const double norm : result.norms) squares += norm * norm;
   result.norm = result.norms.size() == 1 ? result.norms[0] : std::sqrt(squares);
@@ -193,6 +230,8 @@ bool Trainer::update(const Batch& batch, const Segment& segment, const BlockLoss
     return false;
   }
   if (options.clip_norm > 0) {
+    const auto clips = [&](double norm) { return norm > options.clip_norm; };
+    progress_.sums.clipped += std::any_of(now.norms.begin(), now.norms.end(), clips) ? 1 : 0;
     for (size_t b = 0; b < blocks_.size(); ++b) clip_grads(blocks_[b], now.norms[b], options.clip_norm);
   }
   t_.optimizer->step(segment.lr_factor * learning_rate(progress_.iteration));
@@ -204,6 +243,8 @@ bool Trainer::update(const Batch& batch, const Segment& segment, const BlockLoss
   sums.head_losses.resize(now.losses.size() - 1);
   for (size_t b = 0; b + 1 < now.losses.size(); ++b) sums.head_losses[b] += now.losses[b];
   sums.grad_norm += now.norm;
+  sums.layer_norms.resize(now.layers.size());
+  for (size_t k = 0; k < now.layers.size(); ++k) sums.layer_norms[k] += now.layers[k];
   ++sums.updates;
   ++progress_.optimizer_steps;
   return true;

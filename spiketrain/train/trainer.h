@@ -72,7 +72,10 @@ class Trainer {
   MetricSet metrics_;
   std::vector<Tensor> synaptic_;      ///< what clamping applies to
   std::vector<NamedTensors> blocks_;  ///< parameters of each block: clipped together
-  NormStatistics norms_;              ///< as they were after the last update, should the next be skipped
+  std::vector<LayerNorm>
+      layers_;  ///< layers and other stages that learn, block by block, each block's head after it
+  std::vector<std::vector<size_t>> layer_of_;  ///< [block][parameter] which of them
+  NormStatistics norms_;  ///< as they were after the last update, should the next be skipped
   RateWarnings rate_warnings_;
   Loader loader_;
   Config data_;  ///< fingerprint of the data sets

@@ -39,7 +39,10 @@ EpochReport Trainer::report_training() const {
   for (const double loss : sums.head_losses) report.head_losses.push_back(loss / steps * per_batch);
   report.train.metrics = metrics_.values(sums.metrics);
   report.grad_norm = sums.grad_norm / steps;
+  for (size_t k = 0; k < sums.layer_norms.size(); ++k)
+    report.grad_norms.push_back({layers_[k].spec, layers_[k].node, sums.layer_norms[k] / steps});
   report.skipped = sums.skipped;
+  report.clipped = sums.clipped;
   report.optimizer_steps = progress_.optimizer_steps;
   report.rates = layer_rates(network_, sums.activity);
   report.seconds = sums.seconds;

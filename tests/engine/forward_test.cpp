@@ -1,6 +1,7 @@
 // A network as one function of autograd against the engine's pass and against the graph: the same bits.
 #include "spiketrain/core/forward.h"
 
+#include "spiketrain/core/watch.h"
 #include "tests/support/engine.h"
 #include "tests/support/message.h"
 #include "tests/support/neuron_cases.h"
@@ -180,7 +181,6 @@ TEST(Forward, ARecorderSeesWhatLayersHad) {
     recorder.ask(2, kU);
     Context context = training();
     context.mode = mode;
-    context.recorder = &recorder;
     Carry carry = n->start();
     const Tensor y = forward_values(n, Signal::dense(input()), context, carry);
     ASSERT_EQ(recorder.traces().size(), 2U);

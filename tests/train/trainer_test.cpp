@@ -52,6 +52,34 @@ TEST(Trainer, LearnsAndReports) {
   EXPECT_EQ(again.loss, last.test.loss);
 }
 
+// One update in the epoch, so that means are the update's own.
+TEST(Trainer, GradientNormsOfLayersMakeUpThatOfAll) {
+  for (const bool blocks : {false, true}) {
+    Experiment experiment = tiny_experiment(
+        {"epochs=1", "data.batch=40", "train.clip_norm=1e-3", str("blocks.size=", blocks ? 1 : 0)});
+    LossRecorder recorder;
+    TrainerOptions options;
+    options.observers = {&recorder};
+    Trainer(experiment.training, options).run();
+    ASSERT_EQ(recorder.epochs.size(), 1u);
+    const EpochReport& epoch = recorder.epochs[0];
+    EXPECT_EQ(epoch.clipped, 1);
+    EXPECT_EQ(epoch.optimizer_steps, 1);
+    ASSERT_EQ(epoch.grad_norms.size(), 2u);
+    double squares = 0;
+    for (const LayerNorm& layer : epoch.grad_norms) {
+      EXPECT_GT(layer.norm, 0) << layer.spec;
+      squares += layer.norm * layer.norm;
+    }
+    EXPECT_NEAR(std::sqrt(squares), epoch.grad_norm, 1e-9 * epoch.grad_norm);
+    EXPECT_EQ(epoch.grad_norms[0].spec, "6C3");
+    EXPECT_EQ(epoch.grad_norms[0].node, epoch.rates[0].node);
+    const Config json = to_json(epoch);
+    EXPECT_EQ(json["grad_norms"][1]["norm"], epoch.grad_norms[1].norm);
+    EXPECT_EQ(json["clipped"], 1);
+  }
+}
+
 TEST(Trainer, WarnsOfSilentLayers) {
   Experiment experiment = tiny_experiment({"neuron.threshold=1e6", "epochs=2"});
   LossRecorder recorder;

@@ -239,6 +239,8 @@ TEST(Experiment, ARunBeginsWithACostReport) {
   const Config json = Config::parse(bytes.begin(), bytes.end());
   for (const char* key : {"mac_forward", "activation_bytes", "activation_bytes_end_to_end", "energy_uj"})
     EXPECT_GT(json.at(key).get<double>(), 0) << key;
+  EXPECT_EQ(json.at("neurobench").at("samples"), 16) << "measured when the run was complete";
+  EXPECT_GT(json["neurobench"]["synaptic_operations"]["Dense"].get<double>(), 0);
   const bool told = std::any_of(recorder.messages.begin(), recorder.messages.end(),
                                 [](const std::string& text) { return contains(text, "see cost.json"); });
   EXPECT_TRUE(told);

@@ -10,6 +10,7 @@
 #include "spiketrain/base/tar.h"
 #include "spiketrain/data/images/cifar.h"
 #include "spiketrain/data/images/idx.h"
+#include "spiketrain/report/metrics_file.h"
 #include "tests/support/idx_files.h"
 #include "tests/support/tar_files.h"
 #include "tests/support/temp_dir.h"
@@ -65,6 +66,17 @@ TEST(Mutation, Tar) {
     };
     read_tar(source, {{"wanted", 100}}, 1 << 16, "mem",
              [](const std::string&, const Bytes& member) { ASSERT_EQ(member.size(), 100u); });
+  });
+}
+
+TEST(Mutation, MetricsOfARun) {
+  TempDir dir;
+  const std::string text =
+      "{\"epoch\":1,\"test_accuracy\":0.5,\"rates\":[{\"layer\":\"4C5\",\"rate\":0.1}]}\n{\"epoch\":2}\n";
+  attack(Bytes(text.begin(), text.end()), 5, [&](const Bytes& bytes) {
+    write_file_atomic(dir / "metrics.jsonl", {ByteSpan(bytes)});
+    for (const Config& line : read_metrics(dir / "metrics.jsonl"))
+      ASSERT_TRUE(line.at("epoch").is_number_integer());
   });
 }
 

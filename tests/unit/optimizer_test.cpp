@@ -194,6 +194,12 @@ TEST(Optimizer, ClipsTheGlobalNorm) {
   Tensor(parameters[1].second).mutable_grad() = torch::full({2, 3}, -1.0f);
   const double norm = grad_norm(parameters).item<double>();
   EXPECT_DOUBLE_EQ(norm, std::sqrt(18.0));
+  std::vector<Tensor> squares;
+  EXPECT_EQ(grad_norm(parameters, &squares).item<double>(), norm) << "the same bits";
+  ASSERT_EQ(squares.size(), 3U);
+  EXPECT_EQ(squares[0].item<double>(), 12);
+  EXPECT_EQ(squares[1].item<double>(), 6);
+  EXPECT_EQ(squares[2].item<double>(), 0);
   clip_grads(parameters, norm, 100);
   EXPECT_EQ(parameters[0].second.grad()[0][0].item<float>(), 1.0f);
   clip_grads(parameters, norm, 1);

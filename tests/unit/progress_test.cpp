@@ -123,6 +123,20 @@ TEST(Progress, NumbersThatAreNoneSurvive) {
   EXPECT_EQ(again.sums.metrics.at("r2")[2], 0.1);
 }
 
+TEST(Progress, OlderCheckpointsHaveNoNormsOfLayers) {
+  Progress progress;
+  progress.sums.layer_norms = {0.5, 2};
+  progress.sums.clipped = 3;
+  Config json = to_json(progress);
+  EXPECT_EQ(progress_from_json(json).sums.layer_norms, progress.sums.layer_norms);
+  EXPECT_EQ(progress_from_json(json).sums.clipped, 3);
+  json.erase("layer_norms");
+  json.erase("clipped");
+  EXPECT_TRUE(progress_from_json(json).sums.layer_norms.empty());
+  json.erase("skipped");
+  EXPECT_NE(message_of<UsageError>([&] { progress_from_json(json); }).find("skipped"), std::string::npos);
+}
+
 TEST(Scores, AnUnknownLabelIsNamed) {
   const Scores scores = {2.5, {{"accuracy", 0.5}}};
   EXPECT_EQ(scores.at("loss"), 2.5);

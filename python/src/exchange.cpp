@@ -1,0 +1,70 @@
+// NIR graphs and the report of runs.
+#include "python/src/bind.h"
+#include "spiketrain/base/file.h"
+#include "spiketrain/nir/export.h"
+#include "spiketrain/nir/file.h"
+#include "spiketrain/nir/import.h"
+#include "spiketrain/report/run_page.h"
+
+namespace spiketrain::python {
+namespace {
+
+py::tuple from_nir(const std::string& path, const py::dict& given, const py::object& rule,
+                   bool double_precision) {
+  NirImportOptions options;
+  const Config config = to_config(given);
+  options.dt = config.value("dt", 0.0);
+  options.reset = config.value("reset", "");
+  options.threshold = config.value("threshold", "");
+  options.order = config.value("order", "");
+  options.start = config.value("start", "");
+  options.surrogate = config.value("surrogate", "");
+  options.surrogate_scale = config.value("surrogate_scale", 0.0);
+  if (double_precision) options.type = torch::kDouble;
+  auto made = std::make_unique<Trainable>();
+  NirImport result = network_from_nir(read_nir(path), options);
+  made->network = std::move(result.network);
+  made->method.rule = rule_from(rule);
+  return py::make_tuple(std::move(made), result.dt, result.notes);
+}
+
+std::vector<std::string> write_nir_file(const Trainable& t, const std::string& path, double dt, bool fold) {
+  NirExportOptions options;
+  options.dt = dt;
+  options.fold = fold;
+  const NirExport result = to_nir(*t.network, options);
+  write_nir(path, result.graph);
+  return result.notes;
+}
+
+/// Measures and writes the page and report.json's content beside it; the JSON as Python has it.
+py::object report(const std::vector<std::string>& paths, const std::string& out, const std::string& data_dir,
+                  const std::vector<std::string>& sets, int64_t samples) {
+  Config json;
+  {
+    const py::gil_scoped_release no_gil;
+    std::vector<RunData> runs;
+    for (const std::string& path : paths) {
+      RunData run = read_run_data(path);
+      PassOptions options;
+      options.data_dir = data_dir;
+      options.sets = sets;
+      options.samples = samples;
+      measure_run(run, options);
+      runs.push_back(std::move(run));
+    }
+    json = run_report_json(runs);
+    write_file_atomic(out, run_page(runs));
+  }
+  return to_python(json);
+}
+
+}  // namespace
+
+void bind_exchange(py::module_& m) {
+  m.def("from_nir", &from_nir);
+  m.def("to_nir", &write_nir_file);
+  m.def("report", &report);
+}
+
+}  // namespace spiketrain::python

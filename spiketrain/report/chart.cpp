@@ -1,0 +1,235 @@
+#include "spiketrain/report/chart.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "spiketrain/report/svg.h"
+
+namespace spiketrain {
+namespace {
+
+using namespace svg;
+
+constexpr size_t kManyMarks = 150;
+
+Svg picture(double width, double height, const std::string& name, const std::string& about) {
+  Svg svg(width, height, name);
+  svg.raw("<title>" + escape_html(name) + "</title>\n<desc>" + escape_html(about) + "</desc>\n");
+  return svg;
+}
+
+/// As fit(), of values spread over powers of ten.
+Scale fit_logarithmic(double low, double high, double from, double to) {
+  return {low / 1.3, high * 1.3, from, to, true};
+}
+
+/// Pixels of the longest number at an axis.
+double widest_tick(const Scale& scale) {
+  constexpr double kDigit = 7;
+  size_t longest = 3;
+  for (const double tick : scale.ticks(6)) longest = std::max(longest, tick_text(tick).size());
+  return kDigit * static_cast<double>(longest);
+}
+
+struct Range2 {
+  double x1 = INFINITY, x2 = -INFINITY, y1 = INFINITY, y2 = -INFINITY;
+  size_t count = 0;
+};
+Range2 range_of(const std::vector<ChartLine>& lines) {
+  Range2 r;
+  for (const ChartLine& line : lines) {
+    r.count += line.points.size();
+    for (const auto& [x, y] : line.points)
+      r.x1 = std::min(r.x1, x), r.x2 = std::max(r.x2, x), r.y1 = std::min(r.y1, y), r.y2 = std::max(r.y2, y);
+  }
+  return r;
+}
+
+void draw_line(Svg& svg, const ChartLine& line, const Chart& chart, const Scale& x, const Scale& y,
+               bool marks) {
+  std::string corners;
+  for (const auto& [px, py] : line.points)
+    corners += (corners.empty() ? "" : " ") + fixed(x(px)) + "," + fixed(y(py));
+  svg.open(line.look, line.title);
+  svg.raw("<polyline points=\"" + corners + "\" class=\"line" + (line.strong ? " strong" : "") + "\"" +
+          dashes(line.look.mark) + "/>\n<polyline points=\"" + corners + "\" class=\"hit\"/>\n");
+  svg.close();
+  if (!marks && line.points.size() > 1) return;
+  for (const auto& [px, py] : line.points) {
+    svg.open(line.look, line.title + ": " + chart.x_title + " " + tick_text(px) + ", " + short_text(py));
+    svg.raw(mark(x(px), y(py), 3.2, line.look.mark));
+    svg.close();
+  }
+}
+
+void draw_places(Svg& svg, const Chart& chart, const Scale& x, double top, double bottom) {
+  for (size_t i = 0; i < chart.places.size(); ++i) {
+    const ChartPlace& place = chart.places[i];
+    const double at = x(place.x);
+    const bool right = at < (x.from + x.to) / 2;
+    svg.line(at, top, at, bottom, "place-line");
+    svg.text(at + (right ? 4 : -4), bottom - 6 - 13 * static_cast<double>(i), place.text,
+             right ? "start" : "end", "label");
+  }
+}
+
+/// The path of short strokes, one a spike.
+std::string strokes(const std::vector<std::pair<double, double>>& places, double width,
+                    const std::string& more) {
+  std::string d;
+  for (const auto& [x, y] : places) d += "M" + fixed(x) + " " + fixed(y) + "h" + fixed(width);
+  return d.empty() ? "" : "<path d=\"" + d + "\" " + more + "/>\n";
+}
+
+/// One layer's rows from `top` on; real numbers in five shades.
+void draw_band(Svg& svg, const RasterLayer& layer, double left, double top, double cell, double row) {
+  constexpr int kShades = 5;
+  double most = 0;
+  for (const auto& values : layer.values)
+    for (const double v : values) most = std::max(most, std::abs(v));
+  std::array<std::vector<std::pair<double, double>>, kShades> places;
+  for (size_t n = 0; n < layer.values.size(); ++n) {
+    for (size_t t = 0; t < layer.values[n].size(); ++t) {
+      const double share = most > 0 ? std::abs(layer.values[n][t]) / most : 0;
+      const int shade =
+          layer.spikes ? (share > 0 ? kShades : 0) : static_cast<int>(std::ceil(share * kShades - 1e-9));
+      if (shade > 0)
+        places[static_cast<size_t>(shade - 1)].emplace_back(left + cell * static_cast<double>(t),
+                                                            top + row * (static_cast<double>(n) + 0.5));
+    }
+  }
+  for (int k = 0; k < kShades; ++k)
+    svg.raw(strokes(places[static_cast<size_t>(k)], std::max(1.0, cell * 0.85),
+                    "class=\"spike\" stroke-width=\"" + fixed(row * 0.8, 2) + "\" stroke-opacity=\"" +
+                        fixed(0.2 * (k + 1), 1) + "\""));
+}
+
+void draw_membranes(Svg& svg, const Raster& raster, double left, double top, double height, double cell) {
+  Range2 r;
+  for (const auto& values : raster.membranes)
+    for (const double v : values) r.y1 = std::min(r.y1, v), r.y2 = std::max(r.y2, v);
+  const Scale y = fit(r.y1, r.y2, top + height, top);
+  for (const double tick : y.ticks(3)) svg.text(left - 6, y(tick) + 4, tick_text(tick), "end");
+  const double right = left + cell * static_cast<double>(raster.membranes[0].size());
+  if (y.low < 0 && y.high > 0) svg.line(left, y(0), right, y(0), "grid");
+  const auto draw = [&](size_t k, const char* type, const std::string& dash) {
+    std::string corners;
+    for (size_t t = 0; t < raster.membranes[k].size(); ++t)
+      corners += (t ? " " : "") + fixed(left + cell * (static_cast<double>(t) + 0.5)) + "," +
+                 fixed(y(raster.membranes[k][t]));
+    svg.raw("<g><title>output " + std::to_string(k) + "</title><polyline points=\"" + corners +
+            "\" class=\"" + type + "\"" + dash + "/></g>\n");
+  };
+  const bool classes = raster.label >= 0;  // else every output counts
+  for (size_t k = 0; k < raster.membranes.size(); ++k)
+    draw(k, classes ? "other" : "right", classes ? "" : dashes(k));
+  const auto label = static_cast<size_t>(raster.label), predicted = static_cast<size_t>(raster.predicted);
+  if (classes && label < raster.membranes.size()) draw(label, "right", "");
+  if (classes && predicted != label && predicted < raster.membranes.size())
+    draw(predicted, "wrong", dashes(1));
+}
+
+}  // namespace
+
+std::string short_text(double value) {
+  if (std::abs(value) >= 1e4) return fixed_number(value, 0);
+  char text[48];
+  std::snprintf(text, sizeof(text), "%.4g", value);
+  return text;
+}
+
+std::string chart(const Chart& given) {
+  Chart c = given;
+  if (c.logarithmic) {
+    for (ChartLine& line : c.lines) {
+      const auto bad = [](const auto& point) { return !(point.second > 0); };
+      line.points.erase(std::remove_if(line.points.begin(), line.points.end(), bad), line.points.end());
+    }
+  }
+  const Range2 r = range_of(c.lines);
+  if (r.count == 0) return "";
+  const double right = c.width - 14, top = 12, bottom = c.height - 50;
+  const Scale y = c.logarithmic ? fit_logarithmic(r.y1, r.y2, bottom, top) : fit(r.y1, r.y2, bottom, top);
+  const double left = 36 + widest_tick(y);
+  const double room = r.x1 == r.x2 ? 0.5 : 0.02 * (r.x2 - r.x1);
+  const Scale x{r.x1 - room, r.x2 + room, left, right, false};
+  Svg svg = picture(c.width, c.height, c.name, c.about);
+  draw_x_axis(svg, x, top, bottom, c.x_title,
+              r.x1 == r.x2 ? 1 : static_cast<int>(std::min(r.x2 - r.x1 + 1, 9.0)));
+  draw_y_axis(svg, y, left, right, c.y_title);
+  draw_places(svg, c, x, top, bottom);
+  for (const ChartLine& line : c.lines)
+    if (!line.points.empty()) draw_line(svg, line, c, x, y, line.marks && r.count <= kManyMarks);
+  return svg.end();
+}
+
+std::string histogram_chart(const std::string& name, const std::string& about, const Histogram& histogram,
+                            const std::string& x_title, const PlotLook& look) {
+  if (histogram.counts.empty()) return "";
+  const double width = 300, height = 200, left = 50, right = width - 10, top = 10, bottom = height - 44;
+  const double most = *std::max_element(histogram.counts.begin(), histogram.counts.end());
+  const Scale x{histogram.limits.front(), histogram.limits.back(), left, right, false};
+  const Scale y{0, most * 1.05, bottom, top, false};
+  Svg svg = picture(width, height, name, about);
+  for (const double tick : y.ticks(3)) {
+    svg.line(left, y(tick), right, y(tick), "grid");
+    svg.text(left - 6, y(tick) + 4, tick_text(tick), "end");
+  }
+  for (const double tick : x.ticks(4)) svg.text(x(tick), bottom + 16, tick_text(tick), "middle");
+  svg.text((left + right) / 2, bottom + 36, x_title, "middle", "title");
+  for (size_t i = 0; i < histogram.counts.size(); ++i) {
+    const double from = x(histogram.limits[i]), to = x(histogram.limits[i + 1]), at = y(histogram.counts[i]);
+    if (histogram.counts[i] == 0) continue;
+    svg.open(look, short_text(histogram.limits[i]) + " to " + short_text(histogram.limits[i + 1]) + ": " +
+                       fixed_number(histogram.counts[i], 0));
+    const double tall = std::max(1.0, bottom - at);  // what is there is seen
+    svg.rect(from + 0.3, bottom - tall, std::max(0.5, to - from - 0.6), tall, "class=\"bar\"");
+    svg.close();
+  }
+  svg.line(left, bottom, right, bottom, "axis");
+  return svg.end();
+}
+
+std::string raster_chart(const Raster& raster, const std::string& name) {
+  if (raster.layers.empty() || raster.layers[0].values.empty()) return "";
+  const size_t T = raster.layers[0].values[0].size();
+  const double left = 62, right = 452, gap = 20, curves = raster.membranes.empty() ? 0 : 74;
+  const double cell = (right - left) / static_cast<double>(std::max<size_t>(1, T));
+  const auto row_of = [](const RasterLayer& layer) { return layer.shown.size() < 12 ? 5.0 : 2.2; };
+  double height = 34 + (curves > 0 ? curves + gap : 0);
+  for (const RasterLayer& layer : raster.layers)
+    height += gap + row_of(layer) * static_cast<double>(layer.shown.size());
+  Svg svg = picture(
+      right + 12, height, name,
+      "Time runs to the right, neurons downwards: the input, then each layer; marks are spikes, of real "
+      "numbers their size. Below them the membranes of the output neurons.");
+  double top = 0;
+  for (const RasterLayer& layer : raster.layers) {
+    const double row = row_of(layer), tall = row * static_cast<double>(layer.shown.size());
+    svg.text(left, top + 13, layer.name, "start", "label");
+    const size_t shown = layer.shown.size();
+    if (static_cast<int64_t>(shown) < layer.neurons)
+      svg.text(right, top + 13,
+               std::to_string(shown) + " of " + fixed_number(static_cast<double>(layer.neurons), 0), "end");
+    top += gap;
+    svg.rect(left, top, right - left, tall, "class=\"frame\"");
+    draw_band(svg, layer, left, top, cell, row);
+    top += tall;
+  }
+  if (curves > 0) {
+    svg.text(left, top + 13, "membranes of the outputs, before reset", "start", "label");
+    top += gap;
+    svg.rect(left, top, right - left, curves, "class=\"frame\"");
+    draw_membranes(svg, raster, left, top, curves, cell);
+    top += curves;
+  }
+  const Scale x{0, static_cast<double>(T), left, right, false};
+  for (const double tick : x.ticks(static_cast<int>(std::min<size_t>(T, 6))))
+    svg.text(x(tick), top + 15, tick_text(tick), "middle");
+  svg.text((left + right) / 2, top + 29, "step", "middle", "title");
+  return svg.end();
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,330 @@
+// What a report says of a run: read from its directory, and measured by passes.
+#include "spiketrain/report/run_data.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "spiketrain/data/source.h"
+#include "spiketrain/report/metrics_file.h"
+#include "spiketrain/report/some_samples.h"
+#include "spiketrain/train/evaluate.h"
+#include "tests/support/report_runs.h"
+
+namespace spiketrain::run_data_test {
+
+/// One run for all tests.
+class RunDataTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    dir_ = new TempDir;
+    train_for_report(*dir_ / "run", {});
+  }
+  static void TearDownTestSuite() { delete dir_; }
+  static std::string run() { return *dir_ / "run"; }
+  static TempDir* dir_;
+};
+TempDir* RunDataTest::dir_ = nullptr;
+
+const Points& points(const RunData& data, const std::string& metric, const std::string& split) {
+  for (const Curve& curve : data.curves(metric)->splits)
+    if (curve.name == split) return curve.points;
+  throw UsageError("no such curve");
+}
+
+TEST_F(RunDataTest, CurvesAreThoseOfTheMetrics) {
+  const RunData data = read_run_data(run() + "/");
+  EXPECT_EQ(data.path, run());
+  EXPECT_TRUE(data.done);
+  EXPECT_EQ(data.title, "drawn <digits> & \"more\"");
+  EXPECT_EQ(data.epochs_done, 2);
+  EXPECT_EQ(data.first_metric, "accuracy");
+  EXPECT_EQ(data.network, "4C5-P2-10");
+  const std::vector<Config> lines = metrics(run());
+  for (const char* split : {"train", "validation", "test"}) {
+    for (const char* metric : {"accuracy", "loss"}) {
+      const Points& p = points(data, metric, split);
+      ASSERT_EQ(p.size(), 2U);
+      for (size_t e = 0; e < 2; ++e) {
+        EXPECT_EQ(p[e].first, static_cast<double>(e + 1));
+        EXPECT_EQ(p[e].second, lines[e][str(split, "_", metric)].get<double>());
+      }
+    }
+  }
+  const Config summary = Config::parse(text_of(run() + "/summary.json"));
+  const Best& best = data.curves("accuracy")->best;
+  EXPECT_EQ(best.test, summary["best_test_accuracy"].get<double>());
+  EXPECT_EQ(best.test_epoch, summary["best_test_epoch"].get<int64_t>());
+  EXPECT_EQ(best.validation, summary["best_validation_accuracy"].get<double>());
+  EXPECT_EQ(best.test_at_validation, summary["test_accuracy_at_best_validation"].get<double>());
+  EXPECT_EQ(data.parameters, summary["parameters"].get<int64_t>());
+  EXPECT_NEAR(data.seconds, summary["seconds"].get<double>(), 1e-9);
+}
+
+TEST_F(RunDataTest, LayersHaveRatesNormsAndWeights) {
+  const RunData data = read_run_data(run());
+  ASSERT_EQ(data.rates.size(), 2U);
+  ASSERT_EQ(data.grad_norms.size(), 2U);
+  const std::vector<Config> lines = metrics(run());
+  for (size_t k = 0; k < 2; ++k) {
+    EXPECT_EQ(data.rates[k].name, data.grad_norms[k].name);
+    for (size_t e = 0; e < 2; ++e) {
+      EXPECT_EQ(data.rates[k].points[e].second, lines[e]["rates"][k]["rate"].get<double>());
+      EXPECT_EQ(data.grad_norms[k].points[e].second, lines[e]["grad_norms"][k]["norm"].get<double>());
+    }
+  }
+  for (const Config& line :
+       lines) {  // one block: layers add up to no less than the mean norm of all, by the triangle
+    double sum = 0, most = 0;
+    for (const Config& layer : line["grad_norms"]) {
+      sum += layer["norm"].get<double>();
+      most = std::max(most, layer["norm"].get<double>());
+    }
+    EXPECT_GE(sum, line["grad_norm"].get<double>() * (1 - 1e-9));
+    EXPECT_LE(most, line["grad_norm"].get<double>() * (1 + 1e-9));
+  }
+  ASSERT_EQ(data.weights.size(), 2U);
+  const NamedTensors saved = tensors_of(run() + "/ckpt/best.safetensors");
+  EXPECT_EQ(data.weights[0].count, 100);
+  EXPECT_EQ(data.weights[0].values.least, saved[0].second.min().item<double>());
+  double counted = 0;
+  for (const double n : data.weights[0].values.counts) counted += n;
+  EXPECT_EQ(counted, 100);
+  EXPECT_FALSE(data.fingerprint.empty());
+}
+
+TEST_F(RunDataTest, WarningsAreOfClippingAndRates) {
+  const RunData data = read_run_data(run());
+  int64_t clipped = 0;
+  for (const Config& line : metrics(run())) clipped += line["clipped"].get<int64_t>();
+  EXPECT_EQ(data.clipped, clipped);
+  EXPECT_EQ(data.updates, 10);
+  const auto warns = [](const RunData& of, const std::string& what) {
+    return std::any_of(of.warnings.begin(), of.warnings.end(),
+                       [&](const std::string& text) { return text.find(what) != std::string::npos; });
+  };
+  EXPECT_EQ(warns(data, "was clipped"), 2 * clipped > 10);
+  EXPECT_FALSE(warns(data, "no validation split"));
+  const TempDir dir;
+  std::filesystem::copy(run(), dir / "run", std::filesystem::copy_options::recursive);
+  Config line = Config::parse(
+      text_of(run() + "/metrics.jsonl").substr(0, text_of(run() + "/metrics.jsonl").find('\n')));
+  line["rates"][0]["rate"] = 0.0;
+  line["rates"][1]["rate"] = 0.99;
+  line["skipped"] = 3;
+  line["clipped"] = 5;
+  line.erase("validation_loss");
+  write_file_atomic(dir / "run/metrics.jsonl", line.dump() + "\n{\"epoch\": 2, \"unfinished");
+  write_file_atomic(dir / "run/log.txt",
+                    std::string("2026-01-01 10:00:00 warning: the disk is warm\n2026 warning: layer x\n"));
+  const RunData bad = read_run_data(dir / "run");
+  EXPECT_EQ(bad.epochs_done, 1) << "a line that is being written is left out";
+  for (const char* what :
+       {"is nearly silent: rate 0", "fires nearly always: rate 0.99", "3 updates were left out",
+        "clipped to the norm 1 in 5 of 5", "no validation split", "the disk is warm"})
+    EXPECT_TRUE(warns(bad, what)) << what;
+  EXPECT_FALSE(warns(bad, "layer x"));
+}
+
+TEST_F(RunDataTest, PassesAgreeWithEvaluation) {
+  RunData data = read_run_data(run());
+  measure_run(data, {});
+  ASSERT_TRUE(data.passes);
+  EXPECT_TRUE(data.missing.empty());
+  const RunPasses& p = *data.passes;
+  EXPECT_EQ(p.samples, 60);
+  EXPECT_EQ(p.available, 60);
+  const Recipe recipe = load_recipe(run() + "/config.toml");
+  const Experiment e = build_experiment(recipe, open_datasets(recipe, ""));
+  load_weights(open_checkpoint(run() + "/ckpt/best.safetensors"), e.training.network());
+  const Evaluation evaluation = evaluate(e.training, *e.training.data.test, 20);
+  EXPECT_EQ(p.value, evaluation.at("accuracy"));
+  EXPECT_EQ(p.loss, evaluation.loss);
+  ASSERT_EQ(p.layers.size(), evaluation.rates.size());
+  for (size_t k = 0; k < p.layers.size(); ++k) EXPECT_NEAR(p.layers[k].rate, evaluation.rates[k].rate, 1e-12);
+  int64_t all = 0, right = 0;
+  for (size_t r = 0; r < 10; ++r)
+    for (size_t c = 0; c < 10; ++c) all += p.confusion[r][c], right += r == c ? p.confusion[r][c] : 0;
+  EXPECT_EQ(all, 60);
+  EXPECT_DOUBLE_EQ(static_cast<double>(right) / 60, p.value);
+  ASSERT_EQ(p.latency.size(), 4U);
+  EXPECT_EQ(p.latency.back(), (std::pair<double, double>(4, p.value))) << "all steps: the prediction itself";
+  ASSERT_FALSE(p.mistakes.empty());
+  for (const Mistake& m : p.mistakes) {
+    EXPECT_NE(m.label, m.predicted);
+    EXPECT_EQ(m.count, p.confusion[static_cast<size_t>(m.label)][static_cast<size_t>(m.predicted)]);
+    EXPECT_EQ(m.pictures.size(), static_cast<size_t>(std::min<int64_t>(4, m.count)));
+    for (const SamplePicture& picture : m.pictures)
+      EXPECT_EQ(e.training.data.test->class_of(picture.sample), m.label);
+  }
+  ASSERT_TRUE(p.neurobench && p.neurobench->activity);
+  EXPECT_EQ(p.neurobench->activity->samples, 60);
+}
+
+TEST_F(RunDataTest, RastersAreWhatTheLayersSent) {
+  RunData data = read_run_data(run());
+  measure_run(data, {});
+  ASSERT_TRUE(data.passes);
+  const std::vector<Raster>& rasters = data.passes->rasters;
+  ASSERT_EQ(rasters.size(), 10U);
+  const Recipe recipe = load_recipe(run() + "/config.toml");
+  const Datasets sets = open_datasets(recipe, "");
+  for (size_t k = 0; k < rasters.size(); ++k) {
+    const Raster& r = rasters[k];
+    EXPECT_EQ(r.label, static_cast<int64_t>(k));
+    EXPECT_EQ(sets.test->class_of(r.sample), r.label);
+    ASSERT_EQ(r.layers.size(), 3U);
+    EXPECT_EQ(r.layers[0].name, "input");
+    EXPECT_FALSE(r.layers[0].spikes);
+    EXPECT_EQ(r.layers[0].neurons, 784);
+    EXPECT_EQ(r.layers[1].shown, rasters[0].layers[1].shown) << "the same neurons in all pictures";
+    EXPECT_EQ(r.layers[2].shown.size(), 10U);
+    for (const RasterLayer& layer : r.layers) {
+      EXPECT_LE(layer.shown.size(), 40U);
+      for (const auto& values : layer.values) EXPECT_EQ(values.size(), 4U);
+    }
+    ASSERT_EQ(r.membranes.size(), 10U);
+    std::vector<float> image(784);
+    sets.test->read(r.sample, -1, image.data());
+    for (size_t n = 0; n < r.layers[0].shown.size(); ++n)
+      EXPECT_EQ(r.layers[0].values[n][2],
+                static_cast<double>(image[static_cast<size_t>(r.layers[0].shown[n])]));
+    for (size_t n = 0; n < 10; ++n) {
+      for (size_t t = 0; t < 4; ++t)  // psp_lif fires above its threshold of 1
+        EXPECT_EQ(r.layers[2].values[n][t],
+                  r.membranes[static_cast<size_t>(r.layers[2].shown[n])][t] > 1 ? 1 : 0);
+    }
+  }
+}
+
+TEST_F(RunDataTest, SamplesAreAtEqualDistances) {
+  RunData data = read_run_data(run());
+  PassOptions options;
+  options.samples = 15;
+  options.rasters = 3;
+  measure_run(data, options);
+  EXPECT_EQ(data.passes->samples, 15);
+  EXPECT_EQ(data.passes->rasters.size(), 3U);
+  for (const Raster& r : data.passes->rasters) EXPECT_EQ(r.sample % 4, 0);
+  const auto notes = data.passes->notes;
+  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(), [](const std::string& n) {
+    return n == "rasters: a sample of 3 of the 10 classes";
+  }));
+}
+
+TEST_F(RunDataTest, JsonHoldsAllOfIt) {
+  RunData data = read_run_data(run());
+  measure_run(data, {});
+  const Config json = Config::parse(to_json(data).dump());
+  EXPECT_EQ(json["metrics"][0]["best_test"], data.curves("accuracy")->best.test);
+  EXPECT_EQ(json["passes"]["confusion"].size(), 10U);
+  EXPECT_EQ(json["passes"]["latency"][3][1], data.passes->value);
+  EXPECT_EQ(json["passes"]["rasters"][1]["membranes"][2][3], data.passes->rasters[1].membranes[2][3]);
+  EXPECT_EQ(json["weights"][1]["values"]["counts"], data.weights[1].values.counts);
+  EXPECT_EQ(json["cost"]["neurobench"]["samples"], 60);
+  EXPECT_EQ(json["config"]["network"]["spec"], "4C5-P2-10");
+  EXPECT_NE(json["command"].get<std::string>().find("spiketrain train "), std::string::npos);
+}
+
+TEST(RunDataWithout, DataTheRestIsThere) {
+  const TempDir dir;
+  train_for_report(dir / "run", {"epochs=1"});
+  Config config = load_config(dir / "run/config.toml");
+  config["data"]["name"] = "mnist";
+  write_file_atomic(dir / "run/config.toml", write_toml(config));
+  RunData data = read_run_data(dir / "run");
+  PassOptions options;
+  options.data_dir = dir / "nothing";
+  measure_run(data, options);
+  EXPECT_FALSE(data.passes);
+  ASSERT_EQ(data.missing.size(), 1U);
+  EXPECT_NE(data.missing[0].find("--data-dir"), std::string::npos) << data.missing[0];
+  EXPECT_EQ(data.weights.size(), 2U);
+  EXPECT_NE(data.command.find("--data-dir"), std::string::npos);
+}
+
+TEST(RunDataOf, AnUnfinishedRun) {
+  const TempDir dir;
+  train_for_report(dir / "first", {"epochs=3"}, 2);  // no epoch is complete
+  RunData data = read_run_data(dir / "first");
+  EXPECT_FALSE(data.done);
+  EXPECT_EQ(data.epochs_done, 0);
+  ASSERT_EQ(data.missing.size(), 1U);
+  EXPECT_NE(data.missing[0].find("no epoch is complete"), std::string::npos);
+  measure_run(data, {});  // with the newest checkpoint
+  EXPECT_TRUE(data.passes);
+  train_for_report(dir / "second", {"epochs=3", "data.validation=0"}, 9);
+  data = read_run_data(dir / "second");
+  EXPECT_EQ(data.epochs_done, 1);
+  EXPECT_EQ(data.curves("accuracy")->splits.size(), 2U);
+  EXPECT_TRUE(data.missing.empty());
+}
+
+TEST(RunDataOf, ARegressionHasNoClasses) {
+  const TempDir dir;
+  train_for_report(dir / "run", {"data.name=waves", "data.validation=0", "steps=20", "network.spec=12-2",
+                                 "neuron=lif", "rule=bptt", "readout=leaky_readout", "objective=mse"});
+  RunData data = read_run_data(dir / "run");
+  measure_run(data, {});
+  ASSERT_TRUE(data.passes);
+  EXPECT_EQ(data.first_metric, "mse");
+  EXPECT_TRUE(data.passes->confusion.empty());
+  EXPECT_FALSE(data.passes->rasters.empty());
+  const auto notes = data.passes->notes;
+  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(),
+                          [](const std::string& n) { return n.find("no confusion matrix") == 0; }));
+}
+
+TEST(RunDataOf, EventDrivenLayersSayWhatIsMissing) {
+  const TempDir dir;
+  train_for_report(dir / "run", {"network={name=\"event\", hidden=[20], readout=\"membrane\"}",
+                                 "encoder={name=\"latency\", exact=true}", "data.mean=[0]", "data.std=[1]",
+                                 "neuron=lif", "rule=bptt", "objective=rate_ce"});
+  RunData data = read_run_data(dir / "run");
+  measure_run(data, {});
+  ASSERT_TRUE(data.passes);
+  EXPECT_EQ(data.passes->confusion.size(), 10U);
+  EXPECT_TRUE(data.passes->latency.empty());
+  EXPECT_FALSE(data.passes->neurobench->activity);
+  EXPECT_GE(data.passes->notes.size(), 2U);
+}
+
+TEST(RunDataOf, NoRunIsRefused) {
+  const TempDir dir;
+  EXPECT_NE(message_of<UsageError>([&] { read_run_data(dir / "none"); }).find("is no run directory"),
+            std::string::npos);
+}
+
+TEST(MetricsFile, IsReadToItsLastCompleteLine) {
+  const TempDir dir;
+  EXPECT_TRUE(read_metrics(dir / "none").empty());
+  const auto read = [&](const std::string& text) {
+    write_file_atomic(dir / "m", text);
+    return read_metrics(dir / "m");
+  };
+  EXPECT_TRUE(read("").empty());
+  EXPECT_EQ(read("{\"epoch\": 1}\n{\"epoch\": 2}\n").size(), 2U);
+  EXPECT_EQ(read("{\"epoch\": 1}\n{\"epoch\": 2").size(), 1U);
+  for (const char* bad :
+       {"\n", "[1]\n", "{}\n", "{\"epoch\": 1.5}\n", "{\"epoch\": \"1\"}\n", "nonsense\n"}) {
+    const std::string what = message_of<DataError>([&] { read(std::string("{\"epoch\": 1}\n") + bad); });
+    EXPECT_NE(what.find("line 2"), std::string::npos) << bad << what;
+    EXPECT_NE(what.find("byte 13"), std::string::npos) << bad << what;
+  }
+}
+
+TEST(SomeSamplesOf, ASet) {
+  DataOptions options;
+  options.split = "test";
+  const std::shared_ptr<const Dataset> data = open_dataset(options);
+  const SomeSamples all(data, 0), more(data, 100000), few(data, 3);
+  EXPECT_EQ(all.size(), 2000);
+  EXPECT_EQ(more.size(), 2000);
+  ASSERT_EQ(few.size(), 3);
+  EXPECT_EQ(few.index(2), 1333);
+  EXPECT_EQ(few.class_of(2), data->class_of(1333));
+  EXPECT_EQ(few.id(2), data->id(1333));
+}
+
+}  // namespace spiketrain::run_data_test
