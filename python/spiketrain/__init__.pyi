@@ -8,7 +8,7 @@ from ._parts import Kind as Kind, Part as Part, PartMaker as PartMaker
 from .convert import from_torch as from_torch
 from .network import Network as Network
 from .prototype import PythonNeuron as PythonNeuron, PythonRule as PythonRule, spike as spike
-from .training import Run as Run, load as load, resolve as resolve, train as train
+from .training import Report as Report, Run as Run, load as load, report as report, resolve as resolve, train as train
 
 __version__: str
 
@@ -25,6 +25,7 @@ class State:
     def tensors(self) -> list[tuple[int, torch.Tensor]]: ...
 
 def load_plugin(path: Any) -> None: ...
+from_nir = Network.from_nir
 
 class _encoders(Kind):
     def direct(self) -> Part:
@@ -80,6 +81,11 @@ class _networks(Kind):
             linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
+        """
+    def saved(self, *, file: str = ...) -> Part:
+        """the network of a file of weights, its neurons included, to go on from there
+        
+            file = '': checkpoint or weights (.safetensors); read again whenever the network is built
         """
     def sew_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """SEW-ResNet-18, shortcuts added to spikes
@@ -171,15 +177,17 @@ class _neurons(Kind):
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
             surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
         """
-    def cuba_lif(self, *, leak_syn: float = ..., gain_syn: float = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+    def cuba_lif(self, *, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
         """leaky integrate-and-fire with a synaptic current
         
             leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
             gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
+            order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
             leak = 0.5: membrane decay per step ([0, 1])
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: fire above the threshold only, not at it
             reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | hard_input | none)
@@ -191,6 +199,19 @@ class _neurons(Kind):
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
             surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
             reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
+            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        """
+    def cuba_readout(self, *, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
+        """leaky integrator of a synaptic current; its output is the membrane
+        
+            leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
+            gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
+            order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
+            leak = 0.5: membrane decay per step ([0, 1])
+            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            decay_input = False: multiply gain by 1 - leak
+            v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def eif(self, *, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
@@ -211,7 +232,7 @@ class _neurons(Kind):
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
             surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
         """
-    def if_(self, *, gain: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+    def if_(self, *, gain: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., start: str = ..., per: str = ...) -> Part:
         """integrate-and-fire without leak
         
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
@@ -226,9 +247,10 @@ class _neurons(Kind):
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
             surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
             reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
-    def klif(self, *, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
+    def klif(self, *, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
         """LIF with a learned scale k of the membrane
         
             scale_reset = False: divide the membrane by k again after the spike
@@ -236,6 +258,7 @@ class _neurons(Kind):
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: fire above the threshold only, not at it
             reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
@@ -248,16 +271,17 @@ class _neurons(Kind):
             surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
-    def leaky_readout(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., per: str = ...) -> Part:
+    def leaky_readout(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
         """leaky integrator that does not spike; its output is the membrane
         
             leak = 0.5: membrane decay per step ([0, 1])
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
-    def liaf(self, *, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+    def liaf(self, *, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
         """LIF membrane whose output is analog
         
             act = 'relu': output function of the membrane (relu | tanh | identity)
@@ -266,6 +290,7 @@ class _neurons(Kind):
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: fire above the threshold only, not at it
             reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
@@ -279,13 +304,14 @@ class _neurons(Kind):
             reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
-    def lif(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., learn_leak: bool = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., raise_after_overshoot: bool = ..., per: str = ...) -> Part:
+    def lif(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., learn_leak: bool = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., raise_after_overshoot: bool = ..., per: str = ...) -> Part:
         """leaky integrate-and-fire; learn_leak makes it PLIF
         
             leak = 0.5: membrane decay per step ([0, 1])
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
             learn_leak = False: learn leak = 1 - sigmoid(w), as many w as `per` says
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: fire above the threshold only, not at it
@@ -654,6 +680,20 @@ class _regularizers(Kind):
 regularizers: _regularizers
 
 class _synapses(Kind):
+    def conv(self, *, channels: int = ..., kernel: Sequence[int] = ..., stride: Sequence[int] = ..., padding: Sequence[int] = ..., padding_end: Sequence[int] = ..., dilation: Sequence[int] = ..., groups: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ...) -> Part:
+        """convolution over one or two dimensions, with groups and dilation
+        
+            channels = 1: number of output maps ([1, 65536])
+            kernel = [3]: sides of the kernel: [3] over one dimension, [3, 5] over two
+            stride = [1]: stride of each dimension; one number: of all
+            padding = [0]: zeros in front of each dimension; one number: of all
+            padding_end = []: zeros behind each dimension; []: as many as in front
+            dilation = [1]: distance of what a kernel reads; one number: in all dimensions
+            groups = 1: groups of maps, each reads those of its own group alone ([1, 65536])
+            init = 'uniform': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            weight_scale = 1.0: factor on the initial weights
+            bias = False: add a learnable bias per map, initially zero
+        """
     def conv2d(self, *, channels: int = ..., kernel: int = ..., stride: int = ..., padding: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., weight_standardisation: bool = ...) -> Part:
         """convolution, W [channels, in channels, kernel, kernel]
         
@@ -689,9 +729,10 @@ class _synapses(Kind):
             scale = 0.0: size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave ([0, 1000000])
             weight_standardisation = False: multiply with weights of mean 0 and variance 1/inputs per neuron, times a learned gain
         """
-    def one_to_one(self, *, weight_scale: float = ...) -> Part:
+    def one_to_one(self, *, weights: str = ..., weight_scale: float = ...) -> Part:
         """one weight for each neuron, w like the input
         
+            weights = 'trained': trained, or fixed at 1 (trained | ones)
             weight_scale = 1.0: size s of the initial weights, U(-s, s)
         """
 
@@ -717,10 +758,11 @@ class _norms(Kind):
 norms: _norms
 
 class _quantizers(Kind):
-    def uniform(self, *, bits: int = ...) -> Part:
+    def uniform(self, *, bits: int = ..., scale: str = ...) -> Part:
         """symmetric levels of equal distance, one scale per weight tensor; straight through
         
             bits = 8: bits per weight, sign included; 1: two values ([1, 16])
+            scale = 'largest': distance of the levels: such that the largest weight is one, or a power of two, as `spiketrain export c` needs it to lose nothing (largest | power_of_two)
         """
 
 quantizers: _quantizers
@@ -731,6 +773,11 @@ class _stages(Kind):
         
             features = 1: greatest number of features ([1, 1000000000])
             grid = 0: instead of features: maps to grid x grid, vectors to grid values; 0: as features says ([0, 1000000])
+        """
+    def delay(self, *, longest: int = ...) -> Part:
+        """delays each element by a number of steps of its own
+        
+            longest = 1: greatest delay in steps, and that of every element until others are loaded ([0, 1048576])
         """
     def double_filter(self, *, leak_membrane: float = ..., leak_synapse: float = ...) -> Part:
         """two low-pass filters in a row, as before the weights of DECOLLE
@@ -776,6 +823,12 @@ class _stages(Kind):
         """
     def first_spike(self) -> Part:
         """event-driven readout: the time of each neuron's first spike"""
+    def flatten(self, *, first: int = ..., last: int = ...) -> Part:
+        """joins neighbouring dimensions of its input
+        
+            first = 0: first dimension that is joined, without time and batch; negative: from the end ([-8, 7])
+            last = -1: last one; -1: the last there is ([-8, 7])
+        """
     def global_average(self) -> Part:
         """mean over each map"""
     def pool(self, *, kind: str = ..., window: int = ..., scale: float = ...) -> Part:
@@ -784,6 +837,14 @@ class _stages(Kind):
             kind = 'sum': sum, average or maximum of a window (sum | avg | max)
             window = 2: side of a window ([1, 63])
             scale = 1.0: factor on the sum, for kind sum
+        """
+    def pool_windows(self, *, kind: str = ..., window: Sequence[int] = ..., stride: Sequence[int] = ..., padding: Sequence[int] = ...) -> Part:
+        """sum or average over windows that may differ in their sides and overlap
+        
+            kind = 'sum': sum or average of a window (sum | avg)
+            window = [2, 2]: height and width of a window
+            stride = [2, 2]: rows and columns from one window to the next
+            padding = [0, 0]: rows and columns of zeros on each side, at most half a window
         """
     def psp_filter(self, *, tau_s: float = ...) -> Part:
         """postsynaptic potential of its input, a low-pass filter
@@ -796,7 +857,7 @@ class _stages(Kind):
             factor = 1.0: the factor ([1e-09, 1000000000])
         """
     def sum(self) -> Part:
-        """sum of two or more signals"""
+        """sum of signals"""
     def taps(self, *, longest: int = ...) -> Part:
         """the last steps of its input side by side, for synapses with delays
         
@@ -825,15 +886,17 @@ def alif(*, leak: float = ..., gain: float = ..., leak_adaptation: float = ..., 
         surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
         surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
     """
-def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
     """leaky integrate-and-fire with a synaptic current
     
         leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
         gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
+        order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
         leak = 0.5: membrane decay per step ([0, 1])
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: fire above the threshold only, not at it
         reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | hard_input | none)
@@ -845,6 +908,19 @@ def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., leak: float = ...,
         surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
         surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
         reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
+        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+    """
+def cuba_readout(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
+    """leaky integrator of a synaptic current; its output is the membrane
+    
+        leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
+        gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
+        order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
+        leak = 0.5: membrane decay per step ([0, 1])
+        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        decay_input = False: multiply gain by 1 - leak
+        v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
 def eif(*, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
@@ -865,7 +941,7 @@ def eif(*, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_
         surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
         surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
     """
-def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
+def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
     """LIF with a learned scale k of the membrane
     
         scale_reset = False: divide the membrane by k again after the spike
@@ -873,6 +949,7 @@ def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: fire above the threshold only, not at it
         reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
@@ -885,16 +962,17 @@ def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay
         surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
-def leaky_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., per: str = ...) -> Part:
+def leaky_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
     """leaky integrator that does not spike; its output is the membrane
     
         leak = 0.5: membrane decay per step ([0, 1])
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
-def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
     """LIF membrane whose output is analog
     
         act = 'relu': output function of the membrane (relu | tanh | identity)
@@ -903,6 +981,7 @@ def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., ga
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: fire above the threshold only, not at it
         reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
@@ -916,13 +995,14 @@ def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., ga
         reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
-def lif(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., learn_leak: bool = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., raise_after_overshoot: bool = ..., per: str = ...) -> Part:
+def lif(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., learn_leak: bool = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., raise_after_overshoot: bool = ..., per: str = ...) -> Part:
     """leaky integrate-and-fire; learn_leak makes it PLIF
     
         leak = 0.5: membrane decay per step ([0, 1])
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
         learn_leak = False: learn leak = 1 - sigmoid(w), as many w as `per` says
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: fire above the threshold only, not at it

@@ -72,6 +72,8 @@ def _sets(overrides):
 
 
 def _toml(value):
+    if hasattr(value, "item"):  # a number of numpy or torch
+        value = value.item()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

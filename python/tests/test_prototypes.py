@@ -89,7 +89,7 @@ def test_an_analog_neuron():
 @pytest.mark.parametrize("step, error, words", [
     (lambda self, I, z: {}["missing"], KeyError, "missing"),
     (lambda self, I, z: I, st.UsageError, "a tuple of 3"),
-    (lambda self, I, z: (I, I, [I, I]), st.UsageError, "states"),
+    (lambda self, I, z: (I * 0, I * 0, [I * 0, I * 0]), st.UsageError, "states"),
     (lambda self, I, z: (1, I, z), st.UsageError, "output: expected a tensor"),
     (lambda self, I, z: (I, I, z[0]), st.UsageError, "list of tensors"),
 ])
@@ -140,6 +140,63 @@ def test_a_rule_in_python_is_the_one_in_the_library(mine, name):
         results.append([p.grad for p in net.parameters()])
     assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-5) for a, b in zip(*results))
     assert results[0][0].abs().sum() > 0
+
+
+def test_modes_and_frozen_parameters_reach_the_neurons():
+    made = []
+
+    class Watched(Lif):
+        def __init__(self):
+            super().__init__(learns=True)
+            self.leak.requires_grad_(False)
+            made.append(self)
+
+    net = st.Network("10-3", input_shape=(20,), neuron=Watched)
+    assert len(made) == 2 and not dict(net.named_parameters())["0.neuron.leak"].requires_grad
+    net.eval()
+    assert not any(n.training for n in made)
+    net.train()
+    assert all(n.training for n in made)
+
+
+def test_copies_keep_what_a_neuron_is():
+    import copy
+
+    class Own(Lif):
+        def __init__(self):
+            super().__init__()
+            self.leak = 0.1
+
+    net = st.Network("10-3", input_shape=(20,), neuron=Own)
+    for neuron in net._neurons:
+        neuron.leak = 0.8
+    x = torch.rand(6, 2, 20) * 3
+    assert torch.equal(copy.deepcopy(net).eval()(x), net.eval()(x))
+
+
+@pytest.mark.parametrize("step, words", [
+    (lambda self, I, z: (I.sum().view(1) * 0, I * 0, z), "an output of shape"),
+    (lambda self, I, z: (I * 0, I * 0, [z[0][:1]]), "a next state of shape"),
+    (lambda self, I, z: (I * 0 + 0.5, I * 0 + 0.5, z), "spikes of 0 and 1"),
+    (lambda self, I, z: (I * 0 + 3, I * 0 + 1, z), "an output equal to them"),
+])
+def test_what_step_gives_is_checked(step, words):
+    kind = type("Broken", (Lif,), {"step": step, "membrane": False})
+    with pytest.raises(st.UsageError, match=words):
+        st.Network("10-3", input_shape=(20,), neuron=kind)(torch.rand(2, 2, 20))
+
+
+def test_states_of_the_caller_stay():
+    class InPlace(Lif):
+        def step(self, current, state):
+            u = state[0].mul_(0.8).add_(current) if not torch.is_grad_enabled() else self.leak * state[0] + current
+            s = st.spike(u - 1)
+            return s, s, [u - s], u
+
+    net = st.Network("10-3", input_shape=(20,), neuron=InPlace).eval()
+    x = torch.rand(4, 2, 20)
+    _, state = net(x, return_state=True)
+    assert torch.equal(net(x, state), net(x, state))
 
 
 def test_rules_that_are_wrong():

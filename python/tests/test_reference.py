@@ -115,6 +115,12 @@ def readout(I, z, p):
     return u, [u]
 
 
+def cuba_readout(I, z, p):
+    i = 0.6 * z[0] + I
+    u = 0.8 * z[1] + i
+    return u, [i, u]
+
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -126,6 +132,7 @@ CASES = {
     "eif": (st.neurons.eif(), [-0.1], eif),
     "qif": (st.neurons.qif(), [-0.1], qif),
     "psp_lif": (st.neurons.psp_lif(), [0.0, 0.0], psp_lif),
+    "cuba_readout": (st.neurons.cuba_readout(leak_syn=0.6, leak=0.8), [0.0, 0.0], cuba_readout),
     "leaky_readout": (st.leaky_readout(leak=0.9), [0.0], readout),
 }
 # srm0 filters its input twice and is tested against the numbers of DECOLLE's code in the library's own tests.
@@ -172,7 +179,7 @@ def test_bptt_of_every_neuron(name):
     loss = (out * target).sum()
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
-    if name not in ("leaky_readout", "liaf"):
+    if name not in ("leaky_readout", "cuba_readout", "liaf"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()
@@ -299,7 +306,7 @@ def test_event_prop():
     assert torch.allclose(w.grad, expected, rtol=1e-10, atol=1e-10) and expected.abs().max() > 0
 
 
-# tssl_bp is tested against the authors' own code in the library's tests; here that both ways to it give the same bits.
+# tssl_bp is tested against numbers of the authors' own code in the library's tests.
 RULES_ELSEWHERE = {"tssl_bp"}
 RULES = {"sltt", "ottt", "s_tllr", "bptt", "bptt_trace", "rtrl", "e_prop", "event_prop"}
 

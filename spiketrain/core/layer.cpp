@@ -295,7 +295,6 @@ Signal Layer::finish(const Tensor& edge, const std::vector<LinkP>& links, const 
       trace = std::move(links[k]->pre.trace);  // the link lives on until backward
     }
   }
-  if (context.recorder && context.mode != Mode::replay) context.recorder->keep(slot_, *record);
   if (!(record->slots & kI)) record->I.reset();
   Signal y = output(edge, *record);
   if (context.tally && context.mode != Mode::replay && y.has_spikes())
