@@ -109,7 +109,6 @@ int run(int argc, char** argv) {
   add_gradcheck(app, exit_code);
   add_bench(app, exit_code);
   add_import(app, exit_code);
-  add_export(app, exit_code);
   add_help(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) add_plugins(*command);
   check_command(app, argc > 1 ? argv[1] : "");
