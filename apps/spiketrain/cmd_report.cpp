@@ -49,7 +49,8 @@ void run_report(const ReportCommand& command) {
     for (const std::string& line : run.missing) std::cout << "  not in the report: " << line << std::endl;
   }
   write_file_atomic(page, run_page(runs));
-  write_file_atomic(json, run_report_json(runs).dump(1) + "\n");
+  write_file_atomic(json,
+                    run_report_json(runs).dump(-1, ' ', false, Config::error_handler_t::replace) + "\n");
   std::cout << "writes " << page << " and " << json << std::endl;
 }
 
