@@ -6,7 +6,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/data/hdf5_library.h"
 #include "spiketrain/nir/file.h"
-#include "spiketrain/nir/hdf5_guard.h"
+#include "spiketrain/nir/hdf5_heap.h"
 #include "spiketrain/nir/lzf.h"
 
 namespace spiketrain {
@@ -50,7 +50,7 @@ herr_t note_name(hid_t /*group*/, const char* name, const H5L_info_t* info, void
 
 class Reader {
  public:
-  Reader(ByteSpan file, std::string path) : size_(file.size), path_(std::move(path)) {
+  Reader(ByteSpan file, std::string path) : image_(file), path_(std::move(path)) {
     const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS));
     if (H5Pset_fapl_core(access.get(), size_t{1} << 16, false) < 0 ||
         H5Pset_file_image(access.get(), const_cast<uint8_t*>(file.data), file.size) < 0)
@@ -154,6 +154,7 @@ class Reader {
   struct Data {
     Hdf5Id set, type, space;
     H5T_class_t kind = H5T_NO_CLASS;
+    H5D_layout_t layout = H5D_LAYOUT_ERROR;
     std::vector<int64_t> shape;
     uint64_t count = 1;
   };
@@ -180,19 +181,22 @@ class Reader {
       data.shape.push_back(static_cast<int64_t>(sides[i]));
     }
     if (data.count > most) fail(where, "'" + name + "' says it is larger than the file can hold");
-    check_filters(data, name, where);
+    check_storage(data, name, where);
     return data;
   }
 
   /// A chunk is unpacked as a whole: it must not be larger than what is left of its data set, rounded up.
-  void check_filters(const Data& data, const std::string& name, const std::string& where) const {
+  void check_storage(Data& data, const std::string& name, const std::string& where) const {
     const Hdf5Id made(H5Dget_create_plist(data.set.get()));
     if (!made.ok()) fail(where, "'" + name + "' cannot be read");
-    if (H5Pget_layout(made.get()) != H5D_CHUNKED) return;
+    data.layout = H5Pget_layout(made.get());
+    if (data.layout == H5D_VIRTUAL || H5Pget_external_count(made.get()) != 0)
+      fail(where, "'" + name + "': expected its values in this file, not in another");
+    if (data.layout != H5D_CHUNKED) return;
     hsize_t chunk[H5S_MAX_RANK] = {};
     const int rank = H5Pget_chunk(made.get(), H5S_MAX_RANK, chunk);
     uint64_t bytes = std::max<uint64_t>(1, H5Tget_size(data.type.get()));
-    const uint64_t most = std::max<uint64_t>(uint64_t{1} << 20, kMostPacked * size_);
+    const uint64_t most = std::max<uint64_t>(uint64_t{1} << 20, kMostPacked * image_.size);
     for (int i = 0; i < rank; ++i) {
       if (chunk[i] == 0 || bytes > most / chunk[i])
         fail(where, "'" + name + "' has chunks larger than the file can hold");
@@ -284,22 +288,13 @@ class Reader {
 
   std::vector<std::string> variable(const Data& data, const std::string& name,
                                     const std::string& where) const {
-    Hdf5Blocks blocks(size_ + 64 * data.count);
-    const Hdf5Id access(H5Pcreate(H5P_DATASET_XFER)), type(H5Tcopy(H5T_C_S1));
-    std::vector<char*> pointers(data.count, nullptr);
-    bool good =
-        H5Tset_size(type.get(), H5T_VARIABLE) >= 0 &&
-        H5Tset_cset(type.get(), H5Tget_cset(data.type.get())) >= 0 &&
-        H5Pset_vlen_mem_manager(access.get(), take_hdf5_block, &blocks, give_hdf5_block, &blocks) >= 0 &&
-        (data.count == 0 ||
-         H5Dread(data.set.get(), type.get(), H5S_ALL, H5S_ALL, access.get(), pointers.data()) >= 0);
     std::vector<std::string> list;
-    for (char* pointer : pointers) {
-      const auto block = blocks.taken.find(pointer);
-      good = good && (!pointer || block != blocks.taken.end());
-      if (!good) fail(where, "'" + name + "' cannot be read; the file is damaged");
-      list.emplace_back(pointer ? std::string(pointer, strnlen(pointer, block->second)) : "");
-    }
+    if (data.count == 0) return list;
+    const haddr_t first = H5Dget_offset(data.set.get());
+    if (data.layout != H5D_CONTIGUOUS || first == HADDR_UNDEF)
+      fail(where, "'" + name + "': expected texts in one piece, not in chunks or in a header");
+    for (uint64_t i = 0; i < data.count; ++i)
+      list.push_back(nir::heap_text(image_, first + i * nir::kTextReference, path_));
     return list;
   }
 
@@ -314,7 +309,7 @@ class Reader {
     return edges;
   }
 
-  uint64_t size_;
+  ByteSpan image_;
   std::string path_;
   Hdf5Id file_;
   size_t objects_ = 0;

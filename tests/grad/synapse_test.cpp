@@ -6,6 +6,7 @@
 #include <set>
 
 #include "spiketrain/core/layer.h"
+#include "tests/support/convolve_sides.h"
 #include "tests/support/network_fixture.h"
 
 namespace spiketrain::synapse_test {
@@ -34,39 +35,6 @@ Tensor convolve(const Tensor& x, const Tensor& W, int64_t stride, int64_t paddin
   return I;
 }
 
-/// The same with groups and a kernel, stride, zeros in front and behind, and dilation for each of one or two dimensions.
-struct Sides {
-  std::vector<int64_t> kernel, stride, before, after, dilation;
-  int64_t groups;
-};
-Tensor convolve_sides(const Tensor& x, const Tensor& W, const Sides& s) {
-  const auto dims = static_cast<int64_t>(s.kernel.size());
-  std::vector<int64_t> pads;
-  for (size_t i = s.kernel.size(); i-- > 0;) pads.insert(pads.end(), {s.before[i], s.after[i]});
-  const Tensor a = torch::constant_pad_nd(x, pads);
-  std::vector<Tensor> groups;
-  for (int64_t n = 0; n < s.groups; ++n) {
-    const int64_t in = W.size(1), out = W.size(0) / s.groups;
-    const Tensor maps = a.slice(2, n * in, (n + 1) * in), weight = W.slice(0, n * out, (n + 1) * out);
-    Tensor I = torch::zeros({}, kDouble);
-    for (int64_t k = 0; k < c10::multiply_integers(s.kernel); ++k) {
-      const int64_t at[2] = {dims == 1 ? k : k / s.kernel[1], dims == 1 ? 0 : k % s.kernel[1]};
-      Tensor seen = maps, w = weight;
-      for (int64_t i = 0; i < dims; ++i) {
-        const auto d = static_cast<size_t>(i);
-        const int64_t size = (a.size(3 + i) - s.dilation[d] * (s.kernel[d] - 1) - 1) / s.stride[d] + 1;
-        const int64_t from = at[i] * s.dilation[d];
-        seen = seen.slice(3 + i, from, from + (size - 1) * s.stride[d] + 1, s.stride[d]);
-        w = w.select(2, at[i]);
-      }
-      I = I + (dims == 1 ? torch::einsum("tbcx,oc->tbox", {seen, w})
-                         : torch::einsum("tbcyx,oc->tboyx", {seen, w}));
-    }
-    groups.push_back(I);
-  }
-  return torch::cat(groups, 2);
-}
-
 Tensor multiply(const Tensor& x, const Tensor& W) { return torch::einsum("tbi,oi->tbo", {x.flatten(2), W}); }
 
 std::vector<Case> cases() {
@@ -85,23 +53,9 @@ std::vector<Case> cases() {
       }
     }
   }
-  for (const Sides& s :
-       {Sides{{3, 2}, {2, 1}, {2, 0}, {1, 1}, {2, 1}, 2}, Sides{{1, 3}, {1, 2}, {0, 1}, {0, 1}, {1, 2}, 1},
-        Sides{{2, 3}, {1, 1}, {0, 1}, {1, 1}, {1, 1}, 4}, Sides{{3}, {2}, {1}, {2}, {2}, 2},
-        Sides{{4}, {1}, {0}, {0}, {1}, 1}}) {
-    const Shape in = s.kernel.size() == 1 ? Shape{4, 13} : Shape{4, 8, 7};
-    list.push_back({{{"name", "conv"},
-                     {"channels", 8},
-                     {"kernel", s.kernel},
-                     {"stride", s.stride},
-                     {"padding", s.before},
-                     {"padding_end", s.after},
-                     {"dilation", s.dilation},
-                     {"groups", s.groups},
-                     {"bias", s.groups == 2}},
-                    in,
+  for (const Sides& s : sides_cases())
+    list.push_back({config_of(s), s.kernel.size() == 1 ? Shape{4, 13} : Shape{4, 8, 7},
                     [=](const Tensor& x, const Tensor& W) { return convolve_sides(x, W, s); }});
-  }
   // Enough features or inputs that a product is cut by columns, and few.
   for (const int64_t features : {1, 5, 130}) {
     list.push_back({{{"name", "linear"}, {"features", features}, {"bias", features == 5}}, {7}, multiply});
@@ -312,7 +266,7 @@ void check_layer(const Case& c, const Signal& x, int64_t K, bool hold) {
     if (W.requires_grad()) expect_near(take_grad(W), reference(c, x, W, g).W, "dL/dW");
     if (b.defined()) {
       std::vector<int64_t> others = {0, 1};
-      if (b.dim() == 3) others = {0, 1, 3, 4};
+      for (int64_t i = 1; i < b.dim(); ++i) others.push_back(i + 2);
       expect_near(take_grad(b).flatten(), g.sum(others), "dL/db");
     }
     if (x.edge().requires_grad()) expect_near(take_grad(x.edge()), reference(c, x, W, g).x, "dL/dx");
