@@ -250,7 +250,8 @@ std::string c_header(const CExport<Math>& from) {
   if (Math::kFixed) {
     text += str("#define MODEL_INPUT_EXPONENT ", program.input_exponent,
                 " /* an input stands for itself times 2^-exponent */\n");
-    if (real) text += str("#define MODEL_INPUT_MAX ", program.input_max, " /* larger inputs are cut */\n");
+    if (!program.takes_all())
+      text += str("#define MODEL_INPUT_MAX ", program.input_max, " /* larger inputs are cut */\n");
     text += str("#define MODEL_OUTPUT_EXPONENT ", program.output_exponent,
                 " /* an output stands for itself times 2^-exponent */\n");
   }

@@ -270,7 +270,7 @@ class Writer {
     } else {
       put("  if (x != NULL) {\n    (void)memset(held_", k, ", 0, sizeof(held_", k, "));\n");
       put("    for (i = 0; i < MODEL_INPUTS; ++i) {\n");
-      if (Math::kFixed && program_.kind == Input::real) {
+      if (!program_.takes_all()) {
         put("      value_t value = x[i];\n");
         put("      if (value > MODEL_INPUT_MAX) {\n        value = MODEL_INPUT_MAX;\n      }\n");
         put("      if (value < -MODEL_INPUT_MAX) {\n        value = -MODEL_INPUT_MAX;\n      }\n");

@@ -142,8 +142,9 @@ class Quantiser {
   /// The scale of the input, and how large it may become.
   void scale_input(const Layer& layer, int64_t worst) {
     if (program_.kind == Input::counts) {
-      program_.input_max = 255;
-      check_sum(layer, worst * 255);
+      program_.input_max =
+          static_cast<int32_t>(std::min<int64_t>(255, INT32_MAX / std::max<int64_t>(1, worst)));
+      check_sum(layer, worst * std::max<int64_t>(1, static_cast<int64_t>(std::ceil(range_))));
       return;
     }
     int bits = 15;

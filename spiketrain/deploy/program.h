@@ -82,8 +82,10 @@ struct Program {
   std::string notation;
   Map input;
   Input kind = Input::real;
-  int input_exponent = 0;   ///< Fixed: an input x stands for x 2^-input_exponent
-  int32_t input_max = 0;    ///< Fixed: inputs are kept in [-input_max, input_max]
+  int input_exponent = 0;  ///< Fixed: an input x stands for x 2^-input_exponent
+  int32_t input_max = 0;   ///< Fixed: inputs are kept in [-input_max, input_max]
+  /// Whether all that the type of an input can hold is within input_max.
+  bool takes_all() const { return !Math::kFixed || (kind == Input::counts && input_max >= 255); }
   int bits = 32;            ///< of a weight
   int output_exponent = 0;  ///< Fixed: of what leaves the last layer
   std::vector<ProgramLayer<Math>> layers;
@@ -106,7 +108,7 @@ struct Rounding {
 
 FloatProgram lower(const Model& model, Input kind);
 
-/// bits: 8 or 16.  input_range: the largest size of a real input; larger ones are cut.  `rounding` may be null.  UsageError if a sum would
+/// bits: 8 or 16.  input_range: the largest size of an input; larger ones may be cut.  `rounding` may be null.  UsageError if a sum would
 /// not fit 32 bits.
 FixedProgram quantise(const Model& model, int bits, Input kind, double input_range,
                       std::vector<Rounding>* rounding = nullptr);

@@ -78,6 +78,23 @@ TEST(DeployC, DecidesByTheGreatestValueAndLeavesOutFirstSteps) {
   EXPECT_EQ(compile_and_run(dir, "c", kStrict).code, 0);
 }
 
+TEST(DeployC, CutsInputs) {
+  TempDir dir;
+  const DeployCase of = deploy_cases()[0];
+  const deploy::Model model = deploy::read_network(*build(of));
+  const Tensor x = random_input(of.input, 7, 3, true);
+  ASSERT_GT(x.max().item<double>(), 1);
+  auto program = deploy::quantise(model, 8, deploy::Input::counts, 2);
+  const auto whole = exported(program, x);
+  program.input_max = 1;
+  const auto cut = exported(program, x);
+  EXPECT_NE(cut.samples[1].y, whole.samples[1].y);
+  auto raw = cut;  // the program is given what is to be cut
+  raw.samples[1].x = whole.samples[1].x;
+  write_all(dir / "c", write_c(raw));
+  EXPECT_EQ(compile_and_run(dir, "c", kStrict).code, 0);
+}
+
 TEST(DeployC, ItsTestFindsAnotherWeight) {
   TempDir dir;
   const DeployCase of = deploy_cases()[0];

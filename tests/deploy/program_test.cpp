@@ -135,8 +135,20 @@ TEST(DeployProgram, InputsAreCutAndRounded) {
   EXPECT_THROW(deploy::scale_inputs(program, &nan, 1, scaled), UsageError);
 }
 
+TEST(DeployProgram, CountsAreCutWhereASumCouldLeaveThirtyTwoBits) {
+  const auto narrow =
+      deploy::quantise(one_neuron({1, 0.25}, deploy::Reset::hard), 16, deploy::Input::counts, 3);
+  EXPECT_EQ(narrow.input_max, 255);
+  EXPECT_TRUE(narrow.takes_all());
+  const deploy::Model wide = one_neuron(std::vector<double>(40000, 1.0), deploy::Reset::hard);
+  const auto cut = deploy::quantise(wide, 16, deploy::Input::counts, 3);
+  EXPECT_EQ(cut.input_max, 3);  // 2^31 / (40,000 * 2^14)
+  EXPECT_FALSE(cut.takes_all());
+  EXPECT_THROW(deploy::quantise(wide, 16, deploy::Input::counts, 4), UsageError);
+}
+
 TEST(DeployProgram, RefusesWhatDoesNotFit) {
-  const deploy::Model wide = one_neuron(std::vector<double>(70000, 1.0), deploy::Reset::hard);
+  const deploy::Model wide = one_neuron(std::vector<double>(200000, 1.0), deploy::Reset::hard);
   EXPECT_THAT(message_of<UsageError>([&] { deploy::quantise(wide, 16, deploy::Input::counts, 1); }),
               HasSubstr("its sums may reach"));
   EXPECT_THAT(message_of<UsageError>([&] { deploy::quantise(wide, 7, deploy::Input::counts, 1); }),
