@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include "spiketrain/core/layer.h"
 #include "spiketrain/engine/learner.h"
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/reduce.h"
@@ -154,7 +155,8 @@ TEST(Threads, EveryNormOnRowsAndMaps) {
 
 TEST(Threads, EverySynapseWithBias) {
   ASSERT_EQ(Registry<Synapse>::get().names(),
-            (std::vector<std::string>{"conv2d", "delayed_linear", "linear", "one_to_one"}));
+            (std::vector<std::string>{"conv", "conv2d", "delayed_linear", "linear", "one_to_one"}))
+      << "conv: below";
   for (const char* spec : {"37C3-P2-301-211", "1C5-211", "6C3R3-67R1-211", "67-211, delayed"}) {
     SCOPED_TRACE(spec);
     const std::string layers = spec;
@@ -167,6 +169,34 @@ TEST(Threads, EverySynapseWithBias) {
     c.options["quantizer"] = {{"name", "uniform"}, {"bits", 1}};
     check(c);
   }
+}
+
+TEST(Threads, ConvolutionsInGroups) {
+  const auto layer = [](const char* synapse, const Config& options) {
+    Connection c;
+    c.synapse = make<Synapse>(synapse, options);
+    return std::make_shared<Layer>(std::vector<Connection>{c}, make<Neuron>("lif"));
+  };
+  expect_same_bits([&] {
+    Network network(Shape{4, 12, 11});
+    network.add(
+        layer("conv",
+              {{"channels", 38}, {"kernel", {3, 2}}, {"groups", 2}, {"dilation", {2, 1}}, {"bias", true}}),
+        /*new_unit=*/true);
+    network.add(layer("linear", {{"features", kClasses}}), /*new_unit=*/true);
+    network.initialise(3);
+    Context context;
+    context.method = {make<Rule>("bptt")};
+    context.mode = Mode::train;
+    Carry carry = network.start();
+    const Tensor x = (2 * binary_input(kSteps, kBatch, {4, 12, 11}, 4)).to(torch::kFloat).requires_grad_();
+    const Tensor y = network.forward(Signal::dense(x), context, carry).values();
+    y.sum().backward();
+    NamedTensors all = {{"y", y.detach()}, {"x", x.grad()}};
+    for (const auto& item : network.named_parameters())
+      all.emplace_back(item.key(), item.value().grad().clone());
+    return copy_of(all);
+  });
 }
 
 TEST(Threads, EveryRule) {

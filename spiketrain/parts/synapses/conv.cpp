@@ -104,6 +104,7 @@ struct Conv final : Synapse {
           .contiguous();
     };
     const int64_t M = flat.size(0), size = ops::chunk_size(M, min_samples());
+    if (M == 0) return torch::zeros(W_.sizes(), g.options());
     if (!g.is_cpu()) return sum(0, M);
     std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
     ops::for_chunks(
