@@ -58,7 +58,7 @@ def test_snntorch_gives_our_spikes(tmp_path):
     require("nir")
     snn = require("snntorch.import_nir")
     nir = require("nir")
-    net = st.Network("8-3", input_shape=(5,), neuron=st.lif(leak=0.9, strict=True, reset="hard"), linear_scale=3.0).eval()
+    net = st.Network("20-10", input_shape=(5,), neuron=st.lif(leak=0.9, strict=True, reset="hard"), linear_scale=4.0).eval()
     net.to_nir(tmp_path / "net.nir")
     theirs = snn.import_from_nir(nir.read(tmp_path / "net.nir"))
     x = torch.rand(12, 1, 5)
