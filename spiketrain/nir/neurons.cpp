@@ -126,8 +126,8 @@ class Planner {
   NeuronPlan finish() {
     bool uniform = true;
     for (const auto& [name, list] : coefficients_) {
-      const bool same = std::all_of(list.begin(), list.end(), [&](double x) { return x == list.front(); });
       const double x = list.empty() ? 0 : list.front();
+      const bool same = std::all_of(list.begin(), list.end(), [x](double other) { return other == x; });
       const bool fits = name.rfind("leak", 0) == 0 ? x >= 0 && x <= 1
                         : name == "threshold"      ? x >= 1e-9 && x <= 1e9
                         : name == "v_rest" && spiking_
