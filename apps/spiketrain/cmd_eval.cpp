@@ -5,7 +5,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "apps/spiketrain/trained.h"
-#include "spiketrain/deploy/deployment.h"
+#include "spiketrain/deploy/export.h"
 #include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
 
@@ -20,21 +20,7 @@ struct EvalCommand {
   bool json = false;
 };
 
-/// The same network in whole numbers.
-struct IntegerEvaluation {
-  Evaluation result;
-  std::vector<deploy::Rounding> rounding;
-};
-
-IntegerEvaluation evaluate_integer(const EvalCommand& command, const Training& training, const Dataset& data,
-                                   int64_t batch) {
-  const deploy::Deployment d = deploy::read_training(training);
-  IntegerEvaluation e;
-  const auto program = std::make_shared<const deploy::FixedProgram>(
-      quantise(d.model, command.integer == "q7" ? 8 : 16, d.kind, d.input_range, &e.rounding));
-  e.result = deploy::evaluate_program<deploy::Fixed>(training, data, batch, program);
-  return e;
-}
+using deploy::IntegerEvaluation;
 
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
                 const Evaluation& result, const std::optional<IntegerEvaluation>& integer) {
@@ -100,7 +86,7 @@ int run_eval(const EvalCommand& command) {
   if (!std::isfinite(result.loss))
     throw NumericError(str("eval: loss ", result.loss, " with the weights of ", trained.path));
   std::optional<IntegerEvaluation> integer;
-  if (!command.integer.empty()) integer = evaluate_integer(command, training, *data, batch);
+  if (!command.integer.empty()) integer = deploy::evaluate_integer(training, *data, batch, command.integer);
   if (command.json) {
     print_json(command, trained.path, recipe.data.name, result, integer);
     return kOk;

@@ -1,23 +1,27 @@
 // spiketrain export nir RUN --out FILE.nir
 #include <iostream>
 
-#include "apps/spiketrain/export_command.h"
+#include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/export.h"
+#include "apps/spiketrain/trained.h"
 #include "spiketrain/nir/export.h"
 #include "spiketrain/nir/file.h"
+#include "spiketrain/train/checkpoint.h"
 
 namespace spiketrain::cli {
 namespace {
 
-struct NirCommand : ExportCommand {
+struct NirCommand {
+  SavedRun from;
+  std::string out;
   NirExportOptions options;
   bool keep_gain = false;
 };
 
 void run_export(const NirCommand& command) {
-  ST_CHECK(!command.out.empty(), "export nir: expected --out FILE.nir");
   NirExportOptions options = command.options;
   options.fold = !command.keep_gain;
-  const NirExport exported = to_nir(*exported_network(command), options);
+  const NirExport exported = to_nir(*load_network(open_weights(command.from).path()), options);
   write_nir(command.out, exported.graph);
   for (const std::string& note : exported.notes) std::cout << "note: " << note << '\n';
   std::cout << "wrote " << command.out << ": " << exported.graph.nodes.size() << " nodes, "
@@ -29,7 +33,9 @@ void run_export(const NirCommand& command) {
 void add_export_nir(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<NirCommand>();
   CLI::App* sub = app.add_subcommand("nir", "a graph of the Neuromorphic Intermediate Representation");
-  add_export_options(*sub, *command, "the file, FILE.nir");
+  command->from.command = "export nir";
+  add_saved(*sub, command->from);
+  sub->add_option("--out", command->out, "file to write, FILE.nir")->required();
   sub->add_option("--dt", command->options.dt, "seconds a step")->capture_default_str();
   sub->add_flag(
       "--keep-gain", command->keep_gain,

@@ -1,5 +1,4 @@
 // spiketrain export onnx RUN --out FILE: one time step as an ONNX graph.
-#include <filesystem>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
@@ -23,9 +22,7 @@ int run_export_onnx(const OnnxCommand& command) {
   prepare_process(nullptr, 0);
   const Trained trained = load_trained(command.from, torch::kCPU);
   const deploy::Model model = deploy::read_network(trained.experiment.training.network());
-  const std::string about =
-      str("One time step of ", model.notation, ", ", std::filesystem::path(trained.path).filename().string());
-  const std::string text = write_onnx(model, about, command.spikes);
+  const std::string text = write_onnx(model, "One time step of " + model.notation, command.spikes);
   write_file_atomic(command.out, text);
   std::cout << trained.path << " -> " << command.out << ", one time step, "
             << thousands(static_cast<int64_t>(text.size())) << " bytes\n";

@@ -26,51 +26,52 @@ SafetensorsFile last_checkpoint(const std::string& dir, const std::string& comma
   throw DataError(all.front(), 0, str("none of ", all.size(), " checkpoints can be read"));
 }
 
-/// The weights, and the recipe they were trained with.
-struct Weights {
-  SafetensorsFile file;
-  Config config;
-};
+bool is_safetensors(const std::string& path) {
+  return std::filesystem::path(path).extension() == ".safetensors";
+}
 
-/// Loads the plugins that they need, too.
-Weights find_weights(const TrainedRun& from) {
-  if (std::filesystem::path(from.run).extension() == ".safetensors") {
+}  // namespace
+
+bool SavedRun::is_file() const { return is_safetensors(run); }
+
+SafetensorsFile open_weights(const SavedRun& from) {
+  if (from.is_file()) {
     SafetensorsFile file = open_checkpoint(from.run);
     load_plugins_of(checkpoint_environment(file), from.run);
-    Config config = checkpoint_config(file);
-    return {std::move(file), std::move(config)};
+    return file;
   }
   ST_CHECK(file_exists(from.run + "/config.toml"), from.command, ": ", from.run,
            " is no run directory; expected one that `spiketrain train --out` wrote, or a .safetensors file");
   // Not the plugins that a checkpoint names: they may have moved since it was written, and the run knows where to.
   load_plugins_of_run(from.run);
-  const Config config = load_config(from.run + "/config.toml");
   const std::string dir = from.run + "/ckpt";
-  if (from.checkpoint == "last") return {last_checkpoint(dir, from.command), config};
-  const bool is_file = std::filesystem::path(from.checkpoint).extension() == ".safetensors";
-  ST_CHECK(from.checkpoint == "best" || is_file, from.command,
+  if (from.checkpoint == "last") return last_checkpoint(dir, from.command);
+  ST_CHECK(from.checkpoint == "best" || is_safetensors(from.checkpoint), from.command,
            " --checkpoint: expected best, last or a .safetensors file, got ", from.checkpoint);
-  if (from.checkpoint != "best") return {open_checkpoint(from.checkpoint), config};
+  if (from.checkpoint != "best") return open_checkpoint(from.checkpoint);
   const std::string best = dir + "/best.safetensors";
   ST_CHECK(file_exists(best), from.command, ": ", best, " does not exist; no epoch is complete yet");
-  return {open_checkpoint(best), config};
+  return open_checkpoint(best);
 }
 
-}  // namespace
-
 Trained load_trained(const TrainedRun& from, torch::Device device) {
-  Weights weights = find_weights(from);
-  if (!from.data.empty()) weights.config["data"]["name"] = from.data;
-  const Recipe recipe = make_recipe(weights.config);
+  const SafetensorsFile file = open_weights(from);
+  Config config = from.is_file() ? checkpoint_config(file) : load_config(from.run + "/config.toml");
+  if (!from.data.empty()) config["data"]["name"] = from.data;
+  const Recipe recipe = make_recipe(config);
   Experiment experiment = build_experiment(recipe, open_datasets(recipe, from.data_dir), device);
-  load_weights(weights.file, experiment.training.network());
-  return {weights.file.path(), std::move(experiment)};
+  load_weights(file, experiment.training.network());
+  return {file.path(), std::move(experiment)};
+}
+
+void add_saved(CLI::App& command, SavedRun& from) {
+  command.add_option("run", from.run, "run directory, or a .safetensors file by itself")->required();
+  command.add_option("--checkpoint", from.checkpoint, "of a run: best, last, or a .safetensors file")
+      ->capture_default_str();
 }
 
 void add_trained(CLI::App& command, TrainedRun& from) {
-  command.add_option("run", from.run, "run directory, or a checkpoint by itself")->required();
-  command.add_option("--checkpoint", from.checkpoint, "best, last, or a .safetensors file")
-      ->capture_default_str();
+  add_saved(command, from);
   command.add_option("--data", from.data, "another data set of the same shape");
   add_data_dir(command, from.data_dir);
 }

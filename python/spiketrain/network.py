@@ -261,6 +261,12 @@ class Network(torch.nn.Module):
         UsageError names the layer that NIR cannot express."""
         return _C.to_nir(self._core, str(path), float(dt), bool(fold))
 
+    def to_onnx(self, path, spikes=False):
+        """Writes one time step as an ONNX graph (docs/deploy.md): (x, states) -> (y, states after it); who runs it loops.
+
+        spikes: the spikes of every layer are outputs, too.  UsageError names the layer that cannot be exported."""
+        _C.to_onnx(self._core, str(path), bool(spikes))
+
     @classmethod
     def from_nir(cls, path, rule="bptt", *, dt=None, reset=None, threshold=None, order=None, start=None, surrogate=None, surrogate_scale=None,
                  double=False):

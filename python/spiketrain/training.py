@@ -38,12 +38,29 @@ class Run:
                 return summary[key]
         raise AttributeError(f"run has no '{name}'; its summary has: {', '.join(summary)}")
 
-    def evaluate(self, split="test", *, data_dir=None, data=None, batch=0, device="cpu"):
+    def evaluate(self, split="test", *, data_dir=None, data=None, batch=0, device="cpu", integer=None):
         """Loss, metrics and firing rates of the network as it is now on a split of the recipe's data ("train", "validation", "test").
 
-        data: tensors as in `train`; a run that was trained on some and loaded again needs them."""
-        given = self._data if data is None else _tensors(data)
-        return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), given, batch, device)
+        data: tensors as in `train`; a run that was trained on some and loaded again needs them.
+        integer: "q7" or "q15": under "integer" also what the network does in whole numbers, as `to_c` writes them (on the CPU)."""
+        if integer is not None and str(device) != "cpu":
+            raise _C.UsageError(f"evaluate: whole numbers run on the CPU, got device={device!r}")
+        return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), self._given(data), batch, device,
+                           integer or "")
+
+    def to_c(self, out, type="f32", *, samples=2, check=100, data_dir=None, data=None):
+        """Writes the network as it is now as C99 for microcontrollers to the folder `out`, as ``spiketrain export c`` does (docs/deploy.md).
+
+        type: "f32"; "q7", "q15": whole numbers, weights of 8 or 16 bits.  samples: of the test split, held by model_test.c.
+        check: test samples on which spikes are compared with the library's.
+        Returns bytes (weight_bytes, coefficient_bytes, ram_bytes), per step additions, most_additions and updates, and per layer how many
+        spikes there were and how many differ.  UsageError names the layer that cannot be exported."""
+        source = self.path.name if self.path is not None else "a network in memory"
+        return _C.to_c(self.network._core, self.config, str(out), type, samples, check, _dir(data_dir or self._data_dir), self._given(data),
+                       source)
+
+    def _given(self, data):
+        return self._data if data is None else _tensors(data)
 
     def report(self, out=None, *, data_dir=None, samples=2000):
         """The page of ``spiketrain report``: writes it (default: report.html of the run) and returns a Report, which a notebook shows."""

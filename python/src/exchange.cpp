@@ -1,6 +1,8 @@
-// NIR graphs and the report of runs.
+// NIR and ONNX graphs, and the report of runs.
 #include "python/src/bind.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/deploy/onnx.h"
+#include "spiketrain/deploy/read_network.h"
 #include "spiketrain/nir/export.h"
 #include "spiketrain/nir/file.h"
 #include "spiketrain/nir/import.h"
@@ -37,6 +39,11 @@ std::vector<std::string> write_nir_file(const Trainable& t, const std::string& p
   return result.notes;
 }
 
+void write_onnx_file(const Trainable& t, const std::string& path, bool spikes) {
+  const deploy::Model model = deploy::read_network(*t.network);
+  write_file_atomic(path, deploy::write_onnx(model, "One time step of " + model.notation, spikes));
+}
+
 /// Measures and writes the page and report.json's content beside it; the JSON as Python has it.
 py::object report(const std::vector<std::string>& paths, const std::string& out, const std::string& data_dir,
                   const std::vector<std::string>& sets, int64_t samples) {
@@ -64,6 +71,7 @@ py::object report(const std::vector<std::string>& paths, const std::string& out,
 void bind_exchange(py::module_& m) {
   m.def("from_nir", &from_nir);
   m.def("to_nir", &write_nir_file);
+  m.def("to_onnx", &write_onnx_file);
   m.def("report", &report);
 }
 

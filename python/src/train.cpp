@@ -2,6 +2,7 @@
 #include "python/src/bind.h"
 #include "revision.h"
 #include "spiketrain/data/tensor_dataset.h"
+#include "spiketrain/deploy/export.h"
 #include "spiketrain/kernels/isa.h"
 #include "spiketrain/recipe/memory.h"
 #include "spiketrain/recipe/overrides.h"
@@ -177,42 +178,86 @@ py::dict train(const TrainArguments& a) {
   return result;
 }
 
-/// Loss and metrics of a network on a split of the recipe's data.
-py::dict evaluate_split(const Trainable& t, const py::object& recipe_from, const std::string& split,
-                        const std::string& data_dir, const py::object& data, int64_t batch,
-                        const std::string& device) {
-  const Recipe recipe = resolved_recipe(recipe_from, {});
-  Datasets all = splits(recipe, data, data_dir);
-  Evaluation result;
-  {
-    const py::gil_scoped_release no_gil;
-    const Experiment experiment = build_experiment(recipe, std::move(all), parse_device(device));
-    const Training& training = experiment.training;
-    const torch::NoGradGuard no_grad;
-    auto from = network_tensors(*t.network), to = network_tensors(training.network());
-    ST_CHECK(from.size() == to.size(), "evaluate: the network is not that of the recipe");
-    for (size_t k = 0; k < from.size(); ++k) {
-      ST_CHECK(from[k].first == to[k].first && from[k].second.sizes() == to[k].second.sizes(),
-               "evaluate: the network is not that of the recipe: ", from[k].first, " ",
-               from[k].second.sizes(), " against ", to[k].first, " ", to[k].second.sizes());
-      to[k].second.copy_(from[k].second);
-    }
-    const auto& chosen = split == "train"        ? training.data.train
-                         : split == "validation" ? training.data.validation
-                                                 : training.data.test;
-    ST_CHECK(split == "train" || split == "validation" || split == "test",
-             "split: expected train, validation or test, got '", split, "'");
-    ST_CHECK(chosen, "evaluate: the recipe has no validation split (data.validation = 0)");
-    result = evaluate(training, *chosen, batch > 0 ? batch : recipe.data.batch);
+/// The recipe's experiment with the values of a network's tensors.  UsageError if the network is not that of the recipe.
+Experiment experiment_of(const Trainable& t, const Recipe& recipe, Datasets data, const std::string& device) {
+  Experiment experiment = build_experiment(recipe, std::move(data), parse_device(device));
+  const torch::NoGradGuard no_grad;
+  auto from = network_tensors(*t.network), to = network_tensors(experiment.training.network());
+  ST_CHECK(from.size() == to.size(), "the network is not that of the recipe");
+  for (size_t k = 0; k < from.size(); ++k) {
+    ST_CHECK(from[k].first == to[k].first && from[k].second.sizes() == to[k].second.sizes(),
+             "the network is not that of the recipe: ", from[k].first, " ", from[k].second.sizes(),
+             " against ", to[k].first, " ", to[k].second.sizes());
+    to[k].second.copy_(from[k].second);
   }
+  return experiment;
+}
+
+py::dict evaluation_dict(const Evaluation& result) {
   py::dict d;
   d["loss"] = result.loss;
   for (const auto& [name, value] : result.metrics) d[py::str(name)] = value;
   d["samples"] = result.samples;
   d["seconds"] = result.seconds;
+  return d;
+}
+
+/// Loss and metrics of a network on a split of the recipe's data; `integer`: also in whole numbers, q7 or q15.
+py::dict evaluate_split(const Trainable& t, const py::object& recipe_from, const std::string& split,
+                        const std::string& data_dir, const py::object& data, int64_t batch,
+                        const std::string& device, const std::string& integer) {
+  const Recipe recipe = resolved_recipe(recipe_from, {});
+  ST_CHECK(split == "train" || split == "validation" || split == "test",
+           "split: expected train, validation or test, got '", split, "'");
+  Datasets all = splits(recipe, data, data_dir);
+  Evaluation result;
+  std::optional<deploy::IntegerEvaluation> whole;
+  {
+    const py::gil_scoped_release no_gil;
+    const Experiment experiment = experiment_of(t, recipe, std::move(all), device);
+    const Training& training = experiment.training;
+    const auto& chosen = split == "train"        ? training.data.train
+                         : split == "validation" ? training.data.validation
+                                                 : training.data.test;
+    ST_CHECK(chosen, "evaluate: the recipe has no validation split (data.validation = 0)");
+    const int64_t n = batch > 0 ? batch : recipe.data.batch;
+    result = evaluate(training, *chosen, n);
+    if (!integer.empty()) whole = deploy::evaluate_integer(training, *chosen, n, integer);
+  }
+  py::dict d = evaluation_dict(result);
   py::dict rates;
   for (const LayerRate& layer : result.rates) rates[py::str(layer.spec)] = layer.rate;
   d["rates"] = rates;
+  if (whole) d["integer"] = evaluation_dict(whole->result);
+  return d;
+}
+
+/// Writes C and returns its bytes and operations, and how many spikes differ from the library's.
+py::dict to_c(const Trainable& t, const py::object& recipe_from, const std::string& out,
+              const std::string& type, int64_t samples, int64_t check, const std::string& data_dir,
+              const py::object& data, const std::string& source) {
+  const Recipe recipe = resolved_recipe(recipe_from, {});
+  Datasets all = splits(recipe, data, data_dir);
+  deploy::Exported made;
+  {
+    const py::gil_scoped_release no_gil;
+    const Experiment experiment = experiment_of(t, recipe, std::move(all), "cpu");
+    made = deploy::export_c(experiment.training, {type, source, samples, check});
+    deploy::write_files(out, made.files);
+  }
+  const deploy::CFootprint& f = made.footprint;
+  py::dict d, spikes;
+  d["weight_bytes"] = f.weight_bytes;
+  d["coefficient_bytes"] = f.coefficient_bytes;
+  d["ram_bytes"] = f.ram_bytes;
+  d["additions"] = f.additions;
+  d["most_additions"] = f.most_additions;
+  d["updates"] = f.updates;
+  d["checked"] = made.checked;
+  for (const deploy::Agreement& layer : made.layers)
+    spikes[py::str(layer.layer)] =
+        py::dict(py::arg("spikes") = layer.spikes, py::arg("different") = layer.different);
+  d["layers"] = spikes;
   return d;
 }
 
@@ -246,6 +291,7 @@ void bind_train(py::module_& m) {
         {recipe, sets, data_dir, out, device, resume, tensorboard, on_epoch, on_batch, on_message, data});
   });
   m.def("evaluate", &evaluate_split);
+  m.def("to_c", &to_c);
   m.def("load", &load);
   m.def("keep_memory", &keep_memory);
   m.def(

@@ -1,0 +1,82 @@
+#include "spiketrain/deploy/export.h"
+
+#include <filesystem>
+
+#include "spiketrain/base/file.h"
+
+namespace spiketrain::deploy {
+namespace {
+
+FixedProgram whole_numbers(const Deployment& d, const std::string& type,
+                           std::vector<Rounding>* rounding = nullptr) {
+  ST_CHECK(type == "q7" || type == "q15", "type of whole numbers: expected q7 or q15, got '", type, "'");
+  return quantise(d.model, type == "q7" ? 8 : 16, d.kind, d.input_range, rounding);
+}
+
+/// What the values of the input are.
+std::string scaling(const FixedProgram& program) {
+  if (program.kind == Input::counts) return "Its values are numbers of spikes";
+  return str("A value of the input is what the encoder sends, times 2^", program.input_exponent,
+             ", rounded to a whole number");
+}
+std::string scaling(const FloatProgram& program) {
+  return program.kind == Input::counts ? "Its values are numbers of spikes"
+                                       : "A value of the input is what the encoder sends";
+}
+
+template <class Math>
+Exported export_program(const Training& training, const ExportOptions& options, const std::string& notation,
+                        const Program<Math>& program) {
+  CExport<Math> c;
+  c.program = &program;
+  const Reading reading = read_decision(training);
+  c.decision = reading.decision;
+  c.first_read = reading.first;
+  c.about = str(notation, " of ", options.source, " as ", options.type);
+  c.scaling = scaling(program);
+  const Dataset& data = *training.data.test;
+  c.samples = read_samples(training, data, program, options.samples);
+  Machine<Math> machine(program);
+  for (auto& sample : c.samples) record(machine, c.decision, c.first_read, sample);
+  Exported made;
+  made.files = write_c(c);
+  made.footprint = footprint(c);
+  made.checked = std::min(options.check, data.size());
+  if (made.checked > 0) made.layers = compare_spikes(training, data, program, made.checked);
+  return made;
+}
+
+}  // namespace
+
+Exported export_c(const Training& training, const ExportOptions& options) {
+  ST_CHECK(options.type == "f32" || options.type == "q7" || options.type == "q15",
+           "export c: expected type f32, q7 or q15, got '", options.type, "'");
+  ST_CHECK(options.samples >= 1 && options.check >= 0,
+           "export c: expected at least one sample, and samples to check of at least 0, got ",
+           options.samples, " and ", options.check);
+  const Deployment d = read_training(training);
+  const std::string& notation = d.model.notation;
+  if (options.type == "f32") return export_program(training, options, notation, lower(d.model, d.kind));
+  return export_program(training, options, notation, whole_numbers(d, options.type));
+}
+
+void write_files(const std::string& dir, const Files& files) {
+  std::error_code error;
+  for (const auto& [name, text] : files) {
+    const std::filesystem::path path = std::filesystem::path(dir) / name;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (error) throw SystemError(path.parent_path().string(), "make the folder", error.value());
+    write_file_atomic(path.string(), text);
+  }
+}
+
+IntegerEvaluation evaluate_integer(const Training& training, const Dataset& data, int64_t batch,
+                                   const std::string& type) {
+  IntegerEvaluation e;
+  const auto program =
+      std::make_shared<const FixedProgram>(whole_numbers(read_training(training), type, &e.rounding));
+  e.result = evaluate_program<Fixed>(training, data, batch, program);
+  return e;
+}
+
+}  // namespace spiketrain::deploy
