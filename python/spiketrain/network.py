@@ -60,6 +60,16 @@ def _output_of(spec):
     return (int(match.group(1)),)
 
 
+def _transform_of(x):
+    """What of torch looks at the call instead of making it; empty: nothing."""
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit.trace"
+    functorch = getattr(torch._C, "_functorch", None)
+    if isinstance(x, torch.Tensor) and functorch is not None and functorch.is_functorch_wrapped_tensor(x):
+        return "torch.func (vmap, grad, jvp, ...)"
+    return ""
+
+
 class Network(torch.nn.Module):
     """A network in the notation of the papers, e.g. ``Network("32C3-P2-64C3-P2-128-10", input_shape=(2, 34, 34))``.
 
@@ -145,8 +155,10 @@ class Network(torch.nn.Module):
         state.detach() cuts them apart.
         In training (``net.train()``) rules record what backward needs, and dropout draws by torch's generator; in evaluation there is no
         graph.  UsageError if shape or type do not fit."""
-        if torch._C._get_tracing_state() is not None:
-            raise _C.UsageError(f"network {self.notation}: torch.jit.trace cannot see into the layers")
+        transform = _transform_of(x)
+        if transform:
+            raise _C.UsageError(f"network {self.notation}: {transform} cannot see into the layers; call the network as it is, with batches "
+                                "[T,B,*]")
         if not isinstance(x, torch.Tensor):
             raise _C.UsageError(f"network {self.notation}: expected a tensor [T,B,*], got {type(x).__name__}")
         if steps is not None and (not isinstance(steps, int) or steps < 1):

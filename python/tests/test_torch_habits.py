@@ -9,6 +9,7 @@ from conftest import small
 
 import spiketrain as st
 import torch
+import torch.fx
 
 
 def net_of(spec="8-3", shape=(5,), **options):
@@ -46,6 +47,62 @@ def test_distributed_data_parallel(tmp_path):
         assert all(torch.allclose(p.grad, g) for p, g in zip(net.parameters(), expected))
     finally:
         torch.distributed.destroy_process_group()
+
+
+def worker(rank, store, out):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    net = net_of()
+    both = torch.nn.parallel.DistributedDataParallel(net)
+    x = shared_batch()
+    optimizer = torch.optim.SGD(both.parameters(), 0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        both(x[:, 3 * rank:3 * rank + 3]).pow(2).mean().backward()
+        optimizer.step()
+    torch.save([p.detach() for p in net.parameters()], f"{out}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def shared_batch():
+    return (torch.arange(4 * 6 * 5).view(4, 6, 5) * 7 % 11) / 11
+
+
+def test_two_processes_train_as_one(tmp_path):
+    if not torch.distributed.is_available():
+        pytest.skip("this torch has no torch.distributed")
+    torch.multiprocessing.spawn(worker, (f"{tmp_path}/store", str(tmp_path)), nprocs=2)
+    net = net_of()
+    before = [p.detach().clone() for p in net.parameters()]
+    optimizer = torch.optim.SGD(net.parameters(), 0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        net(shared_batch()).pow(2).mean().backward()
+        optimizer.step()
+    for rank in range(2):
+        for p, q, old in zip(net.parameters(), torch.load(tmp_path / f"{rank}.pt"), before):
+            assert torch.allclose(p, q, rtol=1e-5, atol=1e-7) and not torch.equal(p, old)
+
+
+def test_compile_leaves_the_network_as_it_is():
+    if not hasattr(torch, "compile"):
+        pytest.skip("this torch has no torch.compile")
+    net, x = net_of(), torch.rand(4, 6, 5)
+    compiled = torch.compile(net, backend="eager")
+    assert torch.equal(compiled(x), net(x))
+    expected = gradients(net, x)
+    net.zero_grad(set_to_none=True)
+    compiled(x).pow(2).sum().backward()
+    assert all(torch.equal(p.grad, g) for p, g in zip(net.parameters(), expected))
+
+
+def test_transforms_are_refused():
+    if not hasattr(torch, "func"):
+        pytest.skip("this torch has no torch.func")
+    net, x = net_of(), torch.rand(2, 4, 6, 5)
+    with pytest.raises(torch.fx.proxy.TraceError):  # torch's own words: its wrapper of uncompiled functions is looked into first
+        torch.fx.symbolic_trace(net)
+    with pytest.raises(st.UsageError, match="torch.func.* cannot see into"):
+        torch.func.vmap(net)(x)
 
 
 def test_backward_in_several_threads():
