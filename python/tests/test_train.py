@@ -78,8 +78,11 @@ def test_what_a_callback_raises_ends_the_run_and_arrives(recipe, where, tmp_path
 
 
 def test_ctrl_c_is_a_keyboard_interrupt(recipe, tmp_path):
+    # what runs in a shell's background ignores Ctrl-C, and so would this
     code = f"""
+import signal
 import spiketrain as st
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     st.train({recipe!r}, {{"epochs": 1000, "data.train_size": 2000}}, out={str(tmp_path / 'run')!r}, on_batch=lambda b: print("batch", flush=True))
 except KeyboardInterrupt:
