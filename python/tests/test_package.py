@@ -1,6 +1,7 @@
 """The stubs are current and typed; the README's examples of the package run."""
 import importlib.util
 import pathlib
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def test_stubs_are_typed(tmp_path):
     require("mypy")
     user = tmp_path / "user.py"
     user.write_text("import spiketrain as st\nnet = st.Network('4-2', input_shape=(3,), neuron=st.neurons.lif(leak=0.5))\nst.lif(leek=1)\n")
-    result = subprocess.run([sys.executable, "-m", "mypy", str(user)], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-m", "mypy", "--cache-dir", os.devnull, str(user)], capture_output=True, text=True)
     assert "leek" in result.stdout and len(re.findall("error:", result.stdout)) == 1
 
 

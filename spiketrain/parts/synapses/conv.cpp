@@ -8,7 +8,7 @@
 
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
-#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/chunk_sum.h"
 #include "spiketrain/ops/layout.h"
 
 namespace spiketrain {
@@ -103,15 +103,8 @@ struct Conv final : Synapse {
                                   {false, true, false}))
           .contiguous();
     };
-    const int64_t M = flat.size(0), size = ops::chunk_size(M, min_samples());
-    if (M == 0) return torch::zeros(W_.sizes(), g.options());
-    if (!g.is_cpu()) return sum(0, M);
-    std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
-    ops::for_chunks(
-        M, [&](int64_t i, int64_t j) { parts[static_cast<size_t>(i / size)] = sum(i, j); }, min_samples());
-    Tensor g_W = parts[0];
-    for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
-    return g_W;
+    if (flat.size(0) == 0) return torch::zeros(W_.sizes(), g.options());
+    return ops::chunk_sum(flat.size(0), min_samples(), g.is_cpu(), sum);
   }
   int64_t macs() const override { return numel(out_) * W_.numel() / channels; }
   std::string notation() const override {

@@ -12,7 +12,7 @@
 
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/synapse.h"
-#include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/chunk_sum.h"
 #include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/standardise.h"
 #include "spiketrain/ops/winograd.h"
@@ -137,15 +137,8 @@ struct Conv2d final : Synapse {
       const Tensor part = std::get<1>(backward(errors, inputs, pixelwise(like), {false, true, false}));
       return part.to(g.scalar_type()).contiguous();
     };
-    const int64_t M = post.size(0), size = ops::chunk_size(M, min_samples());
-    if (M == 0) return torch::zeros_like(like, like.options().dtype(g.scalar_type()));
-    if (!g.is_cpu()) return sum(0, M);
-    std::vector<Tensor> parts(static_cast<size_t>((M + size - 1) / size));
-    ops::for_chunks(
-        M, [&](int64_t i, int64_t j) { parts[static_cast<size_t>(i / size)] = sum(i, j); }, min_samples());
-    Tensor g_W = parts[0];
-    for (size_t k = 1; k < parts.size(); ++k) g_W.add_(parts[k]);
-    return g_W;
+    if (post.size(0) == 0) return torch::zeros_like(like, like.options().dtype(g.scalar_type()));
+    return ops::chunk_sum(post.size(0), min_samples(), g.is_cpu(), sum);
   }
   /// Channels last on the CPU, where that is what the convolutions are fastest with.
   static Tensor pixelwise(const Tensor& x) { return x.is_cpu() ? ops::unlaid(ops::laid(x, true), true) : x; }
