@@ -1,7 +1,7 @@
 """The stubs are current and typed; the README's examples of the package run."""
 import importlib.util
-import pathlib
 import os
+import pathlib
 import re
 import subprocess
 import sys

@@ -16,7 +16,7 @@ def test_tensorboard_reads_what_metrics_say(recipe, tmp_path):
         read = events.Scalars(theirs)
         assert [point.step for point in read] == [1, 2]
         assert [point.value for point in read] == pytest.approx([e[ours] for e in run.history], rel=1e-6)
-    weights = dict(run.network.named_parameters())["0.synapse.weight"]
-    for point in events.Histograms("weight/0.synapse.weight"):
-        assert sum(point.histogram_value.bucket) == point.histogram_value.num == weights.numel()
+    for name, weights in run.network.named_parameters():
+        for point in events.Histograms(f"weight/{name}"):
+            assert sum(point.histogram_value.bucket) == point.histogram_value.num == weights.numel()
     assert events.Images(tags["images"][0])[0].encoded_image_string.startswith(b"\x89PNG")
