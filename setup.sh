@@ -22,6 +22,7 @@ developer_packages=(
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm         # exported C on a Cortex-M3
   python3-onnx                                                      # exported ONNX
   chromium                                                          # how pages of reports look
+  python3-sphinx python3-myst-parser furo doxygen                   # the documentation as a site
 )
 
 check=0

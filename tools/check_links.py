@@ -28,7 +28,7 @@ def anchors(path):
         while (name if number == 0 else f"{name}-{number}") in found:
             number += 1
         found.add(name if number == 0 else f"{name}-{number}")
-    return found | set(re.findall(r'<a (?:name|id)="([^"]+)"', text))
+    return found
 
 
 def main():

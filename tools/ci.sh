@@ -8,6 +8,7 @@
 #   sanitize  address and undefined-behaviour sanitizers over tests of kernels, engine, core and parsers (SANITIZE="equiv
 #             engine unit grad property train" for all)
 #   fuzz      every libFuzzer target for a few seconds (FUZZ_SECONDS, default 10), from tests/fuzz/corpus on
+#   site      the documentation as a site, warnings are errors
 #   tidy      clang-tidy on the files changed since CI_BASE (default: the commit before); each is compiled alone
 # A stage whose tools are missing is skipped and says so.  Ends with the summary of the tests; exit code 1 if a stage
 # failed.
@@ -72,6 +73,12 @@ stage_fuzz() {
   done
 }
 
+stage_site() {
+  have doxygen && /usr/bin/python3 -c 'import sphinx, myst_parser, furo' 2>/dev/null ||
+    skip "python3-sphinx, python3-myst-parser, furo or doxygen is not installed" || return
+  tools/site.sh
+}
+
 stage_tidy() {
   have clang-tidy-14 || skip "clang-tidy-14 is not installed" || return
   local base=${CI_BASE:-HEAD~1} files
@@ -91,7 +98,7 @@ mkdir -p build
 skipped=$(mktemp)
 trap 'rm -f "$skipped"' EXIT
 stages=("$@")
-[ ${#stages[@]} -gt 0 ] || stages=(format tests install clang sanitize fuzz tidy)
+[ ${#stages[@]} -gt 0 ] || stages=(format tests install clang sanitize fuzz site tidy)
 for stage in "${stages[@]}"; do
   declare -F "stage_$stage" >/dev/null || { echo "ci: no stage '$stage'; see the head of tools/ci.sh" >&2; exit 2; }
   echo "=== $stage"
