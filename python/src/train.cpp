@@ -253,12 +253,12 @@ py::dict to_c(const Trainable& t, const py::object& recipe_from, const std::stri
   d["additions"] = f.additions;
   d["most_additions"] = f.most_additions;
   d["updates"] = f.updates;
-  const deploy::Comparison& check = made.check;
-  d["checked"] = check.samples;
-  d["decisions_different"] = made.decides ? py::object(py::int_(check.decisions)) : py::none();
-  d["outputs_differ_by"] = check.output;
-  d["largest_output"] = check.largest_output;
-  for (const deploy::Agreement& layer : check.layers)
+  const deploy::Comparison& compared = made.check;
+  d["checked"] = compared.samples;
+  d["decisions_different"] = made.decides ? py::object(py::int_(compared.decisions)) : py::none();
+  d["outputs_differ_by"] = compared.output;
+  d["largest_output"] = compared.largest_output;
+  for (const deploy::Agreement& layer : compared.layers)
     spikes[py::str(layer.layer)] =
         py::dict(py::arg("spikes") = layer.spikes, py::arg("different") = layer.different);
   d["layers"] = spikes;

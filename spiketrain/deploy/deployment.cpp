@@ -99,6 +99,23 @@ class Sent final : public Watch {
   std::vector<Tensor> output_;
 };
 
+/// The network computes in float32 while this lives: programs know no bfloat16.
+class InFloat32 {
+ public:
+  explicit InFloat32(Network& network) : network_(network) {
+    for (const auto& module : network.modules())
+      if (const auto* synapse = dynamic_cast<const Synapse*>(module.get())) before_ = synapse->precision;
+    set_precision(network, Precision::fp32);
+  }
+  ~InFloat32() { set_precision(network_, before_); }
+  InFloat32(const InFloat32&) = delete;
+  InFloat32& operator=(const InFloat32&) = delete;
+
+ private:
+  Network& network_;
+  Precision before_ = Precision::fp32;  ///< of all synapses
+};
+
 /// Spikes [steps,n] uint8 of a recorded layer.
 template <class Math>
 Tensor spikes_of(const Recorded<Math>& sample, size_t layer, int64_t n) {
@@ -214,6 +231,7 @@ Comparison compare(const Training& training, const Dataset& data, const Program<
   for (const auto& layer : program.layers)
     if (layer.spiking) result.layers.push_back({layer.name + " " + layer.notation});
   const Reading reading = reading_of(training);
+  const InFloat32 precision(training.network());
   Machine<Math> machine(program);
   for_signals(training, data, count, [&](const Batch& batch, const Signal& x) {
     const Sent sent(training.network());

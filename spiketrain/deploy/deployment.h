@@ -51,7 +51,7 @@ template <class Math>
 std::vector<Recorded<Math>> read_samples(const Training& training, const Dataset& data,
                                          const Program<Math>& program, int64_t count);
 
-/// Runs the library's network and the program on the first `count` samples.
+/// Runs the library's network, in float32 whatever its precision, and the program on the first `count` samples.
 template <class Math>
 Comparison compare(const Training& training, const Dataset& data, const Program<Math>& program,
                    int64_t count);

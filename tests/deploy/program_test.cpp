@@ -179,12 +179,22 @@ TEST(DeployProgram, SixteenBitsAreFinerThanEight) {
 
 TEST(DeployProgram, NoSumLeavesThirtyTwoBits) {
   for (const int bits : {8, 16}) {
-    for (const DeployCase& of : deploy_cases()) {
+    std::vector<DeployCase> cases = deploy_cases();
+    cases.push_back({"wide", "SP8-16C3p1-SP4-300-3", {8, 64, 64}});
+    for (const DeployCase& of : cases) {
       const auto model = deploy::read_network(*build_spread(of));
       const auto program = deploy::quantise(model, bits, deploy::Input::real, 1);
       for (const auto& layer : program.layers) {
         for (const auto& product : layer.products) {
-          for (const int16_t w : product.weight) EXPECT_LE(std::abs(int{w}), bits == 8 ? 127 : 32767);
+          const bool input = product.shape.source == deploy::Product::kInput;
+          const auto features = static_cast<size_t>(product.out.channels);
+          std::vector<double> sums(features);  // if every weight were met by the largest input
+          for (size_t i = 0; i < product.weight.size(); ++i) {
+            EXPECT_LE(std::abs(int{product.weight[i]}), bits == 8 ? 127 : 32767);
+            sums[i % features] += std::abs(int{product.weight[i]});
+          }
+          const double times = std::pow(product.shape.window, 2) * (input ? program.input_max : 1);
+          for (const double sum : sums) EXPECT_LE(sum * times, INT32_MAX) << of.name;
           EXPECT_LE(product.shift, 30);
         }
         for (const int32_t threshold : layer.threshold) EXPECT_LE(std::abs(threshold), (1 << 29) + 1);

@@ -100,6 +100,23 @@ TEST(DeployRun, AComparisonOfFloatsMustAgreeButForRounding) {
   EXPECT_NO_THROW(deploy::check_rounding({}));
 }
 
+TEST(DeployRun, NetworksInMixedPrecisionAreComparedInFloat32) {
+  const Experiment experiment =
+      trained({"compute.precision=mixed", "network.spec=16C3p1-P2-4", "neuron.threshold=0.2", "epochs=1"});
+  const Training& training = experiment.training;
+  const auto precision = [&] {
+    return dynamic_cast<const Layer&>(*training.network().nodes()[0].stage)
+        .connections()[0]
+        .synapse->precision;
+  };
+  ASSERT_EQ(precision(), Precision::mixed);
+  const auto program = lower(deploy::read_network(training.network()), deploy::Input::real);
+  const deploy::Comparison c = deploy::compare(training, *training.data.test, program, 16);
+  EXPECT_GT(c.largest_output, 0.1);
+  EXPECT_LT(c.rounding, 1e-5 * c.largest_output);
+  EXPECT_EQ(precision(), Precision::mixed);
+}
+
 TEST(DeployRun, ValuesAreMeansOverTheSteps) {
   const auto split = [](int64_t n) {
     torch::manual_seed(n);
