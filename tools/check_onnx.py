@@ -6,7 +6,7 @@
     tools/check_onnx.py step.onnx c
 
 With onnxruntime if it is installed, else with the operators below in numpy; the module onnx is needed in any case.  States begin as the
-graph's own descriptions say; membranes are compared through what they lead to.  Sums are made in other orders than in C, so outputs agree to
+file's metadata say; membranes are compared through what they lead to.  Sums are made in other orders than in C, so outputs agree to
 rounding, and a spike may differ where a membrane lies that near to the threshold: such samples are counted.  Exit code 1 if more than one
 sample in fifty differs, or an output by more than 1e-3.
 """
@@ -75,12 +75,27 @@ def dims(value):
     return [d.dim_value for d in value.type.tensor_type.shape.dim][1:]
 
 
-def initial(value, batch):
-    """The state before the first step, as the graph's description of the input says."""
-    said = value.doc_string.split(": ")[1]
-    assert said == "zeros" or said.endswith(" everywhere"), f"{value.name}: {said}"
-    number = 0.0 if said == "zeros" else float(said.split()[0])
-    return np.full([batch] + dims(value), number, np.float32)
+def initial(value, batch, metadata):
+    """The state before the first step: zeros unless the metadata have NAME_first, one number, one per channel or one per neuron."""
+    first = np.array(metadata.get(value.name + "_first", "0").split(), np.float32)
+    shape = dims(value)
+    if first.size not in (1, int(np.prod(shape))):
+        first = first.reshape([-1, 1, 1])
+    return np.broadcast_to(first if first.ndim == 3 or first.size == 1 else first.reshape(shape), [batch] + shape).copy()
+
+
+def run_steps(path, model, x):
+    """(What ran it, its outputs by name at each step) for the inputs x [T,B,*]."""
+    engine, run = session(path, model)
+    names = [o.name for o in model.graph.output]
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    state = {i.name: initial(i, x.shape[1], metadata) for i in model.graph.input if i.name != "x"}
+    shown = []
+    for frame in x:
+        out = dict(zip(names, run.run(names, {"x": frame, **state})))
+        state = {name: out[name + "_next"] for name in state}
+        shown.append(out)
+    return engine, shown
 
 
 class CProgram:
@@ -92,7 +107,7 @@ class CProgram:
         types = {name: c for c, name in re.findall(r"typedef (\w+) (\w+)", header)}
         assert types["model_output_t"] == "float", "expected an export of type f32"
         self.input = np.float32 if types["model_input_t"] == "float" else np.uint8
-        self.site = {"uint8_t": np.uint8, "uint16_t": np.uint16, "uint32_t": np.uint32}[types["site_t"]]
+        self.site = {"uint8_t": np.uint8, "uint16_t": np.uint16, "uint32_t": np.uint32}[types["model_site_t"]]
         library = pathlib.Path(build) / "model.so"
         subprocess.run(["cc", "-std=c99", "-O2", "-ffp-contract=off", "-shared", "-fPIC", "-o", library,
                         pathlib.Path(folder) / "model.c"], check=True)
@@ -128,12 +143,13 @@ def main():
     parser.add_argument("c")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch", type=int, default=10)
+    parser.add_argument("--outputs-only", action="store_true", help="compare no spikes: the file was written without --spikes")
     given = parser.parse_args()
     model = onnx.load(given.onnx)
     onnx.checker.check_model(model, full_check=True)
-    engine, run = session(given.onnx, model)
-    names = [o.name for o in model.graph.output]
-    state = {i.name: initial(i, given.batch) for i in model.graph.input if i.name != "x"}
+    fired = [o.name for o in model.graph.output if o.name.startswith("fired_")]
+    if not fired and not given.outputs_only:
+        sys.exit(f"{given.onnx}: it shows no spikes; expected a file written with --spikes, or --outputs-only to compare outputs alone")
     shape = dims(next(i for i in model.graph.input if i.name == "x"))
     random = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as build:
@@ -141,11 +157,7 @@ def main():
         x = random.random([given.steps, given.batch] + shape, dtype=np.float32)
         if program.input is np.uint8:
             x = np.floor(x * 2.2).astype(np.float32)
-        shown = []
-        for t in range(given.steps):
-            out = dict(zip(names, run.run(names, {"x": x[t], **state})))
-            state = {name: out[name + "_next"] for name in state}
-            shown.append(out)
+        engine, shown = run_steps(given.onnx, model, x)
         different, furthest, spikes = 0, 0.0, 0
         for b in range(given.batch):
             program.reset()
@@ -154,17 +166,18 @@ def main():
                 y = program.step(x[t, b])
                 wanted = shown[t]["y"][b]
                 wanted = (wanted.transpose(1, 2, 0) if wanted.ndim == 3 else wanted).reshape(-1)
-                for name in names:
-                    if name.startswith("fired_"):
-                        mine = program.spikes(int(name[6:]))
-                        spikes += len(mine)
-                        same = same and mine == sites(shown[t][name][b])
+                for name in fired:
+                    mine = program.spikes(int(name[6:]))
+                    spikes += len(mine)
+                    same = same and mine == sites(shown[t][name][b])
                 far = max(far, float(np.abs(y - wanted).max()))
             different += not same
             if same:
                 furthest = max(furthest, far)
     print(f"{engine}: {given.batch} samples, {given.steps} steps, {spikes} spikes; {different} samples with other spikes; "
           f"outputs of the others differ by at most {furthest:.2g}")
+    if fired and spikes == 0:
+        print("warning: nothing fired, so that this says little; give larger inputs or another network", file=sys.stderr)
     return 1 if different * 50 > given.batch or furthest > 1e-3 else 0
 
 

@@ -22,6 +22,12 @@ struct EvalCommand {
 
 using deploy::IntegerEvaluation;
 
+Config rates_json(const Evaluation& result) {
+  Config rates = Config::array();
+  for (const LayerRate& layer : result.rates) rates.push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+  return rates;
+}
+
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
                 const Evaluation& result, const std::optional<IntegerEvaluation>& integer) {
   Config json = {{"checkpoint", path},
@@ -31,12 +37,21 @@ void print_json(const EvalCommand& command, const std::string& path, const std::
                  {"loss", result.loss}};
   for (const auto& [metric, value] : result.metrics) json[metric] = value;
   json["seconds"] = result.seconds;
-  json["rates"] = Config::array();
-  for (const LayerRate& layer : result.rates)
-    json["rates"].push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+  json["rates"] = rates_json(result);
   if (integer) {
     Config& own = json["integer"] = {{"type", command.integer}, {"loss", integer->result.loss}};
     for (const auto& [metric, value] : integer->result.metrics) own[metric] = value;
+    own["rates"] = rates_json(integer->result);
+    own["input"] = {{"bits", integer->input_bits}, {"exponent", integer->input_exponent}};
+    own["layers"] = Config::array();
+    for (const deploy::Rounding& r : integer->rounding)
+      own["layers"].push_back({{"layer", r.layer},
+                               {"weight_exponent", r.weight_exponent},
+                               {"membrane_exponent", r.membrane_exponent},
+                               {"weight", r.weight},
+                               {"leak", r.leak},
+                               {"bias", r.bias},
+                               {"reset", r.drop}});
   }
   std::cout << json.dump() << '\n';
 }
@@ -50,9 +65,16 @@ void print_scores(const Training& training, const Evaluation& result) {
             << duration(result.seconds) << "\n";
 }
 
+void print_text(const Training& training, const Evaluation& result) {
+  print_scores(training, result);
+  std::vector<std::vector<std::string>> rows = {{"layer", "firing rate"}};
+  for (const LayerRate& layer : result.rates) rows.push_back({layer.spec, percent(layer.rate)});
+  print_table(rows);
+}
+
 void print_integer(const Training& training, const std::string& type, const IntegerEvaluation& integer) {
   std::cout << "in whole numbers (" << type << "):\n";
-  print_scores(training, integer.result);
+  print_text(training, integer.result);
   std::vector<std::vector<std::string>> rows = {
       {"layer", "weight unit", "membrane unit", "weights moved by", "leak by", "bias by", "reset by"}};
   for (const deploy::Rounding& r : integer.rounding) {
@@ -60,13 +82,7 @@ void print_integer(const Training& training, const std::string& type, const Inte
                     percent(r.weight), number(r.leak, 2), percent(r.bias), percent(r.drop)});
   }
   print_table(rows);
-}
-
-void print_text(const Training& training, const Evaluation& result) {
-  print_scores(training, result);
-  std::vector<std::vector<std::string>> rows = {{"layer", "firing rate"}};
-  for (const LayerRate& layer : result.rates) rows.push_back({layer.spec, percent(layer.rate)});
-  print_table(rows);
+  std::cout << integer.input << "\n";
 }
 
 int run_eval(const EvalCommand& command) {

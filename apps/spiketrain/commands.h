@@ -60,7 +60,7 @@ void print_part(const PartDoc& part);
 std::vector<std::string> recipe_keys(const std::string& option);
 /// Help and allowed values of an option.
 std::string explain(const OptionDoc& option);
-/// 0.98123 -> "98.12 %"
+/// 0.98123 -> "98.12 %", 0.00004 -> "0.004 %"
 std::string percent(double fraction);
 /// Value of a metric: shares in percent, other numbers with four digits, "-" for NaN.
 std::string metric_text(const std::string& metric, double value);

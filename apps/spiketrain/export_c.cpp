@@ -26,13 +26,19 @@ void print_footprint(const deploy::CFootprint& f) {
                {"neurons updated per step", thousands(f.updates)}});
 }
 
-void print_agreement(const std::vector<deploy::Agreement>& layers, int64_t samples) {
-  std::cout << "spikes of the library's network on " << thousands(samples)
+void print_comparison(const deploy::Exported& made) {
+  const deploy::Comparison& check = made.check;
+  std::cout << "spikes of the library's network on " << thousands(check.samples)
             << " test samples, beside the exported one's:\n";
   std::vector<std::vector<std::string>> rows = {{"layer", "spikes", "different"}};
-  for (const auto& layer : layers)
+  for (const auto& layer : check.layers)
     rows.push_back({layer.layer, thousands(layer.spikes), thousands(layer.different)});
   print_table(rows);
+  if (made.decides)
+    std::cout << "decisions different: " << thousands(check.decisions) << " of " << thousands(check.samples)
+              << "; ";
+  std::cout << "outputs differ by at most " << number(check.output, 2) << ", the largest is "
+            << number(check.largest_output, 2) << "\n";
 }
 
 int run_export(const CExportCommand& command) {
@@ -44,7 +50,8 @@ int run_export(const CExportCommand& command) {
   deploy::write_files(command.out, made.files);
   std::cout << trained.path << " -> " << command.out << ", " << options.type << "\n";
   print_footprint(made.footprint);
-  if (made.checked > 0) print_agreement(made.layers, made.checked);
+  std::cout << made.input << "\n";
+  if (made.check.samples > 0) print_comparison(made);
   return kOk;
 }
 
@@ -64,7 +71,7 @@ void add_export_c(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   sub->add_option("--check", options.check,
-                  "test samples on which spikes are compared with the library's; 0: none")
+                  "test samples on which the program is compared with the library's network; 0: none")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   sub->callback([command, &exit_code] { exit_code = run_export(*command); });

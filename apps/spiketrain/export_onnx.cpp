@@ -7,24 +7,25 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/deploy/onnx.h"
 #include "spiketrain/deploy/read_network.h"
+#include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/runtime.h"
 
 namespace spiketrain::cli {
 namespace {
 
 struct OnnxCommand {
-  TrainedRun from;
+  SavedRun from;
   std::string out;
   bool spikes = false;
 };
 
 int run_export_onnx(const OnnxCommand& command) {
   prepare_process(nullptr, 0);
-  const Trained trained = load_trained(command.from, torch::kCPU);
-  const deploy::Model model = deploy::read_network(trained.experiment.training.network());
+  const std::string weights = open_weights(command.from).path();
+  const deploy::Model model = deploy::read_network(*load_network(weights));
   const std::string text = write_onnx(model, "One time step of " + model.notation, command.spikes);
   write_file_atomic(command.out, text);
-  std::cout << trained.path << " -> " << command.out << ", one time step, "
+  std::cout << weights << " -> " << command.out << ", one time step, "
             << thousands(static_cast<int64_t>(text.size())) << " bytes\n";
   return kOk;
 }
@@ -35,7 +36,7 @@ void add_export_onnx(CLI::App& app, int& exit_code) {
   auto command = std::make_shared<OnnxCommand>();
   CLI::App* sub = app.add_subcommand("onnx", "one time step as an ONNX graph");
   command->from.command = "export onnx";
-  add_trained(*sub, command->from);
+  add_saved(*sub, command->from);
   sub->add_option("--out", command->out, "file to write")->required();
   sub->add_flag("--spikes", command->spikes, "the spikes of every layer are outputs, too");
   sub->callback([command, &exit_code] { exit_code = run_export_onnx(*command); });

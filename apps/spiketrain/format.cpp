@@ -93,8 +93,9 @@ std::string explain(const OptionDoc& option) {
 }
 
 std::string percent(double fraction) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.2f %%", 100.0 * fraction);
+  const double size = std::abs(fraction);
+  char text[32];  // what is not zero does not look so
+  std::snprintf(text, sizeof(text), size > 0 && size < 5e-5 ? "%.1g %%" : "%.2f %%", 100.0 * fraction);
   return text;
 }
 

@@ -52,9 +52,11 @@ class Run:
         """Writes the network as it is now as C99 for microcontrollers to the folder `out`, as ``spiketrain export c`` does (docs/deploy.md).
 
         type: "f32"; "q7", "q15": whole numbers, weights of 8 or 16 bits.  samples: of the test split, held by model_test.c.
-        check: test samples on which spikes are compared with the library's.
-        Returns bytes (weight_bytes, coefficient_bytes, ram_bytes), per step additions, most_additions and updates, and per layer how many
-        spikes there were and how many differ.  UsageError names the layer that cannot be exported."""
+        check: test samples on which the program is compared with the library's network.
+        Returns bytes (weight_bytes, coefficient_bytes, ram_bytes), per step additions, most_additions and updates; of the comparison
+        decisions_different (None without classes), outputs_differ_by (the most at a step) and largest_output, and layers: per layer how many
+        spikes there were and how many differ.  UsageError names the layer that cannot be exported.  An error, and no files, if "f32" differs
+        by more than rounding."""
         source = self.path.name if self.path is not None else "a network in memory"
         return _C.to_c(self.network._core, self.config, str(out), type, samples, check, _dir(data_dir or self._data_dir), self._given(data),
                        source)

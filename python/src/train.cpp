@@ -232,7 +232,7 @@ py::dict evaluate_split(const Trainable& t, const py::object& recipe_from, const
   return d;
 }
 
-/// Writes C and returns its bytes and operations, and how many spikes differ from the library's.
+/// Writes C and returns its bytes and operations, and how it differs from the library's network.
 py::dict to_c(const Trainable& t, const py::object& recipe_from, const std::string& out,
               const std::string& type, int64_t samples, int64_t check, const std::string& data_dir,
               const py::object& data, const std::string& source) {
@@ -253,8 +253,12 @@ py::dict to_c(const Trainable& t, const py::object& recipe_from, const std::stri
   d["additions"] = f.additions;
   d["most_additions"] = f.most_additions;
   d["updates"] = f.updates;
-  d["checked"] = made.checked;
-  for (const deploy::Agreement& layer : made.layers)
+  const deploy::Comparison& compared = made.check;
+  d["checked"] = compared.samples;
+  d["decisions_different"] = made.decides ? py::object(py::int_(compared.decisions)) : py::none();
+  d["outputs_differ_by"] = compared.output;
+  d["largest_output"] = compared.largest_output;
+  for (const deploy::Agreement& layer : compared.layers)
     spikes[py::str(layer.layer)] =
         py::dict(py::arg("spikes") = layer.spikes, py::arg("different") = layer.different);
   d["layers"] = spikes;

@@ -40,6 +40,9 @@ def test_c_is_the_command_lines(tmp_path, run, cli, type):
     assert all(v["spikes"] > 0 and v["different"] <= v["spikes"] for v in told["layers"].values())
     if type == "f32":
         assert all(v["different"] == 0 for v in told["layers"].values())
+        assert told["decisions_different"] == 0
+        assert told["largest_output"] > 0 and told["outputs_differ_by"] <= 1e-4 * told["largest_output"]
+    assert 0 <= told["decisions_different"] <= 20 and told["outputs_differ_by"] <= told["largest_output"]
 
 
 def test_c_runs(tmp_path, run):
@@ -77,6 +80,15 @@ def test_own_tensors_and_changed_weights(tmp_path):
             p.mul_(2)
     run.to_c(tmp_path / "b", check=0)
     assert (tmp_path / "a" / "model.c").read_text() != (tmp_path / "b" / "model.c").read_text()
+
+
+def test_values_are_not_decided(tmp_path):
+    x, y = torch.rand(40, 1, 8, 8), torch.rand(40, 3)
+    data = {"train": (x, y), "test": (x, y)}
+    recipe = {**small_recipe(), "network": st.networks.spec(spec="8-3"), "objective": st.objectives.mse(), "epochs": 1, "data": {"batch": 20}}
+    told = st.train(recipe, data=data).to_c(tmp_path)
+    assert told["decisions_different"] is None
+    assert "model_decide" not in (tmp_path / "model.h").read_text() + (tmp_path / "README.md").read_text()
 
 
 def test_refusals(tmp_path, run):

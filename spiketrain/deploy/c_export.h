@@ -12,8 +12,23 @@
 
 namespace spiketrain::deploy {
 
-/// What model_decide() takes the greatest of: the sum of an output over the steps, or its greatest value.
-enum class Decision { sum, maximum };
+/// What is predicted from the outputs of all steps.
+enum class Prediction {
+  greatest_sum,      ///< a class: the output whose sum over the steps is the greatest
+  greatest_maximum,  ///< a class: the output with the greatest value
+  mean,              ///< values: the mean over the steps
+  steps              ///< each step's outputs by themselves
+};
+/// How a prediction is read.
+struct Reading {
+  Prediction prediction = Prediction::greatest_sum;
+  int64_t first = 0;  ///< first step that is read
+  bool decides() const {
+    return prediction == Prediction::greatest_sum || prediction == Prediction::greatest_maximum;
+  }
+  /// Whether reading takes a counter of steps.
+  bool counts_steps() const { return decides() && (first > 0 || prediction == Prediction::greatest_maximum); }
+};
 
 /// One sample as the machine ran it.
 template <class Math>
@@ -25,18 +40,17 @@ struct Recorded {
   std::vector<std::vector<std::vector<int32_t>>> spikes;  ///< [step][layer]
   std::vector<Value> y;                                   ///< [steps, outputs] in H, W, C order
   std::vector<int64_t> additions;                         ///< [layer] over all steps
-  int decision = 0;
+  int decision = 0;                                       ///< where there are classes
 };
 
 /// Runs `sample`, of which x, steps and still are given.
 template <class Math>
-void record(Machine<Math>& machine, Decision decision, int64_t first_read, Recorded<Math>& sample);
+void record(Machine<Math>& machine, const Reading& reading, Recorded<Math>& sample);
 
 template <class Math>
 struct CExport {
   const Program<Math>* program = nullptr;
-  Decision decision = Decision::sum;
-  int64_t first_read = 0;               ///< first step that a decision reads
+  Reading reading;
   std::string about;                    ///< one line: what was exported
   std::string scaling;                  ///< one line: what the values of the input are
   std::vector<Recorded<Math>> samples;  ///< for model_test.c, at least one
@@ -87,9 +101,11 @@ struct CTypes<Fixed> {
   static constexpr const char* kReal = "int16_t";
   static constexpr const char* kEvidence = "int64_t";
 };
-/// Type of a site: the smallest that holds every number of neurons and of inputs.
+/// Type of a site: the smallest that holds every place of a layer.
 template <class Math>
 std::string c_site(const Program<Math>& program);
+/// What is predicted, in words.
+std::string c_prediction(const Reading& reading);
 /// Text that may hold what ends a comment.
 std::string c_comment(std::string text);
 std::string c_number(float x);

@@ -85,7 +85,7 @@ SECTIONS
 )";
 
 const char* const kTestBody = R"(
-static uint32_t crc_of(const site_t *sites, int32_t count)
+static uint32_t crc_of(const model_site_t *sites, int32_t count)
 {
   uint32_t crc = 0xFFFFFFFFU;
   int32_t i, bit;
@@ -108,7 +108,7 @@ static int check_step(int32_t sample, int32_t step, const expected_t *expected, 
   int layer, wrong = 0;
   int32_t i, count;
   for (layer = 0; layer < MODEL_LAYERS; ++layer) {
-    const site_t *sites = model_spikes(layer, &count);
+    const model_site_t *sites = model_spikes(layer, &count);
     if ((uint32_t)count != expected[layer].count || crc_of(sites, count) != expected[layer].crc) {
       printf("sample %ld, step %ld, layer %d: %ld spikes, expected %ld; or at other places\n", (long)sample, (long)step,
              layer, (long)count, (long)expected[layer].count);
@@ -140,11 +140,13 @@ int main(void)
       }
       wrong |= check_step(sample, step, expected[at], y, outputs[at]);
     }
-    if (model_decide() != decisions[sample]) {
+)";
+const char* const kTestDecision = R"(    if (model_decide() != decisions[sample]) {
       printf("sample %ld: decision %d, expected %ld\n", (long)sample, model_decide(), (long)decisions[sample]);
       wrong = 1;
     }
-  }
+)";
+const char* const kTestEnd = R"(  }
   printf(wrong ? "the program differs from what was recorded\n" : "%d samples, %ld steps: as recorded\n", SAMPLES, (long)at);
   return wrong;
 }
@@ -153,7 +155,7 @@ int main(void)
 }  // namespace
 
 template <class Math>
-void record(Machine<Math>& machine, Decision decision, int64_t first_read, Recorded<Math>& sample) {
+void record(Machine<Math>& machine, const Reading& reading, Recorded<Math>& sample) {
   using Evidence = std::conditional_t<Math::kFixed, int64_t, float>;
   const auto inputs = static_cast<size_t>(machine.inputs()), outputs = static_cast<size_t>(machine.outputs());
   std::vector<typename Math::Value> state(machine.state_size());
@@ -169,19 +171,19 @@ void record(Machine<Math>& machine, Decision decision, int64_t first_read, Recor
     sample.spikes.push_back(trace.spikes);
     sample.additions.resize(trace.additions.size());
     for (size_t k = 0; k < trace.additions.size(); ++k) sample.additions[k] += trace.additions[k];
-    if (t < first_read) continue;
+    if (t < reading.first) continue;
     for (size_t i = 0; i < outputs; ++i) {
-      if (decision == Decision::sum) {
+      if (reading.prediction == Prediction::greatest_sum) {
         evidence[i] += y[i];
-      } else if (t == first_read || y[i] > evidence[i]) {
+      } else if (t == reading.first || y[i] > evidence[i]) {
         evidence[i] = static_cast<Evidence>(y[i]);
       }
     }
   }
   sample.decision = static_cast<int>(std::max_element(evidence.begin(), evidence.end()) - evidence.begin());
 }
-template void record(Machine<Float>&, Decision, int64_t, Recorded<Float>&);
-template void record(Machine<Fixed>&, Decision, int64_t, Recorded<Fixed>&);
+template void record(Machine<Float>&, const Reading&, Recorded<Float>&);
+template void record(Machine<Fixed>&, const Reading&, Recorded<Fixed>&);
 
 uint32_t site_crc(const std::vector<int32_t>& sites) {
   uint32_t crc = 0xFFFFFFFFU;
@@ -234,13 +236,29 @@ std::string c_site(const Program<Math>& program) {
 template std::string c_site(const Program<Float>&);
 template std::string c_site(const Program<Fixed>&);
 
+std::string c_prediction(const Reading& reading) {
+  const std::string steps = str("over the steps since model_reset()",
+                                reading.first > 0 ? str(", the first ", reading.first, " left out") : "");
+  switch (reading.prediction) {
+    case Prediction::greatest_sum:
+      return "The class: the output whose sum is the greatest " + steps + "; of several the first";
+    case Prediction::greatest_maximum:
+      return "The class: the output whose largest value is the greatest " + steps + "; of several the first";
+    case Prediction::mean:
+      return "The prediction is the mean of y " + steps;
+    default:
+      return "The prediction is y, step by step";
+  }
+}
+
 template <class Math>
 std::string c_header(const CExport<Math>& from) {
   const Program<Math>& program = *from.program;
   const bool real = program.kind == Input::real;
   std::string text = str(
       "/* ", c_comment(from.about),
-      "\n * Written by Spiketrain; see README.md. */\n#ifndef MODEL_H\n#define MODEL_H\n\n#include <stdint.h>\n\n");
+      "\n * Written by Spiketrain; see README.md. */\n#ifndef MODEL_H\n#define MODEL_H\n\n#include <stdint.h>\n\n"
+      "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   text += str("#define MODEL_INPUTS ", program.input.size(), " /* ", program.input.channels, " x ",
               program.input.height, " x ", program.input.width, ": maps, rows, columns */\n");
   const Map out = program.layers.back().out;
@@ -258,17 +276,16 @@ std::string c_header(const CExport<Math>& from) {
   text += str("\ntypedef ", real ? CTypes<Math>::kReal : "uint8_t", " model_input_t;\ntypedef ",
               CTypes<Math>::kValue, " model_output_t;\n");
   text += str("typedef ", c_site(program),
-              " site_t; /* place of a neuron in its layer: rows, columns, maps */\n\n");
+              " model_site_t; /* place of a neuron in its layer: rows, columns, maps */\n\n");
   text += "/* Before each sample. */\nvoid model_reset(void);\n";
   text +=
       "/* One step.  x [MODEL_INPUTS], or NULL: the input of the step before, whose product is not made again.  y [MODEL_OUTPUTS]. */\n"
       "void model_step(const model_input_t *x, model_output_t *y);\n";
-  text += str("/* The output whose ", from.decision == Decision::sum ? "sum" : "greatest value",
-              " over the steps since model_reset()",
-              from.first_read > 0 ? str(", the first ", from.first_read, " left out,") : "",
-              " is the greatest; the first of several. */\nint model_decide(void);\n");
+  text += "/* " + c_prediction(from.reading) + ". */\n" +
+          (from.reading.decides() ? "int model_decide(void);\n" : "");
   text +=
-      "/* Who fired in the last step, ascending; for tests. */\nconst site_t *model_spikes(int layer, int32_t *count);\n\n#endif\n";
+      "/* Who fired in the last step, ascending; for tests. */\nconst model_site_t *model_spikes(int layer, int32_t *count);\n\n"
+      "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return text;
 }
 template std::string c_header(const CExport<Float>&);
@@ -305,11 +322,13 @@ std::string c_test(const CExport<Math>& from) {
       str("#define SAMPLES ", from.samples.size(),
           "\n\ntypedef struct {\n  uint32_t count, crc; /* of the sites that fired */\n} expected_t;\n\n");
   text += "static const int32_t steps[SAMPLES] = {" + steps + "};\nstatic const int32_t still[SAMPLES] = {" +
-          still + "};\nstatic const int32_t decisions[SAMPLES] = {" + decisions + "};\n";
+          still + "};\n";
+  const bool decides = from.reading.decides();
+  if (decides) text += "static const int32_t decisions[SAMPLES] = {" + decisions + "};\n";
   text += str("static const model_input_t inputs[", frame_count, "][MODEL_INPUTS] = {\n", frames, "};\n");
   text += str("static const expected_t expected[", step_count, "][MODEL_LAYERS] = {\n", expected, "};\n");
   text += str("static const model_output_t outputs[", step_count, "][MODEL_OUTPUTS] = {\n", y, "};\n");
-  return text + kTestBody;
+  return text + kTestBody + (decides ? kTestDecision : "") + kTestEnd;
 }
 template std::string c_test(const CExport<Float>&);
 template std::string c_test(const CExport<Fixed>&);

@@ -4,103 +4,12 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/deploy/c_export.h"
+#include "spiketrain/deploy/c_text.h"
 
 namespace spiketrain::deploy {
 namespace {
 
-const char* const kFixedHelpers = R"(
-/* x / 2^bits to the nearest, halves away from zero. */
-static int64_t rounded(int64_t x, int32_t bits)
-{
-  const int64_t half = (int64_t)1 << (bits - 1);
-  return x >= 0 ? (x + half) >> bits : -((half - x) >> bits);
-}
-
-static int32_t saturated(int64_t x)
-{
-  return (int32_t)(x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : x);
-}
-
-/* A factor k / 2^15 on v. */
-static int32_t decay(int32_t k, int32_t v)
-{
-  return (int32_t)rounded((int64_t)k * v, 15);
-}
-
-static int32_t add(int32_t a, int32_t b)
-{
-  return saturated((int64_t)a + b);
-}
-)";
-
-const char* const kProduct = R"(
-/* Geometry of a product: a source of channels x height x width whose windows are summed, and the layer's maps. */
-typedef struct {
-  int32_t channels, height, width, window, pooled_height, pooled_width;
-  int32_t features, kernel, stride, padding, out_height, out_width;
-} product_t;
-)";
-
-/// @ order of the site, # name.
-const char* const kLocate = R"(
-/* Place of the window that holds a site; 0 if none does. */
-static int locate_#(const product_t *p, int32_t site, int32_t *channel, int32_t *row, int32_t *column)
-{
-@
-  *row /= p->window;
-  *column /= p->window;
-  return *row < p->pooled_height && *column < p->pooled_width;
-}
-)";
-const char* const kMapsFirst =
-    "  *channel = site / (p->height * p->width);\n"
-    "  *row = site / p->width % p->height;\n"
-    "  *column = site % p->width;";
-const char* const kMapsLast =
-    "  *channel = site % p->channels;\n"
-    "  *row = site / p->channels / p->width;\n"
-    "  *column = site / p->channels % p->width;";
-
-/// # the source, $ further parameters, @ what is added.
-const char* const kDense = R"(
-/* Adds the weights of one site. */
-static void add_dense_#(value_t *sum, const weight_t *weight, const product_t *p, int32_t site$)
-{
-  int32_t channel, row, column, f;
-  if (locate_#(p, site, &channel, &row, &column)) {
-    const weight_t *w = weight + ((row * p->pooled_width + column) * p->channels + channel) * p->features;
-    for (f = 0; f < p->features; ++f) {
-      sum[f] += @;
-    }
-  }
-}
-)";
-const char* const kConv = R"(
-/* Adds the weights of one site to all that read it. */
-static void add_conv_#(value_t *sum, const weight_t *weight, const product_t *p, int32_t site$)
-{
-  int32_t channel, row, column, i, j, f;
-  if (!locate_#(p, site, &channel, &row, &column)) {
-    return;
-  }
-  for (i = 0; i < p->kernel; ++i) {
-    const int32_t y = row + p->padding - i;
-    if (y < 0 || y % p->stride != 0 || y / p->stride >= p->out_height) {
-      continue;
-    }
-    for (j = 0; j < p->kernel; ++j) {
-      const int32_t x = column + p->padding - j;
-      if (x >= 0 && x % p->stride == 0 && x / p->stride < p->out_width) {
-        value_t *to = sum + (y / p->stride * p->out_width + x / p->stride) * p->features;
-        const weight_t *w = weight + ((channel * p->kernel + i) * p->kernel + j) * p->features;
-        for (f = 0; f < p->features; ++f) {
-          to[f] += @;
-        }
-      }
-    }
-  }
-}
-)";
+using namespace c_text;
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
   for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
@@ -115,10 +24,12 @@ class Writer {
 
   std::string write() {
     begin();
+    const std::string head = std::exchange(text_, kProduct);
+    sum_arrays();
     product_functions();
     for (size_t k = 0; k < program_.layers.size(); ++k) layer(k);
     interface();
-    return std::move(text_);
+    return head + (Math::kFixed ? helpers(text_) : "") + text_;
   }
 
  private:
@@ -142,18 +53,27 @@ class Writer {
   }
   bool reads_input(const LayerOf& layer) const { return layer.products[0].shape.source == Product::kInput; }
 
+  /// The helpers that `code` calls: compilers may refuse those that are not used.
+  static std::string helpers(const std::string& code) {
+    std::string text;
+    for (auto h = std::rbegin(kFixedHelpers); h != std::rend(kFixedHelpers); ++h)
+      if ((text + code).find(str(h->name, "(")) != std::string::npos) text = h->text + text;
+    return text;
+  }
+
   void begin() {
+    put("/* ", c_comment(from_.about),
+        "\n * Written by Spiketrain; see README.md. */\n#include \"model.h\"\n\n#include <string.h>\n\n");
+    put("typedef ", CTypes<Math>::weight(program_.bits), " weight_t;\ntypedef ", CTypes<Math>::kValue,
+        " value_t;\n");
+  }
+
+  void sum_arrays() {
     int64_t widest[2] = {};  // [product]
     for (const LayerOf& layer : program_.layers) {
       if (!reads_input(layer)) widest[0] = std::max(widest[0], layer.out.size());
       if (layer.recurrent()) widest[1] = std::max(widest[1], layer.out.size());
     }
-    put("/* ", c_comment(from_.about),
-        "\n * Written by Spiketrain; see README.md. */\n#include \"model.h\"\n\n#include <string.h>\n\n");
-    put("typedef ", CTypes<Math>::weight(program_.bits), " weight_t;\ntypedef ", CTypes<Math>::kValue,
-        " value_t;\n");
-    if (Math::kFixed) text_ += kFixedHelpers;
-    text_ += kProduct;
     for (const size_t c : {0, 1}) {
       if (widest[c] > 0)
         put("\n/* Sums of the present layer's product ", c, ". */\nstatic value_t sum_", c, "[", widest[c],
@@ -225,7 +145,7 @@ class Writer {
       put("static value_t held_", k, "[", n, "]; /* sums of the product with the input */\n");
     if (layer.filtered) put("static value_t current_", k, "[", n, "];\n");
     if (layer.output_filtered) put("static value_t output_", k, "[", n, "];\n");
-    if (layer.spiking) put("static site_t spikes_", k, "[", n, "];\nstatic int32_t count_", k, ";\n");
+    if (layer.spiking) put("static model_site_t spikes_", k, "[", n, "];\nstatic int32_t count_", k, ";\n");
   }
 
   void layer(size_t k) {
@@ -318,7 +238,7 @@ class Writer {
     if (last && layer.output_filtered)
       put("    ", output, " = ", decay(c_number(layer.output_decay), output), ";\n");
     put("    if (u ", layer.strict ? "> " : ">= ", names.threshold, ") {\n");
-    put("      spikes_", k, "[count_", k, "] = (site_t)i;\n      ++count_", k, ";\n");
+    put("      spikes_", k, "[count_", k, "] = (model_site_t)i;\n      ++count_", k, ";\n");
     if (layer.reset == Reset::soft_decayed) put("      u = ", subtract("u", names.drop), ";\n");
     if (layer.reset == Reset::hard) put("      u = ", names.v_reset, ";\n");
     put("      ", carried, " = ", decay(names.leak, "u"), ";\n");
@@ -333,31 +253,35 @@ class Writer {
     put("  }\n");
   }
 
+  /// What a step says about the classes.
+  void gather() {
+    const int64_t first = from_.reading.first;
+    std::string update = "evidence[i] += y[i];";
+    if (from_.reading.prediction == Prediction::greatest_maximum)
+      update =
+          str("if (steps_done == ", first, " || y[i] > evidence[i]) {\n      evidence[i] = y[i];\n    }");
+    const std::string head = first > 0 ? str("i = steps_done < ", first, " ? MODEL_OUTPUTS : 0") : "i = 0";
+    put("  for (", head, "; i < MODEL_OUTPUTS; ++i) {\n    ", update, "\n  }\n");
+  }
+
   void interface() {
-    const bool maximum = from_.decision == Decision::maximum;
     const size_t layers = program_.layers.size();
-    put("\nstatic ", CTypes<Math>::kEvidence, " evidence[MODEL_OUTPUTS];\n");
-    const bool counts = maximum || from_.first_read > 0;
+    const bool decides = from_.reading.decides(), counts = from_.reading.counts_steps();
+    if (decides) put("\nstatic ", CTypes<Math>::kEvidence, " evidence[MODEL_OUTPUTS];\n");
     if (counts) put("static int32_t steps_done;\n");
     put("\nvoid model_reset(void)\n{\n  int32_t i;\n");
     for (size_t k = 0; k < layers; ++k) reset(k);
-    put("  (void)memset(evidence, 0, sizeof(evidence));\n", counts ? "  steps_done = 0;\n" : "", "}\n");
-    put("\nvoid model_step(const model_input_t *x, model_output_t *y)\n{\n  int32_t i;\n");
+    put(decides ? "  (void)memset(evidence, 0, sizeof(evidence));\n" : "",
+        counts ? "  steps_done = 0;\n" : "", "}\n");
+    put("\nvoid model_step(const model_input_t *x, model_output_t *y)\n{\n", decides ? "  int32_t i;\n" : "");
     for (size_t k = 0; k < layers; ++k) {
       const bool input = reads_input(program_.layers[k]), last = k + 1 == layers;
       put("  layer_", k, "(", input ? "x" : "", input && last ? ", " : "", last ? "y" : "", ");\n");
     }
-    std::string update = "evidence[i] += y[i];";
-    if (maximum)
-      update = str("if (steps_done == ", from_.first_read,
-                   " || y[i] > evidence[i]) {\n      evidence[i] = y[i];\n    }");
-    const std::string head =
-        from_.first_read > 0 ? str("i = steps_done < ", from_.first_read, " ? MODEL_OUTPUTS : 0") : "i = 0";
-    put("  for (", head, "; i < MODEL_OUTPUTS; ++i) {\n    ", update, "\n  }\n");
+    if (decides) gather();
     put(counts ? "  if (steps_done < INT32_MAX) {\n    ++steps_done;\n  }\n}\n" : "}\n");
-    put("\nint model_decide(void)\n{\n  int32_t i, best = 0;\n  for (i = 1; i < MODEL_OUTPUTS; ++i) {\n"
-        "    if (evidence[i] > evidence[best]) {\n      best = i;\n    }\n  }\n  return (int)best;\n}\n");
-    put("\nconst site_t *model_spikes(int layer, int32_t *count)\n{\n  *count = 0;\n  switch (layer) {\n");
+    if (decides) text_ += kDecide;
+    put("\nconst model_site_t *model_spikes(int layer, int32_t *count)\n{\n  *count = 0;\n  switch (layer) {\n");
     for (size_t k = 0; k < layers; ++k) {
       if (program_.layers[k].spiking)
         put("    case ", k, ":\n      *count = count_", k, ";\n      return spikes_", k, ";\n");

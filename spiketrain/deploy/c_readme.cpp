@@ -8,7 +8,8 @@ namespace spiketrain::deploy {
 namespace {
 
 template <class Math>
-int64_t state_bytes(const Program<Math>& program) {
+int64_t state_bytes(const CExport<Math>& from) {
+  const Program<Math>& program = *from.program;
   const int64_t site = c_site(program) == "uint8_t" ? 1 : c_site(program) == "uint16_t" ? 2 : 4;
   int64_t bytes = 0, widest[2] = {};
   for (const auto& layer : program.layers) {
@@ -19,8 +20,9 @@ int64_t state_bytes(const Program<Math>& program) {
     if (!input) widest[0] = std::max(widest[0], n);
     if (layer.recurrent()) widest[1] = std::max(widest[1], n);
   }
-  const int64_t evidence = program.layers.back().out.size() * (Math::kFixed ? 8 : 4);
-  return bytes + 4 * (widest[0] + widest[1]) + evidence;
+  if (from.reading.decides()) bytes += program.layers.back().out.size() * (Math::kFixed ? 8 : 4);
+  if (from.reading.counts_steps()) bytes += 4;
+  return bytes + 4 * (widest[0] + widest[1]);
 }
 
 /// Bytes of the coefficients that are arrays: one of which all elements are equal is written as a number.
@@ -28,6 +30,18 @@ template <class Value>
 int64_t array_bytes(const std::vector<Value>& x) {
   const bool number = std::all_of(x.begin(), x.end(), [&](Value v) { return v == x[0]; });
   return number ? 0 : static_cast<int64_t>(x.size() * sizeof(Value));
+}
+
+/// Bytes of a layer's constants beside its weights.
+template <class Math>
+int64_t constant_bytes(const ProgramLayer<Math>& layer) {
+  constexpr int64_t kProductBytes = 12 * 4;  // product_t of model.c
+  int64_t bytes = static_cast<int64_t>(layer.products.size()) * kProductBytes;
+  for (const auto* x : {&layer.bias, &layer.leak, &layer.start}) bytes += array_bytes(*x);
+  if (layer.spiking) bytes += array_bytes(layer.threshold);
+  if (layer.reset == Reset::soft || layer.reset == Reset::soft_decayed) bytes += array_bytes(layer.drop);
+  if (layer.reset == Reset::hard) bytes += array_bytes(layer.v_reset);
+  return bytes;
 }
 
 /// Weights that all inputs of a product add: what a dense product multiplies.
@@ -57,12 +71,10 @@ CFootprint footprint(const CExport<Math>& from) {
       f.weight_bytes += static_cast<int64_t>(product.weight.size()) * from.program->bits / 8;
       f.most_additions += dense_additions(product);
     }
-    for (const auto* x :
-         {&layer.bias, &layer.leak, &layer.threshold, &layer.drop, &layer.v_reset, &layer.start})
-      f.coefficient_bytes += array_bytes(*x);
+    f.coefficient_bytes += constant_bytes(layer);
     f.updates += layer.out.size();
   }
-  f.ram_bytes = state_bytes(*from.program);
+  f.ram_bytes = state_bytes(from);
   int64_t steps = 0;
   for (const auto& sample : from.samples) {
     steps += sample.steps;
@@ -83,9 +95,14 @@ std::string c_readme(const CExport<Math>& from) {
       "    make test    builds model_test and runs the recorded samples\n    make arm     the same on a Cortex-M3 in QEMU\n    make size    code and data of model.c for a Cortex-M3\n\n";
   text +=
       "For a device take `model.h` and `model.c`: C99, `stdint.h` and `string.h` only, no allocation, one network per program.\n\n";
-  text +=
-      "    model_output_t y[MODEL_OUTPUTS];\n    model_reset();\n    for (t = 0; t < steps; ++t) model_step(t == 0 ? x : NULL, y);\n    class = model_decide();\n\n";
-  text += "NULL stands for the input of the step before.  ";
+  const bool still = from.samples.front().still;
+  text += str(
+      "    model_output_t y[MODEL_OUTPUTS];\n    model_reset();\n    for (t = 0; t < steps; ++t) model_step(",
+      still ? "t == 0 ? x : NULL" : "x + t * MODEL_INPUTS", ", y);\n",
+      from.reading.decides() ? "    label = model_decide();\n\n" : "\n");
+  text += c_prediction(from.reading) + ".  ";
+  text += still ? "The same input is shown at every step: NULL stands for that of the step before.  "
+                : "x holds the inputs of all steps, one after the other.  ";
   if (program.input.height * program.input.width > 1) text += "The input lies map by map, row by row.  ";
   text += from.scaling + ".\n\n## What it takes\n\n| | |\n|---|---|\n";
   text += str("| weights (flash) | ", f.weight_bytes, " bytes |\n| other constants (flash) | ",

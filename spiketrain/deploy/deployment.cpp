@@ -1,9 +1,11 @@
 #include "spiketrain/deploy/deployment.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "spiketrain/base/text.h"
 #include "spiketrain/core/layer.h"
+#include "spiketrain/core/watch.h"
 #include "spiketrain/data/loader.h"
 #include "spiketrain/deploy/program_network.h"
 #include "spiketrain/deploy/read_network.h"
@@ -19,7 +21,7 @@ void for_signals(const Training& training, const Dataset& data, int64_t count, F
   LoaderOptions options;
   options.batch_size = std::min<int64_t>(std::min(count, data.size()), 100);
   options.shuffle = false;
-  ST_CHECK(options.batch_size >= 1, "export: expected a data set with samples, and at least one to look at");
+  ST_CHECK(options.batch_size >= 1, "export: expected a data set with samples, and at behind one to look at");
   Loader loader(data, options);
   loader.start(0);
   int64_t done = 0;
@@ -31,14 +33,16 @@ void for_signals(const Training& training, const Dataset& data, int64_t count, F
   }
 }
 
-Decision decision_of(const Objective& objective) {
+Prediction prediction_of(const Objective& objective, Target::Kind target) {
+  if (target == Target::Kind::values) return Prediction::mean;
+  if (target != Target::Kind::class_index) return Prediction::steps;
   const std::string& name = objective.part_name();
-  if (name == "max_ce") return Decision::maximum;
+  if (name == "max_ce") return Prediction::greatest_maximum;
   const std::vector<std::string> sums = {"count",   "distillation", "mse",    "mse_count",
                                          "rate_ce", "smooth_l1",    "tet_ce", "van_rossum"};
   ST_CHECK(std::find(sums.begin(), sums.end(), name) != sums.end(), "export: objective ", name,
-           " may decide by something else than sums over steps; expected max_ce or one of ", join(sums));
-  return Decision::sum;
+           " may decide by something else than sums over steps; train with max_ce or one of ", join(sums));
+  return Prediction::greatest_sum;
 }
 
 /// The first step that a prediction reads.
@@ -61,36 +65,94 @@ Tensor frames_of(const Signal& x) {
   return values.to(torch::kCPU, torch::kFloat).flatten(2).contiguous();
 }
 
-/// Spikes [T,B,neurons] uint8 of each layer of a chain, in the layer's own order; undefined where real numbers are sent.
-std::vector<Tensor> network_spikes(Network& network, Signal x) {
-  const torch::NoGradGuard no_grad;
-  Context context;
-  Carry carry = network.start();
-  std::vector<Tensor> spikes;
-  for (const Network::Node& node : network.nodes()) {
-    if (node.head_of >= 0) continue;
-    if (node.inputs.size() == 1) {
-      x = node.stage->forward({x}, context, carry);
-    } else {
-      std::vector<int64_t> sizes = {1, x.batch()};
-      sizes.insert(sizes.end(), node.out.begin(), node.out.end());
-      Signal before = Signal::dense(torch::zeros(sizes));
-      std::vector<Signal> steps;
-      for (int64_t t = 0; t < x.steps(); ++t) {
-        before = node.stage->forward({x.slice(t, t + 1), before}, context, carry);
-        steps.push_back(before);
-      }
-      x = Signal::concatenate(steps);
+/// [T,B,C,H,W] or [T,B,N] in C, H, W order -> [T,B,N] in H, W, C order.
+Tensor channels_last(const Tensor& s) {
+  return (s.dim() == 5 ? s.permute({0, 1, 3, 4, 2}) : s).flatten(2).contiguous();
+}
+
+/// What the layers of a network that is a chain send.
+class Sent final : public Watch {
+ public:
+  explicit Sent(const Network& network) {
+    for (size_t n = 0; n < network.nodes().size(); ++n) {
+      const Network::Node& node = network.nodes()[n];
+      if (node.head_of < 0 && dynamic_cast<const spiketrain::Layer*>(node.stage.get())) nodes_.push_back(n);
     }
-    if (dynamic_cast<const spiketrain::Layer*>(node.stage.get()))
-      spikes.push_back(x.has_spikes() ? x.spikes().bytes().cpu() : Tensor());
+    spikes_.resize(nodes_.size());
+  }
+  void saw(size_t node, const std::vector<Signal>& /*in*/, const Signal& out,
+           const Context& /*context*/) override {
+    const auto at = std::find(nodes_.begin(), nodes_.end(), node);
+    if (at == nodes_.end()) return;
+    const auto k = static_cast<size_t>(at - nodes_.begin());
+    if (out.has_spikes()) spikes_[k].push_back(channels_last(out.spikes().bytes()));
+    if (k + 1 == nodes_.size()) output_.push_back(channels_last(out.values()));
+  }
+  /// [T,neurons] uint8 of a layer for a sample, in H, W, C order.
+  Tensor spikes(size_t layer, int64_t sample) const { return torch::cat(spikes_[layer]).select(1, sample); }
+  /// [T,outputs] float, likewise.
+  Tensor output(int64_t sample) const { return torch::cat(output_).select(1, sample); }
+
+ private:
+  std::vector<size_t> nodes_;  ///< of the layers
+  std::vector<std::vector<Tensor>> spikes_;
+  std::vector<Tensor> output_;
+};
+
+/// The network computes in float32 while this lives: programs know no bfloat16.
+class InFloat32 {
+ public:
+  explicit InFloat32(Network& network) : network_(network) {
+    for (const auto& module : network.modules())
+      if (const auto* synapse = dynamic_cast<const Synapse*>(module.get())) before_ = synapse->precision;
+    set_precision(network, Precision::fp32);
+  }
+  ~InFloat32() { set_precision(network_, before_); }
+  InFloat32(const InFloat32&) = delete;
+  InFloat32& operator=(const InFloat32&) = delete;
+
+ private:
+  Network& network_;
+  Precision before_ = Precision::fp32;  ///< of all synapses
+};
+
+/// Spikes [steps,n] uint8 of a recorded layer.
+template <class Math>
+Tensor spikes_of(const Recorded<Math>& sample, size_t layer, int64_t n) {
+  Tensor spikes = torch::zeros({sample.steps, n}, torch::kUInt8);
+  for (int64_t t = 0; t < sample.steps; ++t) {
+    for (const int32_t site : sample.spikes[static_cast<size_t>(t)][layer])
+      spikes.data_ptr<uint8_t>()[t * n + site] = 1;
   }
   return spikes;
 }
 
-/// [T,B,C,H,W] or [T,B,N] in C, H, W order -> [T,B,N] in H, W, C order.
-Tensor channels_last(const Tensor& s) {
-  return (s.dim() == 5 ? s.permute({0, 1, 3, 4, 2}) : s).flatten(2).contiguous();
+/// Adds sample `b` of what the network sent, `seen`, and the program made.
+template <class Math>
+void compare_sample(const Program<Math>& program, const Sent& seen, int64_t b, const Recorded<Math>& sample,
+                    Comparison& to) {
+  bool same = true;
+  auto agreement = to.layers.begin();
+  for (size_t k = 0; k < program.layers.size(); ++k) {
+    if (!program.layers[k].spiking) continue;
+    const Tensor wanted = seen.spikes(k, b).slice(0, 0, sample.steps);
+    const Tensor fired = spikes_of(sample, k, wanted.size(1));
+    const auto different = wanted.ne(fired).sum().item<int64_t>();
+    agreement->spikes += wanted.sum().item<int64_t>();
+    agreement->different += different;
+    same = same && different == 0;
+    ++agreement;
+  }
+  const Tensor wanted = seen.output(b).slice(0, 0, sample.steps).to(torch::kDouble);
+  const auto y = torch::tensor(at::ArrayRef<typename Math::Value>(sample.y), torch::kDouble).view_as(wanted);
+  const Tensor difference = y * std::ldexp(1.0, -program.output_exponent) - wanted;
+  const auto larger = [](double& x, const Tensor& of) {  // NaN, once there, stays
+    const auto there = of.abs().max().item<double>();
+    if (!std::isnan(x) && !(there <= x)) x = there;
+  };
+  larger(to.output, difference);
+  larger(to.largest_output, wanted);
+  if (same) larger(to.rounding, difference);
 }
 
 /// Samples of a batch for a program.
@@ -125,9 +187,10 @@ Deployment read_training(const Training& training, int64_t samples) {
   return d;
 }
 
-Reading read_decision(const Training& training) {
+Reading reading_of(const Training& training) {
   const Learner& learner = *training.learner;
-  return {decision_of(*learner.parts().objective), first_read_of(learner.plan())};
+  const LearnerParts& parts = learner.parts();
+  return {prediction_of(*parts.objective, parts.target), first_read_of(learner.plan())};
 }
 
 template <class Math>
@@ -162,40 +225,30 @@ template std::vector<Recorded<Fixed>> read_samples(const Training&, const Datase
                                                    int64_t);
 
 template <class Math>
-std::vector<Agreement> compare_spikes(const Training& training, const Dataset& data,
-                                      const Program<Math>& program, int64_t count) {
-  std::vector<Agreement> layers;
-  for (const auto& layer : program.layers) layers.push_back({layer.name + " " + layer.notation});
+Comparison compare(const Training& training, const Dataset& data, const Program<Math>& program,
+                   int64_t count) {
+  Comparison result;
+  for (const auto& layer : program.layers)
+    if (layer.spiking) result.layers.push_back({layer.name + " " + layer.notation});
+  const Reading reading = reading_of(training);
+  const InFloat32 precision(training.network());
   Machine<Math> machine(program);
-  int64_t left = count;
   for_signals(training, data, count, [&](const Batch& batch, const Signal& x) {
-    const std::vector<Tensor> spikes = network_spikes(training.network(), x);
+    const Sent sent(training.network());
+    const Tensor prediction = training.learner->infer(batch).prediction;
     std::vector<Recorded<Math>> samples = samples_of(batch, x, program);
-    for (size_t b = 0; b < samples.size() && left > 0; ++b, --left) {
-      record(machine, Decision::sum, 0, samples[b]);
-      for (size_t k = 0; k < layers.size(); ++k) {
-        if (!spikes[k].defined()) continue;
-        const Tensor of = channels_last(spikes[k]).select(1, static_cast<int64_t>(b)).contiguous();
-        const int64_t n = of.size(1);
-        for (int64_t t = 0; t < samples[b].steps; ++t) {
-          std::vector<uint8_t> fired(static_cast<size_t>(n), 0);
-          for (const int32_t site : samples[b].spikes[static_cast<size_t>(t)][k])
-            fired[static_cast<size_t>(site)] = 1;
-          const uint8_t* s = of.data_ptr<uint8_t>() + t * n;
-          for (int64_t i = 0; i < n; ++i) {
-            layers[k].spikes += s[i];
-            layers[k].different += s[i] != fired[static_cast<size_t>(i)];
-          }
-        }
-      }
+    for (int64_t b = 0; b < batch.size() && result.samples < count; ++b, ++result.samples) {
+      Recorded<Math>& sample = samples[static_cast<size_t>(b)];
+      record(machine, reading, sample);
+      compare_sample(program, sent, b, sample, result);
+      if (!reading.decides()) continue;
+      const Tensor of = prediction[b], behind = of.max() - of[sample.decision];
+      result.decisions += behind.item<double>() > 0;  // of several that are the greatest any will do
     }
   });
-  std::vector<Agreement> spiking;
-  for (size_t k = 0; k < layers.size(); ++k)
-    if (program.layers[k].spiking) spiking.push_back(layers[k]);
-  return spiking;
+  return result;
 }
-template std::vector<Agreement> compare_spikes(const Training&, const Dataset&, const FloatProgram&, int64_t);
-template std::vector<Agreement> compare_spikes(const Training&, const Dataset&, const FixedProgram&, int64_t);
+template Comparison compare(const Training&, const Dataset&, const FloatProgram&, int64_t);
+template Comparison compare(const Training&, const Dataset&, const FixedProgram&, int64_t);
 
 }  // namespace spiketrain::deploy

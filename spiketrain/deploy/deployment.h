@@ -21,13 +21,8 @@ struct Deployment {
 /// read_network().
 Deployment read_training(const Training& training, int64_t samples = 1000);
 
-/// How a class is decided.
-struct Reading {
-  Decision decision = Decision::sum;
-  int64_t first = 0;  ///< first step that is read
-};
 /// UsageError if the objective decides by something other than a sum over steps or the greatest value.
-Reading read_decision(const Training& training);
+Reading reading_of(const Training& training);
 
 /// Evaluation of a program in the network's place, as evaluate() of train/evaluate.h.
 template <class Math>
@@ -41,14 +36,24 @@ struct Agreement {
   int64_t different = 0;  ///< sites and steps at which one of the two fired alone
 };
 
+/// The library's network beside a program, over some samples.
+struct Comparison {
+  int64_t samples = 0;
+  std::vector<Agreement> layers;  ///< those that send spikes
+  int64_t decisions = 0;          ///< samples whose class is another; 0 where there are no classes
+  double output = 0;              ///< largest difference of an output at a step
+  double rounding = 0;            ///< the same over samples of which no spike differs
+  double largest_output = 0;      ///< of the network, in size
+};
+
 /// The first `count` samples of a data set, as the encoder sends them.
 template <class Math>
 std::vector<Recorded<Math>> read_samples(const Training& training, const Dataset& data,
                                          const Program<Math>& program, int64_t count);
 
-/// Runs the library's network on the first `count` samples and compares its spikes with the program's.
+/// Runs the library's network, in float32 whatever its precision, and the program on the first `count` samples.
 template <class Math>
-std::vector<Agreement> compare_spikes(const Training& training, const Dataset& data,
-                                      const Program<Math>& program, int64_t count);
+Comparison compare(const Training& training, const Dataset& data, const Program<Math>& program,
+                   int64_t count);
 
 }  // namespace spiketrain::deploy

@@ -1,5 +1,6 @@
 #include "spiketrain/deploy/export.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "spiketrain/base/file.h"
@@ -16,8 +17,11 @@ FixedProgram whole_numbers(const Deployment& d, const std::string& type,
 /// What the values of the input are.
 std::string scaling(const FixedProgram& program) {
   if (program.kind == Input::counts) return "Its values are numbers of spikes";
-  return str("A value of the input is what the encoder sends, times 2^", program.input_exponent,
-             ", rounded to a whole number");
+  constexpr int kFew = 8;
+  return str(
+      "A value of the input is what the encoder sends, times 2^", program.input_exponent,
+      ", rounded to a whole number of ", program.input_bits(), " bits and a sign",
+      program.input_bits() < kFew ? ", few: with more the sums over as many inputs might leave 32 bits" : "");
 }
 std::string scaling(const FloatProgram& program) {
   return program.kind == Input::counts ? "Its values are numbers of spikes"
@@ -29,20 +33,20 @@ Exported export_program(const Training& training, const ExportOptions& options, 
                         const Program<Math>& program) {
   CExport<Math> c;
   c.program = &program;
-  const Reading reading = read_decision(training);
-  c.decision = reading.decision;
-  c.first_read = reading.first;
+  c.reading = reading_of(training);
   c.about = str(notation, " of ", options.source, " as ", options.type);
   c.scaling = scaling(program);
   const Dataset& data = *training.data.test;
   c.samples = read_samples(training, data, program, options.samples);
   Machine<Math> machine(program);
-  for (auto& sample : c.samples) record(machine, c.decision, c.first_read, sample);
+  for (auto& sample : c.samples) record(machine, c.reading, sample);
   Exported made;
   made.files = write_c(c);
   made.footprint = footprint(c);
-  made.checked = std::min(options.check, data.size());
-  if (made.checked > 0) made.layers = compare_spikes(training, data, program, made.checked);
+  made.decides = c.reading.decides();
+  made.input = c.scaling;
+  if (options.check > 0) made.check = compare(training, data, program, options.check);
+  if (!Math::kFixed) check_rounding(made.check);
   return made;
 }
 
@@ -58,6 +62,21 @@ Exported export_c(const Training& training, const ExportOptions& options) {
   const std::string& notation = d.model.notation;
   if (options.type == "f32") return export_program(training, options, notation, lower(d.model, d.kind));
   return export_program(training, options, notation, whole_numbers(d, options.type));
+}
+
+void check_rounding(const Comparison& c) {
+  const auto fail = [&](const auto&... words) {
+    throw InternalError(__FILE__, __LINE__,
+                        str("export c: the exported program is not the network: on ", c.samples, " samples ",
+                            words..., "; nothing was written"));
+  };
+  for (const Agreement& layer : c.layers) {
+    if (layer.different > std::max<int64_t>(10, layer.spikes / 100))
+      fail("layer ", layer.layer, " fires at ", layer.different, " other places and steps, of ", layer.spikes,
+           " spikes");
+  }
+  if (!(c.rounding <= 1e-3 * c.largest_output + 1e-6))
+    fail("an output differs by ", c.rounding, ", where the largest is ", c.largest_output);
 }
 
 void write_files(const std::string& dir, const Files& files) {
@@ -76,6 +95,9 @@ IntegerEvaluation evaluate_integer(const Training& training, const Dataset& data
   const auto program =
       std::make_shared<const FixedProgram>(whole_numbers(read_training(training), type, &e.rounding));
   e.result = evaluate_program<Fixed>(training, data, batch, program);
+  e.input_bits = program->input_bits();
+  e.input_exponent = program->input_exponent;
+  e.input = scaling(*program);
   return e;
 }
 

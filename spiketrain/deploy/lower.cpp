@@ -124,19 +124,41 @@ class Quantiser {
   }
 
  private:
+  static constexpr int kInputBits = 11;  ///< below, weights give bits to real inputs
+  static constexpr int kLeastInputBits = 4;
   static constexpr int kHeadroom = 29;  ///< currents, thresholds and biases stay below 2^29
 
-  /// Rounds the weights of a product.
-  void round(const Layer& layer, const Product& from, ProgramProduct<Fixed>& to, Rounding& lost) const {
-    const double most = largest(from.weight);
-    to.exponent = std::min(exponent_for(most, limit_), 60);
+  /// Rounds the weights of a product to whole numbers times 2^-exponent; returns the largest change.
+  double round(const Layer& layer, const Product& from, int exponent, ProgramProduct<Fixed>& to) const {
+    to.exponent = exponent;
+    to.weight.clear();
     double change = 0;
     for (const double w : by_input(from, layer.out.channels)) {
-      const int64_t q = nearest(std::ldexp(w, to.exponent));
+      const int64_t q = nearest(std::ldexp(w, exponent));
       to.weight.push_back(static_cast<int16_t>(q));
-      change = std::max(change, std::abs(std::ldexp(static_cast<double>(q), -to.exponent) - w));
+      change = std::max(change, std::abs(std::ldexp(static_cast<double>(q), -exponent) - w));
+    }
+    return change;
+  }
+
+  /// The largest real inputs with which no sum leaves 32 bits.
+  static int64_t largest_input(int64_t worst) {
+    return std::min<int64_t>(32767, INT32_MAX / std::max<int64_t>(1, worst));
+  }
+
+  /// Rounds the weights of product k of a layer; returns the largest sum that inputs of size 1 can make.
+  int64_t round_weights(const Layer& layer, size_t k, ProgramProduct<Fixed>& to, Rounding& lost) const {
+    const Product& from = layer.products[k];
+    const bool real = from.source == Product::kInput && program_.kind == Input::real;
+    const double most = largest(from.weight);
+    double change = round(layer, from, std::min(exponent_for(most, limit_), 60), to);
+    if (real) {  // weights and inputs share the bits of a sum
+      for (int bits = program_.bits - 1;
+           whole_bits(largest_input(worst_sum(to, true))) < std::min(kInputBits, bits); --bits)
+        change = round(layer, from, to.exponent - 1, to);
     }
     if (most > 0) lost.weight = std::max(lost.weight, change / most);
+    return worst_sum(to, real);
   }
 
   /// The scale of the input, and how large it may become.
@@ -147,23 +169,12 @@ class Quantiser {
       check_sum(layer, worst * std::max<int64_t>(1, static_cast<int64_t>(std::ceil(range_))));
       return;
     }
-    int bits = 15;
-    while (bits > 4 && worst * ((int64_t{1} << bits) - 1) > INT32_MAX) --bits;
-    program_.input_max = (1 << bits) - 1;
-    check_sum(layer, worst * program_.input_max);
+    program_.input_max = static_cast<int32_t>(largest_input(worst));
+    const int bits = program_.input_bits();
+    ST_CHECK(bits >= kLeastInputBits, "export: layer ", layer.name, " (", layer.notation,
+             "): so many inputs are added up that in 32 bits ", bits,
+             " are left for each, expected at least ", kLeastInputBits, "; use type f32");
     program_.input_exponent = exponent_for(range_, program_.input_max);
-  }
-
-  static void check_finite(const Layer& layer) {
-    std::vector<const std::vector<double>*> all = {&layer.bias, &layer.leak,    &layer.threshold,
-                                                   &layer.drop, &layer.v_reset, &layer.start};
-    for (const Product& product : layer.products) all.push_back(&product.weight);
-    for (const std::vector<double>* x : all) {
-      const bool finite =
-          std::all_of(x->begin(), x->end(), [](double value) { return std::isfinite(value); });
-      ST_CHECK(finite, "export: layer ", layer.name, " (", layer.notation,
-               ") has numbers that are not finite");
-    }
   }
 
   void check_sum(const Layer& layer, int64_t worst) const {
@@ -174,13 +185,11 @@ class Quantiser {
   ProgramLayer<Fixed> quantise(const Layer& layer, Rounding& lost) {
     ProgramLayer<Fixed> made = begin_layer<Fixed>(layer);
     lost.layer = str(layer.name, " ", layer.notation);
-    check_finite(layer);
     double reach = 0;  // of the current
     for (size_t k = 0; k < made.products.size(); ++k) {
       ProgramProduct<Fixed>& product = made.products[k];
-      round(layer, layer.products[k], product, lost);
       const bool input = product.shape.source == Product::kInput;
-      const int64_t worst = worst_sum(product, input && program_.kind == Input::real);
+      const int64_t worst = round_weights(layer, k, product, lost);
       if (input) {
         scale_input(layer, worst);
       } else {
@@ -246,7 +255,22 @@ class Quantiser {
 
 }  // namespace
 
+void check_finite(const Model& model) {
+  for (const Layer& layer : model.layers) {
+    std::vector<const std::vector<double>*> all = {&layer.bias, &layer.leak,    &layer.threshold,
+                                                   &layer.drop, &layer.v_reset, &layer.start};
+    for (const Product& product : layer.products) all.push_back(&product.weight);
+    for (const std::vector<double>* x : all) {
+      const bool finite =
+          std::all_of(x->begin(), x->end(), [](double value) { return std::isfinite(value); });
+      ST_CHECK(finite, "export: layer ", layer.name, " (", layer.notation,
+               ") has numbers that are not finite; expected a network whose training did not diverge");
+    }
+  }
+}
+
 FloatProgram lower(const Model& model, Input kind) {
+  check_finite(model);
   FloatProgram program;
   program.notation = model.notation;
   program.input = model.input;
@@ -274,6 +298,7 @@ FloatProgram lower(const Model& model, Input kind) {
 FixedProgram quantise(const Model& model, int bits, Input kind, double input_range,
                       std::vector<Rounding>* rounding) {
   ST_CHECK(bits == 8 || bits == 16, "export: expected weights of 8 or 16 bits, got ", bits);
+  check_finite(model);
   ST_CHECK(std::isfinite(input_range), "export: the inputs are not finite");
   return Quantiser(model, bits, input_range).make(kind, rounding);
 }

@@ -1,9 +1,11 @@
 #include "spiketrain/deploy/onnx.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/protobuf.h"
+#include "spiketrain/deploy/program.h"
 #include "spiketrain/version.h"
 
 namespace spiketrain::deploy {
@@ -17,6 +19,9 @@ constexpr uint64_t kFloatType = 1, kIntAttribute = 2, kIntsAttribute = 7, kIrVer
 class Graph {
  public:
   Graph(const Model& model, bool spikes) : model_(model), spikes_(spikes) {}
+
+  /// What carried_k is before the first step, where it is not zero: one number, one per channel, or one per neuron in C, H, W order.
+  const std::vector<std::pair<std::string, std::string>>& first() const { return first_; }
 
   ProtoMessage write() {
     const bool input_is_map =
@@ -165,7 +170,7 @@ class Graph {
     }
     if (!layer.bias.empty())
       current = node("Add", {current, coefficient(k, "bias", layer.bias)}, name("current_biased"));
-    const std::string u = node("Add", {state(k, "carried", start(layer)), current}, name("u"));
+    const std::string u = node("Add", {state(k, "carried", start(k)), current}, name("u"));
     const std::string leak = coefficient(k, "leak", layer.leak);
     if (!layer.spiking) {
       next(k, "carried", node("Mul", {u, leak}, name("leaked")));
@@ -206,28 +211,43 @@ class Graph {
     return name("psp");
   }
 
-  /// What is carried into the first step, in words.
-  static std::string start(const Layer& layer) {
-    const bool rest = std::any_of(layer.start.begin(), layer.start.end(), [](double x) { return x != 0; });
-    if (!rest) return "zeros";
-    if (layer.start.size() > 1 || layer.leak.size() > 1)
-      return "the leak of each neuron times its resting potential";
-    return str(static_cast<float>(layer.leak[0]) * static_cast<float>(layer.start[0]), " everywhere");
+  /// Notes what is carried into the first step; returns where it is to be found.
+  std::string start(size_t k) {
+    const Layer& layer = model_.layers[k];
+    const bool zeros = std::all_of(layer.start.begin(), layer.start.end(), [](double x) { return x == 0; });
+    if (zeros) return "zeros";
+    const Coefficients &leak = layer.leak, &from = layer.start;
+    std::string text;
+    for (size_t i = 0; i < std::max(leak.size(), from.size()); ++i) {
+      const auto a = static_cast<float>(leak[leak.size() == 1 ? 0 : i]),
+                 b = static_cast<float>(from[from.size() == 1 ? 0 : i]);
+      char number[32];
+      std::snprintf(number, sizeof number, "%.9g", static_cast<double>(a * b));
+      text += (i > 0 ? " " : "") + std::string(number);
+    }
+    const std::string name = str("carried_", k, "_first");
+    first_.emplace_back(name, text);
+    return name + " of the file's metadata";
   }
 
   const Model& model_;
   const bool spikes_;
   ProtoMessage graph_;
   std::vector<Next> next_;
+  std::vector<std::pair<std::string, std::string>> first_;
 };
 
 }  // namespace
 
 std::string write_onnx(const Model& model, const std::string& about, bool spikes) {
+  check_finite(model);
+  Graph graph(model, spikes);
+  const ProtoMessage message = graph.write();
   ProtoMessage file;
   file.integer(1, kIrVersion).bytes(2, "spiketrain").bytes(3, ST_VERSION).bytes(6, about);
-  file.message(7, Graph(model, spikes).write());
-  file.message(8, ProtoMessage().bytes(1, "").integer(2, kOpset));
+  file.message(7, message).message(8, ProtoMessage().bytes(1, "").integer(2, kOpset));
+  for (const auto& [key, value] : graph.first())
+    file.message(14, ProtoMessage().bytes(1, key).bytes(2, value));
   ST_CHECK(file.text().size() < (size_t{1} << 31), "export: the network has ", file.text().size(),
            " bytes; an ONNX file holds less than 2 GiB");
   return file.text();

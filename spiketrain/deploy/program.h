@@ -77,6 +77,13 @@ struct ProgramLayer {
   size_t at(const std::vector<Value>& x, size_t i) const { return x.size() == 1 ? 0 : i % x.size(); }
 };
 
+/// The most bits of which every number is within `most`.
+inline int whole_bits(int64_t most) {
+  int bits = 0;
+  while ((int64_t{2} << bits) - 1 <= most) ++bits;
+  return bits;
+}
+
 template <class Math>
 struct Program {
   std::string notation;
@@ -84,6 +91,8 @@ struct Program {
   Input kind = Input::real;
   int input_exponent = 0;  ///< Fixed: an input x stands for x 2^-input_exponent
   int32_t input_max = 0;   ///< Fixed: inputs are kept in [-input_max, input_max]
+  /// Bits that inputs can use.
+  int input_bits() const { return whole_bits(input_max); }
   /// Whether all that the type of an input can hold is within input_max.
   bool takes_all() const { return !Math::kFixed || (kind == Input::counts && input_max >= 255); }
   int bits = 32;            ///< of a weight
@@ -106,10 +115,15 @@ struct Rounding {
           0;  ///< largest change of these, in parts of the threshold (of the largest weight where nothing spikes)
 };
 
+/// UsageError if a number of the model is not finite.
+void check_finite(const Model& model);
+
+/// UsageError of check_finite().
 FloatProgram lower(const Model& model, Input kind);
 
-/// bits: 8 or 16.  input_range: the largest size of an input; larger ones may be cut.  `rounding` may be null.  UsageError if a sum would
-/// not fit 32 bits.
+/// bits: 8 or 16.  input_range: the largest size of an input; larger ones may be cut.  `rounding` may be null.  Real inputs have up to 15 bits:
+/// as many as no sum of theirs leaves 32 bits with.  Where these are fewer than 11, the weights that they meet give bits to them, until both
+/// have as many.  UsageError if a sum would not fit 32 bits, and of check_finite().
 FixedProgram quantise(const Model& model, int bits, Input kind, double input_range,
                       std::vector<Rounding>* rounding = nullptr);
 

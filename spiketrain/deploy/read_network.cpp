@@ -38,7 +38,8 @@ std::vector<double> per_channel(const Coefficients& x, const Map& out, const std
     const auto first = x.begin() + static_cast<int64_t>(c * area);
     ST_CHECK(std::count(first, first + static_cast<int64_t>(area), result[c]) == static_cast<int64_t>(area),
              place,
-             "neurons of one map have gains of their own (per = \"neuron\"); expected one per channel");
+             "neurons of one map have gains of their own (per = \"neuron\"); train with per = \"channel\" or "
+             "\"layer\"");
   }
   return result;
 }
@@ -48,7 +49,7 @@ Affine read_norm(const Norm& norm, const std::string& place) {
   const Config config = norm.config();
   const std::string name = config["name"];
   ST_CHECK(name == "bn" || name == "tdbn", place, "norm ", name,
-           " cannot be folded into weights; expected bn, tdbn or none");
+           " cannot be folded into weights; train with network.norm = \"bn\", \"tdbn\" or without one");
   const double scale = name == "tdbn" ? config["scale"].get<double>() : 1, eps = config["eps"];
   const auto parameters = norm.named_parameters(false);
   const auto buffers = norm.named_buffers(false);
@@ -93,10 +94,10 @@ class Reader {
   void check_chain(int64_t n, int64_t last) const {
     const auto& inputs = node_->inputs;
     ST_CHECK(inputs[0].node == last && inputs[0].delay == 0, place(),
-             "it reads another node than the one before; expected a chain, without residual units");
+             "it reads another node than the one before; train a chain of layers, without residual units");
     for (size_t k = 1; k < inputs.size(); ++k) {
       ST_CHECK(inputs[k].node == n && inputs[k].delay == 1, place(),
-               "it has a second input, as residual units have; expected a chain of layers");
+               "it has a second input, as residual units have; train a chain of layers, without SEW and RB");
     }
   }
 

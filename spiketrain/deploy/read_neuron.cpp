@@ -49,8 +49,9 @@ struct MembraneReader {
     folded.gain = coefficient("gain");
     const auto decayed = [](double leak, double x) { return (1 - leak) * x; };
     if (is("decay_input")) folded.gain = combine(layer.leak, folded.gain, decayed);
-    layer.start = coefficient("v_rest");
-    folded.rest = combine(layer.leak, layer.start, decayed);
+    folded.rest = combine(layer.leak, coefficient("v_rest"), decayed);
+    const bool at_rest = config["start"] == "rest";
+    layer.start = at_rest ? coefficient("v_rest") : Coefficients{0};
     layer.spiking = name != "leaky_readout";
     if (!layer.spiking) return folded;
     layer.reset = reset_of(config["reset"]);
@@ -59,7 +60,7 @@ struct MembraneReader {
     const double reset_by = config["reset_by"];
     layer.drop = reset_by > 0 ? single(reset_by) : layer.threshold;
     layer.v_reset = coefficient("v_reset");
-    if (name == "if" && layer.reset == Reset::hard) layer.start = layer.v_reset;
+    if (name == "if" && layer.reset == Reset::hard && at_rest) layer.start = layer.v_reset;
     return folded;
   }
 };
@@ -91,7 +92,7 @@ FoldedNeuron read_neuron(const Neuron& neuron, const std::string& place, Layer& 
     folded = read_psp_lif(config, layer);
   } else {
     ST_CHECK(name == "lif" || name == "if" || name == "leaky_readout", place, "neuron ", name,
-             " cannot be exported; expected lif, if or psp_lif, and leaky_readout for output");
+             " cannot be exported; train with lif, if or psp_lif, and leaky_readout for output");
     const MembraneReader reader{neuron, config};
     ST_CHECK(!reader.is("raise_after_overshoot"), place, "neuron ", name,
              " with raise_after_overshoot cannot be exported; train without it");
@@ -100,7 +101,8 @@ FoldedNeuron read_neuron(const Neuron& neuron, const std::string& place, Layer& 
   const auto above = [](double start, double threshold) { return start >= threshold ? 1.0 : 0.0; };
   const Coefficients early = layer.spiking ? combine(layer.start, layer.threshold, above) : Coefficients{0};
   ST_CHECK(std::count(early.begin(), early.end(), 1.0) == 0, place,
-           "the membrane before the first step (v_rest or v_reset) reaches the threshold; expected less");
+           "the membrane before the first step (v_rest, or v_reset of an if neuron) reaches the threshold; "
+           "train with a smaller one, or with start = \"zero\"");
   return folded;
 }
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "spiketrain/deploy/deployment.h"
 #include "tests/support/deploy.h"
 #include "tests/support/temp_dir.h"
@@ -9,9 +11,10 @@
 namespace spiketrain::deploy_c_test {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const char* const kStrict =
-    " -std=c99 -O1 -Wall -Wextra -Wpedantic -Wconversion -Werror -fsanitize=undefined,address "
+    " -std=c99 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Werror -fsanitize=undefined,address "
     "-fno-sanitize-recover=all -ffp-contract=off";
 
 template <class Math>
@@ -30,11 +33,35 @@ ShellResult compile_and_run(const TempDir& dir, const std::string& folder, const
                dir / "output");
 }
 
+/// The named symbols of model.c compiled without optimisation: bytes of constants and of memory.
+template <class Math>
+void expect_bytes(const deploy::CExport<Math>& of, const std::string& name, const TempDir& dir) {
+  const ShellResult symbols =
+      shell("cd " + (dir / "c") + " && gcc -std=c99 -O0 -c model.c -o model.o && nm -S -t d model.o",
+            dir / "output");
+  ASSERT_EQ(symbols.code, 0) << symbols.text;
+  std::istringstream lines(symbols.text);
+  int64_t constants = 0, memory = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    int64_t place = 0, size = 0;
+    std::string kind;
+    if (!(words >> place >> size >> kind)) continue;  // without a size: from elsewhere
+    if (kind == "r") constants += size;
+    if (kind == "b") memory += size;
+  }
+  const deploy::CFootprint f = footprint(of);
+  EXPECT_EQ(constants, f.weight_bytes + f.coefficient_bytes) << name;
+  EXPECT_EQ(memory, f.ram_bytes) << name;
+}
+
 template <class Math>
 void expect_equal(const DeployCase& of, const deploy::Program<Math>& program, bool counts,
                   const TempDir& dir) {
   const std::string name = str(of.name, Math::kFixed ? " q" : " f", program.bits, counts ? " counts" : "");
-  write_all(dir / "c", write_c(exported(program, random_input(of.input, 7, 3, counts))));
+  const auto c = exported(program, random_input(of.input, 7, 3, counts));
+  write_all(dir / "c", write_c(c));
+  expect_bytes(c, name, dir);
   const ShellResult result = compile_and_run(dir, "c", kStrict);
   EXPECT_EQ(result.code, 0) << name << "\n" << result.text;
   EXPECT_THAT(result.text, HasSubstr("3 samples, 21 steps: as recorded")) << name;
@@ -58,12 +85,11 @@ TEST(DeployC, DecidesByTheGreatestValueAndLeavesOutFirstSteps) {
   const DeployCase of = deploy_cases()[0];
   const auto program = deploy::quantise(deploy::read_network(*build(of)), 8, deploy::Input::real, 1);
   auto c = exported(program, random_input(of.input, 7, 8, false));
-  c.decision = deploy::Decision::maximum;
-  c.first_read = 2;
+  c.reading = {deploy::Prediction::greatest_maximum, 2};
   deploy::Machine<deploy::Fixed> machine(program);
   for (auto& sample : c.samples) {
     sample.spikes.clear();
-    record(machine, c.decision, c.first_read, sample);
+    record(machine, c.reading, sample);
     int best = 0;
     int32_t most = INT32_MIN;
     for (int t = 2; t < 7; ++t) {
@@ -76,6 +102,58 @@ TEST(DeployC, DecidesByTheGreatestValueAndLeavesOutFirstSteps) {
   }
   write_all(dir / "c", write_c(c));
   EXPECT_EQ(compile_and_run(dir, "c", kStrict).code, 0);
+  expect_bytes(c, "maximum", dir);
+}
+
+TEST(DeployC, SaysHowAPredictionIsRead) {
+  TempDir dir;
+  const DeployCase of = deploy_cases()[0];
+  const auto program = deploy::lower(deploy::read_network(*build(of)), deploy::Input::real);
+  auto c = exported(program, random_input(of.input, 7, 3, false));
+  c.reading = {deploy::Prediction::mean, 2};
+  for (const std::string& text : {c_readme(c), c_header(c)}) {
+    EXPECT_THAT(
+        text,
+        HasSubstr(
+            "The prediction is the mean of y over the steps since model_reset(), the first 2 left out"));
+    EXPECT_THAT(text, Not(HasSubstr("model_decide")));
+  }
+  write_all(dir / "c", write_c(c));
+  EXPECT_EQ(compile_and_run(dir, "c", kStrict).code, 0);
+  expect_bytes(c, "mean", dir);
+  c.reading = {deploy::Prediction::steps, 0};
+  EXPECT_THAT(c_readme(c), HasSubstr("The prediction is y, step by step"));
+  c.reading = {};
+  EXPECT_THAT(c_readme(c), HasSubstr("label = model_decide();"));
+}
+
+TEST(DeployC, SaysHowInputsAreGiven) {
+  const DeployCase of = deploy_cases()[0];
+  const auto program = deploy::lower(deploy::read_network(*build(of)), deploy::Input::real);
+  auto c = exported(program, random_input(of.input, 7, 3, false));
+  ASSERT_TRUE(c.samples[0].still);
+  EXPECT_THAT(c_readme(c), HasSubstr("model_step(t == 0 ? x : NULL, y)"));
+  c.samples.erase(c.samples.begin());
+  EXPECT_THAT(c_readme(c), HasSubstr("model_step(x + t * MODEL_INPUTS, y)"));
+  EXPECT_THAT(c_readme(c), Not(HasSubstr("NULL")));
+}
+
+TEST(DeployC, LinksWithCpp) {
+  TempDir dir;
+  const DeployCase of = deploy_cases()[0];
+  const auto program = deploy::quantise(deploy::read_network(*build(of)), 8, deploy::Input::real, 1);
+  write_all(dir / "c", write_c(exported(program, random_input(of.input, 7, 3, false))));
+  write_file_atomic(dir / "c/main.cpp",
+                    std::string("#include \"model.h\"\nstruct site_t {};\nint main() {\n"
+                                "  model_output_t y[MODEL_OUTPUTS];\n  int32_t count = 0;\n  model_reset();\n"
+                                "  static model_input_t x[MODEL_INPUTS];\n  model_step(x, y);\n"
+                                "  const model_site_t* sites = model_spikes(0, &count);\n"
+                                "  return sites == nullptr || model_decide() < 0;\n}\n"));
+  const ShellResult result =
+      shell("cd " + (dir / "c") +
+                " && gcc -c model.c && g++ -Wall -Wextra -Werror main.cpp model.o -o m 2>&1 && ./m",
+            dir / "output");
+  EXPECT_EQ(result.code, 0) << result.text;
 }
 
 TEST(DeployC, CutsInputs) {

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
+#include "spiketrain/deploy/onnx.h"
 #include "spiketrain/deploy/program_network.h"
 #include "tests/support/deploy.h"
 #include "tests/support/message.h"
@@ -79,14 +83,15 @@ TEST(DeployModel, RefusesByNameWhatItCannotExpress) {
   EXPECT_THAT(refused({"", "4C3-MP2-8-3"}),
               HasSubstr("node 1 (MP2): maximum pooling cannot be exported; train with"));
   EXPECT_THAT(refused({"", "4C3p1-SEW4-8-3", {2, 9, 9}, {{"padding", "same"}}}),
-              HasSubstr("node 1_sum: it has a second input"));
+              HasSubstr("node 1_sum: it has a second input, as residual units have; train a chain"));
   EXPECT_THAT(refused({"", "4C3p1-RB4-8-3", {2, 9, 9}, {{"padding", "same"}}}), HasSubstr("second input"));
   EXPECT_THAT(refused({"", "8R1-3"}),
               HasSubstr("synapse one_to_one cannot be exported; expected conv2d or linear"));
   EXPECT_THAT(refused({"", "8-3", {5}, {{"longest_delay", 3}}}), HasSubstr("node 0_taps: stage taps cannot"));
-  EXPECT_THAT(refused({"", "8-3", {5}, {{"norm", "relu"}}}), HasSubstr("norm relu cannot be folded"));
+  EXPECT_THAT(refused({"", "8-3", {5}, {{"norm", "relu"}}}),
+              HasSubstr("norm relu cannot be folded into weights; train with network.norm"));
   EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "alif"}}}),
-              HasSubstr("neuron alif cannot be exported; expected lif"));
+              HasSubstr("neuron alif cannot be exported; train with lif"));
   EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "lif"}, {"raise_after_overshoot", true}}}),
               HasSubstr("raise_after_overshoot"));
   EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "leaky_readout"}}}),
@@ -100,7 +105,7 @@ TEST(DeployModel, RefusesGainsPerNeuronOfAMap) {
   const auto layer = std::dynamic_pointer_cast<Layer>(network->nodes()[0].stage);
   set_coefficient(*layer->neuron(), "gain", torch::linspace(0.5, 1, 64).view({4, 4, 4}));
   EXPECT_THAT(message_of<UsageError>([&] { deploy::read_network(*network); }),
-              HasSubstr("gains of their own"));
+              HasSubstr("gains of their own (per = \"neuron\"); train with"));
 }
 
 TEST(DeployModel, RefusesAMembraneThatBeginsOverTheThreshold) {
@@ -110,6 +115,18 @@ TEST(DeployModel, RefusesAMembraneThatBeginsOverTheThreshold) {
   set_coefficient(*layer->neuron(), "v_rest", torch::full({8}, 2.0));
   EXPECT_THAT(message_of<UsageError>([&] { deploy::read_network(*network); }),
               HasSubstr("before the first step"));
+}
+
+TEST(DeployModel, RefusesNumbersThatAreNotFinite) {
+  const auto network = build({"", "8-3", {5}});
+  network->named_parameters()["0.synapse.weight"].data()[2][1] = std::nan("");
+  const deploy::Model model = deploy::read_network(*network);
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { deploy::lower(model, deploy::Input::real); },
+           [&] { deploy::quantise(model, 8, deploy::Input::real, 1); },
+           [&] { deploy::write_onnx(model, "a test", false); },
+       })
+    EXPECT_THAT(message_of<UsageError>(call), HasSubstr("layer 0 (8) has numbers that are not finite"));
 }
 
 }  // namespace spiketrain::deploy_model_test

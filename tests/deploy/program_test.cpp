@@ -105,14 +105,96 @@ TEST(DeployProgram, WeightsOnAGridAreKept) {
   EXPECT_LE(rounding[1].weight, 0.5 / 64 + 1e-12);
 }
 
+/// Weights in [-1, 1] without a pattern.
+std::vector<double> mixed_weights(size_t n) {
+  std::vector<double> weights;
+  uint32_t at = 1;
+  for (size_t i = 0; i < n; ++i) {
+    at = at * 1664525U + 1013904223U;
+    weights.push_back(at / 2147483648.0 - 1);
+  }
+  return weights;
+}
+
+/// What one neuron that does not fire makes of x in whole numbers.
+double output_of(const deploy::FixedProgram& program, const std::vector<int32_t>& x) {
+  deploy::Machine<Fixed> machine(program);
+  std::vector<int32_t> state(machine.state_size()), y(1);
+  machine.start(state.data());
+  deploy::Machine<Fixed>::Trace trace;
+  machine.step(x.data(), state.data(), y.data(), trace);
+  return std::ldexp(y[0], -program.output_exponent);
+}
+
+deploy::Model readout(std::vector<double> weights) {
+  deploy::Model model = one_neuron(std::move(weights), deploy::Reset::none);
+  model.layers[0].spiking = false;
+  return model;
+}
+
+TEST(DeployProgram, TheLargestSumsOfInputsAreExact) {
+  for (const int bits : {8, 16}) {
+    for (const size_t n : {10, 1000, 30000, 100000}) {
+      const auto program = deploy::quantise(readout(mixed_weights(n)), bits, deploy::Input::real, 1);
+      const auto& product = program.layers[0].products[0];
+      std::vector<int32_t> x;
+      double sum = 0;
+      for (const int16_t w : product.weight) {
+        x.push_back(w < 0 ? -program.input_max : program.input_max);
+        sum += static_cast<double>(std::abs(int64_t{w}) * program.input_max);
+      }
+      EXPECT_LE(sum, INT32_MAX) << bits << " bits, " << n;
+      if (n >= 1000 && bits == 16) {
+        EXPECT_GT(sum, INT32_MAX / 8) << n << ": bits are left over";
+      }
+      EXPECT_NEAR(output_of(program, x), std::ldexp(sum, -product.exponent - program.input_exponent),
+                  std::ldexp(1.0, -program.output_exponent))
+          << bits << " bits, " << n;
+    }
+  }
+}
+
+TEST(DeployProgram, SixteenBitsAreFinerThanEight) {
+  for (const size_t n : {100, 3000, 30000}) {
+    const std::vector<double> weights = mixed_weights(n);
+    double error[2] = {};  // sums of squares
+    for (const int bits : {8, 16}) {
+      const auto program = deploy::quantise(readout(weights), bits, deploy::Input::real, 1);
+      EXPECT_GE(program.input_bits(), n <= 100 ? 11 : n <= 3000 ? 10 : 8) << bits << " bits, " << n;
+      for (int sample = 0; sample < 10; ++sample) {
+        std::vector<float> x;
+        double wanted = 0;
+        for (size_t i = 0; i < n; ++i) {
+          x.push_back(static_cast<float>(std::abs(std::sin(static_cast<double>(i) + sample))));
+          wanted += weights[i] * static_cast<double>(x.back());
+        }
+        std::vector<int32_t> scaled(n);
+        deploy::scale_inputs(program, x.data(), static_cast<int64_t>(n), scaled.data());
+        error[bits / 16] += std::pow(output_of(program, scaled) - wanted, 2);
+      }
+    }
+    EXPECT_LT(error[1], error[0]) << n;
+  }
+}
+
 TEST(DeployProgram, NoSumLeavesThirtyTwoBits) {
   for (const int bits : {8, 16}) {
-    for (const DeployCase& of : deploy_cases()) {
+    std::vector<DeployCase> cases = deploy_cases();
+    cases.push_back({"wide", "SP8-16C3p1-SP4-300-3", {8, 64, 64}});
+    for (const DeployCase& of : cases) {
       const auto model = deploy::read_network(*build_spread(of));
       const auto program = deploy::quantise(model, bits, deploy::Input::real, 1);
       for (const auto& layer : program.layers) {
         for (const auto& product : layer.products) {
-          for (const int16_t w : product.weight) EXPECT_LE(std::abs(int{w}), bits == 8 ? 127 : 32767);
+          const bool input = product.shape.source == deploy::Product::kInput;
+          const auto features = static_cast<size_t>(product.out.channels);
+          std::vector<double> sums(features);  // if every weight were met by the largest input
+          for (size_t i = 0; i < product.weight.size(); ++i) {
+            EXPECT_LE(std::abs(int{product.weight[i]}), bits == 8 ? 127 : 32767);
+            sums[i % features] += std::abs(int{product.weight[i]});
+          }
+          const double times = std::pow(product.shape.window, 2) * (input ? program.input_max : 1);
+          for (const double sum : sums) EXPECT_LE(sum * times, INT32_MAX) << of.name;
           EXPECT_LE(product.shift, 30);
         }
         for (const int32_t threshold : layer.threshold) EXPECT_LE(std::abs(threshold), (1 << 29) + 1);
@@ -153,10 +235,17 @@ TEST(DeployProgram, RefusesWhatDoesNotFit) {
               HasSubstr("its sums may reach"));
   EXPECT_THAT(message_of<UsageError>([&] { deploy::quantise(wide, 7, deploy::Input::counts, 1); }),
               HasSubstr("8 or 16 bits, got 7"));
+  deploy::Model whole_maps = one_neuron(std::vector<double>(64, 1.0), deploy::Reset::hard);
+  whole_maps.layers[0].products[0].in = {64, 4096, 4096};
+  whole_maps.layers[0].products[0].window = 4096;
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::quantise(whole_maps, 16, deploy::Input::real, 1); }),
+              HasSubstr("are left for each, expected at least 4; use type f32"));
   const deploy::Model broken = one_neuron({std::nan("")}, deploy::Reset::hard);
   EXPECT_THAT(message_of<UsageError>([&] { deploy::quantise(broken, 8, deploy::Input::counts, 1); }),
               HasSubstr("not finite"));
-  EXPECT_THAT(message_of<UsageError>([&] { deploy::quantise(broken, 8, deploy::Input::real, INFINITY); }),
+  EXPECT_THAT(message_of<UsageError>([&] {
+                deploy::quantise(one_neuron({1}, deploy::Reset::hard), 8, deploy::Input::real, INFINITY);
+              }),
               HasSubstr("inputs are not finite"));
 }
 

@@ -2,13 +2,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "spiketrain/deploy/deployment.h"
+#include <cmath>
+
+#include "spiketrain/data/tensor_dataset.h"
+#include "spiketrain/deploy/export.h"
 #include "tests/support/deploy.h"
 #include "tests/support/runs.h"
 
 namespace spiketrain::deploy_run_test {
 
 using testing::HasSubstr;
+using testing::Not;
 
 /// It might decide in any way.
 struct Foreign final : Objective {
@@ -43,8 +47,9 @@ TEST(DeployRun, AFloatProgramScoresAsTheNetwork) {
     const Evaluation wanted = evaluate(training, *training.data.test, 5);
     const deploy::Deployment d = deploy::read_training(training);
     EXPECT_EQ(d.kind, deploy::Input::real);
-    EXPECT_EQ(deploy::read_decision(training).decision,
-              objective == "max_ce" ? deploy::Decision::maximum : deploy::Decision::sum);
+    EXPECT_EQ(deploy::reading_of(training).prediction, objective == "max_ce"
+                                                           ? deploy::Prediction::greatest_maximum
+                                                           : deploy::Prediction::greatest_sum);
     const auto program = std::make_shared<const deploy::FloatProgram>(lower(d.model, d.kind));
     const Evaluation got = deploy::evaluate_program<deploy::Float>(training, *training.data.test, 5, program);
     EXPECT_EQ(got.at("accuracy"), wanted.at("accuracy"));
@@ -52,9 +57,97 @@ TEST(DeployRun, AFloatProgramScoresAsTheNetwork) {
     ASSERT_EQ(got.rates.size(), wanted.rates.size());
     EXPECT_EQ(got.rates[0].rate, wanted.rates[0].rate);
     EXPECT_EQ(got.rates[0].spec, wanted.rates[0].spec);
-    for (const deploy::Agreement& layer : deploy::compare_spikes(training, *training.data.test, *program, 16))
-      EXPECT_EQ(layer.different, 0) << layer.layer;
+    const deploy::Comparison c = deploy::compare(training, *training.data.test, *program, 16);
+    EXPECT_EQ(c.samples, 16);
+    for (const deploy::Agreement& layer : c.layers) EXPECT_EQ(layer.different, 0) << layer.layer;
+    EXPECT_EQ(c.decisions, 0);
+    EXPECT_GT(c.largest_output, 0.1);
+    EXPECT_LT(c.output, 1e-5);
+    EXPECT_EQ(c.rounding, c.output);
   }
+}
+
+TEST(DeployRun, AComparisonSeesTheReadoutAndDecisions) {
+  const Experiment experiment = trained({});
+  const Training& training = experiment.training;
+  deploy::FloatProgram program = lower(deploy::read_network(training.network()), deploy::Input::real);
+  for (float& w : program.layers[1].products[0].weight) w = -w;
+  const deploy::Comparison c = deploy::compare(training, *training.data.test, program, 16);
+  EXPECT_EQ(c.layers.size(), 1U);
+  EXPECT_EQ(c.layers[0].different, 0);
+  EXPECT_GT(c.decisions, 8);
+  EXPECT_NEAR(c.output, 2 * c.largest_output, 1e-3);
+  program.layers[0].products[0].weight[0] += 1;
+  EXPECT_GT(deploy::compare(training, *training.data.test, program, 16).layers[0].different, 0);
+}
+
+TEST(DeployRun, AComparisonOfFloatsMustAgreeButForRounding) {
+  deploy::Comparison c;
+  c.samples = 10;
+  c.layers = {{"0 8C", 5000, 40}};
+  c.largest_output = 2;
+  c.output = 1;  // after a spike that differs
+  c.rounding = 1e-5;
+  EXPECT_NO_THROW(deploy::check_rounding(c));
+  c.rounding = 0.01;
+  EXPECT_THROW(deploy::check_rounding(c), InternalError);
+  c.rounding = std::nan("");
+  EXPECT_THROW(deploy::check_rounding(c), InternalError);
+  c.rounding = 0;
+  c.layers[0].different = 60;
+  EXPECT_THAT(message_of<InternalError>([&] { deploy::check_rounding(c); }),
+              HasSubstr("layer 0 8C fires at 60 other places and steps, of 5000 spikes"));
+  EXPECT_NO_THROW(deploy::check_rounding({}));
+}
+
+TEST(DeployRun, NetworksInMixedPrecisionAreComparedInFloat32) {
+  const Experiment experiment =
+      trained({"compute.precision=mixed", "network.spec=16C3p1-P2-4", "neuron.threshold=0.2", "epochs=1"});
+  const Training& training = experiment.training;
+  const auto precision = [&] {
+    return dynamic_cast<const Layer&>(*training.network().nodes()[0].stage)
+        .connections()[0]
+        .synapse->precision;
+  };
+  ASSERT_EQ(precision(), Precision::mixed);
+  const auto program = lower(deploy::read_network(training.network()), deploy::Input::real);
+  const deploy::Comparison c = deploy::compare(training, *training.data.test, program, 16);
+  EXPECT_GT(c.largest_output, 0.1);
+  EXPECT_LT(c.rounding, 1e-5 * c.largest_output);
+  EXPECT_EQ(precision(), Precision::mixed);
+}
+
+TEST(DeployRun, ValuesAreMeansOverTheSteps) {
+  const auto split = [](int64_t n) {
+    torch::manual_seed(n);
+    return tensor_dataset(torch::rand({n, 1, 6, 6}), {Target::Kind::values, torch::rand({n, 4})}, {});
+  };
+  Datasets data;
+  data.train = split(24);
+  data.test = split(16);
+  const Experiment experiment = tiny_experiment(
+      {"neuron=lif", "readout=leaky_readout", "objective=mse", "rule=bptt", "network.pool=avg"}, data);
+  const Training& training = experiment.training;
+  EXPECT_EQ(deploy::reading_of(training).prediction, deploy::Prediction::mean);
+  const auto program = lower(deploy::read_network(training.network()), deploy::Input::real);
+  const deploy::Comparison c = deploy::compare(training, *training.data.test, program, 16);
+  EXPECT_EQ(c.decisions, 0);
+  EXPECT_GT(c.largest_output, 0);
+  const deploy::Exported made = deploy::export_c(training, {});
+  EXPECT_FALSE(made.decides);
+  for (const auto& [name, text] : made.files) EXPECT_THAT(text, Not(HasSubstr("model_decide"))) << name;
+}
+
+TEST(DeployRun, ComparesSpikesAndPspsThatLeave) {
+  Experiment experiment = tiny_experiment({"epochs=1"});
+  Trainer(experiment.training, {}).run();
+  const Training& training = experiment.training;
+  const auto program = lower(deploy::read_network(training.network()), deploy::Input::real);
+  const deploy::Comparison c = deploy::compare(training, *training.data.test, program, 16);
+  ASSERT_EQ(c.layers.size(), 2U);
+  EXPECT_EQ(c.layers[1].different, 0);
+  EXPECT_GT(c.layers[1].spikes, 0);
+  EXPECT_LT(c.output, 1e-6);
 }
 
 TEST(DeployRun, SegmentsCarryTheState) {
@@ -100,13 +193,13 @@ TEST(DeployRun, WithoutTheGridWeightsMove) {
 
 TEST(DeployRun, DecisionsLeaveOutStepsThatPredictionsDo) {
   const Experiment experiment = trained({"schedule={name=\"whole\",live=2,predict=\"scored\"}"});
-  EXPECT_EQ(deploy::read_decision(experiment.training).first, 3);
-  EXPECT_EQ(deploy::read_decision(trained({}).training).first, 0);
+  EXPECT_EQ(deploy::reading_of(experiment.training).first, 3);
+  EXPECT_EQ(deploy::reading_of(trained({}).training).first, 0);
 }
 
 TEST(DeployRun, RefusesObjectivesThatDecideOtherwise) {
   const Experiment experiment = tiny_experiment({"objective=foreign"});
-  EXPECT_THAT(message_of<UsageError>([&] { deploy::read_decision(experiment.training); }),
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::reading_of(experiment.training); }),
               HasSubstr("objective foreign may decide"));
 }
 
@@ -123,6 +216,10 @@ TEST(DeployRun, TheCommands) {
         cli("export c " + run + " --out " + (dir / type) + " --type " + type + " --samples 3 --check 20");
     EXPECT_EQ(made.code, 0) << made.text;
     EXPECT_THAT(made.text, HasSubstr("on 20 test samples")) << made.text;
+    EXPECT_THAT(made.text, HasSubstr(" of 20; outputs differ by at most ")) << made.text;
+    if (type == "f32") {
+      EXPECT_THAT(made.text, HasSubstr("decisions different: 0 of 20"));
+    }
     const ShellResult result = shell("make -s -C " + (dir / type) + " test 2>&1", dir / "output");
     EXPECT_EQ(result.code, 0) << result.text;
     EXPECT_THAT(result.text, HasSubstr("3 samples, 15 steps: as recorded"));
@@ -130,10 +227,26 @@ TEST(DeployRun, TheCommands) {
   const ShellResult integer = cli("eval " + run + " --integer q7");
   EXPECT_EQ(integer.code, 0) << integer.text;
   EXPECT_THAT(integer.text, HasSubstr("in whole numbers (q7):\naccuracy "));
+  EXPECT_THAT(integer.text, HasSubstr(" bits and a sign\n"));
   const Config json = Config::parse(cli("eval " + run + " --integer q15 --json").text);
-  EXPECT_NEAR(json["integer"]["accuracy"].get<double>(), json["accuracy"].get<double>(), 0.05);
-  EXPECT_EQ(cli("export onnx " + run + " --out " + (dir / "step.onnx")).code, 0);
-  EXPECT_GT(file_size(dir / "step.onnx"), 1000U);
+  const Config& own = json["integer"];
+  EXPECT_NEAR(own["accuracy"].get<double>(), json["accuracy"].get<double>(), 0.05);
+  EXPECT_GE(own["input"]["bits"].get<int>(), 11);
+  ASSERT_EQ(own["layers"].size(), 2U);
+  EXPECT_GT(own["layers"][1]["weight"].get<double>(), 0);
+  EXPECT_EQ(own["rates"].size(), json["rates"].size());
+  // Without the data: a checkpoint by itself, where no data set is to be found.
+  const std::string onnx = "export onnx " + run + "/ckpt/best.safetensors --out ";
+  const ShellResult step = shell(
+      str("SPIKETRAIN_DATA=/nowhere ", ST_CLI, " ", onnx, dir / "step.onnx --spikes 2>&1"), dir / "output");
+  EXPECT_EQ(step.code, 0) << step.text;
+  EXPECT_EQ(cli(onnx + (dir / "x.onnx") + " --data glyphs").code, 2);
+  if (shell("/usr/bin/python3 -c 'import onnx, numpy'", dir / "output").code == 0) {
+    const ShellResult checked = shell("/usr/bin/python3 " ST_SOURCE_DIR "/tools/check_onnx.py " +
+                                          (dir / "step.onnx") + " " + (dir / "f32") + " 2>&1",
+                                      dir / "output");
+    EXPECT_EQ(checked.code, 0) << checked.text;
+  }
   EXPECT_EQ(cli("export c " + run + " --out " + (dir / "x") + " --type q3").code, 2);
   EXPECT_EQ(cli("export c " + (dir / "none") + " --out " + (dir / "x")).code, 2);
   const ShellResult blocked = cli("export c " + run + " --out " + recipe);

@@ -98,6 +98,29 @@ inline std::vector<DeployCase> deploy_cases() {
        {2, 9, 9},
        {{"pool", "avg"}, {"quantizer", {{"name", "uniform"}, {"bits", 4}, {"scale", "power_of_two"}}}},
        lif({{"leak", 0.75}})},
+      {"zero start",
+       "4C3-8-3",
+       {2, 6, 6},
+       {},
+       lif({{"leak", 0.75}, {"v_rest", 0.3}, {"start", "zero"}}),
+       {{"name", "leaky_readout"}, {"leak", 0.875}, {"v_rest", -0.5}, {"start", "zero"}}},
+      {"zero start over the threshold",
+       "8-3",
+       {5},
+       {},
+       lif({{"leak", 0.75}, {"v_rest", 1.2}, {"start", "zero"}})},
+      {"if, zero start",
+       "6C3-8-3",
+       {2, 6, 6},
+       {},
+       {{"name", "if"}, {"reset", "hard"}, {"v_reset", 0.3}, {"start", "zero"}}},
+      {"no leaks",
+       "4C3-P2-8-3",
+       {2, 10, 7},
+       {},
+       {{"name", "if"}},
+       {{"name", "leaky_readout"}, {"leak", 1.0}}},
+      {"rectangles", "4C3-P2-6C3p1-P2-8-3", {2, 15, 10}, {}, lif({{"leak", 0.8}})},
   };
   return cases;
 }
@@ -143,7 +166,7 @@ std::vector<deploy::Recorded<Math>> record_all(const deploy::Program<Math>& prog
     const int64_t n = (sample.still ? 1 : sample.steps) * flat.size(2);
     sample.x.resize(static_cast<size_t>(n));
     deploy::scale_inputs(program, flat[b].data_ptr<float>(), n, sample.x.data());
-    deploy::record(machine, deploy::Decision::sum, 0, sample);
+    deploy::record(machine, {}, sample);
     samples.push_back(std::move(sample));
   }
   return samples;

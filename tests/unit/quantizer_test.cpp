@@ -35,13 +35,12 @@ double lost(const Tensor& w, double step, double levels) {
   return (torch::clamp(torch::round(w / step), -levels, levels) * step - w).square().sum().item<double>();
 }
 
-TEST(Quantizer, PowersOfTwoLoseLeastAmongTheirKind) {
-  const Tensor w = torch::randn({40, 30}, torch::kFloat) * 0.07;
+void expect_least_loss(const Tensor& w) {
   for (const int64_t bits : {2, 4, 8}) {
     const Tensor q = make<Quantizer>("uniform", {{"bits", bits}, {"scale", "power_of_two"}})->apply(w);
     const auto levels = static_cast<double>((int64_t{1} << (bits - 1)) - 1);
     double step = 0, least = 1e30;
-    for (int e = -20; e < 3; ++e) {
+    for (int e = -30; e < 12; ++e) {
       const double there = lost(w, std::ldexp(1.0, e), levels);
       if (there < least) least = there, step = std::ldexp(1.0, e);
     }
@@ -49,6 +48,19 @@ TEST(Quantizer, PowersOfTwoLoseLeastAmongTheirKind) {
     EXPECT_TRUE(torch::equal(whole, torch::round(whole))) << bits;
     EXPECT_LE(whole.abs().max().item<double>(), levels) << bits;
     EXPECT_NEAR((q - w).square().sum().item<double>(), least, 1e-4 * least) << bits;
+  }
+}
+
+TEST(Quantizer, PowersOfTwoLoseLeastAmongTheirKind) {
+  torch::manual_seed(4);
+  const Tensor w = torch::randn({40, 30}, torch::kFloat) * 0.07;
+  expect_least_loss(w);
+  const Tensor heavy = w / (torch::rand({40, 30}) + 1e-3);  // tails fall with the square
+  expect_least_loss(heavy);
+  for (const float size : {0.7F, 2.9F, 90.0F}) {
+    Tensor outlier = w.clone();
+    outlier[3][4] = size;
+    expect_least_loss(outlier);
   }
 }
 

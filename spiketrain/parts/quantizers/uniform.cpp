@@ -48,11 +48,12 @@ struct Uniform final : Quantizer {
   Tensor by_power_of_two(const Tensor& w) const {
     const double most = w.abs().max().item<double>();
     if (!(most > 0) || !std::isfinite(most)) return w;
-    const auto first =
-        static_cast<int>(std::ceil(std::log2(most / levels())));  // the largest weight is not cut
+    // From where the largest weight is not cut to where most weights are: what few large ones lose may be less than what the others gain.
+    const auto first = static_cast<int>(std::ceil(std::log2(most / levels())));
+    const auto last = static_cast<int>(std::floor(std::log2(w.abs().mean().item<double>() / levels()))) - 1;
     Tensor best;
     double least = 0;
-    for (int e = first; e > first - 4; --e) {
+    for (int e = first; e >= std::min(last, first - 3); --e) {
       const double step = std::ldexp(1.0, e);
       const Tensor q = torch::clamp(torch::round(w / step), -levels(), levels()) * step;
       const double lost = (q - w).square().sum().item<double>();
