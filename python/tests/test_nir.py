@@ -43,7 +43,7 @@ def test_errors(tmp_path):
     (tmp_path / "text.nir").write_text("no graph")
     with pytest.raises(st.DataError, match="text.nir"):
         st.from_nir(tmp_path / "text.nir")
-    with pytest.raises(st.UsageError, match="node '0': neuron psp_lif: NIR has no such neuron"):
+    with pytest.raises(st.UsageError, match="neuron psp_lif: NIR has no such neuron"):
         st.Network("8-3", input_shape=(5,), neuron=st.neurons.psp_lif(), rule="tssl_bp").to_nir(tmp_path / "psp.nir")
 
 

@@ -89,12 +89,12 @@ class Planner {
     for (double& x : list) x *= factor;
     return list;
   }
-  /// A step that is tau itself leaves nothing, whatever float32 has made of them.
+  /// A step that is tau itself leaves nothing; float32 may have made tau the shorter of the two.
   Numbers leak(const char* tau) const {
     Numbers list = field(tau, 1);
     for (double& x : list) {
       x = 1 - dt_ / x;
-      if (std::fabs(x) < 1e-6) x = 0;
+      if (x < 0 && x > -1e-6) x = 0;
     }
     return list;
   }

@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kMaxFile = uint64_t{1} << 34;
 /// Of all data sets together, unpacked, numbers as doubles: 2^28 numbers.
 constexpr uint64_t kMaxUnpacked = uint64_t{1} << 31;
+constexpr size_t kMaxText = size_t{1} << 26;  ///< bytes of all texts; many places may refer to one
 constexpr size_t kMaxDepth = 32, kMaxObjects = 1000000, kMaxRank = 8;
 
 struct Members {
@@ -241,7 +242,7 @@ class Reader {
   }
 
   /// All elements of a data set of texts.
-  std::vector<std::string> texts(const Data& data) const {
+  std::vector<std::string> texts(const Data& data) {
     return H5Tis_variable_str(data.type.get()) > 0 ? variable(data) : fixed(data);
   }
 
@@ -260,7 +261,7 @@ class Reader {
     return list;
   }
 
-  std::vector<std::string> variable(const Data& data) const {
+  std::vector<std::string> variable(const Data& data) {
     std::vector<std::string> list;
     if (data.storage.elements == 0) return list;
     Bytes unpacked;
@@ -273,8 +274,11 @@ class Reader {
     } else if (at = H5Dget_offset(data.set.get()); at == HADDR_UNDEF) {
       fail(data, "expected its texts outside of the header");
     }
-    for (uint64_t i = 0; i < data.storage.elements; ++i)
+    for (uint64_t i = 0; i < data.storage.elements; ++i) {
       list.push_back(nir::heap_text(image_, references, at + i * nir::kTextReference, path_));
+      text_ += list.back().size();
+      if (text_ > kMaxText) fail(data, str("more than ", kMaxText >> 20, " MiB of text in all"));
+    }
     return list;
   }
 
@@ -293,7 +297,7 @@ class Reader {
   std::string path_;
   Hdf5Id file_;
   std::vector<std::string> unread_;
-  size_t objects_ = 0;
+  size_t objects_ = 0, text_ = 0;
   uint64_t stored_ = 0, unpacked_ = 0;  ///< bytes of all data sets so far
 };
 

@@ -206,6 +206,32 @@ TEST(NirHdf5, TextsInChunks) {
   EXPECT_EQ(file.read().metadata.texts.at("list"), "one\ntwo\nthree");
 }
 
+/// A text of a megabyte that many edges refer to.
+TEST(NirHdf5, OneTextInManyPlaces) {
+  NirGraph graph = nir_chain();
+  graph.metadata.texts["long"] = std::string(1 << 20, 'x');
+  TempDir dir;
+  write_nir(dir / "a.nir", graph);
+  const hid_t file = H5Fopen((dir / "a.nir").c_str(), H5F_ACC_RDWR, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
+  const hsize_t sides = 100;
+  const hid_t space = H5Screate_simple(1, &sides, nullptr), plist = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_alloc_time(plist, H5D_ALLOC_TIME_EARLY);
+  const hid_t one = H5Dopen2(file, "/node/metadata/long", H5P_DEFAULT),
+              all = H5Dcreate2(file, "/node/metadata/all", type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+  const haddr_t from = H5Dget_offset(one), to = H5Dget_offset(all);
+  H5Dclose(one);
+  H5Dclose(all);
+  H5Pclose(plist);
+  H5Sclose(space);
+  H5Tclose(type);
+  H5Fclose(file);
+  Bytes bytes = read_file(dir / "a.nir");
+  for (size_t i = 0; i < 100; ++i) std::memcpy(&bytes[to + i * 16], &bytes[from], 16);
+  const std::string what = message_of<DataError>([&] { parse_nir(bytes, "mem"); });
+  EXPECT_TRUE(has(what, "'all': more than 64 MiB of text in all")) << what;
+}
+
 TEST(NirHdf5, LinksAndUserBlocks) {
   const Changed link(
       [](hid_t h) { H5Lcreate_soft("/node/nodes/lif", h, "/node/nodes/z", H5P_DEFAULT, H5P_DEFAULT); });
