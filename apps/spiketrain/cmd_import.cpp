@@ -52,23 +52,26 @@ std::string data_note(const Recipe& recipe, const Network& network) {
 
 void run_import(const ImportCommand& command) {
   ST_CHECK(!command.out.empty(), "import: expected --out DIR");
+  ST_CHECK(!std::filesystem::exists(command.out) || std::filesystem::is_empty(command.out),
+           "import --out: ", command.out, " holds files; give a folder that is empty or not there yet");
   const NirGraph graph = read_nir(command.graph);
   const NirImport imported = network_from_nir(graph, command.options);
   const Network& network = *imported.network;
 
   const std::string weights = command.out + "/ckpt/best.safetensors";
   const Recipe recipe = recipe_of(command, weights);
-  RunDir dir(command.out, /*resume=*/false);
+  // All that can be refused comes before the folder.
+  std::vector<std::string> notes = imported.notes;
+  if (const std::string note = data_note(recipe, network); !note.empty()) notes.push_back(note);
   RunInfo info;
   info.config = resolve(recipe);
+  RunDir dir(command.out, /*resume=*/false);
   info.environment = environment(ST_VERSION " " ST_REVISION);
   std::filesystem::create_directories(dir.checkpoints());
   save_weights(weights, network, info, {});
   dir.write_json("environment.json", info.environment);
   dir.write_text("config.toml", write_toml(info.config));
 
-  std::vector<std::string> notes = imported.notes;
-  if (const std::string note = data_note(recipe, network); !note.empty()) notes.push_back(note);
   for (const std::string& note : notes) {
     dir.log("note: " + note);
     std::cout << "note: " << note << '\n';
@@ -94,6 +97,8 @@ void add_import(CLI::App& app, int& exit_code) {
       ->check(CLI::PositiveNumber);
   sub->add_option("--reset", options.reset,
                   "zero: to v_reset, the default; subtract: takes the threshold off; none");
+  sub->add_option("--reset-delay", options.reset_delay,
+                  "true: the reset is part of the next step, without gradient; false, the default");
   sub->add_option("--threshold", options.threshold,
                   "strict: fires above the threshold, the default; at: at it, too");
   sub->add_option(

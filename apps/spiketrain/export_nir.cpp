@@ -35,8 +35,14 @@ void add_export_nir(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("nir", "a graph of the Neuromorphic Intermediate Representation");
   command->from.command = "export nir";
   add_saved(*sub, command->from);
-  sub->add_option("--out", command->out, "file to write, FILE.nir")->required();
-  sub->add_option("--dt", command->options.dt, "seconds a step")->capture_default_str();
+  sub->add_option("--out", command->out, "file to write, FILE.nir")
+      ->required()
+      ->check([](const std::string& path) {
+        return path.find_first_not_of(' ') == std::string::npos ? "expected a file, got '" + path + "'" : "";
+      });
+  sub->add_option("--dt", command->options.dt,
+                  "seconds a step; default: that of the graph it was imported from, or else 1e-4")
+      ->check(CLI::PositiveNumber);
   sub->add_flag(
       "--keep-gain", command->keep_gain,
       "leave the input gain in r instead of multiplying the weights by it: the weights keep their bits");

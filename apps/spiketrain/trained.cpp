@@ -36,6 +36,8 @@ bool SavedRun::is_file() const { return is_safetensors(run); }
 
 SafetensorsFile open_weights(const SavedRun& from) {
   if (from.is_file()) {
+    ST_CHECK(from.checkpoint == "best", from.command, " --checkpoint: ", from.run,
+             " is a file of weights by itself; leave --checkpoint out, or give the run directory");
     SafetensorsFile file = open_checkpoint(from.run);
     load_plugins_of(checkpoint_environment(file), from.run);
     return file;

@@ -1,5 +1,6 @@
 """A spiking network as a torch module."""
 import copy
+import numbers
 import re
 
 import torch
@@ -50,6 +51,15 @@ def _rule(value):
     if isinstance(value, type) and issubclass(value, PythonRule):
         return value()
     return config_of("rules", value)
+
+
+def _positive(name, value):
+    """As the library takes it: 0 stands for None."""
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < float("inf"):
+        raise _C.UsageError(f"{name}: expected a number above 0, got {value!r}")
+    return float(value)
 
 
 def _output_of(spec):
@@ -124,7 +134,7 @@ class Network(torch.nn.Module):
     def _adopt(self, core, seed, precision):
         self._core, self.seed, self.precision = core, seed, precision
         self._draws = core.draws()
-        self._wanted, self._rates, self._records = [], {}, {}
+        self._wanted, self._rates, self._records, self.notes = [], {}, {}, []
         core.set_precision(precision == "mixed")
         self._tensors = []  # (module, name, tensor, is a parameter)
         for name, tensor in core.parameters():
@@ -266,12 +276,21 @@ class Network(torch.nn.Module):
         """A network that `save` or a training run wrote.  DataError if the file is missing or damaged."""
         return cls._of(_C.load_network(str(path), _rule(rule)), seed, rule, precision)
 
-    def to_nir(self, path, dt=1e-4, fold=True):
+    @property
+    def dt(self):
+        """Seconds a step: what `from_nir` found or was given; None: the network has none.  `save` keeps it, `to_nir` writes it."""
+        return self._core.dt or None
+
+    @dt.setter
+    def dt(self, seconds):
+        self._core.dt = _positive("dt", seconds)
+
+    def to_nir(self, path, dt=None, fold=True):
         """Writes the network as a NIR graph (docs/nir.md) and returns notes: what the format cannot say.
 
-        dt: seconds a step.  fold: the input gain goes into the weights, for programs that ignore r; False keeps their bits.
+        dt: seconds a step; None: the network's own, or else 1e-4.  fold: the input gain goes into the weights, for programs that ignore r; False keeps their bits.
         UsageError names the layer that NIR cannot express."""
-        return _C.to_nir(self._core, str(path), float(dt), bool(fold))
+        return _C.to_nir(self._core, str(path), _positive("to_nir: dt", dt), bool(fold))
 
     def to_onnx(self, path, spikes=False):
         """Writes one time step as an ONNX graph (docs/deploy.md): (x, states) -> (y, states after it); who runs it loops.
@@ -280,17 +299,27 @@ class Network(torch.nn.Module):
         _C.to_onnx(self._core, str(path), bool(spikes))
 
     @classmethod
-    def from_nir(cls, path, rule="bptt", *, dt=None, reset=None, threshold=None, order=None, start=None, surrogate=None, surrogate_scale=None,
-                 double=False):
+    def from_nir(cls, path, rule="bptt", *, dt=None, reset=None, reset_delay=None, threshold=None, order=None, start=None, surrogate=None,
+                 surrogate_scale=None, double=False):
         """A network from a NIR graph; `notes` say what was chosen where the format leaves it open, and why (docs/nir.md).
 
-        dt: seconds a step; reset: "zero", "subtract" or "none"; threshold: "strict" or "at"; order: of CubaLIF, "new" or "old" current;
-        start: membranes begin at "zero" or "rest"; surrogate, surrogate_scale: for training.  None: as the file says, or NIR.
+        dt: seconds a step; reset: "zero", "subtract" or "none"; reset_delay: it is part of the next step; threshold: "strict" or "at";
+        order: of CubaLIF, "new" or "old" current; start: membranes begin at "zero" or "rest"; surrogate, surrogate_scale: for training.
+        None: as the file says, or NIR.  The network keeps `dt`.
         DataError for a damaged file, UsageError for what cannot be expressed."""
-        given = dict(dt=dt, reset=reset, threshold=threshold, order=order, start=start, surrogate=surrogate, surrogate_scale=surrogate_scale)
-        core, dt, notes = _C.from_nir(str(path), {k: v for k, v in given.items() if v is not None}, _rule(rule), double)
+        if isinstance(reset_delay, bool):
+            reset_delay = "true" if reset_delay else "false"
+        given = dict(dt=dt, reset=reset, reset_delay=reset_delay, threshold=threshold, order=order, start=start, surrogate=surrogate,
+                     surrogate_scale=surrogate_scale)
+        given = {k: v for k, v in given.items() if v is not None}
+        for name, value in given.items():
+            if name in ("dt", "surrogate_scale"):
+                given[name] = _positive(f"from_nir: {name}", value)
+            elif not isinstance(value, str):
+                raise _C.UsageError(f"from_nir: {name}: expected a text, got {value!r}")
+        core, notes = _C.from_nir(str(path), given, _rule(rule), bool(double))
         net = cls._of(core, 1, rule)
-        net.dt, net.notes = dt, notes
+        net.notes = notes
         return net
 
     def reset_parameters(self, seed=None):
@@ -320,7 +349,8 @@ class Network(torch.nn.Module):
 
     def __getstate__(self):
         return {"tensors": [t.detach() for _, _, t, _ in self._tensors], "training": self.training,
-                "requires_grad": [t.requires_grad for _, _, t, _ in self._tensors], "wanted": list(self._wanted)}
+                "requires_grad": [t.requires_grad for _, _, t, _ in self._tensors], "wanted": list(self._wanted), "dt": self.dt,
+                "notes": list(self.notes)}
 
     def __setstate__(self, state):
         self._restore(state)
@@ -329,7 +359,7 @@ class Network(torch.nn.Module):
         for (_, _, tensor, _), value, grad in zip(self._tensors, state["tensors"], state["requires_grad"]):
             self._core.set_data(tensor, value)
             tensor.requires_grad_(grad)
-        self._wanted = list(state["wanted"])
+        self._wanted, self.dt, self.notes = list(state["wanted"]), state.get("dt"), list(state.get("notes", []))
         self.train(state["training"])
 
     def extra_repr(self):

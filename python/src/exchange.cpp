@@ -17,6 +17,7 @@ py::tuple from_nir(const std::string& path, const py::dict& given, const py::obj
   const Config config = to_config(given);
   options.dt = config.value("dt", 0.0);
   options.reset = config.value("reset", "");
+  options.reset_delay = config.value("reset_delay", "");
   options.threshold = config.value("threshold", "");
   options.order = config.value("order", "");
   options.start = config.value("start", "");
@@ -27,7 +28,7 @@ py::tuple from_nir(const std::string& path, const py::dict& given, const py::obj
   NirImport result = network_from_nir(read_nir(path), options);
   made->network = std::move(result.network);
   made->method.rule = rule_from(rule);
-  return py::make_tuple(std::move(made), result.dt, result.notes);
+  return py::make_tuple(std::move(made), result.notes);
 }
 
 std::vector<std::string> write_nir_file(const Trainable& t, const std::string& path, double dt, bool fold) {

@@ -264,6 +264,9 @@ void bind_network(py::module_& m) {
               bool joined, uint64_t seed, uint64_t iteration, const Wanted& wanted) {
              return forward(t, x, state, {train, joined, seed, iteration, steps}, wanted);
            })
+      .def_property(
+          "dt", [](const Trainable& t) { return t.network->dt(); },
+          [](const Trainable& t, double seconds) { t.network->set_dt(seconds); })
       .def_property_readonly("notation", [](const Trainable& t) { return t.network->notation(); })
       .def_property_readonly("input_shape",
                              [](const Trainable& t) { return py::tuple(py::cast(t.network->input_shape())); })

@@ -1,6 +1,6 @@
 """NIR from Python: the library's golden graphs, round trips, and the reference reader and peers where they are installed."""
-import os
-import pathlib
+import copy
+import pickle
 
 import pytest
 from conftest import ROOT, require
@@ -43,8 +43,36 @@ def test_errors(tmp_path):
     (tmp_path / "text.nir").write_text("no graph")
     with pytest.raises(st.DataError, match="text.nir"):
         st.from_nir(tmp_path / "text.nir")
-    with pytest.raises(st.UsageError, match="psp"):
+    with pytest.raises(st.UsageError, match="neuron psp_lif: NIR has no such neuron"):
         st.Network("8-3", input_shape=(5,), neuron=st.neurons.psp_lif(), rule="tssl_bp").to_nir(tmp_path / "psp.nir")
+
+
+def test_the_step_stays_with_the_network(tmp_path):
+    net_of().to_nir(tmp_path / "a.nir", dt=0.002)
+    net = st.from_nir(tmp_path / "a.nir")
+    net.save(tmp_path / "a.safetensors")
+    others = [copy.deepcopy(net), pickle.loads(pickle.dumps(net)), st.Network.load(tmp_path / "a.safetensors"), st.Network.from_config(net.config())]
+    for other in [net, *others]:
+        assert other.dt == 0.002
+        other.to_nir(tmp_path / "b.nir")
+        assert st.from_nir(tmp_path / "b.nir").dt == 0.002
+    assert others[0].notes == others[1].notes == net.notes != []
+    own = net_of()
+    assert own.dt is None and own.notes == []
+    own.dt = 0.5
+    assert copy.deepcopy(own).dt == 0.5
+    with pytest.raises(st.UsageError, match="dt"):
+        own.dt = -1
+
+
+@pytest.mark.parametrize("option, value", [("dt", "x"), ("dt", -1), ("dt", True), ("reset", 3), ("reset", "bogus"), ("order", "bogus"),
+                                           ("surrogate_scale", -1), ("surrogate", "bogus"), ("reset_delay", 1)])
+def test_options_of_the_wrong_kind(tmp_path, option, value):
+    net_of().to_nir(tmp_path / "net.nir")
+    with pytest.raises(st.UsageError, match=option if option != "surrogate" else "bogus"):
+        st.from_nir(tmp_path / "net.nir", **{option: value})
+    with pytest.raises(st.UsageError, match="dt"):
+        net_of().to_nir(tmp_path / "other.nir", dt="x")
 
 
 def test_the_reference_reader_takes_our_graphs(tmp_path):

@@ -85,6 +85,10 @@ class Network : public torch::nn::Module {
   /// The notation of the papers, e.g. "15C5-P2-40C5-P2-300-10".
   std::string notation() const;
   int64_t parameter_count() const;
+  /// Seconds a step, of a network that came with such a number (nir/import.h); 0: it has none.
+  double dt() const { return dt_; }
+  /// UsageError unless 0, or finite and above it.
+  void set_dt(double seconds);
 
   /// What from_config() needs to build an equal network, blocks and heads included; weights are not part of it.
   /// UsageError if a part was not made by a registry.
@@ -126,6 +130,7 @@ class Network : public torch::nn::Module {
   size_t body_ = 0;                        ///< number of nodes that are no head's
   std::vector<Program> programs_, heads_;  ///< [block]
   int64_t slots_ = 0, delays_ = 0, units_ = 0;
+  double dt_ = 0;
 };
 
 /// What a network is built from besides its own options.

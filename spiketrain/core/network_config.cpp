@@ -1,5 +1,6 @@
 // A network and its layers as configurations, and back.
 #include <algorithm>
+#include <cmath>
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/network.h"
@@ -68,7 +69,15 @@ Config Network::config() const {
                      {"inputs", std::move(inputs)},
                      {"stage", node.stage->config()}});
   }
-  return {{"input", input_}, {"nodes", std::move(nodes)}, {"blocks", ends_}, {"heads", std::move(heads)}};
+  Config config = {
+      {"input", input_}, {"nodes", std::move(nodes)}, {"blocks", ends_}, {"heads", std::move(heads)}};
+  if (dt_ > 0) config["dt"] = dt_;
+  return config;
+}
+
+void Network::set_dt(double seconds) {
+  ST_CHECK(std::isfinite(seconds) && seconds >= 0, "network: dt: expected seconds above 0, got ", seconds);
+  dt_ = seconds;
 }
 
 std::shared_ptr<Network> Network::from_config(const Config& config) {
@@ -97,6 +106,7 @@ std::shared_ptr<Network> Network::from_config(const Config& config) {
       if (!stages.empty()) network->attach_head(b, stages);
       ++b;
     }
+    network->set_dt(config.value("dt", 0.0));
     return network;
   } catch (const nlohmann::json::exception& error) {
     throw UsageError(str("network: not what Network::config() writes: ", error.what()));

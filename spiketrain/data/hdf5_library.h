@@ -6,7 +6,11 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
+
+#include "spiketrain/base/hdf5_filters.h"
 
 namespace spiketrain {
 
@@ -57,5 +61,28 @@ struct Hdf5Blocks {
 /// For H5Pset_vlen_mem_manager().
 void* take_hdf5_block(size_t size, void* blocks);
 void give_hdf5_block(void* memory, void* blocks);
+
+/// How a data set lies in its file, checked against what this library reads.
+struct Hdf5Storage {
+  std::vector<hsize_t> shape;       ///< empty: one element
+  std::vector<hsize_t> chunk;       ///< empty: in one piece
+  std::vector<Hdf5Filter> filters;  ///< in the order in which they packed a chunk
+  uint64_t elements = 1;
+  uint64_t element = 1;   ///< bytes of one in the file
+  uint64_t stored = 0;    ///< bytes in the file
+  uint64_t unpacked = 0;  ///< bytes of all elements, chunks that stick out of the shape whole
+
+  uint64_t bytes() const { return elements * element; }
+};
+
+/// Nothing of the values is read, so sizes may be checked first.  DataError, which begins with `what`: virtual or external values, values that
+/// were never written, filters other than at most one compressing one and shuffle, sizes that no file of `file_bytes` can hold.
+Hdf5Storage hdf5_storage(hid_t set, uint64_t file_bytes, const std::string& what, const std::string& path);
+/// All values as they lie in the file, row by row, to `out`, of Hdf5Storage::bytes().  DataError if a chunk is missing, damaged, or not of its size.
+void read_hdf5(hid_t set, const Hdf5Storage& storage, uint8_t* out, const std::string& what,
+               const std::string& path);
+/// Unpacks every chunk and lets go of it: H5Dread(), which believes that they are whole, may be called then.  DataError as read_hdf5().
+void check_hdf5_chunks(hid_t set, const Hdf5Storage& storage, const std::string& what,
+                       const std::string& path);
 
 }  // namespace spiketrain

@@ -17,6 +17,8 @@ namespace {
 
 using Edge = std::pair<std::string, std::string>;
 
+constexpr double kDefaultStep = 1e-4;  ///< seconds, as in nir/time_step.cpp
+
 /// What a node of the network gives: the sum of what these nodes of the graph give, times a factor that is still to be applied.
 struct Value {
   std::vector<std::string> sources;
@@ -27,8 +29,9 @@ struct Value {
 class Exporter {
  public:
   Exporter(const Network& network, const NirExportOptions& options) : network_(network), options_(options) {
-    ST_CHECK(std::isfinite(options.dt) && options.dt > 0, "export nir: dt: expected seconds above 0, got ",
+    ST_CHECK(std::isfinite(options.dt) && options.dt >= 0, "export nir: dt: expected seconds above 0, got ",
              options.dt);
+    if (options_.dt == 0) options_.dt = network.dt() > 0 ? network.dt() : kDefaultStep;
   }
 
   NirExport run() {
@@ -36,6 +39,10 @@ class Exporter {
     add("input", "Input", {{"shape", NirArray::integers(network_.input_shape())}});
     input_ = {{"input"}, 1, network_.input_shape()};
     names_.insert("output");
+    // Before the stages: those of a rule, such as filters, come of the neuron.
+    for (const Network::Node& node : network_.nodes())
+      if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage); layer && node.head_of < 0)
+        check_neuron(*layer->neuron(), node.name);
     size_t last = 0;
     for (size_t n = 0; n < network_.nodes().size(); ++n) {
       if (network_.nodes()[n].head_of >= 0) {
@@ -258,7 +265,9 @@ class Exporter {
       if (!late) weights.multiply_inputs(in.factor);
       const Shape from = late ? late_shape(n, node.inputs[k]) : in.shape;
       NirNode made = weights.node(from);
-      const std::string own = add(node.name + (k == 0 ? ".w" : str(".w", k)), "", {});
+      // The name of the node itself where no neuron has it, so that it comes back as it was.
+      const std::string own =
+          add(name.empty() && k == 0 ? node.name : node.name + (k == 0 ? ".w" : str(".w", k)), "", {});
       graph_.nodes.back().second = std::move(made);
       if (late) {
         late_.push_back(

@@ -16,9 +16,9 @@
 namespace spiketrain {
 
 struct NirExportOptions {
-  double dt = 1e-4;  ///< seconds a step
-  bool fold =
-      true;  ///< the input gain goes into the weights; false: it stays in r, and the weights keep their bits
+  double dt = 0;  ///< seconds a step; 0: the network's own, or else 1e-4
+  /// The input gain goes into the weights; false: it stays in r, and the weights keep their bits.
+  bool fold = true;
 };
 
 struct NirExport {

@@ -23,14 +23,30 @@ bool any(const Numbers& list, double value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
+std::string text_of(const Neuron& neuron, const std::string& node) {
+  return str("node '", node, "': neuron ", neuron.part_name());
+}
+
 }  // namespace
+
+void check_neuron(const Neuron& neuron, const std::string& node) {
+  const std::vector<std::string> known = {"lif", "if", "cuba_lif", "leaky_readout", "cuba_readout"};
+  const std::string text = text_of(neuron, node);
+  ST_CHECK(std::find(known.begin(), known.end(), neuron.part_name()) != known.end(), text,
+           ": NIR has no such neuron; it has those of ", join(known));
+  const Config config = neuron.config();
+  ST_CHECK(!config.value("raise_after_overshoot", false), text,
+           ": NIR has no threshold that rises (raise_after_overshoot)");
+  ST_CHECK(config.value("reset", "") != "hard_input", text,
+           ": NIR has no reset that drops the input (hard_input)");
+}
 
 NeuronExport::NeuronExport(const Neuron& neuron, const Shape& shape, const std::string& node,
                            const NirExportOptions& options)
     : neuron_(neuron), shape_(shape), name_(node), options_(options) {
-  text_ = str("node '", node, "': neuron ", neuron.part_name());
+  text_ = text_of(neuron, node);
   count_ = static_cast<size_t>(numel(shape));
-  check();
+  check_neuron(neuron, node);
   config_ = neuron.config();
   fires_ = config_.contains("threshold");
   const bool cuba = config_.contains("leak_syn");
@@ -43,17 +59,6 @@ NeuronExport::NeuronExport(const Neuron& neuron, const Shape& shape, const std::
     in_syn_ = coefficient("gain_syn");
   }
   choose_type();
-}
-
-void NeuronExport::check() const {
-  const std::vector<std::string> known = {"lif", "if", "cuba_lif", "leaky_readout", "cuba_readout"};
-  ST_CHECK(std::find(known.begin(), known.end(), neuron_.part_name()) != known.end(), text_,
-           ": NIR has no such neuron; it has those of ", join(known));
-  const Config config = neuron_.config();
-  ST_CHECK(!config.value("raise_after_overshoot", false), text_,
-           ": NIR has no threshold that rises (raise_after_overshoot)");
-  ST_CHECK(config.value("reset", "") != "hard_input", text_,
-           ": NIR has no reset that drops the input (hard_input)");
 }
 
 /// One for each neuron, from the buffer, the learnt parameter or the option.
@@ -116,7 +121,9 @@ NirNode NeuronExport::node(bool folded, Remarks& remarks) const {
       threshold[i] /= gains_[i];
     }
     fields["threshold"] = array(threshold);
-    conventions(node, folded ? ones : in_, in_syn_, remarks);
+    Coefficients exact = coefficients(ones, {});
+    exact["threshold"] = threshold;
+    conventions(node, exact, remarks);
     return node;
   }
   const Numbers left = folded ? unit_ : in_,
@@ -137,25 +144,30 @@ NirNode NeuronExport::node(bool folded, Remarks& remarks) const {
     fields["v_threshold"] = array(coefficient("threshold"));
     fields["v_reset"] = array(config_["reset"] == "hard" ? coefficient("v_reset") : Numbers(count_, 0));
   }
-  conventions(node, left, left_syn, remarks);
+  conventions(node, coefficients(left, left_syn), remarks);
   return node;
 }
 
-/// What the format has no fields for, and the neuron itself, with the gains that are left to it.
-void NeuronExport::conventions(NirNode& node, const std::vector<double>& gains,
-                               const std::vector<double>& gains_syn, Remarks& remarks) const {
-  Config config = config_;
-  for (const char* key : {"decay_input", "learn_leak"})
-    if (config.contains(key)) config[key] = false;
-  if (config_.value("learn_leak", false)) remarks["the leak is no longer learnt"].push_back(name_);
-  std::map<std::string, Numbers> exact = {{"gain", gains}};
-  if (config.contains("leak")) exact["leak"] = leaks_;
+NeuronExport::Coefficients NeuronExport::coefficients(const std::vector<double>& gains,
+                                                      const std::vector<double>& gains_syn) const {
+  Coefficients exact = {{"gain", gains}};
+  if (config_.contains("leak")) exact["leak"] = leaks_;
   if (!leaks_syn_.empty()) {
     exact["leak_syn"] = leaks_syn_;
     exact["gain_syn"] = gains_syn;
   }
   for (const char* key : {"v_rest", "threshold", "v_reset"})
-    if (config.contains(key)) exact[key] = coefficient(key);
+    if (config_.contains(key)) exact[key] = coefficient(key);
+  return exact;
+}
+
+/// What the format has no fields for, and the neuron itself.
+void NeuronExport::conventions(NirNode& node, const Coefficients& exact, Remarks& remarks) const {
+  Config config = config_;
+  for (const char* key : {"decay_input", "learn_leak"})
+    if (config.contains(key)) config[key] = false;
+  if (config_.value("learn_leak", false)) remarks["the leak is no longer learnt"].push_back(name_);
+  if (node.type == "IF" && config.contains("leak")) config["leak"] = 1;
   const bool one = std::all_of(exact.begin(), exact.end(), [](const auto& item) {
     return all(item.second, item.second.empty() ? 0 : item.second.front());
   });
@@ -173,8 +185,7 @@ void NeuronExport::conventions(NirNode& node, const std::vector<double>& gains,
     remarks["the membrane sees the synaptic current of the step before (order old)"].push_back(name_);
   }
   const std::string start = config.value("start", "zero");
-  const bool lifts =
-      (node.type == "IF" ? !all(node.fields.arrays.at("v_reset").values, 0) : !all(coefficient("v_rest"), 0));
+  const bool lifts = !all(coefficient(neuron_.part_name() == "if" ? "v_reset" : "v_rest"), 0);
   if (start == "rest" && node.type != "Threshold" && lifts) {
     node.metadata.texts["start"] = "rest";
     remarks["membranes begin at rest, not at 0"].push_back(name_);
@@ -183,13 +194,20 @@ void NeuronExport::conventions(NirNode& node, const std::vector<double>& gains,
   node.metadata.texts["threshold_compare"] = config["strict"] ? "strict" : "at";
   if (!config["strict"]) remarks["neurons fire at the threshold, too (>=)"].push_back(name_);
   node.metadata.texts["surrogate"] = config["surrogate"];
-  if (node.type == "Threshold") return;
-  const std::string reset = config["reset"];
+  if (node.type != "Threshold") reset_conventions(node, remarks);
+}
+
+void NeuronExport::reset_conventions(NirNode& node, Remarks& remarks) const {
+  const std::string reset = config_["reset"];
+  const double takes = config_.value("reset_by", 0.0);
   node.metadata.texts["reset"] = reset == "hard" ? "zero" : reset == "none" ? "none" : "subtract";
-  if (reset != "hard")
-    remarks[reset == "none" ? "membranes are not reset" : "the reset takes the threshold off (" + reset + ")"]
+  if (reset == "none") {
+    remarks["membranes are not reset"].push_back(name_);
+  } else if (reset != "hard") {
+    remarks[str("the reset takes ", takes > 0 ? str(takes) : "the threshold", " off (", reset, ")")]
         .push_back(name_);
-  const bool late = config.value("reset_delay", false);
+  }
+  const bool late = config_.value("reset_delay", false);
   node.metadata.texts["reset_delay"] = late ? "true" : "false";
   if (late) remarks["the reset comes one step late (reset_delay)"].push_back(name_);
 }

@@ -13,9 +13,12 @@ namespace spiketrain::nir {
 /// Why, and which nodes it is true of.
 using Remarks = std::map<std::string, std::vector<std::string>>;
 
+/// UsageError, with the node's name, if NIR has no such neuron.
+void check_neuron(const Neuron& neuron, const std::string& node);
+
 class NeuronExport {
  public:
-  /// `neuron` is built for neurons of this shape.  UsageError if NIR has no such neuron.
+  /// `neuron` is built for neurons of this shape.  UsageError as check_neuron(), and for coefficients that NIR cannot say.
   NeuronExport(const Neuron& neuron, const Shape& shape, const std::string& node,
                const NirExportOptions& options);
 
@@ -28,12 +31,14 @@ class NeuronExport {
 
  private:
   void choose_type();
-  void check() const;
   std::vector<double> coefficient(const char* name) const;
   NirArray array(const std::vector<double>& values) const;
   std::vector<double> taus(const std::vector<double>& leaks) const;
-  void conventions(NirNode& node, const std::vector<double>& gains, const std::vector<double>& gains_syn,
-                   Remarks& remarks) const;
+  /// Coefficients by the names of the options, with the gains that are left to the neuron.
+  using Coefficients = std::map<std::string, std::vector<double>>;
+  Coefficients coefficients(const std::vector<double>& gains, const std::vector<double>& gains_syn) const;
+  void conventions(NirNode& node, const Coefficients& exact, Remarks& remarks) const;
+  void reset_conventions(NirNode& node, Remarks& remarks) const;
 
   const Neuron& neuron_;
   Shape shape_;

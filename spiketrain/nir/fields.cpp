@@ -73,11 +73,14 @@ void check_numbers(const NirArray& array, const FieldInfo& field, const std::str
     const bool whole =
         field.kind == Field::whole || field.kind == Field::shape || field.kind == Field::padding;
     ST_CHECK(!whole || (value == std::floor(value) && std::fabs(value) < kMaxSide), what, ": ", field.name,
-             ": element ", i, " is ", value, "; expected a whole number");
+             ": element ", i, " is ", value, "; expected a whole number of less than ", kMaxSide);
   }
 }
 
 void check_form(const NirArray& array, const FieldInfo& field, const std::string& what) {
+  for (const int64_t side : array.shape)
+    ST_CHECK(side < kMaxSide, what, ": ", field.name, ": a side of ", side, "; expected less than ",
+             kMaxSide);
   if (field.kind == Field::weight || field.kind == Field::bias)
     ST_CHECK(
         array.type != NirArray::Type::i64, what, ": ", field.name,
@@ -132,14 +135,22 @@ void check_neuron(const NirNode& node, const std::string& what) {
   }
 }
 
-/// So that no product of sides overflows.
+/// A number for all neurons needs no memory in the file, but every neuron does here; and no product of sides overflows.
 void check_size(const Shape& shape, const std::string& what) {
-  constexpr int64_t kMost = int64_t{1} << 40;
   int64_t count = 1;
   for (const int64_t side : shape) {
-    ST_CHECK(side == 0 || count <= kMost / side, what, ": ", text(shape), " is more than any machine holds");
+    ST_CHECK(side == 0 || count <= kMaxElements / side, what, ": ", text(shape), " is more than ",
+             kMaxElements, " numbers");
     count *= side;
   }
+}
+
+/// Programs that were given a sample with a batch note the batch as a part of the shape.
+std::string batch_hint(const Shape& given, size_t rank) {
+  return given.size() == rank + 1
+             ? str("; was it exported with a sample that has a batch? Then the first side, ", given[0],
+                   ", is the batch: export it with a sample without one")
+             : "";
 }
 
 Shape conv_output(const NirNode& node, const Shape& in, const std::string& what) {
@@ -157,7 +168,13 @@ Shape conv_output(const NirNode& node, const Shape& in, const std::string& what)
               dilation = sides(array_of(node, "dilation"), dims, what + ": dilation");
   const Padding padding = padding_of(node, kernel, stride, dilation, what);
   ST_CHECK(in.size() == dims + 1 && in[0] == weight.shape[1] * groups, what, ": expected an input of ",
-           weight.shape[1] * groups, " maps", dims == 1 ? " [C,N]" : " [C,H,W]", ", got ", text(in));
+           weight.shape[1] * groups, " maps", dims == 1 ? " [C,N]" : " [C,H,W]", ", got ", text(in),
+           batch_hint(in, dims + 1));
+  if (node.fields.arrays.count("input_shape")) {
+    const Shape noted = sides(array_of(node, "input_shape"), dims, what + ": input_shape");
+    ST_CHECK(std::equal(noted.begin(), noted.end(), in.begin() + 1), what, ": input_shape is ", text(noted),
+             ", but the input is ", text(in));
+  }
   Shape out = {weight.shape[0]};
   for (size_t i = 0; i < dims; ++i) {
     const int64_t room = in[i + 1] + padding.before[i] + padding.after[i] - dilation[i] * (kernel[i] - 1) - 1;
@@ -169,7 +186,7 @@ Shape conv_output(const NirNode& node, const Shape& in, const std::string& what)
 }
 
 Shape pool_output(const NirNode& node, const Shape& in, const std::string& what) {
-  ST_CHECK(in.size() == 3, what, ": expected an input [C,H,W], got ", text(in));
+  ST_CHECK(in.size() == 3, what, ": expected an input [C,H,W], got ", text(in), batch_hint(in, 3));
   const Shape kernel = sides(array_of(node, "kernel_size"), 2, what + ": kernel_size"),
               stride = sides(array_of(node, "stride"), 2, what + ": stride"),
               padding = sides(array_of(node, "padding"), 2, what + ": padding");
@@ -323,7 +340,7 @@ std::vector<int64_t> output_shape(const NirNode& node, const std::vector<int64_t
   if (node.type != "Input") {
     ST_CHECK(!given.empty(), what, ": nothing says the shape of its input");
     ST_CHECK(wanted.empty() || wanted == given, what, ": expected an input of the shape ", text(wanted),
-             ", got ", text(given));
+             ", got ", text(given), batch_hint(given, wanted.size()));
     check_size(given, what);
   }
   Shape out = node.type == "Input" ? shape_of(array_of(node, "shape")) : shape_after(node, given, what);

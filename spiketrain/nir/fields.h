@@ -7,6 +7,9 @@
 
 namespace spiketrain::nir {
 
+/// Of one node's output, and of the outputs of all nodes together.
+constexpr int64_t kMaxElements = int64_t{1} << 28;
+
 /// What a field holds.
 enum class Field {
   neuron,   ///< numbers, one for each neuron: the shape of the node, or a scalar

@@ -1,8 +1,10 @@
 // NIR files: HDF5, as the reference package writes them.
 //   /version   text;  /node  the root graph:  type, edges [E,2] of text, nodes/<name>/..., metadata/...
-// Texts of variable or fixed length, numbers of any type, contiguous or in chunks (deflate, shuffle, LZF), any version of the
-// superblock.  Attributes are ignored: the format has none.  Any version of the format; unknown types and fields are refused.
-// Written: float32 as they are, chunks with deflate, texts of variable length, and nothing else, so that equal graphs give equal bytes.
+// Texts of variable or fixed length, numbers of at most 8 bytes, contiguous or in chunks (deflate, shuffle, LZF), any version of the
+// superblock, no user block.  Attributes are ignored: the format has none.  Any version of the format; unknown types and fields are refused; metadata
+// that are neither numbers nor texts are left aside (NirGraph::unread).  All data sets together: at most 2^28 numbers.
+// Written: arrays of their own types, those with sides in chunks with deflate, texts of variable length, and nothing else, so that equal graphs give
+// equal bytes.
 // Deviation: none.  Tests: unit/nir_file_test.cpp, unit/nir_mutation_test.cpp, golden/nir_test.cpp.
 #pragma once
 #include <string>

@@ -1,6 +1,8 @@
 #include "spiketrain/nir/flat.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <set>
 
 #include "spiketrain/base/check.h"
@@ -13,7 +15,7 @@ namespace {
 using Edge = std::pair<std::string, std::string>;
 using Names = std::map<std::string, size_t>;  ///< index of a node in its graph
 
-constexpr size_t kMaxDepth = 32, kMaxNodes = 100000;
+constexpr size_t kMaxDepth = 32, kMaxNodes = 100000, kMaxSources = 1000000;
 
 Names indices(const NirGraph& graph) {
   Names names;
@@ -141,6 +143,8 @@ class Flattener {
   /// What a nested graph's Input and Output read is read by who reads them.
   void bypass() {
     bool found = true;
+    size_t all = 0;
+    for (const FlatNode& node : flat_.nodes) all += node.sources.size();
     while (found) {
       found = false;
       for (FlatNode& node : flat_.nodes) {
@@ -153,8 +157,9 @@ class Flattener {
           found = true;
           const FlatNode& passed = flat_.nodes[source.node];
           ST_CHECK(!passed.sources.empty(), flat_.text(source.node), ": no edge leads to it");
-          ST_CHECK(sources.size() + passed.sources.size() <= kMaxNodes, flat_.text(source.node),
-                   ": more than ", kMaxNodes, " edges lead through it");
+          all += passed.sources.size();
+          ST_CHECK(all <= kMaxSources, flat_.text(source.node), ": more than ", kMaxSources,
+                   " edges lead through it and the nodes before");
           for (const Source& before : passed.sources) {
             ST_CHECK(
                 !(before.delayed && source.delayed), flat_.text(source.node),
@@ -216,6 +221,7 @@ class Flattener {
   }
 
   void shapes() {
+    int64_t all = 0;
     for (size_t i = 0; i < flat_.nodes.size(); ++i) {
       FlatNode& node = flat_.nodes[i];
       const std::string what = flat_.text(i);
@@ -229,6 +235,9 @@ class Flattener {
         in = from.out;
       }
       node.out = output_shape(*node.node, in, what);
+      all += std::accumulate(node.out.begin(), node.out.end(), int64_t{1}, std::multiplies<>());
+      ST_CHECK(all <= kMaxElements, what, ": up to here the nodes of the graph give ", all,
+               " numbers; expected at most ", kMaxElements);
       if (in.empty() && i != flat_.input) in = input_shape(*node.node);
       given_.push_back(in);
     }

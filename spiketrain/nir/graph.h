@@ -51,6 +51,8 @@ struct NirGraph {
   std::vector<std::pair<std::string, NirNode>> nodes;      ///< sorted by name, as HDF5 lists them
   std::vector<std::pair<std::string, std::string>> edges;  ///< as in the file, repetitions included
   NirValues metadata;
+  std::vector<std::string> unread =
+      {};  ///< metadata of the file that are left aside, and why; of the root only
 
   /// Null if there is no such node.
   const NirNode* find(const std::string& name) const {

@@ -27,17 +27,23 @@ bool holds(ByteSpan file, uint64_t at, uint64_t bytes) { return at <= file.size 
 
 void check_hdf5(ByteSpan file, const std::string& path) {
   constexpr size_t kLeast = 16;
-  if (file.size < kLeast || std::memcmp(file.data, "\211HDF\r\n\032\n", 8) != 0)
-    throw DataError(path, 0, "expected an HDF5 file");
+  const auto begins = [&](size_t at) {
+    return holds(file, at, kLeast) && std::memcmp(file.data + at, "\211HDF\r\n\032\n", 8) == 0;
+  };
+  for (size_t at = 512; !begins(0) && at < file.size; at *= 2)
+    if (begins(at))
+      throw DataError(path, 0,
+                      str("expected an HDF5 file without a user block, this one has ", at, " bytes"));
+  if (!begins(0)) throw DataError(path, 0, "expected an HDF5 file");
   const size_t sizes = file.data[8] < 2 ? 13 : 9;  // by the version of the superblock
   if (file.data[sizes] != 8 || file.data[sizes + 1] != 8)
     throw DataError(path, sizes, "expected an HDF5 file with addresses and lengths of 8 bytes");
 }
 
-std::string heap_text(ByteSpan file, uint64_t at, const std::string& path) {
-  if (!holds(file, at, kTextReference)) fail(path, file.size, "a text is referred to behind the end");
-  const uint64_t length = number(file, at, 4), heap = number(file, at + 4, 8),
-                 wanted = number(file, at + 12, 4);
+std::string heap_text(ByteSpan file, ByteSpan references, uint64_t at, const std::string& path) {
+  if (!holds(references, at, kTextReference)) fail(path, file.size, "a text is referred to behind the end");
+  const uint64_t length = number(references, at, 4), heap = number(references, at + 4, 8),
+                 wanted = number(references, at + 12, 4);
   if (length == 0) return "";
   if (!holds(file, heap, kHeapHeader) || std::memcmp(file.data + heap, "GCOL", 4) != 0 ||
       file.data[heap + 4] != 1)

@@ -14,7 +14,7 @@ constexpr size_t kTextReference = 16;
 /// DataError unless the file begins with HDF5's signature and has addresses and lengths of 8 bytes.
 void check_hdf5(ByteSpan file, const std::string& path);
 
-/// The text that the reference at byte `at` leads to.  DataError if it leads nowhere.
-std::string heap_text(ByteSpan file, uint64_t at, const std::string& path);
+/// The text that the reference at byte `at` of `references` leads to: bytes of the file, or unpacked from it.  DataError if it leads nowhere.
+std::string heap_text(ByteSpan file, ByteSpan references, uint64_t at, const std::string& path);
 
 }  // namespace spiketrain::nir

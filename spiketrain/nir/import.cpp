@@ -41,15 +41,18 @@ class Importer {
  public:
   Importer(const NirGraph& graph, const NirImportOptions& options)
       : flat_(flatten(graph)), options_(options), step_(time_step(graph, flat_, options.dt)) {
+    check_options();
     notes_.push_back(str("dt ", step_.dt, " s: ", step_.reason));
-    for (std::string& note : check_time_step(flat_, step_.dt)) notes_.push_back(std::move(note));
+    for (std::string& note : check_time_step(flat_, step_)) notes_.push_back(std::move(note));
+    notes_.insert(notes_.end(), graph.unread.begin(), graph.unread.end());
     network_ = std::make_shared<Network>(flat_.nodes[flat_.input].out);
+    network_->set_dt(step_.dt);
   }
 
   NirImport run() {
     find_readers();
     plan();
-    for (const Planned& planned : plan_) add(planned);
+    for (const Planned& planned : plan_) named(planned.flat, [&] { add(planned); });
     network_->to(options_.type);
     for (const Fill& fill : fills_) fill();
     return {network_, step_.dt, std::move(notes_)};
@@ -66,6 +69,42 @@ class Importer {
     bool delayed = false;
     int64_t weight = -1;  ///< node of the weights, -1: none
   };
+
+  /// Each option one of its values; a note for each that no node has a use for.
+  void check_options() {
+    const auto check = [&](const char* name, const std::string& given, const std::vector<std::string>& values,
+                           bool (*applies)(const std::string& type)) {
+      if (given.empty()) return;
+      ST_CHECK(values.empty() || std::find(values.begin(), values.end(), given) != values.end(), name,
+               ": expected ", join(values, " or "), ", got '", given, "'");
+      const bool used = std::any_of(flat_.nodes.begin(), flat_.nodes.end(),
+                                    [&](const FlatNode& node) { return applies(node.node->type); });
+      if (!used) notes_.push_back(str("option ", name, ": no node of this graph has a use for it"));
+    };
+    const auto resets = [](const std::string& t) { return spikes(t) && t != "Threshold"; };
+    const auto is_cuba = [](const std::string& t) { return t == "CubaLI" || t == "CubaLIF"; };
+    check("reset", options_.reset, {"zero", "subtract", "none"}, resets);
+    check("reset_delay", options_.reset_delay, {"true", "false"}, resets);
+    check("threshold", options_.threshold, {"strict", "at"}, spikes);
+    check("order", options_.order, {"new", "old"}, is_cuba);
+    check("start", options_.start, {"zero", "rest"}, has_rest);
+    check("surrogate", options_.surrogate, {}, spikes);
+    Config lif = {{"name", "lif"}, {"surrogate_scale", options_.surrogate_scale}};
+    if (!options_.surrogate.empty()) lif["surrogate"] = options_.surrogate;
+    make<Neuron>(lif);
+    if (options_.surrogate_scale != 0) check("surrogate_scale", "given", {}, spikes);
+  }
+
+  /// Errors of parts, with the node.
+  template <class F>
+  void named(size_t i, F&& f) const {
+    try {
+      f();
+    } catch (const UsageError& error) {
+      const std::string what = error.what();
+      throw UsageError(what.rfind("node '", 0) == 0 ? what : flat_.text(i) + ": " + what);
+    }
+  }
 
   const NirNode& node(size_t i) const { return *flat_.nodes[i].node; }
   const std::string& type(size_t i) const { return node(i).type; }
@@ -208,15 +247,10 @@ class Importer {
       if (read.node == i) inputs.back().shape.clear();  // its own
     }
     const NeuronPlan plan = plan_neuron(flat_, i, step_.dt, options_, notes_);
-    std::shared_ptr<Neuron> neuron;
-    try {
-      neuron = make<Neuron>(plan.config);
-    } catch (const UsageError& error) {
-      throw UsageError(flat_.text(i) + ": " + error.what());
-    }
+    const std::shared_ptr<Neuron> neuron = make<Neuron>(plan.config);
     for (const auto& [coefficient, values] : plan.coefficients) {
-      fills_.push_back([neuron, name = coefficient, values = to_tensor(values, flat_.nodes[i].out)] {
-        set_coefficient(*neuron, name, values);
+      fills_.push_back([this, i, neuron, name = coefficient, values = to_tensor(values, flat_.nodes[i].out)] {
+        named(i, [&] { set_coefficient(*neuron, name, values); });
       });
     }
     network_->add(std::make_shared<Layer>(std::move(connections), neuron), std::move(inputs),
@@ -233,13 +267,12 @@ class Importer {
     const NirArray& weight = fields.at(scale ? "scale" : "weight");
     const bool bias = has_bias(i);
     std::shared_ptr<Synapse> made;
-    if (scale) {
-      made = make<Synapse>("one_to_one");
-    } else if (type(i) == "Linear" || type(i) == "Affine") {
-      made = make<Synapse>("linear", {{"features", weight.shape[0]}, {"bias", bias}});
-    } else {
-      made = make<Synapse>(convolution(i, weight, bias));
-    }
+    named(i, [&] {
+      made = scale ? make<Synapse>("one_to_one")
+             : type(i).rfind("Conv", 0) == 0
+                 ? make<Synapse>(convolution(i, weight, bias))
+                 : make<Synapse>("linear", {{"features", weight.shape[0]}, {"bias", bias}});
+    });
     const Tensor values = to_tensor(weight.values, scale ? flat_.nodes[i].out : weight.shape);
     fills_.push_back([made, values] { set(*made, "weight", values); });
     if (bias)

@@ -17,13 +17,14 @@ namespace spiketrain {
 
 /// An empty text: what the file's metadata say, or else the first of the values that are named.
 struct NirImportOptions {
-  double dt = 0;          ///< seconds; 0: from the file, see nir/time_step.h
-  std::string reset;      ///< zero: to v_reset, as NIR says; subtract: takes the threshold off; none
-  std::string threshold;  ///< strict: fires above it, as NIR says; at: at it, too
-  std::string order;      ///< of CubaLI and CubaLIF: the membrane sees the new synaptic current, or the old
-  std::string start;      ///< membranes before the first step: zero, or rest: v_leak
-  std::string surrogate;  ///< of spiking neurons, for training; the library's default
-  double surrogate_scale = 0;              ///< with `surrogate`
+  double dt = 0;            ///< seconds; 0: from the file, see nir/time_step.h
+  std::string reset;        ///< zero: to v_reset, as NIR says; subtract: takes the threshold off; none
+  std::string reset_delay;  ///< true: the reset is part of the next step, without gradient; false
+  std::string threshold;    ///< strict: fires above it, as NIR says; at: at it, too
+  std::string order;        ///< of CubaLI and CubaLIF: the membrane sees the new synaptic current, or the old
+  std::string start;        ///< membranes before the first step: zero, or rest: v_leak
+  std::string surrogate;    ///< of spiking neurons, for training; the library's default
+  double surrogate_scale = 0;              ///< the surrogate's own number; 0: its default
   torch::ScalarType type = torch::kFloat;  ///< of weights and coefficients
 };
 
@@ -33,8 +34,8 @@ struct NirImport {
   std::vector<std::string> notes;  ///< what was chosen, and why; what to know
 };
 
-/// UsageError, with the node's name and type, for a graph that check_nir() refuses, an option that does not fit it, or a time constant
-/// below half a step.
+/// The network keeps dt.  UsageError, with the node's name and type, for a graph that check_nir() refuses, an option that does not fit it, or a
+/// time constant below half a step.
 NirImport network_from_nir(const NirGraph& graph, const NirImportOptions& options = {});
 
 }  // namespace spiketrain

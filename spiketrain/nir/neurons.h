@@ -9,7 +9,12 @@
 
 namespace spiketrain::nir {
 
-/// A neuron, and, if its config says per = "neuron", the coefficients it holds for each.
+/// Types whose nodes spike.
+bool spikes(const std::string& type);
+/// Types that have v_leak.
+bool has_rest(const std::string& type);
+
+/// A neuron, and, if its config says per = "neuron", the coefficients it holds for each: a list, or one number for all.
 struct NeuronPlan {
   Config config;
   std::map<std::string, std::vector<double>> coefficients;

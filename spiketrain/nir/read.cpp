@@ -7,44 +7,26 @@
 #include "spiketrain/data/hdf5_library.h"
 #include "spiketrain/nir/file.h"
 #include "spiketrain/nir/hdf5_heap.h"
-#include "spiketrain/nir/lzf.h"
 
 namespace spiketrain {
 namespace {
 
-constexpr H5Z_filter_t kLzf = 32000;  // h5py's number
 constexpr uint64_t kMaxFile = uint64_t{1} << 34;
-/// Deflate packs at most 1032 to 1, LZF less.
-constexpr uint64_t kMostPacked = 1032;
-constexpr size_t kMaxDepth = 32, kMaxObjects = 1000000;
+/// Of all data sets together, unpacked, numbers as doubles: 2^28 numbers.
+constexpr uint64_t kMaxUnpacked = uint64_t{1} << 31;
+constexpr size_t kMaxText = size_t{1} << 26;  ///< bytes of all texts; many places may refer to one
+constexpr size_t kMaxDepth = 32, kMaxObjects = 1000000, kMaxRank = 8;
 
-/// For H5Zregister.  The chunk's size is the third parameter, as h5py writes it.
-size_t lzf_filter(unsigned flags, size_t count, const unsigned* values, size_t size, size_t* capacity,
-                  void** buffer) {
-  if (!(flags & H5Z_FLAG_REVERSE)) return 0;
-  const size_t most = count >= 3 && values[2] > 0 ? values[2] : kMostPacked * size;
-  Bytes out;
-  if (!nir::unpack_lzf({static_cast<const uint8_t*>(*buffer), size}, most, out) || out.empty()) return 0;
-  void* memory = H5allocate_memory(out.size(), false);
-  if (!memory) return 0;
-  std::memcpy(memory, out.data(), out.size());
-  H5free_memory(*buffer);
-  *buffer = memory;
-  *capacity = out.size();
-  return out.size();
-}
+struct Members {
+  std::vector<std::string> names;
+  std::string link;  ///< the first that is a link out of the file, or to elsewhere in it
+};
 
-void know_lzf() {
-  static const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, kLzf, 0, 1, "lzf", nullptr, nullptr, lzf_filter};
-  if (H5Zfilter_avail(kLzf) <= 0) H5Zregister(&filter);
-}
-
-/// Names of a group's members, sorted.
 herr_t note_name(hid_t /*group*/, const char* name, const H5L_info_t* info, void* list) {
-  if (info->type != H5L_TYPE_HARD) return -1;  // links out of the file, or to elsewhere in it
-  auto& names = *static_cast<std::vector<std::string>*>(list);
-  if (names.size() >= kMaxObjects) return -1;
-  names.emplace_back(name);
+  auto& members = *static_cast<Members*>(list);
+  if (info->type != H5L_TYPE_HARD) members.link = name;
+  if (info->type != H5L_TYPE_HARD || members.names.size() >= kMaxObjects) return -1;
+  members.names.emplace_back(name);
   return 0;
 }
 
@@ -68,7 +50,8 @@ class Reader {
     if (!node.graph) fail("", "its root is a node of type " + node.type + "; expected NIRGraph");
     graph.nodes = node.graph->nodes;
     graph.edges = node.graph->edges;
-    graph.metadata = node.metadata;
+    graph.metadata = node.graph->metadata;
+    graph.unread = std::move(unread_);
     return graph;
   }
 
@@ -84,14 +67,18 @@ class Reader {
     return group;
   }
 
+  /// Names of a group's members, sorted.
   std::vector<std::string> members(hid_t group, const std::string& where) {
-    std::vector<std::string> names;
-    if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, note_name, &names) < 0)
-      fail(where, "its members cannot be listed");
+    Members found;
+    const bool listed = H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, note_name, &found) >= 0;
+    if (!found.link.empty())
+      fail(where, "'" + found.link + "' is a soft or external link; expected what it leads to itself");
+    if (!listed) fail(where, "its members cannot be listed");
+    std::vector<std::string>& names = found.names;
     objects_ += names.size();
     if (objects_ > kMaxObjects) fail(where, str("more than ", kMaxObjects, " members in all"));
     std::sort(names.begin(), names.end());
-    return names;
+    return std::move(names);
   }
 
   bool is_group(hid_t parent, const std::string& name, const std::string& where) const {
@@ -112,8 +99,7 @@ class Reader {
     for (const std::string& member : members(group, name)) {
       if (member == "type") continue;
       if (member == "metadata") {
-        const Hdf5Id inner = open_group(group, member, name);
-        values(inner.get(), "", name, node.metadata);
+        metadata(group, name, graph ? node.graph->metadata : node.metadata);
       } else if (graph && member == "nodes") {
         nested(group, name, depth, *node.graph);
       } else if (graph && member == "edges") {
@@ -137,6 +123,30 @@ class Reader {
     }
   }
 
+  void metadata(hid_t group, const std::string& where, NirValues& into) {
+    if (!is_group(group, "metadata", where)) return leave(where, "metadata", "is a data set, not a group");
+    const Hdf5Id inner = open_group(group, "metadata", where);
+    values(inner.get(), "", where, into);
+  }
+
+  void leave(const std::string& where, const std::string& name, const std::string& why) {
+    unread_.push_back((where.empty() ? "" : "node '" + where + "': ") + "metadata '" + name + "' " + why +
+                      "; left aside");
+  }
+
+  /// Why there are no numbers or texts in a data set; empty: there are.
+  static std::string unreadable(hid_t group, const std::string& name) {
+    const Hdf5Id set(H5Dopen2(group, name.c_str(), H5P_DEFAULT));
+    const Hdf5Id type(H5Dget_type(set.get())), space(H5Dget_space(set.get()));
+    if (H5Sget_simple_extent_type(space.get()) == H5S_NULL) return "is empty";
+    const H5T_class_t kind = H5Tget_class(type.get());
+    const bool known = kind == H5T_STRING || kind == H5T_INTEGER || kind == H5T_FLOAT ||
+                       (kind == H5T_ENUM && H5Tget_size(type.get()) == 1);
+    if (!known || (kind != H5T_STRING && H5Tget_size(type.get()) > sizeof(double)))
+      return "holds neither numbers nor texts";
+    return "";
+  }
+
   /// Everything in a group of metadata; what is in groups of it is called "group/name".
   void values(hid_t group, const std::string& prefix, const std::string& where, NirValues& into,
               size_t depth = 0) {
@@ -145,6 +155,8 @@ class Reader {
       if (is_group(group, member, where)) {
         const Hdf5Id inner = open_group(group, member, where);
         values(inner.get(), prefix + member + "/", where, into, depth + 1);
+      } else if (const std::string why = unreadable(group, member); !why.empty()) {
+        leave(where, prefix + member, why);
       } else {
         value(group, member, prefix + member, where, into);
       }
@@ -152,132 +164,95 @@ class Reader {
   }
 
   struct Data {
-    Hdf5Id set, type, space;
+    Hdf5Id set, type;
     H5T_class_t kind = H5T_NO_CLASS;
-    H5D_layout_t layout = H5D_LAYOUT_ERROR;
-    std::vector<int64_t> shape;
-    uint64_t count = 1;
+    Hdf5Storage storage;
+    std::string what;  ///< "node 'a': 'b'", for messages
+    std::vector<int64_t> shape() const { return {storage.shape.begin(), storage.shape.end()}; }
   };
 
-  Data open(hid_t group, const std::string& name, const std::string& where) const {
+  Data open(hid_t group, const std::string& name, const std::string& where) {
     Data data;
+    data.what = (where.empty() ? "" : "node '" + where + "': ") + "'" + name + "'";
     data.set = Hdf5Id(H5Dopen2(group, name.c_str(), H5P_DEFAULT));
     if (!data.set.ok())
       fail(where, "'" + name + "' cannot be opened; expected a data set in a format that HDF5 1.10 reads");
     data.type = Hdf5Id(H5Dget_type(data.set.get()));
-    data.space = Hdf5Id(H5Dget_space(data.set.get()));
     data.kind = H5Tget_class(data.type.get());
-    const int rank = data.space.ok() ? H5Sget_simple_extent_ndims(data.space.get()) : -1;
-    if (rank < 0 || rank > 8 || H5Sget_simple_extent_type(data.space.get()) == H5S_NULL)
-      fail(where, "'" + name + "' has no shape that a field can have");
-    hsize_t sides[H5S_MAX_RANK] = {};
-    H5Sget_simple_extent_dims(data.space.get(), sides, nullptr);
-    const uint64_t each = std::max<uint64_t>(1, H5Tget_size(data.type.get()));
-    const uint64_t most = (H5Dget_storage_size(data.set.get()) * kMostPacked + kMostPacked) / each;
-    for (int i = 0; i < rank; ++i) {
-      if (sides[i] != 0 && data.count > most / sides[i])
-        fail(where, "'" + name + "' says it is larger than the file can hold");
-      data.count *= sides[i];
-      data.shape.push_back(static_cast<int64_t>(sides[i]));
-    }
-    if (data.count > most) fail(where, "'" + name + "' says it is larger than the file can hold");
-    check_storage(data, name, where);
+    data.storage = hdf5_storage(data.set.get(), image_.size, data.what, path_);
+    if (data.storage.shape.size() > kMaxRank)
+      fail(where, "'" + name + "' has too many dimensions for a field");
+    spend(data);
     return data;
   }
 
-  /// A chunk is unpacked as a whole: it must not be larger than what is left of its data set, rounded up.
-  void check_storage(Data& data, const std::string& name, const std::string& where) const {
-    const Hdf5Id made(H5Dget_create_plist(data.set.get()));
-    if (!made.ok()) fail(where, "'" + name + "' cannot be read");
-    data.layout = H5Pget_layout(made.get());
-    if (data.layout == H5D_VIRTUAL || H5Pget_external_count(made.get()) != 0)
-      fail(where, "'" + name + "': expected its values in this file, not in another");
-    if (data.layout != H5D_CHUNKED) return;
-    hsize_t chunk[H5S_MAX_RANK] = {};
-    const int rank = H5Pget_chunk(made.get(), H5S_MAX_RANK, chunk);
-    uint64_t bytes = std::max<uint64_t>(1, H5Tget_size(data.type.get()));
-    const uint64_t most = std::max<uint64_t>(uint64_t{1} << 20, kMostPacked * image_.size);
-    for (int i = 0; i < rank; ++i) {
-      if (chunk[i] == 0 || bytes > most / chunk[i])
-        fail(where, "'" + name + "' has chunks larger than the file can hold");
-      bytes *= chunk[i];
-    }
-    for (int i = 0; i < H5Pget_nfilters(made.get()); ++i) {
-      unsigned flags = 0, config = 0;
-      size_t values = 0;
-      char filter[64] = {};
-      const H5Z_filter_t id = H5Pget_filter2(made.get(), static_cast<unsigned>(i), &flags, &values, nullptr,
-                                             sizeof filter - 1, filter, &config);
-      if (id < 0 || H5Zfilter_avail(id) <= 0)
-        fail(where, str("'", name, "' is packed by the filter ", id, " '", filter,
-                        "', which is not known; write it with gzip"));
-    }
+  /// One data set may have many names, and be read under each.
+  void spend(const Data& data) {
+    stored_ += data.storage.stored;
+    if (stored_ > image_.size)
+      throw DataError(path_, 0,
+                      data.what + ": the data sets are larger than the file; some have several names");
+    const uint64_t each = std::max<uint64_t>(1, sizeof(double) / data.storage.element);
+    if (data.storage.unpacked > (kMaxUnpacked - unpacked_) / each)
+      throw DataError(path_, 0, str(data.what, ": more than ", kMaxUnpacked >> 30, " GiB of values in all"));
+    unpacked_ += data.storage.unpacked * each;
   }
 
   void value(hid_t group, const std::string& name, const std::string& key, const std::string& where,
              NirValues& into) {
     const Data data = open(group, name, where);
-    if (data.kind == H5T_STRING && data.shape.empty()) {
-      into.texts[key] = texts(data, name, where).at(0);
-    } else if (data.kind == H5T_STRING) {
-      std::string all;
-      for (const std::string& line : texts(data, name, where)) all += (all.empty() ? "" : "\n") + line;
-      into.texts[key] = all;
-    } else {
-      into.arrays[key] = numbers(data, name, where);
+    if (data.kind != H5T_STRING) {
+      into.arrays[key] = numbers(data);
+      return;
     }
+    std::string all;
+    for (const std::string& line : texts(data)) all += (all.empty() ? "" : "\n") + line;
+    into.texts[key] = all;
   }
 
-  NirArray numbers(const Data& data, const std::string& name, const std::string& where) const {
+  [[noreturn]] void fail(const Data& data, const std::string& why) const {
+    throw DataError(path_, 0, data.what + ": " + why);
+  }
+
+  NirArray numbers(const Data& data) const {
     NirArray array;
-    const bool real = data.kind == H5T_FLOAT, whole = data.kind == H5T_INTEGER || data.kind == H5T_ENUM;
-    if (!real && !whole) fail(where, "'" + name + "': expected numbers or text");
-    array.type = whole                               ? NirArray::Type::i64
-                 : H5Tget_size(data.type.get()) <= 4 ? NirArray::Type::f32
-                                                     : NirArray::Type::f64;
-    array.shape = data.shape;
-    array.values.resize(data.count);
     // Truth values are an enumeration, which does not become a number by itself.
-    Hdf5Id memory(data.kind == H5T_ENUM ? H5Tget_super(data.type.get()) : H5Tcopy(H5T_NATIVE_DOUBLE));
-    if (data.kind == H5T_ENUM) return enumeration(data, memory, std::move(array), name, where);
-    if (data.count > 0 &&
-        H5Dread(data.set.get(), memory.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data()) < 0)
-      fail(where, "'" + name + "' cannot be read; the file is damaged");
+    const bool real = data.kind == H5T_FLOAT, whole = data.kind == H5T_INTEGER, named = data.kind == H5T_ENUM;
+    const size_t size = H5Tget_size(data.type.get()), count = data.storage.elements;
+    if ((!real && !whole && !named) || size > sizeof(double) || (named && size != 1))
+      fail(data, "expected numbers or text");
+    array.type = !real ? NirArray::Type::i64 : size <= 4 ? NirArray::Type::f32 : NirArray::Type::f64;
+    array.shape = data.shape();
+    array.values.resize(count);
+    auto* bytes = reinterpret_cast<uint8_t*>(array.values.data());
+    read_hdf5(data.set.get(), data.storage, bytes, data.what, path_);
+    if (named) {
+      for (size_t i = count; i-- > 0;) array.values[i] = bytes[i];  // in place, from behind
+      return array;
+    }
+    if (count > 0 && H5Tconvert(data.type.get(), H5T_NATIVE_DOUBLE, count, bytes, nullptr, H5P_DEFAULT) < 0)
+      fail(data, "its numbers are of a type that is not known");
     return array;
   }
 
-  NirArray enumeration(const Data& data, const Hdf5Id& base, NirArray array, const std::string& name,
-                       const std::string& where) const {
-    if (H5Tget_size(base.get()) != 1 || H5Tget_size(data.type.get()) != 1)
-      fail(where, "'" + name + "': expected numbers or text");
-    Bytes bytes(data.count);
-    if (data.count > 0 &&
-        H5Dread(data.set.get(), data.type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
-      fail(where, "'" + name + "' cannot be read; the file is damaged");
-    std::copy(bytes.begin(), bytes.end(), array.values.begin());
-    return array;
-  }
-
-  std::string text(hid_t group, const std::string& name, const std::string& where) const {
+  std::string text(hid_t group, const std::string& name, const std::string& where) {
     const Data data = open(group, name, where);
-    if (data.kind != H5T_STRING || !data.shape.empty()) fail(where, "'" + name + "': expected a text");
-    return texts(data, name, where).at(0);
+    if (data.kind != H5T_STRING || !data.storage.shape.empty()) fail(data, "expected a text");
+    return texts(data).at(0);
   }
 
   /// All elements of a data set of texts.
-  std::vector<std::string> texts(const Data& data, const std::string& name, const std::string& where) const {
-    return H5Tis_variable_str(data.type.get()) > 0 ? variable(data, name, where) : fixed(data, name, where);
+  std::vector<std::string> texts(const Data& data) {
+    return H5Tis_variable_str(data.type.get()) > 0 ? variable(data) : fixed(data);
   }
 
-  std::vector<std::string> fixed(const Data& data, const std::string& name, const std::string& where) const {
+  std::vector<std::string> fixed(const Data& data) const {
     const size_t length = H5Tget_size(data.type.get());
-    std::vector<char> bytes(data.count * length);
-    if (!bytes.empty() &&
-        H5Dread(data.set.get(), data.type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
-      fail(where, "'" + name + "' cannot be read; the file is damaged");
+    std::vector<char> bytes(data.storage.bytes());
+    read_hdf5(data.set.get(), data.storage, reinterpret_cast<uint8_t*>(bytes.data()), data.what, path_);
     std::vector<std::string> list;
     const bool spaces = H5Tget_strpad(data.type.get()) == H5T_STR_SPACEPAD;
-    for (uint64_t i = 0; i < data.count; ++i) {
+    for (uint64_t i = 0; i < data.storage.elements; ++i) {
       const char* first = bytes.data() + i * length;
       std::string one(first, std::find(first, first + length, '\0'));
       while (spaces && !one.empty() && one.back() == ' ') one.pop_back();
@@ -286,25 +261,34 @@ class Reader {
     return list;
   }
 
-  std::vector<std::string> variable(const Data& data, const std::string& name,
-                                    const std::string& where) const {
+  std::vector<std::string> variable(const Data& data) {
     std::vector<std::string> list;
-    if (data.count == 0) return list;
-    const haddr_t first = H5Dget_offset(data.set.get());
-    if (data.layout != H5D_CONTIGUOUS || first == HADDR_UNDEF)
-      fail(where, "'" + name + "': expected texts in one piece, not in chunks or in a header");
-    for (uint64_t i = 0; i < data.count; ++i)
-      list.push_back(nir::heap_text(image_, first + i * nir::kTextReference, path_));
+    if (data.storage.elements == 0) return list;
+    Bytes unpacked;
+    ByteSpan references = image_;
+    haddr_t at = 0;
+    if (!data.storage.chunk.empty()) {
+      unpacked.resize(data.storage.bytes());
+      read_hdf5(data.set.get(), data.storage, unpacked.data(), data.what, path_);
+      references = unpacked;
+    } else if (at = H5Dget_offset(data.set.get()); at == HADDR_UNDEF) {
+      fail(data, "expected its texts outside of the header");
+    }
+    for (uint64_t i = 0; i < data.storage.elements; ++i) {
+      list.push_back(nir::heap_text(image_, references, at + i * nir::kTextReference, path_));
+      text_ += list.back().size();
+      if (text_ > kMaxText) fail(data, str("more than ", kMaxText >> 20, " MiB of text in all"));
+    }
     return list;
   }
 
-  std::vector<std::pair<std::string, std::string>> edges(hid_t group, const std::string& where) const {
+  std::vector<std::pair<std::string, std::string>> edges(hid_t group, const std::string& where) {
     const Data data = open(group, "edges", where);
     std::vector<std::pair<std::string, std::string>> edges;
-    if (data.count == 0) return edges;
-    if (data.kind != H5T_STRING || data.shape.size() != 2 || data.shape[1] != 2)
+    if (data.storage.elements == 0) return edges;
+    if (data.kind != H5T_STRING || data.storage.shape.size() != 2 || data.storage.shape[1] != 2)
       fail(where.empty() ? "root" : where, "edges: expected texts of the shape [E, 2]");
-    const std::vector<std::string> names = texts(data, "edges", where);
+    const std::vector<std::string> names = texts(data);
     for (size_t i = 0; i < names.size(); i += 2) edges.emplace_back(names[i], names[i + 1]);
     return edges;
   }
@@ -312,7 +296,9 @@ class Reader {
   ByteSpan image_;
   std::string path_;
   Hdf5Id file_;
-  size_t objects_ = 0;
+  std::vector<std::string> unread_;
+  size_t objects_ = 0, text_ = 0;
+  uint64_t stored_ = 0, unpacked_ = 0;  ///< bytes of all data sets so far
 };
 
 }  // namespace
@@ -321,7 +307,6 @@ NirGraph parse_nir(ByteSpan file, const std::string& path) {
   nir::check_hdf5(file, path);
   const std::lock_guard<std::mutex> lock(hdf5_library());
   silence_hdf5();
-  know_lzf();
   return Reader(file, path).graph();
 }
 

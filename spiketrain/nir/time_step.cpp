@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 
 #include "spiketrain/base/check.h"
 
@@ -9,6 +11,7 @@ namespace spiketrain::nir {
 namespace {
 
 constexpr double kDefault = 1e-4;
+constexpr double kRounding = 1 + 1e-6;  ///< what float32 may have put on a ratio
 
 /// The power of ten that `x` is, within what float32 leaves of it; 0: none.
 double power_of_ten(double x) {
@@ -39,6 +42,39 @@ void add_ratio(const FlatNode& node, const char* gain, const char* tau, std::vec
   }
 }
 
+/// The shortest time constant; infinity: there is none.
+double shortest(const Flat& flat) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const FlatNode& node : flat.nodes) {
+    for (const char* field : {"tau", "tau_syn", "tau_mem"}) {
+      const auto it = node.node->fields.arrays.find(field);
+      if (it == node.node->fields.arrays.end()) continue;
+      for (const double tau : it->second.values) least = std::min(least, tau);
+    }
+  }
+  return least;
+}
+
+/// 0: the metadata say none.
+double noted_step(const NirValues& metadata) {
+  double dt = 0;
+  std::string written;
+  if (const auto text = metadata.texts.find("dt"); text != metadata.texts.end()) {
+    written = text->second;
+    char* end = nullptr;
+    dt = std::strtod(written.c_str(), &end);
+    if (end == written.c_str() || *end != '\0') dt = -1;
+  } else if (const auto number = metadata.arrays.find("dt"); number != metadata.arrays.end()) {
+    dt = number->second.values.size() == 1 ? number->second.values[0] : -1;
+    written = number->second.values.size() == 1 ? str(dt) : str(number->second.values.size(), " numbers");
+  } else {
+    return 0;
+  }
+  ST_CHECK(std::isfinite(dt) && dt > 0, "metadata of the graph: dt: expected seconds above 0, got '", written,
+           "'; give dt to overrule it");
+  return dt;
+}
+
 std::vector<Hint> hints_of(const Flat& flat) {
   std::vector<Hint> hints;
   for (const FlatNode& node : flat.nodes) {
@@ -61,33 +97,33 @@ std::vector<Hint> hints_of(const Flat& flat) {
 TimeStep time_step(const NirGraph& graph, const Flat& flat, double given) {
   ST_CHECK(std::isfinite(given) && given >= 0, "dt: expected seconds above 0, got ", given);
   if (given > 0) return {given, "as given"};
-  const auto noted = graph.metadata.arrays.find("dt");
-  if (noted != graph.metadata.arrays.end()) {
-    const bool good = noted->second.values.size() == 1 && std::isfinite(noted->second.values[0]) &&
-                      noted->second.values[0] > 0;
-    ST_CHECK(good, "metadata of the graph: dt: expected seconds above 0; give dt to overrule it");
-    return {noted->second.values[0], "from the metadata of the graph"};
-  }
-  const std::vector<Hint> hints = hints_of(flat);
+  if (const double noted = noted_step(graph.metadata); noted > 0)
+    return {noted, "from the metadata of the graph"};
+  std::vector<Hint> hints = hints_of(flat);
+  if (hints.empty()) return {kDefault, "the default: the file says nothing of it"};
+  const double least = shortest(flat);
+  const auto fits = [&](const Hint& h) { return h.dt > 0 && h.dt <= least * kRounding; };
   const bool agree =
-      !hints.empty() && hints[0].dt > 0 &&
       std::all_of(hints.begin(), hints.end(), [&](const Hint& h) { return h.dt == hints[0].dt; });
-  if (agree) return {hints[0].dt, "from " + hints[0].reason};
-  return {kDefault, hints.empty() ? "the default: the file says nothing of it"
-                                  : "the default: the numbers in the file suggest no one step"};
+  if (agree && fits(hints[0])) return {hints[0].dt, "from " + hints[0].reason};
+  return {kDefault, agree && hints[0].dt > 0
+                        ? str("the default: ", hints[0].reason, " would be a step of ", hints[0].dt,
+                              " s, longer than a time constant of ", least, " s")
+                        : "the default: the numbers in the file suggest no one step"};
 }
 
-std::vector<std::string> check_time_step(const Flat& flat, double dt) {
+std::vector<std::string> check_time_step(const Flat& flat, const TimeStep& step) {
   std::vector<std::string> notes;
+  const double dt = step.dt;
   for (size_t i = 0; i < flat.nodes.size(); ++i) {
     for (const char* field : {"tau", "tau_syn", "tau_mem"}) {
       const auto& fields = flat.nodes[i].node->fields.arrays;
       const auto it = fields.find(field);
       if (it == fields.end() || it->second.values.empty()) continue;
       const double least = *std::min_element(it->second.values.begin(), it->second.values.end());
-      ST_CHECK(dt <= 2 * least, flat.text(i), ": ", field, " is ", least, " s, but the step is ", dt,
-               " s: forward Euler diverges if dt > 2 tau; give a smaller dt");
-      if (dt > least)
+      ST_CHECK(dt <= 2 * least, flat.text(i), ": ", field, " is ", least, " s, but the step is ", dt, " s (",
+               step.reason, "): forward Euler diverges if dt > 2 tau; give a smaller dt");
+      if (dt > least * kRounding)
         notes.push_back(str(flat.text(i), ": ", field, " is ", least, " s, less than a step of ", dt,
                             " s: its decay factor is negative"));
     }

@@ -134,7 +134,7 @@ class Writer {
   Hdf5Id file_, text_;
 };
 
-/// Whole numbers that no double holds exactly, and names that HDF5 takes for paths, would come back as others.
+/// Names that HDF5 takes for paths would come back as others.
 void check_names(const NirGraph& graph) {
   for (const auto& [name, node] : graph.nodes) {
     ST_CHECK(!name.empty() && name != "." && name.find('/') == std::string::npos &&

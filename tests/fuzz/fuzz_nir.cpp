@@ -1,14 +1,17 @@
-// What of a NIR file is not HDF5's to parse.  First byte, bit 1: texts of HDF5; bit 0: LZF, the rest packed.  Else: a graph drawn from the rest, of nodes, fields
-// and edges that may be wrong in every way; it is flattened or refused with UsageError, and every undelayed edge then leads forward.
+// NIR files.  First byte, bit 3: a whole file; bit 2: a chunk, the second byte says its filters; bit 1: texts of HDF5; bit 0: LZF, the rest packed.  Else: a
+// graph drawn from the rest, of nodes, fields and edges that may be wrong in every way; it is flattened or refused with UsageError, and every undelayed
+// edge then leads forward.
 #include <cstdlib>
 #include <iterator>
 #include <limits>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/hdf5_filters.h"
+#include "spiketrain/base/lzf.h"
 #include "spiketrain/nir/fields.h"
+#include "spiketrain/nir/file.h"
 #include "spiketrain/nir/flat.h"
 #include "spiketrain/nir/hdf5_heap.h"
-#include "spiketrain/nir/lzf.h"
 #include "spiketrain/nir/time_step.h"
 
 namespace {
@@ -63,14 +66,41 @@ NirGraph draw_graph(Source& source, int depth) {
   return graph;
 }
 
+void unpack_chunk(ByteSpan bytes) {
+  Source source{bytes.data, bytes.size};
+  std::vector<Hdf5Filter> filters(source.below(4));
+  for (Hdf5Filter& filter : filters)
+    filter = {static_cast<Hdf5Filter::Kind>(source.below(3)), source.below(9)};
+  const uint32_t skipped = source.below(8);
+  const size_t wanted = source.below(256) * source.below(256);
+  Bytes out;
+  if (unpack_hdf5_chunk({source.data, source.size}, filters, skipped, wanted, out) && out.size() != wanted)
+    std::abort();
+}
+
 }  // namespace
+
+/// HDF5 leaks when it meets damage, and asks for as much memory as a damaged size says (run with -malloc_limit_mb=1000000).
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
+  if (data[0] & 8) {
+    try {
+      parse_nir({data + 1, size - 1}, "fuzz");
+    } catch (const DataError&) {
+    }
+    return 0;
+  }
+  if (data[0] & 4) {
+    unpack_chunk({data + 1, size - 1});
+    return 0;
+  }
   if (data[0] & 2) {
     try {
       const ByteSpan file(data + 1, size - 1);
-      for (size_t at = 0; at < file.size; at += 8) nir::heap_text(file, at, "fuzz");
+      for (size_t at = 0; at < file.size; at += 8) nir::heap_text(file, file, at, "fuzz");
     } catch (const DataError&) {
     }
     return 0;
@@ -78,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (data[0] & 1) {
     Bytes out;
     constexpr size_t kMost = 1 << 16;
-    if (nir::unpack_lzf({data + 1, size - 1}, kMost, out) && out.size() > kMost) std::abort();
+    if (unpack_lzf({data + 1, size - 1}, kMost, out) && out.size() > kMost) std::abort();
     return 0;
   }
   Source source{data + 1, size - 1};
@@ -88,7 +118,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (size_t i = 0; i < flat.nodes.size(); ++i)
       for (const nir::Source& from : flat.nodes[i].sources)
         if (!from.delayed && from.node >= i) std::abort();
-    nir::check_time_step(flat, nir::time_step(graph, flat, 0).dt);
+    nir::check_time_step(flat, nir::time_step(graph, flat, 0));
   } catch (const UsageError&) {
   }
   return 0;

@@ -9,6 +9,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/data/events/shd.h"
+#include "tests/support/message.h"
 #include "tests/support/mutation.h"
 #include "tests/support/temp_dir.h"
 
@@ -129,6 +130,31 @@ TEST(EventShd, CutOff) {
       continue;
     }
     ADD_FAILURE() << "a file cut at byte " << size << " was read";
+  }
+}
+
+/// HDF5 1.10 reads behind a chunk that does not fill its place.
+TEST(EventShd, ShortChunks) {
+  TempDir dir;
+  for (const char* name : {"labels", "spikes/units"}) {
+    write_shd(dir / "f.h5", recordings(), H5T_IEEE_F32LE);
+    const hid_t file = H5Fopen((dir / "f.h5").c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Ldelete(file, name, H5P_DEFAULT);
+    const hsize_t count = 3, zero = 0;
+    const hid_t space = H5Screate_simple(1, &count, nullptr), plist = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t type = name[0] == 'l' ? H5Tcopy(H5T_STD_I64LE) : H5Tvlen_create(H5T_STD_U16LE);
+    H5Pset_chunk(plist, 1, &count);
+    H5Pset_deflate(plist, 1);
+    const hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, plist, H5P_DEFAULT);
+    const Bytes one(8, 0);
+    ASSERT_GE(H5Dwrite_chunk(data, H5P_DEFAULT, 1, &zero, one.size(), one.data()), 0);
+    H5Dclose(data);
+    H5Tclose(type);
+    H5Pclose(plist);
+    H5Sclose(space);
+    H5Fclose(file);
+    const std::string what = message_of<DataError>([&] { ShdFile(dir / "f.h5").events(0); });
+    EXPECT_NE(what.find(std::string(name) + ": a chunk does not unpack to its"), std::string::npos) << what;
   }
 }
 

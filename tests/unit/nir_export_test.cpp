@@ -20,6 +20,8 @@ std::shared_ptr<Network> spec(const std::string& text, const Config& neuron, con
   return network;
 }
 
+Config config_of(const Network& network) { return layer_of(network, "0").neuron()->config(); }
+
 bool says(const std::vector<std::string>& notes, const std::string& word) {
   for (const std::string& note : notes)
     if (note.find(word) != std::string::npos) return true;
@@ -93,6 +95,10 @@ TEST(NirExport, EveryNeuronThatNirHas) {
       {{{"name", "lif"}, {"leak", 0.9}, {"reset", "soft_decayed"}, {"reset_delay", true}}, "LIF"},
       {{{"name", "lif"}, {"leak", 0.9}, {"reset", "none"}, {"learn_leak", true}}, "LIF"},
       {{{"name", "lif"}, {"leak", 1}, {"reset", "hard"}}, "IF"},
+      {{{"name", "lif"}, {"leak", 1}, {"v_rest", 0.5}, {"reset", "soft"}, {"reset_delay", true}}, "IF"},
+      {{{"name", "lif"}, {"leak", 0}, {"reset", "none"}, {"gain", 0.3}, {"surrogate", "triangle"}},
+       "Threshold"},
+      {{{"name", "lif"}, {"leak", 0.9}, {"reset_by", 0.3}}, "LIF"},
       {{{"name", "lif"}, {"leak", 0}, {"reset", "none"}, {"threshold", 0.3}}, "Threshold"},
       {{{"name", "if"}, {"reset", "hard"}, {"gain", 0.3}, {"v_reset", -0.1}}, "IF"},
       {{{"name", "if"}, {"reset", "soft_decayed"}}, "IF"},
@@ -116,6 +122,15 @@ TEST(NirExport, EveryNeuronThatNirHas) {
       const auto network = spec("5-3", config, {4});
       NirGraph graph = to_nir(*network).graph;
       EXPECT_EQ(nir_at(graph, "0").type, type);
+      for (const bool fold : {true, false}) {
+        const Config back = layer_of(*again(*network, {1e-3, fold}), "0").neuron()->config();
+        for (const char* key :
+             {"name", "reset", "reset_by", "reset_delay", "surrogate", "strict", "order", "start"})
+          if (config_of(*network).contains(key)) {
+            EXPECT_EQ(back[key], config_of(*network)[key]) << key;
+          }
+        EXPECT_FLOAT_EQ(back.value("v_rest", 0.F), config_of(*network).value("v_rest", 0.F));
+      }
       const bool spikes = neuron["name"] != "leaky_readout" && neuron["name"] != "cuba_readout";
       EXPECT_LE(off(*network, *again(*network)), spikes ? 0 : 1e-5) << per;
       EXPECT_LE(off(*network, *again(*network, {1e-3, false})), spikes ? 0 : 1e-6) << per;
@@ -130,6 +145,10 @@ TEST(NirExport, WhatTheFormatCannotSayIsSaid) {
   EXPECT_TRUE(says(notes({{"name", "lif"}}), "at the threshold, too (>=)"));
   EXPECT_TRUE(says(notes({{"name", "lif"}, {"reset_delay", true}}), "one step late"));
   EXPECT_TRUE(says(notes({{"name", "lif"}, {"v_rest", 0.5}}), "begin at rest"));
+  EXPECT_TRUE(says(notes({{"name", "lif"}, {"reset_by", 0.3}}), "takes 0.3 off (soft_decayed)"));
+  EXPECT_FALSE(
+      says(notes({{"name", "lif"}, {"leak", 1}, {"reset", "hard"}, {"v_reset", -0.5}}), "begin at rest"));
+  EXPECT_TRUE(says(notes({{"name", "lif"}, {"leak", 1}, {"v_rest", 0.5}}), "begin at rest"));
   EXPECT_TRUE(says(notes({{"name", "lif"}, {"learn_leak", true}}), "no longer learnt"));
   EXPECT_FALSE(says(notes(kHard), "rest"));
 }
@@ -143,17 +162,49 @@ TEST(NirExport, RefusalsNameTheNodeAndThePart) {
     EXPECT_NE(refusal("5-3", {{"name", neuron}}, {4})
                   .find(str("node '0': neuron ", neuron, ": NIR has no such neuron")),
               std::string::npos);
-  for (const char* neuron : {"psp_lif", "srm0"})
-    EXPECT_NE(refusal("5-3", {{"name", neuron}}, {4}).find("NIR has no such"), std::string::npos);
+  for (const char* neuron : {"psp_lif", "srm0"})  // in front of which the network has filters
+    EXPECT_NE(refusal("5-3", {{"name", neuron}}, {4})
+                  .find(str(": neuron ", neuron, ": NIR has no such neuron; it has those of lif")),
+              std::string::npos);
   EXPECT_NE(
       refusal("5-3", {{"name", "lif"}, {"raise_after_overshoot", true}}, {4}).find("node '0': neuron lif"),
       std::string::npos);
   EXPECT_NE(refusal("4C3-MP2-3", kHard, {1, 8, 8}).find("maximum pooling"), std::string::npos);
   EXPECT_NE(refusal("5-3", kHard, {4}, {{"longest_delay", 3}}).find("stage taps"), std::string::npos);
   EXPECT_NE(message_of<UsageError>([] {
-              to_nir(*spec("5-3", kHard, {4}), {0, true});
+              to_nir(*spec("5-3", kHard, {4}), {-1, true});
             }).find("dt"),
             std::string::npos);
+}
+
+/// A graph's time constants come back with the step that it was imported with, unless another is asked for.
+TEST(NirExport, TheStepOfTheImport) {
+  NirGraph graph = nir_chain();
+  nir_at(graph, "lif") = nir_lif(3, 0.0025, 1);
+  NirImportOptions options;
+  options.dt = 1e-3;
+  const auto network = network_from_nir(graph, options).network;
+  NirGraph back = to_nir(*network).graph;
+  EXPECT_NEAR(nir_at(back, "lif").fields.arrays.at("tau").values[0], 0.0025, 1e-9);
+  EXPECT_EQ(back.metadata.arrays.at("dt").values[0], 1e-3);
+  const auto copy = Network::from_config(network->config());
+  EXPECT_EQ(to_nir(*copy).graph.metadata.arrays.at("dt").values[0], 1e-3);
+  EXPECT_EQ(to_nir(*copy, {2e-3}).graph.metadata.arrays.at("dt").values[0], 2e-3);
+  EXPECT_EQ(to_nir(*spec("5-3", kHard, {4})).graph.metadata.arrays.at("dt").values[0], 1e-4);
+  EXPECT_THROW(copy->set_dt(-1), UsageError);
+}
+
+/// Names do not grow on the way.
+TEST(NirExport, NamesAreTheSameAfterEveryRoundTrip) {
+  NirGraph graph = nir_chain();
+  graph.nodes.insert(graph.nodes.begin(), {"end", nir_node("Linear", {{"weight", nir_weight({3, 3})}})});
+  graph.edges.pop_back();
+  graph.edges.insert(graph.edges.end(), {{"lif", "end"}, {"end", "output"}});
+  const NirGraph once = to_nir(*network_from_nir(graph).network).graph,
+                 twice = to_nir(*network_from_nir(once).network).graph;
+  EXPECT_EQ(types(once), (std::vector<std::string>{"end:Linear", "input:Input", "lif:LIF", "lif.w:Linear",
+                                                   "output:Output"}));
+  EXPECT_EQ(types(twice), types(once));
 }
 
 TEST(NirExport, PoolingAndBatchNormGoIntoTheWeights) {

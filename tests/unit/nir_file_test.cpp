@@ -1,9 +1,8 @@
-// NIR files: what is written comes back; what HDF5 can hold in other ways; damaged and foreign files; LZF.  Files as other programs write them are
-// in golden/nir_test.cpp.
+// NIR files: what is written comes back; damaged and foreign files.  Files as other programs write them are
+// in golden/nir_test.cpp, what else HDF5 can hold in nir_hdf5_test.cpp.
 #include <gtest/gtest.h>
 
 #include "spiketrain/nir/file.h"
-#include "spiketrain/nir/lzf.h"
 #include "tests/support/message.h"
 #include "tests/support/mutation.h"
 #include "tests/support/nir_graphs.h"
@@ -20,6 +19,7 @@ NirGraph everything() {
   graph.metadata.texts = {{"framework", "hand"}, {"empty", ""}};
   graph.metadata.arrays = {{"dt", NirArray::number(1e-4)}};
   NirGraph inner = nir_chain(3, 3);
+  inner.metadata.texts = {{"note", "of the inner graph"}};
   graph.nodes.insert(graph.nodes.begin(),
                      {"block.1", {"NIRGraph", {}, {}, std::make_shared<NirGraph>(inner)}});
   graph.edges[2] = {"lif", "block.1"};
@@ -114,23 +114,6 @@ TEST(NirFile, Damaged) {
         }
       },
       300);
-}
-
-TEST(NirFile, Lzf) {
-  const auto unpack = [](const Bytes& packed, size_t most = 1000) {
-    Bytes out;
-    return nir::unpack_lzf(packed, most, out) ? std::string(out.begin(), out.end()) : "refused";
-  };
-  EXPECT_EQ(unpack({2, 'a', 'b', 'c'}), "abc");
-  EXPECT_EQ(unpack({2, 'a', 'b', 'c', 0x20, 2}), "abcabc");            // 3 from 3 back
-  EXPECT_EQ(unpack({0, 'a', 0xE0, 1, 0}), "aaaaaaaaaaa");              // 10 from 1 back, overlapping
-  EXPECT_EQ(unpack({2, 'a', 'b', 'c', 0x40, 1, 0, 'd'}), "abcbcbcd");  // 4 from 2 back
-  EXPECT_EQ(unpack({}), "");
-  for (const Bytes& bad :
-       {Bytes{2, 'a'}, Bytes{0x20, 0}, Bytes{0, 'a', 0x20, 1}, Bytes{0, 'a', 0xE0}, Bytes{0, 'a', 0xE0, 1}})
-    EXPECT_EQ(unpack(bad), "refused");
-  EXPECT_EQ(unpack({0, 'a', 0xE0, 255, 0}, 265), std::string(265, 'a'));
-  EXPECT_EQ(unpack({0, 'a', 0xE0, 255, 0}, 264), "refused");
 }
 
 }  // namespace spiketrain::nir_file_test

@@ -44,6 +44,9 @@ std::vector<Damage> damages() {
       {[](NirGraph& g) { nir_at(g, "fc").fields.texts["weight"] = "w"; },
        {"node 'fc'", "weight", "text \"w\""}},
       {[](NirGraph& g) { nir_at(g, "lif").type = "ALIF"; }, {"node 'lif' (ALIF)", "unknown type", "CubaLIF"}},
+      {field("input", "shape", NirArray::integers({1, 4})),
+       {"node 'fc' (Linear)", "[4], got [1, 4]", "the first side, 1, is the batch"}},
+      {field("fc", "weight", {NirArray::Type::f32, {0, int64_t{1} << 40}, {}}), {"node 'fc'", "a side of"}},
       {[](NirGraph& g) { g.edges.clear(); }, {"graph: has no edges"}},
       {[](NirGraph& g) { g.edges.pop_back(); }, {"node 'output' (Output)", "no edge leads to it"}},
       {[](NirGraph& g) { g.edges.emplace_back("lif", "nowhere"); },
@@ -88,6 +91,40 @@ NirNode convolution(const std::string& type, const std::vector<int64_t>& weight)
 std::vector<int64_t> shape_after(const NirNode& node, const std::vector<int64_t>& in) {
   nir::check_fields(node, "x");
   return nir::output_shape(node, in, "x");
+}
+
+/// Sides that a zero hides from every count.
+TEST(NirGraph, SizesDoNotOverflow) {
+  NirNode conv = convolution("Conv1d", {0, int64_t{1} << 40, 1 << 30});
+  conv.fields.arrays["weight"].values.clear();
+  conv.fields.arrays["dilation"] = NirArray::integer(1 << 30);
+  EXPECT_NE(message_of<UsageError>([&] { shape_after(conv, {4, 4}); }).find("a side of"), std::string::npos);
+}
+
+TEST(NirGraph, InputShapeIsCompared) {
+  NirNode conv = convolution("Conv2d", {6, 2, 3, 3});
+  conv.fields.arrays["input_shape"] = NirArray::integers({9, 8});
+  EXPECT_EQ(shape_after(conv, {2, 9, 8}), (std::vector<int64_t>{6, 7, 6}));
+  const std::string what = message_of<UsageError>([&] { shape_after(conv, {2, 8, 8}); });
+  EXPECT_NE(what.find("input_shape is [9, 8], but the input is [2, 8, 8]"), std::string::npos) << what;
+}
+
+/// A number for all neurons takes no room in a file, whatever their shape.
+TEST(NirGraph, MoreNeuronsThanAnyMachineHolds) {
+  NirGraph graph = nir_chain();
+  graph.nodes = {{"input", nir_end("Input", {1 << 14, 1 << 13})},
+                 {"output", nir_end("Output", {1 << 14, 1 << 13})},
+                 {"t", nir_node("Threshold", {{"threshold", f32({}, {1})}})}};
+  graph.edges = {{"input", "t"}, {"t", "output"}};
+  std::string what = message_of<UsageError>([&] { check_nir(graph); });
+  EXPECT_NE(what.find("node 'output' (Output): up to here the nodes of the graph give 402653184 numbers"),
+            std::string::npos)
+      << what;
+  nir_at(graph, "input") = nir_end("Input", {1 << 15, 1 << 14});
+  what = message_of<UsageError>([&] { check_nir(graph); });
+  EXPECT_NE(what.find("node 'input' (Input): [32768, 16384] is more than 268435456 numbers"),
+            std::string::npos)
+      << what;
 }
 
 TEST(NirGraph, ShapesOfMaps) {
@@ -221,6 +258,17 @@ TEST(NirGraph, GraphsThatOnlyHandOnDoNotMultiplyForEver) {
     before = now;
   }
   graph.edges.emplace_back(before[0], "output");
+  EXPECT_NE(message_of<UsageError>([&] { check_nir(graph); }).find("edges lead through it"),
+            std::string::npos);
+  // Few enough for each reader, and too many for all.
+  graph.nodes.resize(4 + 2 * 16);
+  graph.edges.resize(2 + 2 + 4 * 15);
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "r" + std::to_string(i);
+    graph.nodes.emplace_back(name, nir_node("Threshold", {{"threshold", each(3, 1)}}));
+    graph.edges.emplace_back("a15", name);
+  }
+  graph.edges.emplace_back("a15", "output");
   EXPECT_NE(message_of<UsageError>([&] { check_nir(graph); }).find("edges lead through it"),
             std::string::npos);
 }

@@ -47,9 +47,131 @@ TEST(NirNetwork, TheTimeStepAndItsReason) {
   NirGraph graph = nir_chain();
   graph.metadata.arrays["dt"] = NirArray::number(5e-4);
   EXPECT_EQ(dt(graph, "metadata"), 5e-4);
+  EXPECT_EQ(network_from_nir(graph).network->dt(), 5e-4) << "the network keeps it";
   graph.metadata.arrays["dt"] = NirArray::number(-1);
   EXPECT_NE(message_of<UsageError>([&] { network_from_nir(graph); }).find("metadata of the graph: dt"),
             std::string::npos);
+  graph.metadata.texts["dt"] = "0.00025";
+  EXPECT_EQ(dt(graph, "metadata"), 2.5e-4);
+  for (const char* text : {"", "0.1s", "dt", "nan"}) {
+    graph.metadata.texts["dt"] = text;
+    const std::string what = message_of<UsageError>([&] { network_from_nir(graph); });
+    EXPECT_NE(what.find(str("dt: expected seconds above 0, got '", text, "'")), std::string::npos) << what;
+  }
+}
+
+/// tau 1e-3 and r 0.1 would be a step of 0.01 s.
+TEST(NirNetwork, AStepThatNoTimeConstantFitsIsNotGuessed) {
+  const NirImport made = network_from_nir(with("r", 0.1));
+  EXPECT_EQ(made.dt, 1e-4);
+  EXPECT_TRUE(
+      says(made.notes,
+           "r = tau/dt in node 'lif' would be a step of 0.01 s, longer than a time constant of 0.001 s"))
+      << made.notes.at(0);
+  const std::string what = message_of<UsageError>([] {
+    NirGraph graph = nir_chain();
+    graph.metadata.arrays["dt"] = NirArray::number(1);
+    network_from_nir(graph);
+  });
+  EXPECT_NE(what.find("the step is 1 s (from the metadata of the graph)"), std::string::npos) << what;
+}
+
+/// float32 puts tau beside the step; what is left of the membrane is nothing all the same.
+TEST(NirNetwork, AStepAsLongAsTheTimeConstant) {
+  NirGraph graph = with("tau", 1e-4);
+  nir_at(graph, "lif").fields.arrays["r"] = each(3, 1);
+  const NirImport made = network_from_nir(graph);
+  EXPECT_FALSE(says(made.notes, "negative"));
+  EXPECT_EQ(layer_of(*made.network, "lif").neuron()->config()["leak"], 0);
+}
+
+TEST(NirNetwork, OptionsAreCheckedAndThoseWithoutAUseAreNoted) {
+  NirImportOptions options;
+  options.order = "bogus";
+  EXPECT_NE(message_of<UsageError>([&] {
+              network_from_nir(nir_chain(), options);
+            }).find("order: expected new or old, got 'bogus'"),
+            std::string::npos);
+  options.order = "old";
+  EXPECT_TRUE(says(network_from_nir(nir_chain(), options).notes,
+                   "option order: no node of this graph has a use for it"));
+  options = {};
+  options.surrogate = "bogus";
+  EXPECT_NE(message_of<UsageError>([&] { network_from_nir(nir_chain(), options); }).find("bogus"),
+            std::string::npos);
+  options = {};
+  options.surrogate_scale = 3;
+  EXPECT_EQ(
+      layer_of(*network_from_nir(nir_chain(), options).network, "lif").neuron()->config()["surrogate_scale"],
+      3);
+  options.surrogate_scale = -3;
+  EXPECT_THROW(network_from_nir(nir_chain(), options), UsageError);
+  options = {};
+  options.reset_delay = "yes";
+  EXPECT_NE(message_of<UsageError>([&] {
+              network_from_nir(nir_chain(), options);
+            }).find("reset_delay: expected true or false"),
+            std::string::npos);
+}
+
+TEST(NirNetwork, ResetDelayAndSurrogateOfMetadata) {
+  NirGraph graph = nir_chain();
+  nir_at(graph, "lif").metadata.texts = {
+      {"reset", "subtract"}, {"reset_delay", "true"}, {"surrogate", "triangle"}};
+  NirImport made = network_from_nir(graph);
+  Config neuron = layer_of(*made.network, "lif").neuron()->config();
+  EXPECT_EQ(neuron["reset_delay"], true);
+  EXPECT_EQ(neuron["surrogate"], "triangle");
+  EXPECT_TRUE(says(made.notes, "node 'lif' (LIF): reset_delay true, from its metadata"));
+  NirImportOptions options;
+  options.reset_delay = "false";
+  neuron = layer_of(*network_from_nir(graph, options).network, "lif").neuron()->config();
+  EXPECT_EQ(neuron["reset_delay"], false);
+  nir_at(graph, "lif").metadata.texts = {{"surrogate", "of my own"}};
+  EXPECT_TRUE(says(network_from_nir(graph).notes, "surrogate 'of my own' is not known; left aside"));
+}
+
+/// What this library has written of a neuron counts but for the coefficients that others have changed in the fields.
+TEST(NirNetwork, ChangedFieldsLeaveTheConventions) {
+  NirGraph graph = nir_chain();
+  nir_at(graph, "lif").metadata.texts["spiketrain"] =
+      R"({"name": "lif", "leak": 0.8, "gain": 1, "reset": "soft", "reset_delay": true, "surrogate": "triangle", "strict": false})";
+  const NirImport made = network_from_nir(graph);
+  const Config neuron = layer_of(*made.network, "lif").neuron()->config();
+  EXPECT_NEAR(neuron["leak"].get<double>(), 0.9, 1e-6);
+  EXPECT_EQ(neuron["reset"], "soft");
+  EXPECT_EQ(neuron["reset_delay"], true);
+  EXPECT_EQ(neuron["surrogate"], "triangle");
+  EXPECT_EQ(neuron["strict"], false);
+  EXPECT_TRUE(says(made.notes, "other values than the neuron in its metadata for leak; the fields count"));
+  NirImportOptions options;
+  options.reset = "subtract";
+  const Config same = layer_of(*network_from_nir(graph, options).network, "lif").neuron()->config();
+  EXPECT_EQ(same["reset"], "soft");
+  EXPECT_EQ(same["reset_delay"], true);
+  options.reset = "zero";
+  const Config other = layer_of(*network_from_nir(graph, options).network, "lif").neuron()->config();
+  EXPECT_EQ(other["reset"], "hard");
+  EXPECT_EQ(other["reset_delay"], false);
+  nir_at(graph, "lif").metadata.texts["spiketrain"] = R"({"name": "lif", "reset_by": 0.3})";
+  EXPECT_EQ(layer_of(*network_from_nir(graph, options).network, "lif").neuron()->config()["reset_by"], 0);
+  nir_at(graph, "lif").metadata.texts["spiketrain"] = R"({"name": "alif"})";
+  EXPECT_TRUE(says(network_from_nir(graph).notes, "is not one of this type; the metadata are left aside"));
+}
+
+TEST(NirNetwork, ErrorsOfPartsNameTheNode) {
+  NirGraph graph = nir_chain(1, 1);
+  nir_at(graph, "input") = nir_end("Input", {1, 8});
+  nir_at(graph, "fc") = nir_node("Conv1d", {{"weight", nir_weight({1, 1, 3})},
+                                            {"bias", each(1, 0)},
+                                            {"stride", NirArray::integer(1)},
+                                            {"padding", NirArray::integer(70000)},
+                                            {"dilation", NirArray::integer(1)},
+                                            {"groups", NirArray::integer(1)}});
+  for (auto& [name, array] : nir_at(graph, "lif").fields.arrays) array = f32({}, {array.values[0]});
+  nir_at(graph, "output") = nir_end("Output", {1, 140006});
+  const std::string what = message_of<UsageError>([&] { network_from_nir(graph); });
+  EXPECT_EQ(what.rfind("node 'fc' (Conv1d): ", 0), 0U) << what;
 }
 
 TEST(NirNetwork, StepsThatForwardEulerCannotTake) {

@@ -14,8 +14,9 @@ namespace {
 
 constexpr double kMaxSeconds = 1e9;
 
-/// A one-dimensional data set of `count` elements; its number if count is -1.
-Hdf5Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, const std::string& path) {
+/// A one-dimensional data set of `count` elements; its number if count is -1.  Its chunks are whole.
+Hdf5Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind, uint64_t file_bytes,
+                 const std::string& path) {
   Hdf5Id data(H5Dopen2(file, name, H5P_DEFAULT));
   if (!data.ok()) throw DataError(path, 0, str("expected a data set ", name, "; is this SHD or SSC?"));
   const Hdf5Id space(H5Dget_space(data.get())), type(H5Dget_type(data.get()));
@@ -26,6 +27,7 @@ Hdf5Id open_list(hid_t file, const char* name, int64_t& count, H5T_class_t kind,
   if (count < 0) count = found;
   if (found != count)
     throw DataError(path, 0, str("expected ", count, " entries in ", name, ", found ", found));
+  check_hdf5_chunks(data.get(), hdf5_storage(data.get(), file_bytes, name, path), name, path);
   return data;
 }
 
@@ -67,10 +69,10 @@ ShdFile::ShdFile(const std::string& path) : path_(path) {
   const hid_t file = handles->file.get();
   if (!handles->file.ok()) throw DataError(path, 0, "expected an HDF5 file");
   int64_t count = -1;
-  const Hdf5Id labels = open_list(file, "labels", count, H5T_INTEGER, path);
+  const Hdf5Id labels = open_list(file, "labels", count, H5T_INTEGER, bytes, path);
   if (static_cast<uint64_t>(count) > bytes) throw DataError(path, 0, "more labels than the file has bytes");
-  handles->times = open_list(file, "spikes/times", count, H5T_VLEN, path);
-  handles->units = open_list(file, "spikes/units", count, H5T_VLEN, path);
+  handles->times = open_list(file, "spikes/times", count, H5T_VLEN, bytes, path);
+  handles->units = open_list(file, "spikes/units", count, H5T_VLEN, bytes, path);
   labels_.resize(static_cast<size_t>(count));
   if (count > 0 && H5Dread(labels.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, labels_.data()) < 0)
     throw DataError(path, 0, "the labels cannot be read");

@@ -1,6 +1,6 @@
-#include "spiketrain/nir/lzf.h"
+#include "spiketrain/base/lzf.h"
 
-namespace spiketrain::nir {
+namespace spiketrain {
 
 bool unpack_lzf(ByteSpan packed, size_t most, Bytes& out) {
   out.clear();
@@ -28,4 +28,4 @@ bool unpack_lzf(ByteSpan packed, size_t most, Bytes& out) {
   return true;
 }
 
-}  // namespace spiketrain::nir
+}  // namespace spiketrain
