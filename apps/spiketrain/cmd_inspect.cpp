@@ -12,6 +12,7 @@
 #include "spiketrain/cost/neurobench.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/engine/by_step.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/memory.h"
@@ -155,8 +156,11 @@ void print_neurobench(const Network& network, int64_t steps, const Config& cost)
     add("synaptic_operations ", operations, key, true);
   add("", json, "membrane_updates", true);
   print_table(rows);
-  if (!run)
-    std::cout << "what takes samples is measured when a run is complete (cost.json, `spiketrain report`)\n";
+  if (run) return;
+  std::cout
+      << (runs_step_by_step(network)
+              ? "what takes samples is measured when a run is complete (cost.json, `spiketrain report`)\n"
+              : "the others are defined by steps, which this network does not have\n");
 }
 
 /// Names of the nodes that a row reads.

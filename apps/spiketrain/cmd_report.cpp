@@ -1,10 +1,8 @@
 // spiketrain report RUN [RUN ...]: one HTML page of one or several runs, and its numbers as JSON.
-#include <filesystem>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
-#include "spiketrain/base/file.h"
-#include "spiketrain/report/run_page.h"
+#include "spiketrain/report/run_report.h"
 #include "spiketrain/train/runtime.h"
 
 namespace spiketrain::cli {
@@ -17,21 +15,8 @@ struct ReportCommand {
   int threads = 0;
 };
 
-/// Where the page goes: into the run, or beside the first of several.
-std::string page_path(const ReportCommand& command) {
-  if (!command.out.empty()) return command.out;
-  return command.runs.size() == 1 ? command.runs[0] + "/report.html" : "report.html";
-}
-
-/// The same with .json.
-std::string json_path(const std::string& page) {
-  return std::filesystem::path(page).replace_extension(".json").string();
-}
-
 void run_report(const ReportCommand& command) {
-  const std::string page = page_path(command), json = json_path(page);
-  ST_CHECK(page != json, "report --out: expected a name for the page, such as report.html; ", page,
-           " is where its numbers would go");
+  const ReportFiles files = report_files(command.runs, command.out);
   prepare_process(nullptr, command.threads);
   std::vector<RunData> runs;
   for (const std::string& path : command.runs) {
@@ -43,15 +28,13 @@ void run_report(const ReportCommand& command) {
   options.sets = command.sets;
   options.samples = command.samples;
   for (RunData& run : runs) {
-    std::cout << run.path << ": " << (run.done ? "complete, " : "not finished, ") << run.epochs_done << " of "
+    std::cout << run.path << ": " << status_text(run.status) << ", " << run.epochs_done << " of "
               << run.epochs_planned << " epochs" << std::endl;
     measure_run(run, options);
     for (const std::string& line : run.missing) std::cout << "  not in the report: " << line << std::endl;
   }
-  write_file_atomic(page, run_page(runs));
-  write_file_atomic(json,
-                    run_report_json(runs).dump(-1, ' ', false, Config::error_handler_t::replace) + "\n");
-  std::cout << "writes " << page << " and " << json << std::endl;
+  write_report(runs, files);
+  std::cout << "writes " << files.page << " and " << files.json << std::endl;
 }
 
 }  // namespace

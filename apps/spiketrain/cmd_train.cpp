@@ -12,7 +12,6 @@
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/memory.h"
 #include "spiketrain/recipe/run_training.h"
-#include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/train/environment.h"
 #include "spiketrain/train/metrics.h"
 #include "spiketrain/train/resume.h"
@@ -91,20 +90,6 @@ Experiment prepare(const TrainCommand& command) {
   }
 }
 
-/// "rule bptt (readout: tssl_bp), neuron lif, ...", or what takes their place.
-std::string method_text(const Recipe& r) {
-  const auto name = [](const Config& part) { return part.at("name").get<std::string>(); };
-  if (!make<NetworkBuilder>(r.network)->uses_neurons())
-    return "the adjoint of network " + name(r.network) + ", objective " + name(r.objective);
-  std::vector<std::string> others;
-  for (const auto& rule : r.rules.items()) others.push_back(rule.key() + ": " + name(rule.value()));
-  std::string text = "rule " + name(r.rule) + (others.empty() ? "" : " (" + join(others) + ")");
-  if (name(r.feedback) != "transpose") text += ", feedback " + name(r.feedback);
-  const bool own = std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(r.network)) != nullptr;
-  return text + ", neuron " + (own ? "the network's own" : name(r.neuron)) + ", objective " +
-         name(r.objective);
-}
-
 void introduce(ConsoleObserver& console, const Experiment& e, int threads, const std::string& device,
                const std::string& memory, const std::string& out) {
   const Recipe& r = e.recipe;
@@ -140,6 +125,20 @@ std::string continue_command(const TrainCommand& command) {
          option_words(*command.line, {"--out", "--resume", "--set"});
 }
 
+/// The log says of an error that ends a run, too.
+RunEnd run_logged(Experiment& experiment, RunDir& dir, const RunSettings& settings) {
+  try {
+    return run_training(experiment, &dir, settings);
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    try {
+      dir.log("error: " + what.substr(0, what.find('\n')));
+    } catch (const DataError&) {  // such as no space: the error itself counts
+    }
+    throw;
+  }
+}
+
 int run_train(const TrainCommand& command) {
   const int threads = prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   Experiment experiment = prepare(command);
@@ -157,7 +156,7 @@ int run_train(const TrainCommand& command) {
 
   stop_on_signals();
   introduce(console, experiment, threads, command.device, memory, run_dir(command));
-  const RunEnd end = run_training(experiment, &dir, settings);
+  const RunEnd end = run_logged(experiment, dir, settings);
   if (!end.complete) {
     console.line("stopped; continue with: " + continue_command(command));
     return 128 + stop_signal;

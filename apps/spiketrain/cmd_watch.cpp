@@ -42,20 +42,21 @@ TerminalStyle style_of(const WatchCommand& command) {
   TerminalStyle style;
   winsize size{};
   const bool terminal = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-  style.width = terminal ? std::max<int64_t>(20, size.ws_col - 1) : 79;
+  style.fits = terminal;
+  style.width = terminal ? std::max<int64_t>(1, size.ws_col - 1) : 79;
   style.height = terminal && !command.once ? std::max<int64_t>(4, size.ws_row - 1) : 40;
   style.utf8 = !command.ascii && shows_utf8();
   return style;
 }
 
-/// The frame, or what there is to wait for.
-std::vector<std::string> frame(const WatchCommand& command, bool& done) {
+/// The frame, or what there is to wait for; `wait` if there will be another.
+std::vector<std::string> frame(const WatchCommand& command, bool& wait) {
   const std::string& run = command.run;
-  done = false;
+  wait = true;
   if (!file_exists(run + "/config.toml"))
     return {run + ": nothing yet; the run has not begun to train (no config.toml)"};
   const RunData data = read_run_curves(run);
-  done = data.done;
+  wait = data.status == RunStatus::training;
   return watch_frame(data, style_of(command));
 }
 
@@ -76,12 +77,18 @@ class Screen {
   std::vector<std::string> before_;
 };
 
-/// False if a signal has asked for the end.
-bool wait(double seconds) {
+/// Whether nobody reads the output any more: the other end of a pipe is closed.
+bool output_is_closed() {
+  pollfd output{STDOUT_FILENO, 0, 0};
+  return poll(&output, 1, 0) > 0 && (output.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
+/// False if a signal has asked for the end, or nobody reads on.
+bool pause_for(double seconds) {
   constexpr double kSlice = 0.1;
-  for (double waited = 0; waited < seconds && stopped_by == 0; waited += kSlice)
+  for (double waited = 0; waited < seconds && stopped_by == 0 && !output_is_closed(); waited += kSlice)
     poll(nullptr, 0, static_cast<int>(1000 * std::min(kSlice, seconds - waited)) + 1);
-  return stopped_by == 0;
+  return stopped_by == 0 && !output_is_closed();
 }
 
 int run_watch(const WatchCommand& command) {
@@ -91,14 +98,14 @@ int run_watch(const WatchCommand& command) {
       " is no run directory; expected the --out of `spiketrain train` (default: runs/NAME of the recipe)");
   load_plugins_of_run(command.run);
   Screen screen;
-  bool done = false;
+  bool wait = false;
   if (!command.once) {
     for (const int signal : kStopSignals) handle_stop(signal, stop_watching);
   }
-  screen.show(frame(command, done));
-  while (!command.once && !done && std::cout) {
-    if (!wait(command.interval)) return 128 + stopped_by;
-    screen.show(frame(command, done));
+  screen.show(frame(command, wait));
+  while (!command.once && wait && std::cout) {
+    if (!pause_for(command.interval)) return 128 + (stopped_by != 0 ? stopped_by : SIGPIPE);
+    screen.show(frame(command, wait));
   }
   return kOk;
 }

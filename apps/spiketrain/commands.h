@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spiketrain/base/registry.h"
+#include "spiketrain/base/shell_word.h"
 #include "spiketrain/recipe/overrides.h"
 #include "spiketrain/recipe/part_kinds.h"
 
@@ -46,8 +47,6 @@ void load_plugins_of_run(const std::string& run_dir);
 
 /// Prints rows with columns of equal width, indented.
 void print_table(const std::vector<std::vector<std::string>>& rows, int indent = 0);
-/// A word of a command line as a shell reads it: quoted where it must be.
-std::string shell_word(const std::string& text);
 /// The options that a command was given, except those in `without`, as a shell reads them: " --jobs 2 --dry-run".
 std::string option_words(const CLI::App& command, const std::vector<std::string>& without);
 /// `error` followed by the command line that would work: `command` as it was given, with other overrides; `given` and

@@ -38,14 +38,6 @@ void print_table(const std::vector<std::vector<std::string>>& rows, int indent) 
   }
 }
 
-std::string shell_word(const std::string& text) {
-  const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%";
-  if (!text.empty() && text.find_first_not_of(plain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
 std::string option_words(const CLI::App& command, const std::vector<std::string>& without) {
   std::string text;
   for (const CLI::Option* option : command.get_options()) {

@@ -1,5 +1,6 @@
 """Recipes: trained, loaded and evaluated."""
 import json
+import os
 import pathlib
 import sys
 
@@ -64,11 +65,11 @@ class Run:
     def _given(self, data):
         return self._data if data is None else _tensors(data)
 
-    def report(self, out=None, *, data_dir=None, samples=2000):
-        """The page of ``spiketrain report``: writes it (default: report.html of the run) and returns a Report, which a notebook shows."""
-        if self.path is None:
-            raise _C.UsageError("report: the run was not written; give train(..., out=...)")
-        return report([self.path], out, data_dir=data_dir or self._data_dir, samples=samples)
+    def report(self, out=None, *, data_dir=None, data=None, samples=2000):
+        """The page of ``spiketrain report``: writes it (default: report.html of the run) and returns a Report, which a notebook shows.
+
+        data: tensors as in `train`; a run that was trained on some and loaded again needs them."""
+        return report(self, out, data_dir=data_dir or self._data_dir, data=data, samples=samples)
 
     def __repr__(self):
         values = ", ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.summary.items())
@@ -76,8 +77,6 @@ class Run:
 
 
 def _dir(path):
-    import os
-
     return str(path) if path else os.environ.get("SPIKETRAIN_DATA", "")
 
 
@@ -202,24 +201,38 @@ def load(path, checkpoint="best"):
 
 
 class Report:
-    """A page on disk, `path`, and its numbers, `data`."""
+    """A page on disk, `path`, and its numbers, `data`, which are also in the file `json_path`."""
 
-    def __init__(self, path, data):
-        self.path, self.data = path, data
+    def __init__(self, path, json_path, data):
+        self.path, self.json_path, self.data = path, json_path, data
 
     def _repr_html_(self):
         import html
 
-        return f'<iframe srcdoc="{html.escape(self.path.read_text())}" width="100%" height="800" style="border:0"></iframe>'
+        # Links within the page would else lead to the notebook's own address.
+        page = self.path.read_text(encoding="utf-8").replace("<head>", '<head><base href="about:srcdoc"/>', 1)
+        return f'<iframe srcdoc="{html.escape(page)}" width="100%" height="800" style="border:0"></iframe>'
 
     def __repr__(self):
         return f"Report({self.path})"
 
 
-def report(runs, out=None, *, data_dir=None, samples=2000):
-    """One page of one or several run directories, as ``spiketrain report`` writes it (docs/report.md).
+def report(runs, out=None, *, data_dir=None, data=None, samples=2000):
+    """One page of one or several runs, and its numbers as JSON beside it, as ``spiketrain report`` writes them (docs/report.md).
 
+    runs: a Run or its directory, or a list of them.  out: the page (default: report.html in the run, or here for several).
+    data: tensors as in `train` for the runs that were trained on some; a Run of this process has its own.
     samples: of the test split to measure on, 0: all.  UsageError if a folder is no run."""
-    paths = [pathlib.Path(r.path if isinstance(r, Run) else r) for r in (runs if isinstance(runs, (list, tuple)) else [runs])]
-    page = pathlib.Path(out) if out else (paths[0] / "report.html" if len(paths) == 1 else pathlib.Path("report.html"))
-    return Report(page, _C.report([str(p) for p in paths], str(page), _dir(data_dir), [], samples))
+    runs = list(runs) if isinstance(runs, (list, tuple)) else [runs]
+    for r in runs:
+        if not isinstance(r, (Run, str, os.PathLike)):
+            raise _C.UsageError(f"report: expected runs or their directories, got {r!r}")
+        if isinstance(r, Run) and r.path is None:
+            raise _C.UsageError("report: the run was not written; give train(..., out=...)")
+    if isinstance(samples, bool) or not isinstance(samples, int):
+        raise _C.UsageError(f"report: expected a number of samples, 0 for all, got {samples!r}")
+    given = None if data is None else _tensors(data)
+    each = [given if given is not None else r._data if isinstance(r, Run) else None for r in runs]
+    paths = [str(r.path if isinstance(r, Run) else r) for r in runs]
+    page, numbers, json_data = _C.report(paths, str(out or ""), _dir(data_dir), samples, each)
+    return Report(pathlib.Path(page), pathlib.Path(numbers), json_data)

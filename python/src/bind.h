@@ -12,6 +12,7 @@
 
 #include "spiketrain/core/network.h"
 #include "spiketrain/core/rule.h"
+#include "spiketrain/data/dataset.h"
 
 namespace spiketrain::python {
 namespace py = pybind11;
@@ -30,6 +31,9 @@ struct Trainable {
 std::function<std::shared_ptr<Neuron>()> neuron_maker(py::object from);
 /// From a dict of options or a PythonRule.
 RuleP rule_from(const py::object& from);
+
+/// The splits that a program gave as tensors: {"frames": bool, "train": (x, y), "test": (x, y)}, perhaps "validation".
+Datasets given_splits(const py::dict& given);
 
 void bind_errors(py::module_& m);
 void bind_parts(py::module_& m);

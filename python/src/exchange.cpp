@@ -7,6 +7,7 @@
 #include "spiketrain/nir/file.h"
 #include "spiketrain/nir/import.h"
 #include "spiketrain/report/run_page.h"
+#include "spiketrain/report/run_report.h"
 
 namespace spiketrain::python {
 namespace {
@@ -45,26 +46,28 @@ void write_onnx_file(const Trainable& t, const std::string& path, bool spikes) {
   write_file_atomic(path, deploy::write_onnx(model, "One time step of " + model.notation, spikes));
 }
 
-/// Measures and writes the page and report.json's content beside it; the JSON as Python has it.
-py::object report(const std::vector<std::string>& paths, const std::string& out, const std::string& data_dir,
-                  const std::vector<std::string>& sets, int64_t samples) {
-  Config json;
+/// Measures and writes the page and its numbers; their paths, and the numbers as Python has them.  `data`: for each run the tensors that
+/// it was trained on, or None.
+py::tuple report(const std::vector<std::string>& paths, const std::string& out, const std::string& data_dir,
+                 int64_t samples, const std::vector<py::object>& data) {
+  const ReportFiles files = report_files(paths, out);
+  std::vector<std::optional<Datasets>> given;
+  for (const py::object& one : data)
+    given.push_back(one.is_none() ? std::nullopt : std::make_optional(given_splits(one.cast<py::dict>())));
+  std::vector<RunData> runs;
   {
     const py::gil_scoped_release no_gil;
-    std::vector<RunData> runs;
-    for (const std::string& path : paths) {
-      RunData run = read_run_data(path);
+    for (size_t i = 0; i < paths.size(); ++i) {
       PassOptions options;
       options.data_dir = data_dir;
-      options.sets = sets;
       options.samples = samples;
-      measure_run(run, options);
-      runs.push_back(std::move(run));
+      options.data = given.at(i);
+      runs.push_back(read_run_data(paths[i]));
+      measure_run(runs.back(), options);
     }
-    json = run_report_json(runs);
-    write_file_atomic(out, run_page(runs));
+    write_report(runs, files);
   }
-  return to_python(json);
+  return py::make_tuple(files.page, files.json, to_python(run_report_json(runs)));
 }
 
 }  // namespace

@@ -105,13 +105,9 @@ int64_t classes_of(const py::dict& data) {
   return classes;
 }
 
-/// The splits: given as tensors, or those that the recipe names.
-Datasets splits(const Recipe& recipe, const py::object& data, const std::string& dir) {
-  if (data.is_none()) {
-    const py::gil_scoped_release no_gil;
-    return open_datasets(recipe, dir);
-  }
-  const auto given = data.cast<py::dict>();
+}  // namespace
+
+Datasets given_splits(const py::dict& given) {
   Datasets all;
   const int64_t classes = classes_of(given);
   const bool frames = given["frames"].cast<bool>();
@@ -124,6 +120,15 @@ Datasets splits(const Recipe& recipe, const py::object& data, const std::string&
   all.validation = split("validation");
   all.test = split("test");
   return all;
+}
+
+namespace {
+
+/// The splits: given as tensors, or those that the recipe names.
+Datasets splits(const Recipe& recipe, const py::object& data, const std::string& dir) {
+  if (!data.is_none()) return given_splits(data.cast<py::dict>());
+  const py::gil_scoped_release no_gil;
+  return open_datasets(recipe, dir);
 }
 
 std::unique_ptr<Trainable> trainable_of(const LearnerParts& parts) {

@@ -1,6 +1,7 @@
 #include "spiketrain/cost/neurobench.h"
 
 #include <map>
+#include <set>
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/watch.h"
@@ -23,14 +24,36 @@ const Shape& shape_read(const Network& network, const Network::Node& node, size_
   return source == Network::kInput ? network.input_shape() : network.nodes()[static_cast<size_t>(source)].out;
 }
 
-/// Of connection k of a layer, at one step of one sample.
+/// The weights of a connection as they are deployed; of a synapse that spreads them over the taps of delays its own.
+Tensor own_weights(const Connection& connection) {
+  const Tensor W = connection.weight(false);
+  const auto parameters = connection.synapse->named_parameters();
+  const Tensor* own = parameters.find("weight");
+  return own && own->numel() != W.numel() ? *own : W;
+}
+
+/// Of connection k of a layer, at one step of one sample; a weight with a delay is one product, however many taps there are.
 double dense_operations(const Network& network, const Network::Node& node, const Layer& layer, size_t k) {
   std::vector<int64_t> sizes = {1, 1};
   const Shape& shape = shape_read(network, node, k);
   sizes.insert(sizes.end(), shape.begin(), shape.end());
-  const Tensor W = layer.connections()[k].weight(false);
-  return sum_of_products(*layer.connections()[k].synapse, torch::ones(sizes, W.options()),
-                         torch::ones_like(W));
+  const Connection& connection = layer.connections()[k];
+  const Tensor W = connection.weight(false);
+  const double copies = static_cast<double>(W.numel()) / static_cast<double>(own_weights(connection).numel());
+  return sum_of_products(*connection.synapse, torch::ones(sizes, W.options()), torch::ones_like(W)) / copies;
+}
+
+/// Whether all weights are those of layers, whose products are counted.
+bool only_layers_have_weights(const Network& network) {
+  for (const Network::Node& node : network.nodes()) {
+    if (node.head_of >= 0 || std::dynamic_pointer_cast<const Layer>(node.stage)) continue;
+    for (const auto& item : node.stage->named_parameters()) {
+      const std::string& name = item.key();
+      const bool weight = name.size() >= 6 && name.compare(name.size() - 6, 6, "weight") == 0;
+      if (weight && item.value().dim() > 1) return false;  // of one dimension: a norm's
+    }
+  }
+  return true;
 }
 
 /// Neurons whose membrane a step changes.  Which of its states is the membrane a neuron does not say: it is the one that holds the
@@ -155,24 +178,36 @@ class Counts : public Watch {
 NeuroBench neurobench(const Network& network, int64_t steps) {
   const torch::NoGradGuard no_grad;
   NeuroBench result;
+  std::set<const void*> heads;
+  for (const Network::Node& node : network.nodes()) {
+    if (node.head_of < 0) continue;
+    for (const Tensor& p : node.stage->parameters()) heads.insert(p.unsafeGetTensorImpl());
+    for (const Tensor& b : node.stage->buffers()) heads.insert(b.unsafeGetTensorImpl());
+  }
+  const auto deployed = [&](const Tensor& x) { return heads.count(x.unsafeGetTensorImpl()) == 0; };
   for (const Tensor& p : network.parameters()) {
+    if (!deployed(p)) continue;
     result.footprint += static_cast<int64_t>(p.nbytes());
     result.parameter_count += p.numel();
   }
-  for (const Tensor& b : network.buffers()) result.footprint += static_cast<int64_t>(b.nbytes());
+  for (const Tensor& b : network.buffers())
+    if (deployed(b)) result.footprint += static_cast<int64_t>(b.nbytes());
+  if (!only_layers_have_weights(network)) return result;
   int64_t zeros = 0, weights = 0;
+  double dense = 0;
   for (const Network::Node& node : network.nodes()) {
     const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
     if (!layer || node.head_of >= 0) continue;
     for (size_t k = 0; k < layer->connections().size(); ++k) {
       if (!layer->connections()[k].synapse) continue;
-      const Tensor W = layer->connections()[k].weight(false);
+      const Tensor W = own_weights(layer->connections()[k]);
       zeros += (W == 0).sum().item<int64_t>();
       weights += W.numel();
-      result.dense += static_cast<double>(steps) * dense_operations(network, node, *layer, k);
+      dense += static_cast<double>(steps) * dense_operations(network, node, *layer, k);
     }
   }
   if (weights > 0) result.connection_sparsity = static_cast<double>(zeros) / static_cast<double>(weights);
+  result.dense = dense;
   return result;
 }
 
@@ -183,7 +218,7 @@ NeuroBench neurobench(const Learner& learner, const std::vector<Batch>& batches)
            " does not run step by step, as the definitions of activation sparsity and operations have it");
   NeuroBench result = neurobench(network, learner.parts().steps);
   NeuroBench::Activity sum;
-  double updates = 0, dense = 0;
+  double updates = 0, dense = 0, macs = 0, acs = 0;
   bool known = true;
   for (const Batch& batch : batches) {
     const int64_t B = batch.size();
@@ -191,8 +226,8 @@ NeuroBench neurobench(const Learner& learner, const std::vector<Batch>& batches)
     infer_by_step(learner.parts(), batch);
     sum.samples += B;
     sum.activation_sparsity += static_cast<double>(B) * (1 - counts.sent / std::max(1.0, counts.sites));
-    sum.effective_macs += counts.macs;
-    sum.effective_acs += counts.acs;
+    macs += counts.macs;
+    acs += counts.acs;
     dense += counts.dense;
     const std::optional<double> changed = counts.membrane_updates();
     known = known && changed;
@@ -201,25 +236,26 @@ NeuroBench neurobench(const Learner& learner, const std::vector<Batch>& batches)
   ST_CHECK(sum.samples > 0, "neurobench: expected at least one sample");
   const auto n = static_cast<double>(sum.samples);
   sum.activation_sparsity /= n;
-  sum.effective_macs /= n;
-  sum.effective_acs /= n;
   if (known) sum.membrane_updates = updates / n;
-  result.dense = dense / n;
+  if (result.dense) {
+    result.dense = dense / n;
+    sum.effective_macs = macs / n;
+    sum.effective_acs = acs / n;
+  }
   result.activity = sum;
   return result;
 }
 
 Config to_json(const NeuroBench& measured) {
-  Config json = {{"footprint", measured.footprint},
-                 {"parameter_count", measured.parameter_count},
-                 {"connection_sparsity", measured.connection_sparsity},
-                 {"synaptic_operations", {{"Dense", measured.dense}}}};
+  Config json = {{"footprint", measured.footprint}, {"parameter_count", measured.parameter_count}};
+  if (measured.connection_sparsity) json["connection_sparsity"] = *measured.connection_sparsity;
+  if (measured.dense) json["synaptic_operations"]["Dense"] = *measured.dense;
   if (!measured.activity) return json;
   const NeuroBench::Activity& activity = *measured.activity;
   json["samples"] = activity.samples;
   json["activation_sparsity"] = activity.activation_sparsity;
-  json["synaptic_operations"]["Effective_MACs"] = activity.effective_macs;
-  json["synaptic_operations"]["Effective_ACs"] = activity.effective_acs;
+  if (activity.effective_macs) json["synaptic_operations"]["Effective_MACs"] = *activity.effective_macs;
+  if (activity.effective_acs) json["synaptic_operations"]["Effective_ACs"] = *activity.effective_acs;
   if (activity.membrane_updates) json["membrane_updates"] = *activity.membrane_updates;
   return json;
 }

@@ -62,6 +62,10 @@ TrainOptions train_options(const Recipe& recipe) {
   return options;
 }
 
+bool has_own_neurons(const Recipe& recipe) {
+  return std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(recipe.network)) != nullptr;
+}
+
 /// Sections that a user may have written for nothing.
 std::vector<std::string> idle_sections(const Recipe& recipe, const Network& network) {
   std::vector<std::string> lines;
@@ -72,9 +76,8 @@ std::vector<std::string> idle_sections(const Recipe& recipe, const Network& netw
        recipe.readout != recipe.neuron || name_of(recipe.rule) != "bptt" || !recipe.rules.empty()))
     lines.push_back(str("[neuron], [readout], [rule] and [rules] have no effect: network ",
                         name_of(recipe.network), " has time constants and an adjoint of its own"));
-  if (std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(recipe.network)) &&
-      (recipe.neuron != Registry<Neuron>::get().resolve({{"name", "lif"}}) ||
-       recipe.readout != recipe.neuron))
+  if (has_own_neurons(recipe) && (recipe.neuron != Registry<Neuron>::get().resolve({{"name", "lif"}}) ||
+                                  recipe.readout != recipe.neuron))
     lines.push_back(str("[neuron] and [readout] have no effect: network ", name_of(recipe.network),
                         " has neurons of its own"));
   if (head && network.blocks() == 1)
@@ -229,6 +232,48 @@ void check_recipe(const Recipe& recipe) {
   make_metrics(recipe, data.target.kind);
 }
 
+std::string method_text(const Recipe& r) {
+  const std::string end = ", schedule " + name_of(r.schedule) + ", objective " + name_of(r.objective);
+  if (!make<NetworkBuilder>(r.network)->uses_neurons())
+    return "the adjoint of network " + name_of(r.network) + ", objective " + name_of(r.objective);
+  std::vector<std::string> others;
+  for (const auto& rule : r.rules.items()) others.push_back(rule.key() + ": " + name_of(rule.value()));
+  std::string text = "rule " + name_of(r.rule) + (others.empty() ? "" : " (" + join(others) + ")");
+  if (name_of(r.feedback) != "transpose") text += ", feedback " + name_of(r.feedback);
+  text += ", neuron " + (has_own_neurons(r) ? "the network's own" : name_of(r.neuron)) + end;
+  const BlockSection& blocks = r.blocks;
+  if (!blocks.partition.empty()) {
+    std::vector<std::string> sizes;
+    for (const int64_t size : blocks.partition) sizes.push_back(std::to_string(size));
+    text += ", blocks of " + join(sizes, "-") + " layers";
+  } else if (blocks.size > 0) {
+    text += str(", blocks of ", blocks.size, blocks.size == 1 ? " layer" : " layers");
+  }
+  if (blocks.output == "apart") text += ", the output layer apart";
+  return text;
+}
+
+RateAdvice rate_advice(const Recipe& recipe) {
+  const Config all = resolve(recipe);
+  std::string thresholds;
+  std::vector<std::string> weights;
+  if (all["network"].contains("threshold")) {
+    thresholds = "network.threshold";
+  } else if (make<NetworkBuilder>(recipe.network)->uses_neurons() && !has_own_neurons(recipe) &&
+             all["neuron"].contains("threshold")) {
+    thresholds = "neuron.threshold";
+  }
+  for (const char* option : {"conv_scale", "linear_scale", "weight_mean"})
+    if (all["network"].contains(option)) weights.push_back(str("network.", option));
+  const auto advice = [&](const std::string& threshold, const std::string& weight) {
+    std::vector<std::string> parts;
+    if (!thresholds.empty()) parts.push_back(threshold + thresholds);
+    if (!weights.empty()) parts.push_back(weight + join(weights));
+    return join(parts, ", or ");
+  };
+  return {advice("lower ", "raise "), advice("raise ", "lower ")};
+}
+
 Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device) {
   check_data(data, recipe);
   const Dataset& train = *data.train;
@@ -245,6 +290,7 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   experiment.recipe = recipe;
   Training& training = experiment.training;
   training.caveats = idle_sections(recipe, *network);
+  training.rate_advice = rate_advice(recipe);
   training.learner = std::make_shared<Learner>(learner_parts(recipe, std::move(network), target.kind));
   if (train.sample().form == Batch::Form::frames) training.learner->parts().encoder->check_frames();
   training.optimizer = optimizer;

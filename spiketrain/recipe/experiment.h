@@ -37,6 +37,13 @@ Method make_method(const Recipe& recipe, const Network& network);
 /// cannot judge such targets or comes twice.
 std::vector<MetricP> make_metrics(const Recipe& recipe, Target::Kind kind);
 
+/// How a recipe learns: "rule bptt (readout: tssl_bp), neuron lif, schedule whole, objective rate_ce, blocks of 2 layers", or what takes
+/// their place in networks with adjoints or neurons of their own.
+std::string method_text(const Recipe& recipe);
+
+/// What can be changed in a recipe if layers fire too little or too much: options that its network and its neurons have.
+RateAdvice rate_advice(const Recipe& recipe);
+
 /// UsageError for what build_experiment would refuse, as far as it shows without the data.
 void check_recipe(const Recipe& recipe);
 

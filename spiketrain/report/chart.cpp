@@ -12,7 +12,9 @@ namespace {
 
 using namespace svg;
 
-constexpr size_t kManyMarks = 150;
+constexpr size_t kManyMarks = 150;  ///< of a picture; beyond it a line has about kSomeMarks
+constexpr size_t kSomeMarks = 8;
+constexpr size_t kColumns = 200;  ///< of a raster
 
 Svg picture(double width, double height, const std::string& name, const std::string& about) {
   Svg svg(width, height, name);
@@ -20,16 +22,11 @@ Svg picture(double width, double height, const std::string& name, const std::str
   return svg;
 }
 
-/// As fit(), of values spread over powers of ten.
-Scale fit_logarithmic(double low, double high, double from, double to) {
-  return {low / 1.3, high * 1.3, from, to, true};
-}
-
 /// Pixels of the longest number at an axis.
 double widest_tick(const Scale& scale) {
   constexpr double kDigit = 7;
   size_t longest = 3;
-  for (const double tick : scale.ticks(6)) longest = std::max(longest, tick_text(tick).size());
+  for (const double tick : scale.ticks(6)) longest = std::max(longest, scale.text(tick).size());
   return kDigit * static_cast<double>(longest);
 }
 
@@ -47,17 +44,19 @@ Range2 range_of(const std::vector<ChartLine>& lines) {
   return r;
 }
 
+/// Every `every`th point has a mark, and the last.
 void draw_line(Svg& svg, const ChartLine& line, const Chart& chart, const Scale& x, const Scale& y,
-               bool marks) {
+               size_t every) {
   std::string corners;
   for (const auto& [px, py] : line.points)
     corners += (corners.empty() ? "" : " ") + fixed(x(px)) + "," + fixed(y(py));
   svg.open(line.look, line.title);
   svg.raw("<polyline points=\"" + corners + "\" class=\"line" + (line.strong ? " strong" : "") + "\"" +
-          dashes(line.look.mark) + "/>\n<polyline points=\"" + corners + "\" class=\"hit\"/>\n");
+          dashes(line.look.dashes()) + "/>\n<polyline points=\"" + corners + "\" class=\"hit\"/>\n");
   svg.close();
-  if (!marks && line.points.size() > 1) return;
-  for (const auto& [px, py] : line.points) {
+  const size_t last = line.points.size() - 1;
+  for (size_t i = last % every; i <= last; i += every) {
+    const auto& [px, py] = line.points[i];
     svg.open(line.look, line.title + ": " + chart.x_title + " " + tick_text(px) + ", " + short_text(py));
     svg.raw(mark(x(px), y(py), 3.2, line.look.mark));
     svg.close();
@@ -75,35 +74,60 @@ void draw_places(Svg& svg, const Chart& chart, const Scale& x, double top, doubl
   }
 }
 
-/// The path of short strokes, one a spike.
-std::string strokes(const std::vector<std::pair<double, double>>& places, double width,
-                    const std::string& more) {
-  std::string d;
-  for (const auto& [x, y] : places) d += "M" + fixed(x) + " " + fixed(y) + "h" + fixed(width);
-  return d.empty() ? "" : "<path d=\"" + d + "\" " + more + "/>\n";
+/// Steps that are drawn as one, in so many columns.
+size_t bin_of(size_t steps, size_t columns) { return std::max<size_t>(1, (steps + columns - 1) / columns); }
+
+/// The greatest magnitude in each bin of steps.
+std::vector<double> binned(const std::vector<double>& row, size_t bin) {
+  std::vector<double> columns((row.size() + bin - 1) / bin, 0);
+  for (size_t t = 0; t < row.size(); ++t) columns[t / bin] = std::max(columns[t / bin], std::abs(row[t]));
+  return columns;
 }
 
-/// One layer's rows from `top` on; real numbers in five shades.
-void draw_band(Svg& svg, const RasterLayer& layer, double left, double top, double cell, double row) {
+/// One layer's rows from `top` on, strokes as long as a neuron sends the same; real numbers in five shades.
+void draw_band(Svg& svg, const RasterLayer& layer, double left, double top, double right, double row) {
   constexpr int kShades = 5;
   double most = 0;
   for (const auto& values : layer.values)
     for (const double v : values) most = std::max(most, std::abs(v));
-  std::array<std::vector<std::pair<double, double>>, kShades> places;
+  std::array<std::string, kShades> paths;
   for (size_t n = 0; n < layer.values.size(); ++n) {
-    for (size_t t = 0; t < layer.values[n].size(); ++t) {
-      const double share = most > 0 ? std::abs(layer.values[n][t]) / most : 0;
-      const int shade =
-          layer.spikes ? (share > 0 ? kShades : 0) : static_cast<int>(std::ceil(share * kShades - 1e-9));
-      if (shade > 0)
-        places[static_cast<size_t>(shade - 1)].emplace_back(left + cell * static_cast<double>(t),
-                                                            top + row * (static_cast<double>(n) + 0.5));
+    const size_t steps = layer.values[n].size(), bin = bin_of(steps, kColumns);
+    const std::vector<double> columns = binned(layer.values[n], bin);
+    const double cell = (right - left) * static_cast<double>(bin) / static_cast<double>(steps),
+                 y = top + row * (static_cast<double>(n) + 0.5);
+    const auto shade = [&](size_t c) {
+      const double share = most > 0 ? columns[c] / most : 0;
+      return layer.spikes ? (share > 0 ? kShades : 0) : static_cast<int>(std::ceil(share * kShades - 1e-9));
+    };
+    for (size_t from = 0, to = 0; from < columns.size(); from = to) {
+      for (to = from + 1; to < columns.size() && shade(to) == shade(from);) ++to;
+      if (shade(from) == 0) continue;
+      const double length = cell * (static_cast<double>(to - from) - 0.15);
+      paths[static_cast<size_t>(shade(from) - 1)] += "M" + fixed(left + cell * static_cast<double>(from)) +
+                                                     " " + fixed(y) + "h" + fixed(std::max(1.0, length));
     }
   }
-  for (int k = 0; k < kShades; ++k)
-    svg.raw(strokes(places[static_cast<size_t>(k)], std::max(1.0, cell * 0.85),
-                    "class=\"spike\" stroke-width=\"" + fixed(row * 0.8, 2) + "\" stroke-opacity=\"" +
-                        fixed(0.2 * (k + 1), 1) + "\""));
+  for (int k = 0; k < kShades; ++k) {
+    if (paths[static_cast<size_t>(k)].empty()) continue;
+    svg.raw("<path d=\"" + paths[static_cast<size_t>(k)] + "\" class=\"spike\" stroke-width=\"" +
+            fixed(row * 0.8, 2) + "\" stroke-opacity=\"" + fixed(0.2 * (k + 1), 1) + "\"/>\n");
+  }
+}
+
+/// Steps and values of a curve as it is drawn: of many steps the least and the greatest of each bin.
+Points drawn_points(const std::vector<double>& values) {
+  Points points;
+  const size_t bin = bin_of(values.size(), kColumns / 2);
+  for (size_t from = 0; from < values.size(); from += bin) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(from),
+               end = values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), from + bin));
+    const auto [least, most] = std::minmax_element(begin, end);
+    for (const auto it : {std::min(least, most), std::max(least, most)})
+      if (points.empty() || it - values.begin() > points.back().first)
+        points.emplace_back(it - values.begin(), *it);
+  }
+  return points;
 }
 
 void draw_membranes(Svg& svg, const Raster& raster, double left, double top, double height, double cell) {
@@ -116,9 +140,8 @@ void draw_membranes(Svg& svg, const Raster& raster, double left, double top, dou
   if (y.low < 0 && y.high > 0) svg.line(left, y(0), right, y(0), "grid");
   const auto draw = [&](size_t k, const char* type, const std::string& dash) {
     std::string corners;
-    for (size_t t = 0; t < raster.membranes[k].size(); ++t)
-      corners += (t ? " " : "") + fixed(left + cell * (static_cast<double>(t) + 0.5)) + "," +
-                 fixed(y(raster.membranes[k][t]));
+    for (const auto& [t, u] : drawn_points(raster.membranes[k]))
+      corners += (corners.empty() ? "" : " ") + fixed(left + cell * (t + 0.5)) + "," + fixed(y(u));
     svg.raw("<g><title>output " + std::to_string(k) + "</title><polyline points=\"" + corners +
             "\" class=\"" + type + "\"" + dash + "/></g>\n");
   };
@@ -153,15 +176,17 @@ std::string chart(const Chart& given) {
   const double right = c.width - 14, top = 12, bottom = c.height - 50;
   const Scale y = c.logarithmic ? fit_logarithmic(r.y1, r.y2, bottom, top) : fit(r.y1, r.y2, bottom, top);
   const double left = 36 + widest_tick(y);
-  const double room = r.x1 == r.x2 ? 0.5 : 0.02 * (r.x2 - r.x1);
+  const double room = is_constant(r.x1, r.x2) ? 0.5 : 0.02 * (r.x2 - r.x1);
   const Scale x{r.x1 - room, r.x2 + room, left, right, false};
   Svg svg = picture(c.width, c.height, c.name, c.about);
   draw_x_axis(svg, x, top, bottom, c.x_title,
               r.x1 == r.x2 ? 1 : static_cast<int>(std::min(r.x2 - r.x1 + 1, 9.0)));
   draw_y_axis(svg, y, left, right, c.y_title);
   draw_places(svg, c, x, top, bottom);
-  for (const ChartLine& line : c.lines)
-    if (!line.points.empty()) draw_line(svg, line, c, x, y, line.marks && r.count <= kManyMarks);
+  for (const ChartLine& line : c.lines) {
+    const size_t every = r.count <= kManyMarks ? 1 : std::max<size_t>(1, line.points.size() / kSomeMarks);
+    if (!line.points.empty()) draw_line(svg, line, c, x, y, every);
+  }
   return svg.end();
 }
 
@@ -170,7 +195,9 @@ std::string histogram_chart(const std::string& name, const std::string& about, c
   if (histogram.counts.empty()) return "";
   const double width = 300, height = 200, left = 50, right = width - 10, top = 10, bottom = height - 44;
   const double most = *std::max_element(histogram.counts.begin(), histogram.counts.end());
-  const Scale x{histogram.limits.front(), histogram.limits.back(), left, right, false};
+  const double first = histogram.limits.front(), last = histogram.limits.back();
+  const Scale x =
+      is_constant(first, last) ? fit(first, last, left, right) : Scale{first, last, left, right, false};
   const Scale y{0, most * 1.05, bottom, top, false};
   Svg svg = picture(width, height, name, about);
   for (const double tick : y.ticks(3)) {
@@ -215,7 +242,7 @@ std::string raster_chart(const Raster& raster, const std::string& name) {
                std::to_string(shown) + " of " + fixed_number(static_cast<double>(layer.neurons), 0), "end");
     top += gap;
     svg.rect(left, top, right - left, tall, "class=\"frame\"");
-    draw_band(svg, layer, left, top, cell, row);
+    draw_band(svg, layer, left, top, right, row);
     top += tall;
   }
   if (curves > 0) {

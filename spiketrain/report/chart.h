@@ -1,6 +1,6 @@
 // Charts of a run's report as inline SVG: curves, histograms and rasters.  As in plot.h: no script, colours by CSS variables, lines
 // told apart by dashes and marks as well, and every picture has a title and a description for those who do not see it.
-// Tests: unit/run_page_test.cpp.
+// Tests: unit/run_chart_test.cpp.
 #pragma once
 #include <string>
 #include <utility>
@@ -15,7 +15,6 @@ struct ChartLine {
   Points points;
   std::string title;
   PlotLook look;
-  bool marks = true;    ///< at the points, if there are not too many
   bool strong = false;  ///< drawn thicker
 };
 /// A place on the x axis.
@@ -38,7 +37,7 @@ std::string chart(const Chart& chart);
 std::string histogram_chart(const std::string& name, const std::string& about, const Histogram& histogram,
                             const std::string& x_title, const PlotLook& look);
 
-/// Rows of neurons over steps, a band a layer, the input on top.
+/// Rows of neurons over steps, a band a layer, the input on top.  Of more than 200 steps several are one column.
 std::string raster_chart(const Raster& raster, const std::string& name);
 
 /// "0.0123", "1,234": four significant digits.

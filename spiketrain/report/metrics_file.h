@@ -9,7 +9,8 @@
 namespace spiketrain {
 
 /// The complete lines of metrics.jsonl, an object each with its "epoch"; a last line without its end is still being written and left
-/// out.  Nothing if there is no such file.  DataError with the place of a line that is no such object.
+/// out.  Nothing if there is no such file.  DataError with the place of a line that is no such object, or in which "rates" and
+/// "grad_norms" are no lists of layers.
 std::vector<Config> read_metrics(const std::string& path);
 
 /// The weights of the best epoch, else the newest checkpoint that can be read; "" if there is none.

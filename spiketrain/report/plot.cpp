@@ -103,7 +103,7 @@ std::string line_plot(const std::vector<PlotLine>& lines, const std::string& x_t
     for (const auto& [px, py] : line.points)
       corners += (corners.empty() ? "" : " ") + fixed(x(px)) + "," + fixed(y(py));
     svg.open(line.look, line.title);
-    svg.raw("<polyline points=\"" + corners + "\" class=\"line\"" + dashes(line.look.mark) + "/>\n");
+    svg.raw("<polyline points=\"" + corners + "\" class=\"line\"" + dashes(line.look.dashes()) + "/>\n");
     svg.raw("<polyline points=\"" + corners + "\" class=\"hit\"/>\n");
     svg.close();
     for (const auto& [px, py] : line.points) {
@@ -195,8 +195,8 @@ std::string heat_map(const std::vector<std::string>& rows, const std::vector<std
 std::string swatch(const PlotLook& look) {
   const std::string color = std::to_string(look.color % kPlotColors);
   return "<svg viewBox=\"0 0 40 14\" width=\"40\" height=\"14\" class=\"c" + color +
-         "\" aria-hidden=\"true\"><polyline points=\"1,7 39,7\" class=\"line\"" + dashes(look.mark) + "/>" +
-         mark(20, 7, 4, look.mark) + "</svg>";
+         "\" aria-hidden=\"true\"><polyline points=\"1,7 39,7\" class=\"line\"" + dashes(look.dashes()) +
+         "/>" + mark(20, 7, 4, look.mark) + "</svg>";
 }
 
 }  // namespace spiketrain

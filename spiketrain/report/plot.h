@@ -19,8 +19,10 @@ std::string fixed_number(double value, int digits);
 
 /// How a setting looks in every plot.
 struct PlotLook {
-  size_t color = 0;  ///< kPlotColors of them; larger numbers start again
-  size_t mark = 0;   ///< shape of points, dashes of lines
+  size_t color = 0;                 ///< kPlotColors of them; larger numbers start again
+  size_t mark = 0;                  ///< shape of points
+  std::optional<size_t> dash = {};  ///< of lines; by default as the mark
+  size_t dashes() const { return dash.value_or(mark); }
 };
 constexpr size_t kPlotColors = 8;
 

@@ -6,13 +6,13 @@
 #include <sstream>
 
 #include "spiketrain/base/file.h"
+#include "spiketrain/base/shell_word.h"
 #include "spiketrain/base/text.h"
 #include "spiketrain/data/source.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/report/metrics_file.h"
 #include "spiketrain/report/run_data.h"
 #include "spiketrain/train/checkpoint.h"
-#include "spiketrain/train/run_dir.h"
 #include "spiketrain/train/tensorboard.h"
 
 namespace spiketrain {
@@ -119,27 +119,19 @@ void read_times(RunData& run, const std::vector<Config>& epochs) {
 
 std::string name_of(const Config& part) { return part.value("name", ""); }
 
-std::string method_text(const Recipe& r) {
-  if (!make<NetworkBuilder>(r.network)->uses_neurons())
-    return "the adjoint of network " + name_of(r.network) + ", objective " + name_of(r.objective);
-  std::string text = "rule " + name_of(r.rule) + ", neuron " + name_of(r.neuron) + ", schedule " +
-                     name_of(r.schedule) + ", objective " + name_of(r.objective);
-  if (name_of(r.feedback) != "transpose") text += ", feedback " + name_of(r.feedback);
-  for (const auto& rule : r.rules.items()) text += ", rule of " + rule.key() + " " + name_of(rule.value());
-  return text;
-}
-
 void warn_of_rates(RunData& run, const TrainOptions& options) {
+  std::vector<std::string> silent, busy;
   for (const Curve& layer : run.rates) {
     if (layer.points.empty()) continue;
     const double rate = layer.points.back().second;
-    if (rate < options.dead_below)
-      run.warnings.push_back(
-          str("layer ", layer.name, " is nearly silent: rate ", rate, " in the last epoch"));
-    if (rate > options.saturated_above)
-      run.warnings.push_back(
-          str("layer ", layer.name, " fires nearly always: rate ", rate, " in the last epoch"));
+    const std::string text = str(layer.name, " (rate ", rate, ")");
+    if (rate < options.dead_below) silent.push_back(text);
+    if (rate > options.saturated_above) busy.push_back(text);
   }
+  if (!silent.empty())
+    run.warnings.push_back("layers that are nearly silent in the last epoch: " + join(silent));
+  if (!busy.empty())
+    run.warnings.push_back("layers that fire nearly always in the last epoch: " + join(busy));
 }
 
 void warn_of_updates(RunData& run, const TrainOptions& options) {
@@ -154,19 +146,25 @@ void warn_of_updates(RunData& run, const TrainOptions& options) {
         "there is no validation split (data.validation): the best epoch was chosen on the test split itself");
 }
 
-/// Warnings that the run has logged; those of rates are told anew.
+/// Warnings that the run has logged, those of rates aside, which are told anew; and the error that it ended with.
 void warn_of_log(RunData& run) {
-  const std::string path = run.path + "/log.txt", mark = " warning: ";
+  const std::string path = run.path + "/log.txt";
   if (!file_exists(path)) return;
   const Bytes bytes = read_file(path);
   std::istringstream log(std::string(bytes.begin(), bytes.end()));
-  for (std::string line; std::getline(log, line);) {
+  const auto after = [](const std::string& line, const std::string& mark) {
     const size_t at = line.find(mark);
-    if (at == std::string::npos || line.compare(at + mark.size(), 6, "layer ") == 0) continue;
-    const std::string text = one_line(line.substr(at + mark.size()));
+    return at == std::string::npos ? "" : one_line(line.substr(at + mark.size()));
+  };
+  std::string last;
+  for (std::string line; std::getline(log, line); last = line) {
+    const std::string text = after(line, " warning: ");
+    if (text.empty() || text.rfind("layer", 0) == 0) continue;
     if (std::find(run.warnings.begin(), run.warnings.end(), text) == run.warnings.end())
       run.warnings.push_back(text);
   }
+  if (const std::string error = after(last, " error: "); !error.empty())
+    run.warnings.insert(run.warnings.begin(), "the run ended with an error: " + error);
 }
 
 WeightValues weight_values(const std::string& name, const Tensor& W) {
@@ -174,13 +172,21 @@ WeightValues weight_values(const std::string& name, const Tensor& W) {
   return {name, W.numel(), zero.sum().item<double>() / static_cast<double>(W.numel()), histogram_of(W)};
 }
 
-/// Weights of the best epoch, else of the newest checkpoint, and what their network is like.
-void read_weights(RunData& run) {
-  const std::string path = best_weights(run.path);
-  if (path.empty()) {
-    run.missing.emplace_back("weights: no epoch is complete and there is no checkpoint yet; train on");
-    return;
+/// What to do for an epoch to be complete.
+std::string epoch_advice(const RunData& run) {
+  switch (run.status) {
+    case RunStatus::training:
+      return "wait for it";
+    case RunStatus::failed:
+      return "the run has failed, see log.txt and nan_dump.safetensors";
+    case RunStatus::untrained:
+      return "the network has not been trained here";
+    default:
+      return "train on: spiketrain train --resume --out " + shell_word(run.path);
   }
+}
+
+void read_weights_of(RunData& run, const std::string& path) {
   run.fingerprint = checkpoint_data(open_checkpoint(path));
   const torch::NoGradGuard no_grad;
   const std::shared_ptr<Network> network = load_network(path);
@@ -194,12 +200,52 @@ void read_weights(RunData& run) {
           weight_values(str(head, node.name, " ", node.stage->notation(), " ", item.key()), item.value()));
     }
   }
+  run.weights_file = path;
 }
 
+/// Weights of the best epoch, else of the newest checkpoint, and what their network is like.
+void read_weights(RunData& run) {
+  const std::string path = best_weights(run.path);
+  if (path.empty()) {
+    run.missing.push_back(list_checkpoints(run.path + "/ckpt").empty() &&
+                                  !file_exists(run.path + "/ckpt/best.safetensors")
+                              ? "weights: there is no checkpoint yet; " + epoch_advice(run)
+                              : "weights: no file in " + run.path + "/ckpt can be read");
+    return;
+  }
+  try {
+    read_weights_of(run, path);
+  } catch (const std::runtime_error& error) {  // a part that is not at hand, or a file of another kind
+    run.missing.push_back(str("weights: ", error.what()));
+  }
+}
+
+/// Of a file that may be damaged: {}, and why among `missing`.
+Config read_json(RunData& run, const std::string& name) {
+  try {
+    return json_file(run.path + "/" + name);
+  } catch (const DataError& error) {
+    run.missing.push_back(str(name, ": ", error.what()));
+    return Config::object();
+  }
+}
+
+/// "" if no command line has its data.
 std::string train_command(const RunData& run) {
-  std::string command = "spiketrain train " + run.path + "/config.toml --out " + run.path + "-again";
-  if (run.environment.contains("threads")) command += " --threads " + run.environment["threads"].dump();
-  if (dataset_info(run.config["data"]["name"]).files) command += " --data-dir FOLDER";
+  if (run.data == "given") return "";
+  std::string command = "spiketrain train " + shell_word(run.path + "/config.toml") + " --out " +
+                        shell_word(run.path + "-again");
+  const Config& environment = run.environment;
+  const auto given = [&](const char* key) { return environment.value(key, Config()); };
+  if (const Config device = given("device"); device.is_string() && device != "cpu")
+    command += " --device " + shell_word(device);
+  if (const Config threads = given("threads"); threads.is_number_integer())
+    command += " --threads " + threads.dump();
+  for (const Config& plugin : given("plugins")) {
+    const Config path = plugin.is_object() ? plugin.value("path", Config()) : plugin;
+    if (path.is_string()) command += " --plugin " + shell_word(path);
+  }
+  if (dataset_info(run.data).files) command += " --data-dir FOLDER";
   return command;
 }
 
@@ -212,18 +258,39 @@ const MetricCurves* RunData::curves(const std::string& metric) const {
 }
 
 std::string best_weights(const std::string& run_dir) {
+  std::vector<std::string> paths = list_checkpoints(run_dir + "/ckpt");
   const std::string best = run_dir + "/ckpt/best.safetensors";
-  if (file_exists(best)) return best;
-  for (const std::string& path : list_checkpoints(run_dir + "/ckpt")) {
+  if (file_exists(best)) paths.insert(paths.begin(), best);
+  for (const std::string& path : paths) {
     try {
       open_checkpoint(path);
       return path;
     } catch (const SystemError&) {
       throw;                      // the file may be sound
-    } catch (const DataError&) {  // it was being written when the run was killed: the one before
+    } catch (const DataError&) {  // damaged: the one before
     }
   }
   return "";
+}
+
+const char* to_string(RunStatus status) {
+  switch (status) {
+    case RunStatus::complete:
+      return "complete";
+    case RunStatus::training:
+      return "training";
+    case RunStatus::failed:
+      return "failed";
+    case RunStatus::untrained:
+      return "not trained yet";
+    default:
+      return "stopped";
+  }
+}
+
+std::string status_text(RunStatus status) {
+  const std::string text = to_string(status);
+  return status == RunStatus::failed ? text + " (NaN, see nan_dump.safetensors)" : text;
 }
 
 RunData read_run_curves(const std::string& given) {
@@ -245,10 +312,10 @@ RunData read_run_curves(const std::string& given) {
   run.steps = recipe.steps;
   run.batch = recipe.data.batch;
   run.epochs_planned = recipe.epochs;
-  run.done = run_is_done(run.path);
+  run.status = run_status(run.path);
   const std::vector<Config> epochs = read_metrics(run.path + "/metrics.jsonl");
   run.epochs_done = static_cast<int64_t>(epochs.size());
-  if (epochs.empty()) run.missing.emplace_back("curves: no epoch is complete yet; train on");
+  if (epochs.empty()) run.missing.push_back("curves: no epoch is complete yet; " + epoch_advice(run));
   read_curves(run, recipe, epochs);
   run.learning_rate = curve(epochs, "lr", "learning rate");
   run.rates = layer_curves(epochs, "rates", "rate");
@@ -266,8 +333,8 @@ RunData read_run_curves(const std::string& given) {
 
 RunData read_run_data(const std::string& path) {
   RunData run = read_run_curves(path);
-  run.environment = json_file(run.path + "/environment.json");
-  run.cost = json_file(run.path + "/cost.json");
+  run.environment = read_json(run, "environment.json");
+  run.cost = read_json(run, "cost.json");
   read_weights(run);
   run.command = train_command(run);
   return run;

@@ -32,14 +32,29 @@ Config json_of(const MetricCurves& m) {
           {"test_at_best_validation", m.best.test_at_validation}};
 }
 
+/// Of each row the steps at which it is not zero.
+Config steps_of(const std::vector<std::vector<double>>& rows) {
+  Config json = Config::array();
+  for (const std::vector<double>& row : rows) {
+    Config steps = Config::array();
+    for (size_t t = 0; t < row.size(); ++t)
+      if (row[t] != 0) steps.push_back(t);
+    json.push_back(std::move(steps));
+  }
+  return json;
+}
+
+/// Spikes are lists of steps, counted from 0; real numbers have a value a step.
 Config json_of(const Raster& raster) {
   Config layers = Config::array();
-  for (const RasterLayer& layer : raster.layers)
-    layers.push_back({{"name", layer.name},
-                      {"neurons", layer.neurons},
-                      {"shown", layer.shown},
-                      {"spikes", layer.spikes},
-                      {"values", layer.values}});
+  for (const RasterLayer& layer : raster.layers) {
+    layers.push_back({{"name", layer.name}, {"neurons", layer.neurons}, {"shown", layer.shown}});
+    if (layer.spikes) {
+      layers.back()["spikes"] = steps_of(layer.values);
+    } else {
+      layers.back()["values"] = layer.values;
+    }
+  }
   return {{"sample", raster.sample},
           {"label", raster.label},
           {"predicted", raster.predicted},
@@ -48,10 +63,20 @@ Config json_of(const Raster& raster) {
 }
 
 Config json_of(const RunPasses& p) {
-  Config json = {{"weights", p.weights},       {"samples", p.samples},      {"available", p.available},
-                 {"metric", p.metric},         {"value", p.value},          {"loss", p.loss},
-                 {"seconds", p.seconds},       {"confusion", p.confusion},  {"latency", json_of(p.latency)},
-                 {"notes", p.notes},           {"layers", Config::array()}, {"rasters", Config::array()},
+  Config json = {{"sets", p.sets},
+                 {"steps", p.steps},
+                 {"weights", p.weights},
+                 {"samples", p.samples},
+                 {"available", p.available},
+                 {"metric", p.metric},
+                 {"value", p.value},
+                 {"loss", p.loss},
+                 {"seconds", p.seconds},
+                 {"confusion", p.confusion},
+                 {"latency", json_of(p.latency)},
+                 {"notes", p.notes},
+                 {"layers", Config::array()},
+                 {"rasters", Config::array()},
                  {"mistakes", Config::array()}};
   for (const LayerActivity& layer : p.layers)
     json["layers"].push_back({{"name", layer.name},
@@ -82,7 +107,7 @@ Config to_json(const RunData& run) {
                  {"steps", run.steps},
                  {"batch", run.batch},
                  {"parameters", run.parameters},
-                 {"done", run.done},
+                 {"status", to_string(run.status)},
                  {"epochs", run.epochs_done},
                  {"epochs_planned", run.epochs_planned},
                  {"seconds", run.seconds},
@@ -99,6 +124,7 @@ Config to_json(const RunData& run) {
                  {"cost", run.cost},
                  {"environment", run.environment},
                  {"fingerprint", run.fingerprint},
+                 {"weights_file", run.weights_file},
                  {"config", run.config},
                  {"command", run.command}};
   if (run.clipped >= 0) json["clipped"] = run.clipped;

@@ -71,8 +71,8 @@ std::string verdicts(const Runs& runs) {
     rows.push_back({name});
     for (const RunData& run : runs) rows.back().push_back(cell(run));
   };
-  add("state", [](const RunData& r) {
-    return (r.done ? "complete, " : "not finished, ") + std::to_string(r.epochs_done) + " of " +
+  add("status", [](const RunData& r) {
+    return status_text(r.status) + ", " + std::to_string(r.epochs_done) + " of " +
            std::to_string(r.epochs_planned) + " epochs";
   });
   std::vector<std::string> metrics;
@@ -104,7 +104,10 @@ std::string verdicts(const Runs& runs) {
   add("network", [](const RunData& r) { return r.network; });
   add("method", [](const RunData& r) { return r.method; });
   add("data, steps, seed", [](const RunData& r) {
-    return r.data + ", T = " + std::to_string(r.steps) + ", seed " + std::to_string(r.seed);
+    const bool other = r.passes && r.passes->steps != r.steps;
+    return r.data + ", T = " + std::to_string(r.steps) +
+           (other ? " (measured with " + std::to_string(r.passes->steps) + ")" : "") + ", seed " +
+           std::to_string(r.seed);
   });
   add("duration",
       [](const RunData& r) { return r.epochs_done > 0 ? seconds_text(r.seconds) : std::string("-"); });

@@ -79,7 +79,8 @@ std::string run_cost(const Runs& runs) {
 /// What passes measured, else what the run's own cost.json has.
 Config neurobench_of(const RunData& run) {
   if (run.passes && run.passes->neurobench) return to_json(*run.passes->neurobench);
-  return run.cost.value("neurobench", Config::object());
+  const Config json = run.cost.value("neurobench", Config());
+  return json.is_object() ? json : Config::object();
 }
 
 std::string neurobench_table(const Runs& runs) {
@@ -89,7 +90,7 @@ std::string neurobench_table(const Runs& runs) {
   const auto value = [&](const std::string& group, const std::string& key, bool whole) {
     return [&all, &runs, group, key, whole](const RunData& run) {
       const Config& json = all[static_cast<size_t>(&run - runs.data())];
-      const Config from = group.empty() ? json : json.value(group, Config::object());
+      const Config from = group.empty() ? json : json.value(group, Config());
       const auto it = from.find(key);
       if (it == from.end() || !it->is_number()) return std::string("-");
       return whole ? count_text(it->get<double>()) : short_text(it->get<double>());
@@ -149,6 +150,13 @@ std::string json_table(const Config& json, const std::string& caption) {
   return table(rows, caption, "facts");
 }
 
+std::string again(const RunData& run) {
+  const std::string seed = "seed " + std::to_string(run.seed);
+  if (run.command.empty())
+    return "Trained on tensors that a program gave, " + seed + "; only such a program can train it again.";
+  return "Train it again, " + seed + ": <code>" + escape_html(run.command) + "</code>";
+}
+
 }  // namespace
 
 std::string costs(const Runs& runs) {
@@ -162,8 +170,7 @@ std::string origin(const Runs& runs) {
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunData& run = runs[i];
     if (runs.size() > 1) body += "<h3>" + escape_html(run_name(runs, i)) + "</h3>\n";
-    body += "<p>Train it again, seed " + std::to_string(run.seed) + ": <code>" + escape_html(run.command) +
-            "</code></p>\n";
+    body += "<p>" + again(run) + "</p>\n";
     body += json_table(run.environment, "What it ran on.") +
             json_table(run.fingerprint, "Fingerprint of the data.");
     body += "<details" + std::string(runs.size() == 1 ? " open=\"open\"" : "") +

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/base/text.h"
 #include "spiketrain/report/report.h"
 #include "spiketrain/report/run_page_parts.h"
 
@@ -10,13 +11,11 @@ namespace {
 
 constexpr const char* kSplits[] = {"train", "validation", "test"};
 
-/// Of one run its splits have colours of their own, of several each run has one; a split has its dashes in both.
-PlotLook look_of(const Runs& runs, size_t run, size_t split) {
-  return {runs.size() == 1 ? split : run, split};
+/// Of one run its curves have colours, marks and dashes of their own; of several the run gives colour and mark, the curve the dashes.
+PlotLook look_of(const Runs& runs, size_t run, size_t curve) {
+  if (runs.size() == 1) return {curve, curve};
+  return {run, run, curve};
 }
-
-/// Of layer k: of several runs the run gives the colour.
-PlotLook layer_look(const Runs& runs, size_t run, size_t k) { return {runs.size() == 1 ? k : run, k}; }
 
 std::string metric_chart(const Runs& runs, const std::string& metric) {
   const Shown shown = shown_as(metric);
@@ -58,17 +57,23 @@ std::string curves_chart(const Runs& runs, const std::string& name, const std::s
   c.y_title = y_title;
   c.logarithmic = logarithmic;
   std::vector<std::pair<std::string, PlotLook>> items;
+  std::vector<std::string> zeros;
   for (size_t i = 0; i < runs.size(); ++i) {
     const std::vector<Curve>& list = runs[i].*curves;
     for (size_t k = 0; k < list.size(); ++k) {
       const std::string title = runs.size() == 1 ? list[k].name : run_name(runs, i) + ", " + list[k].name;
-      c.lines.push_back({list[k].points, title, layer_look(runs, i, k)});
-      items.emplace_back(title, layer_look(runs, i, k));
+      c.lines.push_back({list[k].points, title, look_of(runs, i, k)});
+      items.emplace_back(title, look_of(runs, i, k));
+      if (std::any_of(list[k].points.begin(), list[k].points.end(),
+                      [](const auto& p) { return p.second <= 0; }))
+        zeros.push_back(title);
     }
   }
   const std::string picture = chart(c);
   if (picture.empty()) return "";
-  return figure(name, picture + key(items), caption);
+  const std::string left_out =
+      logarithmic && !zeros.empty() ? " Zero, and left out, in epochs of: " + join(zeros) + "." : "";
+  return figure(name, picture + key(items), caption + left_out);
 }
 
 std::string learning_rates(const Runs& runs) {
@@ -78,9 +83,15 @@ std::string learning_rates(const Runs& runs) {
   c.x_title = "epoch";
   c.y_title = "learning rate";
   c.height = 220;
-  for (size_t i = 0; i < runs.size(); ++i)
+  std::vector<std::pair<std::string, PlotLook>> items;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i].learning_rate.points.empty()) continue;
     c.lines.push_back({runs[i].learning_rate.points, run_name(runs, i), {i, i}});
-  return figure("learning rate", chart(c), "Of the last update of the epoch.");
+    items.emplace_back(run_name(runs, i), PlotLook{i, i});
+  }
+  const std::string picture = chart(c);
+  if (picture.empty()) return "";
+  return figure("learning rate", picture + key(items), "Of the last update of the epoch.");
 }
 
 /// The numbers of the last epoch of layer curves.
@@ -131,7 +142,10 @@ std::string weights(const RunData& run) {
          short_text(h.sum / static_cast<double>(std::max<int64_t>(1, w.count))), short_text(h.most)});
     ++k;
   }
-  return html + "</div>\n" + table(rows, "Weights of the best epoch.");
+  const bool best = run.weights_file.find("best.safetensors") != std::string::npos;
+  return html + "</div>\n" +
+         table(rows, (best ? "Weights of the best epoch: " : "Weights of the newest checkpoint: ") +
+                         run.weights_file + ".");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Sections 4 and 5 of a run's page: what the layers send while a sample is shown, and what the network decides.
 #include <algorithm>
 
+#include "spiketrain/base/text.h"
 #include "spiketrain/report/report.h"
 #include "spiketrain/report/run_page_parts.h"
 
@@ -85,7 +86,9 @@ std::string recalls(const std::vector<std::vector<int64_t>>& counts) {
         {std::to_string(r), std::to_string(all),
          all > 0 ? percent_text(static_cast<double>(counts[r][r]) / static_cast<double>(all)) : "-"});
   }
-  return paragraph("The matrix of " + std::to_string(counts.size()) + " classes is in report.json.", "soft") +
+  return paragraph("The matrix of " + std::to_string(counts.size()) +
+                       " classes is in the JSON file beside this page.",
+                   "soft") +
          "<details><summary>Class by class</summary>" + table(rows) + "</details>\n";
 }
 
@@ -115,7 +118,7 @@ std::string latency(const Runs& runs) {
   Chart c;
   c.x_title = "steps used";
   std::vector<std::pair<std::string, PlotLook>> items;
-  Cells rows = {{"run", "steps for 99 % of the last value", "first step", "all steps"}};
+  Cells rows = {{"run", "steps for 99 % of the last value", "first steps", "all steps"}};
   std::string metric;
   for (size_t i = 0; i < runs.size(); ++i) {
     if (!runs[i].passes || runs[i].passes->latency.empty()) continue;
@@ -129,8 +132,10 @@ std::string latency(const Runs& runs) {
     const double last = points.back().second;
     const auto enough =
         std::find_if(points.begin(), points.end(), [&](const auto& p) { return p.second >= 0.99 * last; });
-    rows.push_back({run_name(runs, i), is_share(metric) ? short_text(enough->first) : "-",
-                    metric_text(metric, points.front().second), metric_text(metric, last)});
+    rows.push_back(
+        {run_name(runs, i), is_share(metric) ? short_text(enough->first) : "-",
+         metric_text(metric, points.front().second) + " (" + short_text(points.front().first) + ")",
+         metric_text(metric, last) + " (" + short_text(points.back().first) + ")"});
     c.lines.push_back(std::move(line));
     items.emplace_back(run_name(runs, i), PlotLook{i, i});
   }
@@ -150,16 +155,14 @@ std::string notes_of(const RunPasses& passes) {
   return html.empty() ? "" : "<ul class=\"notes\">\n" + html + "</ul>\n";
 }
 
-std::string missing_text() {
-  return paragraph("Not measured: the data set is not at hand; see the verdict.");
-}
+std::string missing_text() { return paragraph("Not measured; the verdict says why."); }
 
 }  // namespace
 
 std::string samples(const Runs& runs) {
   std::string body = paragraph(
-      "One test sample of each class, or a few where there are no classes. Time runs to the right. Of large layers some of the neurons "
-      "that fire are shown, the same in all pictures. Membranes: the output of the sample's class is the thick line, that of a wrong "
+      "One test sample of each class, or a few where there are no classes. Time runs to the right; of more than 200 steps several are one "
+      "column. Of large layers some of the neurons that fire are shown, the same in all pictures. Membranes: the output of the sample's class is the thick line, that of a wrong "
       "prediction the dashed one.",
       "soft");
   for (size_t i = 0; i < runs.size(); ++i)
@@ -179,7 +182,8 @@ std::string decisions(const Runs& runs) {
     body += paragraph(passes.metric + " " + metric_text(passes.metric, passes.value) + ", loss " +
                       short_text(passes.loss) + " over " + count_text(static_cast<double>(passes.samples)) +
                       " of " + count_text(static_cast<double>(passes.available)) + " test samples, in " +
-                      seconds_text(passes.seconds) + ", weights " + passes.weights + ".");
+                      seconds_text(passes.seconds) + ", weights " + passes.weights +
+                      (passes.sets.empty() ? "" : ", --set " + join(passes.sets, " --set ")) + ".");
     body += confusion(passes) + notes_of(passes);
   }
   return section("decisions", "What the network decides", body + latency(runs));

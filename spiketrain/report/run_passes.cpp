@@ -4,6 +4,7 @@
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/png.h"
+#include "spiketrain/base/text.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/loader.h"
 #include "spiketrain/engine/by_step.h"
@@ -15,6 +16,7 @@
 #include "spiketrain/report/some_samples.h"
 #include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/evaluate.h"
+#include "spiketrain/train/resume.h"
 
 namespace spiketrain {
 namespace {
@@ -23,24 +25,11 @@ constexpr size_t kMistakes = 8, kPictures = 4;
 constexpr int64_t kMostSteps = 60;     ///< numbers of steps in the latency curve
 constexpr int64_t kBenchSamples = 64;  ///< for the metrics of NeuroBench, which take all products once more
 
+using Samples = std::shared_ptr<const SomeSamples>;
+
 /// These samples of a data set, as evaluation sees them.
-Batch batch_of(const Training& training, const Dataset& data, const std::vector<int64_t>& wanted) {
-  struct Chosen final : Dataset {
-    const Dataset& data;
-    const std::vector<int64_t>& list;
-    Chosen(const Dataset& d, const std::vector<int64_t>& l) : data(d), list(l) {}
-    int64_t at(int64_t i) const { return list.at(static_cast<size_t>(i)); }
-    int64_t size() const override { return static_cast<int64_t>(list.size()); }
-    const SampleSpec& sample() const override { return data.sample(); }
-    const TargetSpec& target() const override { return data.target(); }
-    void read(int64_t i, int64_t epoch, void* out) const override { data.read(at(i), epoch, out); }
-    int64_t class_of(int64_t i) const override { return data.class_of(at(i)); }
-    void read_target(int64_t i, void* out) const override { data.read_target(at(i), out); }
-    bool has_lengths() const override { return data.has_lengths(); }
-    int64_t length(int64_t i) const override { return data.length(at(i)); }
-    int64_t id(int64_t i) const override { return data.id(at(i)); }
-    std::string describe() const override { return data.describe(); }
-  } const chosen(data, wanted);
+Batch batch_of(const Training& training, const Samples& data, const std::vector<int64_t>& wanted) {
+  const SomeSamples chosen(data, wanted);
   LoaderOptions options;
   options.batch_size = chosen.size();
   options.shuffle = false;
@@ -175,35 +164,47 @@ std::vector<int64_t> one_per_class(const SomeSamples& data, int64_t most) {
   return chosen;
 }
 
-void add_rasters(RunPasses& passes, const Training& training, const SomeSamples& data, int64_t most) {
-  const std::vector<int64_t> chosen = one_per_class(data, most);
-  const bool classes = data.target().kind == Target::Kind::class_index;
+void add_rasters(RunPasses& passes, const Training& training, const Samples& data, int64_t most) {
+  const std::vector<int64_t> chosen = one_per_class(*data, most);
+  const bool classes = data->target().kind == Target::Kind::class_index;
   const Batch batch = batch_of(training, data, chosen);
   RasterWatch watch(training.network());
   const PassResult result = training.learner->infer(batch);
-  passes.rasters = watch.rasters();
-  for (size_t b = 0; b < passes.rasters.size(); ++b) {
-    Raster& raster = passes.rasters[b];
-    raster.sample = data.index(chosen[b]);
+  std::vector<Raster> rasters = watch.rasters();
+  for (size_t b = 0; b < rasters.size(); ++b) {
+    Raster& raster = rasters[b];
+    raster.sample = data->index(chosen[b]);
     if (!classes) continue;
-    raster.label = data.class_of(chosen[b]);
+    raster.label = data->class_of(chosen[b]);
     raster.predicted = result.prediction[static_cast<int64_t>(b)].argmax().item<int64_t>();
   }
-  if (passes.rasters.empty())
+  if (rasters.empty())
     passes.notes.emplace_back("no rasters: the network sends spike times, not spikes at steps");
-  if (classes && data.target().classes > most)
-    passes.notes.push_back(str("rasters: a sample of ", most, " of the ", data.target().classes, " classes"));
+  if (classes && data->target().classes > most)
+    passes.notes.push_back(
+        str("rasters: a sample of ", most, " of the ", data->target().classes, " classes"));
+  passes.rasters = std::move(rasters);
 }
 
-void add_neurobench(RunPasses& passes, const Training& training, const SomeSamples& data) {
-  std::vector<int64_t> chosen;
-  for (int64_t i = 0; i < std::min(kBenchSamples, data.size()); ++i)
-    chosen.push_back(i * data.size() / std::min(kBenchSamples, data.size()));
+void add_neurobench(RunPasses& passes, const Training& training, const Samples& data) {
+  passes.neurobench = neurobench(training.network(), training.learner->parts().steps);
+  const Batch batch = batch_of(training, data, SomeSamples::at_equal_distances(data->size(), kBenchSamples));
+  passes.neurobench = neurobench(*training.learner, {batch});
+}
+
+/// LibTorch's errors have many.
+std::string first_line(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+/// What one part of the report cannot do is no reason to have none: it becomes a note.
+template <class F>
+void noted(RunPasses& passes, const char* what, F&& measure) {
   try {
-    passes.neurobench = neurobench(*training.learner, {batch_of(training, data, chosen)});
-  } catch (const UsageError& error) {
-    passes.notes.emplace_back(error.what());
-    passes.neurobench = neurobench(training.network(), training.learner->parts().steps);
+    measure();
+  } catch (const std::exception& error) {
+    passes.notes.push_back(str(what, ": ", first_line(error)));
   }
 }
 
@@ -244,37 +245,61 @@ RunPasses passes_over(const Training& training, const SomeSamples& data, int64_t
   return passes;
 }
 
-}  // namespace
-
-void measure_run(RunData& run, const PassOptions& options) {
-  const std::string weights = best_weights(run.path);
-  if (weights.empty()) return;  // read_run_data() has said so
-  Recipe recipe;
-  Datasets data;
-  try {
-    recipe = overridden(run.config, options.sets);
-    data = open_datasets(recipe, options.data_dir);
-  } catch (const DataError& error) {
-    run.missing.push_back(
-        str("rasters, rates of single neurons, confusions, the curve by steps: the data set ", run.data,
-            " cannot be read (", error.what(), "); is --data-dir the right folder?"));
-    return;
-  } catch (const UsageError& error) {
-    if (!options.sets.empty() || !options.data_dir.empty()) throw;
-    run.missing.push_back(
-        str("rasters, rates of single neurons, confusions, the curve by steps: the data set ", run.data,
-            " is not at hand (", error.what(), ")"));
-    return;
-  }
+RunPasses measure(const Recipe& recipe, const Datasets& data, const std::string& weights,
+                  const PassOptions& options) {
   const Experiment experiment = build_experiment(recipe, data);
   const Training& training = experiment.training;
   load_weights(open_checkpoint(weights), training.network());
-  const SomeSamples some(data.test, options.samples);
-  RunPasses passes = passes_over(training, some, data.test->size(), recipe.data.batch);
+  const auto some = std::make_shared<const SomeSamples>(data.test, options.samples);
+  RunPasses passes = passes_over(training, *some, data.test->size(), recipe.data.batch);
   passes.weights = weights;
-  add_rasters(passes, training, some, options.rasters);
-  add_neurobench(passes, training, some);
-  run.passes = std::move(passes);
+  passes.sets = options.sets;
+  passes.steps = recipe.steps;
+  noted(passes, "no rasters", [&] { add_rasters(passes, training, some, options.rasters); });
+  noted(passes, "NeuroBench's metrics", [&] { add_neurobench(passes, training, some); });
+  return passes;
+}
+
+/// Passes that are not those of the run say so.
+void warn_of_passes(RunData& run, const PassOptions& options, const Datasets& data) {
+  if (!options.sets.empty())
+    run.warnings.push_back(
+        "rates of single neurons, rasters, decisions and NeuroBench's metrics were measured with --set " +
+        join(options.sets, " --set ") + ", not with the run's own recipe");
+  const bool other_data = std::any_of(options.sets.begin(), options.sets.end(), [](const std::string& set) {
+    return set.rfind("data.", 0) == 0 || set.rfind("data=", 0) == 0;
+  });
+  const std::string was = run.fingerprint.value("test", ""), is = fingerprint(data)["test"];
+  if (!other_data && !was.empty() && was != is)
+    run.warnings.push_back(
+        str("the test split is another than the run was measured on while it trained: it was ", was,
+            ", and is ", is, " here"));
+}
+
+}  // namespace
+
+void measure_run(RunData& run, const PassOptions& options) {
+  ST_CHECK(options.samples >= 0, "report: expected a number of samples, 0 for all, got ", options.samples);
+  const Recipe recipe = overridden(run.config, options.sets);
+  const std::string weights = best_weights(run.path);
+  if (weights.empty()) return;  // read_run_data() has said so
+  const auto leave_out = [&](const std::string& why) {
+    run.missing.push_back("rasters, rates of single neurons, confusions, the curve by steps: " + why);
+  };
+  Datasets data;
+  try {
+    data = options.data ? *options.data : open_datasets(recipe, options.data_dir);
+  } catch (const std::runtime_error& error) {
+    const char* advice = options.data_dir.empty() ? "" : "; is --data-dir the right folder?";
+    return leave_out(str("the data set ", recipe.data.name, " is not at hand (", error.what(), ")", advice));
+  }
+  try {
+    run.passes = measure(recipe, data, weights, options);
+    warn_of_passes(run, options, data);
+  } catch (const std::exception& error) {
+    if (!options.sets.empty()) throw;  // they may be the reason
+    leave_out(first_line(error));
+  }
 }
 
 }  // namespace spiketrain

@@ -151,27 +151,62 @@ double Scale::operator()(double value) const {
   return from + (place(value) - place(low)) / (place(high) - place(low)) * (to - from);
 }
 
+namespace {
+
+/// Powers of ten in [low, high], `wanted` at most, or with 2 and 5 times them if that is not too many.
+std::vector<double> logarithmic_ticks(double low, double high, int wanted) {
+  const auto first = static_cast<int>(std::floor(std::log10(low))),
+             last = static_cast<int>(std::floor(std::log10(high)));
+  const auto list = [&](int every, const std::vector<double>& digits) {
+    std::vector<double> ticks;
+    for (int n = first; n <= last; ++n)
+      for (const double digit : digits)
+        if (n % every == 0 && digit * std::pow(10, n) >= low && digit * std::pow(10, n) <= high)
+          ticks.push_back(digit * std::pow(10, n));
+    return ticks;
+  };
+  std::vector<double> ticks = list(1, {1, 2, 5});
+  for (int every = 1; static_cast<int>(ticks.size()) > wanted + 2; ++every) ticks = list(every, {1});
+  return ticks;
+}
+
+}  // namespace
+
 std::vector<double> Scale::ticks(int wanted) const {
-  std::vector<double> list;
   if (logarithmic) {
-    for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10)
-      for (const double digit : {1, 2, 5})
-        if (power * digit >= low && power * digit <= high) list.push_back(power * digit);
+    std::vector<double> list = logarithmic_ticks(low, high, wanted);
     if (list.size() >= 2) return list;
-    list.clear();
   }
   const double raw = (high - low) / wanted, power = std::pow(10, std::floor(std::log10(raw)));
   double step = power * 10;
   for (const double digit : {5, 2, 1})
     if (power * digit >= raw) step = power * digit;
-  for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) list.push_back(k * step);
+  std::vector<double> list;
+  const double first = std::ceil(low / step - 1e-9);
+  const auto count = static_cast<int>(std::floor(high / step + 1e-9) - first) + 1;
+  for (int i = 0; i < count; ++i) list.push_back((first + i) * step);
   return list;
 }
 
+std::string Scale::text(double tick) const {
+  if (!logarithmic) return tick_text(tick);
+  char text[64];
+  std::snprintf(text, sizeof(text), "%g", tick);
+  return text;
+}
+
+bool is_constant(double low, double high) {
+  return high - low <= 1e-9 * std::max(std::abs(low), std::abs(high));
+}
+
 Scale fit(double low, double high, double from, double to) {
-  double pad = 0.08 * (high - low);
-  if (pad <= 0) pad = low == 0 ? 1 : 0.05 * std::abs(low);
+  const double pad = !is_constant(low, high) ? 0.08 * (high - low) : low == 0 ? 1 : 0.05 * std::abs(low);
   return {low - pad, high + pad, from, to, false};
+}
+
+Scale fit_logarithmic(double low, double high, double from, double to) {
+  const double pad = is_constant(low, high) ? 1.3 : std::pow(high / low, 0.08);
+  return {low / pad, high * pad, from, to, true};
 }
 
 Scale fit_positive(double low, double high, double from, double to) {
@@ -190,7 +225,7 @@ Scale fit_percent(double low, double high, double from, double to) {
 void draw_x_axis(Svg& svg, const Scale& x, double top, double bottom, const std::string& title, int wanted) {
   for (const double tick : x.ticks(wanted)) {
     svg.line(x(tick), top, x(tick), bottom, "grid");
-    svg.text(x(tick), bottom + 17, tick_text(tick), "middle");
+    svg.text(x(tick), bottom + 17, x.text(tick), "middle");
   }
   svg.line(x.from, bottom, x.to, bottom, "axis");
   svg.text((x.from + x.to) / 2, bottom + 36, title, "middle", "title");
@@ -199,7 +234,7 @@ void draw_x_axis(Svg& svg, const Scale& x, double top, double bottom, const std:
 void draw_y_axis(Svg& svg, const Scale& y, double left, double right, const std::string& title) {
   for (const double tick : y.ticks(6)) {
     svg.line(left, y(tick), right, y(tick), "grid");
-    svg.text(left - 7, y(tick) + 4, tick_text(tick), "end");
+    svg.text(left - 7, y(tick) + 4, y.text(tick), "end");
   }
   svg.line(left, y.from, left, y.to, "axis");
   svg.text(14, (y.from + y.to) / 2, title, "middle", "title", -90);

@@ -12,6 +12,8 @@ namespace spiketrain::svg {
 std::string fixed(double value, int digits = 1);
 /// A value at an axis.
 std::string tick_text(double value);
+/// Whether values in [low, high] differ by no more than rounding.
+bool is_constant(double low, double high);
 /// Shape number `shape` about a point.
 std::string mark(double x, double y, double radius, size_t shape);
 /// Attribute for dash pattern number `style`; "" for the solid line.
@@ -42,14 +44,18 @@ struct Scale {
   double low = 0, high = 1, from = 0, to = 1;
   bool logarithmic = false;
   double operator()(double value) const;
-  /// Round values in [low, high], about `wanted` of them.
+  /// Round values in [low, high], about `wanted` of them; of a logarithmic scale that spans more, powers of ten.
   std::vector<double> ticks(int wanted) const;
+  /// A tick as it is written.
+  std::string text(double tick) const;
 };
 /// Scale with some room around [low, high].
 Scale fit(double low, double high, double from, double to);
-/// The same for values that are never negative; logarithmic if they span more than a factor of 25.
+/// Logarithmic; low > 0.
+Scale fit_logarithmic(double low, double high, double from, double to);
+/// As fit() for values that are never negative; logarithmic if they span more than a factor of 25.
 Scale fit_positive(double low, double high, double from, double to);
-/// The same for percentages, which need no room above 100 unless an error bar reaches there.
+/// As fit() for percentages, which need no room above 100 unless an error bar reaches there.
 Scale fit_percent(double low, double high, double from, double to);
 
 void draw_x_axis(Svg& svg, const Scale& x, double top, double bottom, const std::string& title,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/report/chart.h"
 #include "spiketrain/report/report.h"
 #include "spiketrain/report/run_page_parts.h"
@@ -97,6 +98,76 @@ std::string value_text(double value, double scale, const std::string& unit) {
   return (scale == 100 ? fixed_number(scale * value, 2) : short_text(scale * value)) + unit;
 }
 
+/// Lines of at most `width` places, broken at blanks where there are some, those behind the first indented.
+std::vector<std::string> wrapped(const std::string& text, int64_t width) {
+  std::vector<std::string> lines;
+  std::string rest = text;
+  const std::string indent = width > 8 ? "  " : "";
+  while (places(rest) > width) {
+    std::string line = cut(rest, width);
+    const size_t blank = line.rfind(' ');
+    if (blank != std::string::npos && blank > indent.size()) line.resize(blank);
+    rest.erase(0, line.size());
+    rest = indent + rest.substr(std::min(rest.size(), rest.find_first_not_of(' ')));
+    lines.push_back(std::move(line));
+  }
+  lines.push_back(rest);
+  return lines;
+}
+
+/// Where a run stands, and how long it still takes.
+std::string progress_text(const RunData& run) {
+  std::string text = status_text(run.status) + ": epoch " + std::to_string(run.epochs_done) + " of " +
+                     std::to_string(run.epochs_planned);
+  if (run.epochs_done == 0) return text + "; no epoch is complete yet, so there is nothing to draw";
+  text += ", " + page::seconds_text(run.seconds);
+  const double each = run.seconds / static_cast<double>(run.epochs_done),
+               left = each * static_cast<double>(run.epochs_planned - run.epochs_done);
+  if (run.status == RunStatus::training) text += ", about " + page::seconds_text(left) + " to go";
+  if (!run.learning_rate.points.empty())
+    text += ", learning rate " + short_text(run.learning_rate.points.back().second);
+  return text;
+}
+
+std::string best_text(const MetricCurves& m) {
+  std::string text = "best test " + m.metric + " " + page::metric_text(m.metric, m.best.test) + " (epoch " +
+                     std::to_string(m.best.test_epoch) + ")";
+  if (m.best.validation_epoch > 0)
+    text += ", at best validation " + page::metric_text(m.metric, m.best.test_at_validation) + " (epoch " +
+            std::to_string(m.best.validation_epoch) + ")";
+  return text;
+}
+
+/// Lines under the curves.
+std::vector<std::string> remarks(const RunData& run) {
+  std::vector<std::string> lines;
+  std::string rates;
+  for (const Curve& layer : run.rates)
+    if (!layer.points.empty()) rates += "  " + layer.name + " " + short_text(layer.points.back().second);
+  if (!rates.empty()) lines.push_back("rates" + rates);
+  for (const std::string& warning : run.warnings) lines.push_back("warning: " + warning);
+  return lines;
+}
+
+/// The curves of the first metric and of the loss in `room` lines.
+std::vector<std::string> plots(const RunData& run, int64_t room, TerminalStyle style) {
+  constexpr int64_t kTallest = 16;
+  std::vector<const MetricCurves*> shown;
+  for (const MetricCurves& m : run.metrics)
+    if (!m.splits.empty() && (m.metric == run.first_metric || m.metric == "loss")) shown.push_back(&m);
+  if (!shown.empty() && room < 5 * static_cast<int64_t>(shown.size())) shown.resize(1);
+  std::vector<std::string> lines;
+  if (shown.empty() || room < 5) return lines;
+  style.height = std::min(kTallest, room / static_cast<int64_t>(shown.size()));
+  for (const MetricCurves* m : shown) {
+    std::vector<Curve> curves(m->splits.rbegin(), m->splits.rend());  // test first
+    const Shown as = shown_as(m->metric);
+    for (std::string& line : terminal_plot(curves, m->metric, as.scale, as.unit, style))
+      lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 }  // namespace
 
 int64_t places(const std::string& text) {
@@ -156,55 +227,29 @@ std::vector<std::string> terminal_plot(const std::vector<Curve>& curves, const s
 }
 
 std::vector<std::string> watch_frame(const RunData& run, const TerminalStyle& style) {
-  std::vector<std::string> lines = {run.title, run.path + "  " + run.method};
-  std::string state = run.done ? "complete" : "training";
-  state += ": epoch " + std::to_string(run.epochs_done) + " of " + std::to_string(run.epochs_planned);
-  if (run.epochs_done == 0) {
-    lines.push_back(state + "; no epoch is complete yet, so there is nothing to draw");
-  } else {
-    const double each = run.seconds / static_cast<double>(run.epochs_done);
-    state += ", " + page::seconds_text(run.seconds);
-    if (!run.done)
-      state += ", about " +
-               page::seconds_text(each * static_cast<double>(run.epochs_planned - run.epochs_done)) +
-               " to go";
-    if (!run.learning_rate.points.empty())
-      state += ", learning rate " + short_text(run.learning_rate.points.back().second);
-    lines.push_back(state);
-  }
-  const MetricCurves* first = run.curves(run.first_metric);
-  if (first && first->best.test_epoch > 0)
-    lines.push_back("best test " + first->metric + " " + page::metric_text(first->metric, first->best.test) +
-                    " (epoch " + std::to_string(first->best.test_epoch) + ")" +
-                    (first->best.validation_epoch > 0
-                         ? ", at best validation " +
-                               page::metric_text(first->metric, first->best.test_at_validation) + " (epoch " +
-                               std::to_string(first->best.validation_epoch) + ")"
-                         : ""));
-  if (!run.rates.empty()) {
-    std::string rates = "rates";
-    for (const Curve& layer : run.rates)
-      if (!layer.points.empty()) rates += "  " + layer.name + " " + short_text(layer.points.back().second);
-    lines.push_back(rates);
-  }
-  for (const std::string& warning : run.warnings) lines.push_back("warning: " + warning);
-  const auto room = static_cast<size_t>(std::max<int64_t>(1, style.height));
-  std::vector<const MetricCurves*> shown;
-  for (const MetricCurves& m : run.metrics)
-    if (!m.splits.empty() && (m.metric == run.first_metric || m.metric == "loss")) shown.push_back(&m);
-  if (!shown.empty() && lines.size() + 5 < room) {
-    TerminalStyle plot = style;
-    plot.height = static_cast<int64_t>((room - lines.size()) / shown.size());
-    if (plot.height > 16) plot.height = 16;
-    for (const MetricCurves* m : shown) {
-      std::vector<Curve> curves(m->splits.rbegin(), m->splits.rend());  // test first
-      const Shown as = shown_as(m->metric);
-      for (std::string& line : terminal_plot(curves, m->metric, as.scale, as.unit, plot))
-        lines.push_back(std::move(line));
+  const auto broken = [&](const std::vector<std::string>& texts) {
+    std::vector<std::string> lines;
+    for (const std::string& text : texts) {
+      const std::string line = one_line(text);  // a title may hold anything
+      if (!style.fits) lines.push_back(line);
+      for (std::string& part : style.fits ? wrapped(line, style.width) : std::vector<std::string>())
+        lines.push_back(std::move(part));
     }
-  }
-  if (lines.size() > room) lines.resize(room);
-  for (std::string& line : lines) line = cut(line, style.width);
+    return lines;
+  };
+  std::vector<std::string> head = {run.title, run.path + "  " + run.method, progress_text(run)};
+  const MetricCurves* first = run.curves(run.first_metric);
+  if (first && first->best.test_epoch > 0) head.push_back(best_text(*first));
+  std::vector<std::string> lines = broken(head);
+  const std::vector<std::string> tail = broken(remarks(run));
+  const auto size = [](const auto& list) { return static_cast<int64_t>(list.size()); };
+  // Curves come first: of the remarks a third of the lines is kept free.
+  const int64_t kept = style.fits ? std::min(size(tail), style.height / 3) : 0;
+  for (std::string& line : plots(run, style.height - size(lines) - kept, style))
+    lines.push_back(std::move(line));
+  lines.insert(lines.end(), tail.begin(), tail.end());
+  const auto room = static_cast<size_t>(std::max<int64_t>(1, style.height));
+  if (style.fits && lines.size() > room) lines.resize(room);
   return lines;
 }
 

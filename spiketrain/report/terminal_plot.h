@@ -11,6 +11,7 @@ namespace spiketrain {
 struct TerminalStyle {
   int64_t width = 80, height = 24;  ///< characters
   bool utf8 = true;                 ///< else ASCII
+  bool fits = true;                 ///< false: no terminal; lines may be longer, and as many as there are
 };
 
 /// Number of characters of UTF-8 text, each taken to be one place wide.
@@ -21,7 +22,8 @@ int64_t places(const std::string& text);
 std::vector<std::string> terminal_plot(const std::vector<Curve>& curves, const std::string& title,
                                        double scale, const std::string& unit, const TerminalStyle& style);
 
-/// What `spiketrain watch` shows of a run: what it is, where it stands, and its curves; at most `style.height` lines.
+/// What `spiketrain watch` shows of a run: what it is, where it stands, its curves, rates and warnings; unless `style.fits` is false, at
+/// most `style.height` lines, long ones broken.
 std::vector<std::string> watch_frame(const RunData& run, const TerminalStyle& style);
 
 }  // namespace spiketrain

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "spiketrain/base/text.h"
+
 namespace spiketrain {
 
 std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tally::Count>& counts) {
@@ -33,17 +35,22 @@ void add_counts(std::vector<Tally::Count>& sum, const std::vector<Tally::Count>&
 }
 
 std::vector<std::string> RateWarnings::of(const std::vector<LayerRate>& rates) {
-  std::vector<std::string> warnings;
+  std::vector<std::string> silent, busy, warnings;
   for (const LayerRate& layer : rates) {
     const bool dead = layer.rate < dead_below_;
     if (!dead && layer.rate <= saturated_above_) continue;
     if (!warned_.insert(layer.slot).second) continue;
-    warnings.push_back(str(
-        "layer ", layer.spec, dead ? " is nearly silent" : " fires nearly always", ": rate ", layer.rate,
-        dead ? "; it hardly learns: lower neuron.threshold, or raise network.conv_scale, network.linear_scale"
-             : "; it tells little: raise neuron.threshold, or lower network.conv_scale, network.linear_scale",
-        " (event-driven: network.threshold, network.weight_mean)"));
+    const std::string name = layer.node.empty() ? layer.spec : layer.node + " " + layer.spec;
+    (dead ? silent : busy).push_back(str(name, " (rate ", layer.rate, ")"));
   }
+  const auto warn = [&](const std::vector<std::string>& layers, const char* one, const char* more,
+                        const std::string& advice) {
+    if (layers.empty()) return;
+    warnings.push_back(str(layers.size() == 1 ? "layer " : "layers ", join(layers),
+                           layers.size() == 1 ? one : more, advice.empty() ? "" : ": ", advice));
+  };
+  warn(silent, " is nearly silent and hardly learns", " are nearly silent and hardly learn", advice_.silent);
+  warn(busy, " fires nearly always and tells little", " fire nearly always and tell little", advice_.busy);
   return warnings;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "spiketrain/core/network.h"
@@ -26,15 +27,21 @@ std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tal
 /// Adds counts of one pass to a sum.
 void add_counts(std::vector<Tally::Count>& sum, const std::vector<Tally::Count>& counts);
 
-/// One warning for each layer, in the first epoch that gives reason.
+/// What to change where layers fire too little or too much, such as "lower neuron.threshold"; empty: nothing is known to help.
+struct RateAdvice {
+  std::string silent, busy;
+};
+
+/// For each layer one warning, in the first epoch that gives reason; layers of the same epoch share one.
 class RateWarnings {
  public:
-  RateWarnings(double dead_below, double saturated_above)
-      : dead_below_(dead_below), saturated_above_(saturated_above) {}
+  RateWarnings(double dead_below, double saturated_above, RateAdvice advice = {})
+      : dead_below_(dead_below), saturated_above_(saturated_above), advice_(std::move(advice)) {}
   std::vector<std::string> of(const std::vector<LayerRate>& rates);
 
  private:
   double dead_below_, saturated_above_;
+  RateAdvice advice_;
   std::set<int64_t> warned_;  ///< slots
 };
 

@@ -1,5 +1,7 @@
 #include "spiketrain/train/run_dir.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,6 +40,26 @@ void remove_leftovers(const std::string& folder) {
     if (std::regex_match(entry.path().filename().string(), temporary)) leftovers.push_back(entry.path());
   }
   for (const fs::path& leftover : leftovers) fs::remove(leftover, error);
+}
+
+/// Whether another process holds the lock of a run.  Shared, so that those who ask do not see each other.
+bool is_locked(const std::string& run_dir) {
+  const int fd = ::open((run_dir + "/lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool locked = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);
+  return locked;
+}
+
+/// Whether a numeric error has left its dump, and nothing has been saved since.
+bool ended_in_a_dump(const std::string& run_dir) {
+  const std::string dump = run_dir + "/nan_dump.safetensors";
+  std::error_code error;
+  if (!file_exists(dump)) return false;
+  const auto time = fs::last_write_time(dump, error);
+  for (const auto& entry : fs::directory_iterator(run_dir + "/ckpt", error))
+    if (fs::last_write_time(entry.path(), error) > time) return false;
+  return true;
 }
 
 }  // namespace
@@ -105,5 +127,13 @@ void RunDir::mark_open() {
 }
 
 bool run_is_done(const std::string& run_dir) { return file_exists(run_dir + "/DONE"); }
+
+RunStatus run_status(const std::string& run_dir) {
+  const bool locked = is_locked(run_dir);  // first: a run is marked as done before it lets go
+  if (run_is_done(run_dir)) return RunStatus::complete;
+  if (locked) return RunStatus::training;
+  if (ended_in_a_dump(run_dir)) return RunStatus::failed;
+  return file_exists(run_dir + "/config.json") ? RunStatus::stopped : RunStatus::untrained;
+}
 
 }  // namespace spiketrain

@@ -53,4 +53,14 @@ class RunDir {
 /// True if the folder holds a complete run.
 bool run_is_done(const std::string& run_dir);
 
+/// Where a run stands.
+enum class RunStatus {
+  untrained,  ///< no process has trained here, or none has come as far as a log: an imported network
+  training,   ///< a process holds its lock
+  stopped,    ///< it was told to stop, or killed
+  failed,     ///< it ended with a numeric error, which left nan_dump.safetensors
+  complete
+};
+RunStatus run_status(const std::string& run_dir);
+
 }  // namespace spiketrain

@@ -26,6 +26,14 @@ std::string layer_tag(const std::string& kind, size_t index, const std::string& 
   return str(kind, "/", index, "_", spec);
 }
 
+/// Whether an earlier part of the run has written here: what it says of epochs that come again must not count.
+bool holds_events(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (entry.path().filename().string().rfind("events.out.tfevents.", 0) == 0) return true;
+  return false;
+}
+
 }  // namespace
 
 Histogram histogram_of(const Tensor& x, int64_t buckets) {
@@ -76,12 +84,13 @@ void TensorBoardObserver::on_begin(const BeginReport& report) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
   if (error) throw SystemError(folder_, "make the folder", error.value());
+  const bool again = holds_events(folder_);
   const double time = now();
   const std::string name =
       str("/events.out.tfevents.", static_cast<int64_t>(time), ".", host(), ".", getpid());
   for (int64_t n = 0; path_.empty() || file_exists(path_); ++n) path_ = str(folder_, name, ".", n);
   pending_ = event_record(version_event(time).text());
-  if (report.progress.iteration > 0)
+  if (again || report.progress.iteration > 0)
     pending_ += event_record(restart_event(time, report.progress.epoch + 1).text());
   append_durably(path_, pending_);
   pending_.clear();
@@ -112,7 +121,10 @@ void TensorBoardObserver::scalars(const EpochReport& report) {
   for (size_t k = 0; k < report.grad_norms.size(); ++k)
     scalar(layer_tag("grad_norm", k, report.grad_norms[k].spec), report.grad_norms[k].norm, report.epoch);
   scalar("learning/skipped", static_cast<double>(report.skipped), report.epoch);
+  scalar("learning/clipped", static_cast<double>(report.clipped), report.epoch);
+  scalar("learning/optimizer_steps", static_cast<double>(report.optimizer_steps), report.epoch);
   scalar("speed/seconds", report.seconds, report.epoch);
+  scalar("speed/evaluation_seconds", report.evaluation_seconds, report.epoch);
   scalar("speed/samples_per_second", report.samples_per_second, report.epoch);
   scalar("speed/peak_memory_mib", report.peak_memory_mib, report.epoch);
 }

@@ -3,10 +3,12 @@
 //   loss/train, accuracy/test, ...   what is measured / the samples it is measured on
 //   rate/0_12C5                      spikes per neuron and step while training, by layer
 //   grad_norm/0_12C5                 norm of the gradient of the layer, mean over updates
-//   learning/lr, learning/grad_norm, learning/skipped, head_loss/0, penalty/NAME, cosine/0_12C5
-//   speed/seconds, speed/samples_per_second, speed/peak_memory_mib
+//   learning/lr, learning/grad_norm, learning/skipped, learning/clipped, learning/optimizer_steps, head_loss/0, penalty/NAME,
+//   cosine/0_12C5
+//   speed/seconds, speed/evaluation_seconds, speed/samples_per_second, speed/peak_memory_mib
 //   weight/NAME                      histograms;   kernels/NAME, pictures of convolutions of up to three channels
-// A resumed run writes another file, which says from which epoch on it counts.  Steps are epochs.
+// A run that goes on, or begins anew for want of a checkpoint, writes another file, which says from which epoch on it counts.  Steps are
+// epochs.
 // Tests: unit/tensorboard_test.cpp.
 #pragma once
 #include <string>

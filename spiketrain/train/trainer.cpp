@@ -101,7 +101,7 @@ Trainer::Trainer(Training& training, TrainerOptions options)
       synaptic_(synaptic_weights(network_)),
       blocks_(parameters_by_block(network_)),
       norms_(network_, t_.options.on_nan == "skip"),
-      rate_warnings_(t_.options.dead_below, t_.options.saturated_above),
+      rate_warnings_(t_.options.dead_below, t_.options.saturated_above, t_.rate_advice),
       loader_(*t_.data.train, loader_options(t_.options, options_.stop)),
       data_(fingerprint(t_.data)) {
   ST_CHECK(loader_.batches() > 0, "data: ", t_.data.train->size(),

@@ -8,6 +8,7 @@
 #include "spiketrain/core/optimizer.h"
 #include "spiketrain/data/dataset.h"
 #include "spiketrain/engine/learner.h"
+#include "spiketrain/train/rates.h"
 
 namespace spiketrain {
 
@@ -61,6 +62,7 @@ struct Training {
   OptionDocs docs = {};                ///< of `config`: which options a resumed run may change
   std::vector<std::string> caveats =
       {};  ///< what else should be said before this run is compared with another
+  RateAdvice rate_advice = {};
 
   Network& network() const { return learner->network(); }
 };

@@ -71,7 +71,7 @@ TEST(NeuroBenchGolden, EqualsItsOwnCode) {
   const Learner learner = learner_of(r);
   const NeuroBench ours = neurobench(learner, batches_of(r));
   EXPECT_EQ(ours.parameter_count, metrics["ParameterCount"].get<int64_t>());
-  EXPECT_EQ(std::round(1e4 * ours.connection_sparsity) / 1e4, metrics["ConnectionSparsity"].get<double>());
+  EXPECT_EQ(std::round(1e4 * *ours.connection_sparsity) / 1e4, metrics["ConnectionSparsity"].get<double>());
   EXPECT_EQ(ours.dense, operations["Dense"].get<double>());
   ASSERT_TRUE(ours.activity);
   EXPECT_EQ(ours.activity->samples, 5);

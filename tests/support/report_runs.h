@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,9 @@
 
 namespace spiketrain {
 
-/// Trains as `spiketrain train` does; `stop_after` batches, 0: to its end.
+/// Trains as `spiketrain train` does; `stop_after` batches, 0: to its end.  `given`: instead of the recipe's data.
 inline void train_for_report(const std::string& path, const std::vector<std::string>& sets,
-                             size_t stop_after = 0) {
+                             size_t stop_after = 0, const std::optional<Datasets>& given = {}) {
   Config config = {
       {"title", "drawn <digits> & \"more\""},
       {"steps", 4},
@@ -31,7 +32,7 @@ inline void train_for_report(const std::string& path, const std::vector<std::str
       {"train", {{"clip_norm", 1.0}}}};
   for (const std::string& set : sets) apply_set(config, set);
   const Recipe recipe = make_recipe(config);
-  Experiment experiment = build_experiment(recipe, open_datasets(recipe, ""));
+  Experiment experiment = build_experiment(recipe, given ? *given : open_datasets(recipe, ""));
   RunDir dir(path, false);
   StopAfter stop(stop_after == 0 ? SIZE_MAX : stop_after);
   CostObserver cost(recipe);

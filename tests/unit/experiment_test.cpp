@@ -225,6 +225,32 @@ TEST(Experiment, RegressionLearns) {
   }
 }
 
+TEST(Experiment, MethodsAreDescribed) {
+  const auto text = [](const std::vector<std::string>& sets) { return method_text(tiny_recipe(sets)); };
+  const std::string plain = text({"rule=bptt", "neuron=lif", "objective=rate_ce"});
+  EXPECT_EQ(plain, "rule bptt, neuron lif, schedule whole, objective rate_ce");
+  EXPECT_EQ(
+      text({"rule=bptt", "neuron=lif", "objective=rate_ce", "rules={readout=\"sltt\"}", "feedback=sign",
+            "blocks.size=1", "blocks.output=apart"}),
+      "rule bptt (readout: sltt), feedback sign, neuron lif, schedule whole, objective rate_ce, blocks of 1 layer, the output "
+      "layer apart");
+  EXPECT_TRUE(contains(text({"blocks.partition=[2, 1]"}), ", blocks of 2-1 layers"));
+  EXPECT_EQ(text({"network=event", "objective=rate_ce"}).rfind("the adjoint of network event, objective", 0),
+            0U);
+  EXPECT_TRUE(contains(text({"network={name=\"saved\", file=\"x\"}"}), "neuron the network's own"));
+}
+
+/// Every option that the advice names can be set.
+TEST(Experiment, AdviceNamesOptionsThatAreThere) {
+  const auto advice = [](const std::vector<std::string>& sets) { return rate_advice(tiny_recipe(sets)); };
+  const RateAdvice spec = advice({"neuron=lif"});
+  EXPECT_EQ(spec.silent, "lower neuron.threshold, or raise network.conv_scale, network.linear_scale");
+  EXPECT_EQ(spec.busy, "raise neuron.threshold, or lower network.conv_scale, network.linear_scale");
+  EXPECT_EQ(advice({"network=event"}).silent, "lower network.threshold, or raise network.weight_mean");
+  EXPECT_EQ(advice({"network={name=\"saved\", file=\"x\"}"}).silent, "");
+  EXPECT_EQ(build_experiment(tiny_recipe({}), tiny_data()).training.rate_advice.silent, advice({}).silent);
+}
+
 TEST(Experiment, ARunBeginsWithACostReport) {
   TempDir dir;
   Experiment e = tiny_experiment({"epochs=1"});

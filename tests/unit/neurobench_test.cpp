@@ -100,7 +100,7 @@ TEST(NeuroBenchByHand, PaddingIsNoOperation) {
   EXPECT_EQ(n.dense, 2 * (49 + 18));
   EXPECT_EQ(n.activity->effective_acs, 4 + 9);  // the second layer reads no spike
   EXPECT_EQ(n.activity->effective_macs, 0);
-  EXPECT_DOUBLE_EQ(n.connection_sparsity, 18.0 / 27);
+  EXPECT_DOUBLE_EQ(*n.connection_sparsity, 18.0 / 27);
   EXPECT_EQ(n.activity->activation_sparsity, 1);
 }
 
@@ -153,6 +153,41 @@ TEST(NeuroBenchByHand, WithoutSamplesOnlyWhatIsThere) {
             std::string::npos);
 }
 
+/// Of connections with delays the weights count, not their places at the taps.
+TEST(NeuroBenchByHand, ADelayedWeightIsOneWeight) {
+  const Learner learner =
+      learner_of({{"name", "spec"}, {"spec", "2-2"}, {"longest_delay", 3}}, kIf, {2}, 2, 4);
+  set_weights(learner, {torch::tensor({1.0F, 0.0F, 0.25F, 0.5F}), torch::zeros({4}), torch::ones({4})});
+  Tensor x = torch::zeros({4, 1, 2});
+  x[0][0][0] = 1;
+  const NeuroBench n = neurobench(learner, {frames(x)});
+  EXPECT_EQ(n.parameter_count, 12) << "delays are parameters, too";
+  EXPECT_EQ(n.connection_sparsity, 1.0 / 8);
+  EXPECT_EQ(n.dense, 4 * (4 + 4));
+  EXPECT_EQ(n.activity->effective_acs, 2) << "a spike meets each of its weights once";
+  EXPECT_EQ(n.activity->effective_macs, 0);
+}
+
+/// Heads are not deployed.
+TEST(NeuroBenchByHand, HeadsCountNowhere) {
+  const Config plain = {{"steps", 2},
+                        {"network", {{"name", "spec"}, {"spec", "5-4-3"}}},
+                        {"neuron", kIf},
+                        {"rule", {{"name", "bptt"}}},
+                        {"objective", {{"name", "rate_ce"}}}};
+  Config blocks = plain;
+  blocks["blocks"] = {{"size", 1}};
+  const auto network = [](const Config& config) { return make_network(make_recipe(config), {6}, {3}); };
+  const auto whole = network(plain), cut = network(blocks);
+  ASSERT_GT(cut->parameter_count(), whole->parameter_count());
+  for (const auto& made : {whole, cut}) {
+    const NeuroBench n = neurobench(*made, 2);
+    EXPECT_EQ(n.parameter_count, 6 * 5 + 5 * 4 + 4 * 3);
+    EXPECT_EQ(n.footprint, 4 * (6 * 5 + 5 * 4 + 4 * 3));
+    EXPECT_EQ(n.dense, 2 * (6 * 5 + 5 * 4 + 4 * 3));
+  }
+}
+
 TEST(NeuroBenchByHand, EventDrivenLayersAreRefused) {
   const Recipe recipe = load_recipe(std::string(ST_SOURCE_DIR) + "/recipes/event-glyphs.toml");
   LearnerParts parts;
@@ -163,6 +198,10 @@ TEST(NeuroBenchByHand, EventDrivenLayersAreRefused) {
   const Learner learner(parts);
   EXPECT_NE(message_of<UsageError>([&] { neurobench(learner, {}); }).find("does not run step by step"),
             std::string::npos);
+  const Config json = to_json(neurobench(*parts.network, parts.steps));
+  EXPECT_GT(json["parameter_count"].get<int64_t>(), 0);
+  EXPECT_FALSE(json.contains("connection_sparsity")) << json;
+  EXPECT_FALSE(json.contains("synaptic_operations")) << json;
 }
 
 }  // namespace spiketrain::neurobench_test

@@ -144,16 +144,18 @@ TEST(Scores, AnUnknownLabelIsNamed) {
   EXPECT_NE(message_of<UsageError>([&] { scores.at("mse"); }).find("'mse'"), std::string::npos);
 }
 
-TEST(RateWarnings, OnePerLayer) {
-  RateWarnings warnings(0.01, 0.9);
+TEST(RateWarnings, OnceForEachLayer) {
+  RateWarnings warnings(0.01, 0.9, {"raise the one", "lower the other"});
   EXPECT_TRUE(warnings.of({{"8", 0, 0.01}, {"4", 1, 0.9}}).empty()) << "the bounds are allowed";
-  const auto first = warnings.of({{"8", 0, 0.001}, {"4", 1, 0.95}});
-  ASSERT_EQ(first.size(), 2u);
-  EXPECT_EQ(first[0].rfind("layer 8 is nearly silent: rate 0.001; ", 0), 0U) << first[0];
-  EXPECT_NE(first[0].find("lower neuron.threshold"), std::string::npos) << first[0];
-  EXPECT_EQ(first[1].rfind("layer 4 fires nearly always: rate 0.95; ", 0), 0U) << first[1];
-  EXPECT_NE(first[1].find("raise neuron.threshold"), std::string::npos) << first[1];
+  EXPECT_EQ(warnings.of({{"8", 0, 0.001}, {"4", 1, 0.95}}),
+            (std::vector<std::string>{
+                "layer 8 (rate 0.001) is nearly silent and hardly learns: raise the one",
+                "layer 4 (rate 0.95) fires nearly always and tells little: lower the other"}));
   EXPECT_TRUE(warnings.of({{"8", 0, 0.0}, {"4", 1, 1.0}}).empty());
+  EXPECT_EQ(
+      RateWarnings(0.01, 0.9).of({{"8", 0, 0, "3"}, {"8", 1, 0, "5"}}),
+      (std::vector<std::string>{"layers 3 8 (rate 0), 5 8 (rate 0) are nearly silent and hardly learn"}))
+      << "many layers, one warning";
 }
 
 TEST(RateWarnings, CountsAddUp) {

@@ -1,5 +1,6 @@
 // `spiketrain report` and `spiketrain watch` as a user meets them, and the page in a browser if there is one.
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 
 #include <chrono>
 #include <filesystem>
@@ -71,6 +72,21 @@ TEST_F(ReportCli, RefusesWhatIsNoRun) {
   EXPECT_TRUE(says("is no run directory")) << text_;
 }
 
+TEST_F(ReportCli, WithoutDataThePageIsThere) {
+  fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
+  Config config = load_config(dir_ / "run/config.toml");
+  config["data"]["name"] = "mnist";
+  write_file_atomic(dir_ / "run/config.toml", write_toml(config));
+  for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{
+           {}, {"--data-dir", dir_ / "nothing"}, {"--set", "data.batch=5"}}) {
+    std::vector<std::string> words = {"report", dir_ / "run"};
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_EQ(run(words), 0) << text_;
+    EXPECT_TRUE(says("is not at hand")) << text_;
+    expect_sound_page(text_of(dir_ / "run/report.html"));
+  }
+}
+
 TEST_F(ReportCli, DamagedMetricsAreNamed) {
   fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
   write_file_atomic(dir_ / "run/metrics.jsonl", std::string("{\"epoch\": 1}\nnonsense\n"));
@@ -103,6 +119,7 @@ TEST_F(ReportCli, WatchDrawsBrailleWhereTheLocaleIsUtf8) {
 TEST_F(ReportCli, WatchFollowsARunAndEndsWithIt) {
   fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
   fs::remove(dir_ / "run/DONE");
+  std::optional<FileLock> trains(std::in_place, dir_ / "run/lock", "the run");
   const std::string all = text_of(dir_ / "run/metrics.jsonl");
   write_file_atomic(dir_ / "run/metrics.jsonl", all.substr(0, all.find('\n') + 1));
   const pid_t child = spawn({ST_CLI, "watch", dir_ / "run", "--interval", "0.1", "--ascii"}, dir_ / "output");
@@ -121,9 +138,77 @@ TEST_F(ReportCli, WatchFollowsARunAndEndsWithIt) {
   EXPECT_TRUE(waits_for("complete: epoch 2 of 2"));
 }
 
+TEST_F(ReportCli, WatchEndsWithAProcessThatWasKilled) {
+  fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
+  fs::remove(dir_ / "run/DONE");
+  ASSERT_EQ(run({"watch", dir_ / "run"}), 0) << "nobody trains";
+  EXPECT_TRUE(says("stopped: epoch 2 of 2")) << text_;
+  EXPECT_FALSE(says("to go")) << text_;
+  write_file_atomic(dir_ / "run/nan_dump.safetensors", std::string("x"));
+  ASSERT_EQ(run({"watch", dir_ / "run"}), 0);
+  EXPECT_TRUE(says("failed (NaN, see nan_dump.safetensors)")) << text_;
+}
+
+TEST_F(ReportCli, WatchEndsWhenNobodyReads) {
+  fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
+  fs::remove(dir_ / "run/DONE");
+  const FileLock trains(dir_ / "run/lock", "the run");
+  const std::string command =
+      std::string(ST_CLI) + " watch '" + (dir_ / "run") + "' --interval 3600 | head -1";
+  EXPECT_EQ(wait_for(spawn({"/bin/sh", "-c", command}, dir_ / "output")), 0);
+  EXPECT_NE(text_of(dir_ / "output").find("drawn <digits>"), std::string::npos);
+}
+
+/// What a program writes to a terminal of this size, until it ends or `wanted` has come; then Ctrl-C.
+std::string on_terminal(const std::vector<std::string>& words, uint16_t columns, uint16_t rows,
+                        const std::string& wanted) {
+  int terminal = -1;
+  const winsize size{rows, columns, 0, 0};
+  const pid_t child = spawn_on_terminal(words, &terminal);
+  if (child < 0) return "";
+  ioctl(terminal, TIOCSWINSZ, &size);
+  std::string text;
+  char part[4096];
+  for (ssize_t n = 0; (n = read(terminal, part, sizeof(part))) > 0;) {
+    text.append(part, static_cast<size_t>(n));
+    if (text.find(wanted) == std::string::npos) continue;
+    kill(child, SIGINT);
+  }
+  wait_for(child);
+  close(terminal);
+  return text;
+}
+
+TEST_F(ReportCli, WatchDrawsOverTheFrameBefore) {
+  fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
+  fs::remove(dir_ / "run/DONE");
+  const FileLock trains(dir_ / "run/lock", "the run");
+  const std::string all = text_of(dir_ / "run/metrics.jsonl");
+  write_file_atomic(dir_ / "run/metrics.jsonl", all.substr(0, all.find('\n') + 1));
+  // The shell waits until its terminal has its size, and adds the second epoch when the first has been drawn.
+  write_file_atomic(dir_ / "all", all);
+  const std::string command = "until [ \"$(stty size)\" = '30 40' ]; do sleep 0.05; done; (sleep 2; cp '" +
+                              (dir_ / "all") + "' '" + (dir_ / "run/metrics.jsonl") + "') & exec " + ST_CLI +
+                              " watch '" + (dir_ / "run") + "' --ascii --interval 0.1";
+  const std::string text = on_terminal({"/bin/sh", "-c", command}, 40, 30, "epoch 2 of 2");
+  if (text.empty()) GTEST_SKIP() << "no pseudo-terminal here";
+  const size_t first = text.find("epoch 1 of 2"), up = text.find("\033["), second = text.find("epoch 2 of 2");
+  ASSERT_NE(first, std::string::npos) << text;
+  ASSERT_NE(second, std::string::npos) << text;
+  EXPECT_LT(first, up);
+  EXPECT_LT(up, second);
+  // As many lines are gone up as were drawn, and none is wider than the terminal, which would break it.
+  const std::string frame = text.substr(0, up);
+  EXPECT_EQ(text.substr(up, text.find('A', up) - up),
+            str("\033[", std::count(frame.begin(), frame.end(), '\n')));
+  std::istringstream lines(frame);
+  for (std::string line; std::getline(lines, line);) EXPECT_LT(line.size(), 41U) << line;
+}
+
 TEST_F(ReportCli, WatchEndsOnCtrlC) {
   fs::copy(*runs_ / "a", dir_ / "run", fs::copy_options::recursive);
   fs::remove(dir_ / "run/DONE");
+  const FileLock trains(dir_ / "run/lock", "the run");
   const pid_t child = spawn({ST_CLI, "watch", dir_ / "run", "--interval", "3600"}, dir_ / "output");
   for (int i = 0; i < 1200 && output().find("epoch 2 of 2") == std::string::npos; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

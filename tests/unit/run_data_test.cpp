@@ -6,6 +6,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "spiketrain/base/text.h"
+#include "spiketrain/data/loader.h"
 #include "spiketrain/data/source.h"
 #include "spiketrain/report/metrics_file.h"
 #include "spiketrain/report/some_samples.h"
@@ -33,10 +35,15 @@ const Points& points(const RunData& data, const std::string& metric, const std::
   throw UsageError("no such curve");
 }
 
+bool any_has(const std::vector<std::string>& list, const std::string& part) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
+}
+
 TEST_F(RunDataTest, CurvesAreThoseOfTheMetrics) {
   const RunData data = read_run_data(run() + "/");
   EXPECT_EQ(data.path, run());
-  EXPECT_TRUE(data.done);
+  EXPECT_EQ(data.status, RunStatus::complete);
   EXPECT_EQ(data.title, "drawn <digits> & \"more\"");
   EXPECT_EQ(data.epochs_done, 2);
   EXPECT_EQ(data.first_metric, "accuracy");
@@ -121,10 +128,30 @@ TEST_F(RunDataTest, WarningsAreOfClippingAndRates) {
   const RunData bad = read_run_data(dir / "run");
   EXPECT_EQ(bad.epochs_done, 1) << "a line that is being written is left out";
   for (const char* what :
-       {"is nearly silent: rate 0", "fires nearly always: rate 0.99", "3 updates were left out",
+       {"nearly silent in the last epoch: 1 4C5 (rate 0)",
+        "fire nearly always in the last epoch: 3 10 (rate 0.99)", "3 updates were left out",
         "clipped to the norm 1 in 5 of 5", "no validation split", "the disk is warm"})
     EXPECT_TRUE(warns(bad, what)) << what;
   EXPECT_FALSE(warns(bad, "layer x"));
+}
+
+/// [label][predicted] of the test samples, read from the first `steps` steps; a pass of a network built for so many, a sample at a time.
+std::vector<std::vector<int64_t>> predicted_by(const Training& training, int64_t steps) {
+  std::vector<std::vector<int64_t>> counts(10, std::vector<int64_t>(10, 0));
+  LearnerParts parts = training.learner->parts();
+  parts.steps = steps;
+  const Learner learner(parts);
+  LoaderOptions options;
+  options.batch_size = 1;
+  options.shuffle = false;
+  Loader loader(*training.data.test, options);
+  loader.start(0);
+  for (Batch batch; loader.next(batch);) {
+    const auto label = static_cast<size_t>(batch.target.y.item<int64_t>());
+    const auto taken = static_cast<size_t>(learner.infer(batch).prediction.argmax(1).item<int64_t>());
+    ++counts[label][taken];
+  }
+  return counts;
 }
 
 TEST_F(RunDataTest, PassesAgreeWithEvaluation) {
@@ -143,13 +170,15 @@ TEST_F(RunDataTest, PassesAgreeWithEvaluation) {
   EXPECT_EQ(p.loss, evaluation.loss);
   ASSERT_EQ(p.layers.size(), evaluation.rates.size());
   for (size_t k = 0; k < p.layers.size(); ++k) EXPECT_NEAR(p.layers[k].rate, evaluation.rates[k].rate, 1e-12);
-  int64_t all = 0, right = 0;
-  for (size_t r = 0; r < 10; ++r)
-    for (size_t c = 0; c < 10; ++c) all += p.confusion[r][c], right += r == c ? p.confusion[r][c] : 0;
-  EXPECT_EQ(all, 60);
-  EXPECT_DOUBLE_EQ(static_cast<double>(right) / 60, p.value);
+  EXPECT_EQ(p.confusion, predicted_by(e.training, 4)) << "[label][predicted]";
   ASSERT_EQ(p.latency.size(), 4U);
-  EXPECT_EQ(p.latency.back(), (std::pair<double, double>(4, p.value))) << "all steps: the prediction itself";
+  for (int64_t t = 1; t <= 4; ++t) {
+    const std::vector<std::vector<int64_t>> counts = predicted_by(e.training, t);
+    double right = 0;
+    for (size_t c = 0; c < 10; ++c) right += static_cast<double>(counts[c][c]);
+    EXPECT_EQ(p.latency[static_cast<size_t>(t - 1)], (std::pair<double, double>(t, right / 60))) << t;
+  }
+  EXPECT_GT(p.latency[3].second, p.latency[0].second) << "steps tell the points apart";
   ASSERT_FALSE(p.mistakes.empty());
   for (const Mistake& m : p.mistakes) {
     EXPECT_NE(m.label, m.predicted);
@@ -221,79 +250,94 @@ TEST_F(RunDataTest, JsonHoldsAllOfIt) {
   EXPECT_EQ(json["passes"]["confusion"].size(), 10U);
   EXPECT_EQ(json["passes"]["latency"][3][1], data.passes->value);
   EXPECT_EQ(json["passes"]["rasters"][1]["membranes"][2][3], data.passes->rasters[1].membranes[2][3]);
+  EXPECT_EQ(json["status"], "complete");
+  EXPECT_EQ(json["passes"]["sets"], Config::array());
+  size_t spikes = 0;
+  for (size_t r = 0; r < 10; ++r) {  // lists of steps say what rows of zeros and ones do
+    const RasterLayer& layer = data.passes->rasters[r].layers[2];
+    const Config& rows = json["passes"]["rasters"][r]["layers"][2]["spikes"];
+    ASSERT_EQ(rows.size(), layer.values.size());
+    for (size_t n = 0; n < rows.size(); ++n) {
+      std::vector<double> row(4, 0);
+      for (const Config& step : rows[n]) row[step.get<size_t>()] = 1;
+      EXPECT_EQ(row, layer.values[n]);
+      spikes += rows[n].size();
+    }
+  }
+  EXPECT_GT(spikes, 0U);
+  EXPECT_FALSE(json["passes"]["rasters"][0]["layers"][2].contains("values"));
+  EXPECT_EQ(json["passes"]["rasters"][0]["layers"][0]["values"][0].size(), 4U);
   EXPECT_EQ(json["weights"][1]["values"]["counts"], data.weights[1].values.counts);
   EXPECT_EQ(json["cost"]["neurobench"]["samples"], 60);
   EXPECT_EQ(json["config"]["network"]["spec"], "4C5-P2-10");
   EXPECT_NE(json["command"].get<std::string>().find("spiketrain train "), std::string::npos);
 }
 
-TEST(RunDataWithout, DataTheRestIsThere) {
+TEST_F(RunDataTest, OtherOptionsLeaveATrace) {
+  RunData data = read_run_data(run());
+  PassOptions options;
+  options.sets = {"steps=8"};
+  measure_run(data, options);
+  ASSERT_TRUE(data.passes);
+  EXPECT_TRUE(any_has(data.warnings, "were measured with --set steps=8"));
+  EXPECT_FALSE(any_has(data.warnings, "another than the run was measured on"));
+  const Config json = to_json(data);
+  EXPECT_EQ(json["passes"]["sets"], Config({"steps=8"}));
+  EXPECT_EQ(json["passes"]["steps"], 8);
+  EXPECT_EQ(json["steps"], 4);
+  RunData plain = read_run_data(run());
+  measure_run(plain, {});
+  EXPECT_FALSE(any_has(plain.warnings, "--set"));
+  options.samples = -3;
+  EXPECT_NE(message_of<UsageError>([&] { measure_run(plain, options); }).find("got -3"), std::string::npos);
+}
+
+TEST_F(RunDataTest, OtherDataAreNoticed) {
   const TempDir dir;
-  train_for_report(dir / "run", {"epochs=1"});
+  std::filesystem::copy(run(), dir / "run", std::filesystem::copy_options::recursive);
   Config config = load_config(dir / "run/config.toml");
-  config["data"]["name"] = "mnist";
+  config["data"]["test_size"] = 50;  // as if the files of a data set were others
   write_file_atomic(dir / "run/config.toml", write_toml(config));
   RunData data = read_run_data(dir / "run");
+  measure_run(data, {});
+  ASSERT_TRUE(data.passes);
+  EXPECT_TRUE(any_has(data.warnings, "the test split is another than the run was measured on"))
+      << join(data.warnings);
+  data = read_run_data(run());
   PassOptions options;
-  options.data_dir = dir / "nothing";
+  options.sets = {"data.test_size=50"};  // asked for
   measure_run(data, options);
-  EXPECT_FALSE(data.passes);
-  ASSERT_EQ(data.missing.size(), 1U);
-  EXPECT_NE(data.missing[0].find("--data-dir"), std::string::npos) << data.missing[0];
+  EXPECT_TRUE(any_has(data.warnings, "--set data.test_size=50"));
+  EXPECT_FALSE(any_has(data.warnings, "another than the run was measured on"));
+}
+
+TEST_F(RunDataTest, DamagedFilesAreLeftOut) {
+  const TempDir dir;
+  const auto copy = [&](const std::string& name) {
+    std::filesystem::copy(run(), dir / name, std::filesystem::copy_options::recursive);
+    return dir / name;
+  };
+  const std::string best = copy("best");
+  write_file_atomic(best + "/ckpt/best.safetensors", std::string("damaged"));
+  write_file_atomic(best + "/cost.json", std::string("{\"ac\": "));
+  write_file_atomic(best + "/environment.json", std::string("[]"));
+  RunData data = read_run_data(best);
+  EXPECT_EQ(data.weights_file, list_checkpoints(best + "/ckpt").front()) << "the newest checkpoint";
   EXPECT_EQ(data.weights.size(), 2U);
-  EXPECT_NE(data.command.find("--data-dir"), std::string::npos);
-}
-
-TEST(RunDataOf, AnUnfinishedRun) {
-  const TempDir dir;
-  train_for_report(dir / "first", {"epochs=3"}, 2);  // no epoch is complete
-  RunData data = read_run_data(dir / "first");
-  EXPECT_FALSE(data.done);
-  EXPECT_EQ(data.epochs_done, 0);
-  ASSERT_EQ(data.missing.size(), 1U);
-  EXPECT_NE(data.missing[0].find("no epoch is complete"), std::string::npos);
-  measure_run(data, {});  // with the newest checkpoint
+  ASSERT_EQ(data.missing.size(), 2U);
+  EXPECT_TRUE(any_has(data.missing, "environment.json: expected a JSON object"));
+  EXPECT_TRUE(any_has(data.missing, "cost.json: expected a JSON object"));
+  measure_run(data, {});
   EXPECT_TRUE(data.passes);
-  train_for_report(dir / "second", {"epochs=3", "data.validation=0"}, 9);
-  data = read_run_data(dir / "second");
-  EXPECT_EQ(data.epochs_done, 1);
-  EXPECT_EQ(data.curves("accuracy")->splits.size(), 2U);
-  EXPECT_TRUE(data.missing.empty());
-}
 
-TEST(RunDataOf, ARegressionHasNoClasses) {
-  const TempDir dir;
-  train_for_report(dir / "run", {"data.name=waves", "data.validation=0", "steps=20", "network.spec=12-2",
-                                 "neuron=lif", "rule=bptt", "readout=leaky_readout", "objective=mse"});
-  RunData data = read_run_data(dir / "run");
+  const std::string all = copy("all");
+  for (const auto& entry : std::filesystem::directory_iterator(all + "/ckpt"))
+    write_file_atomic(entry.path().string(), std::string("damaged"));
+  data = read_run_data(all);
   measure_run(data, {});
-  ASSERT_TRUE(data.passes);
-  EXPECT_EQ(data.first_metric, "mse");
-  EXPECT_TRUE(data.passes->confusion.empty());
-  EXPECT_FALSE(data.passes->rasters.empty());
-  const auto notes = data.passes->notes;
-  EXPECT_TRUE(std::any_of(notes.begin(), notes.end(),
-                          [](const std::string& n) { return n.find("no confusion matrix") == 0; }));
-}
-
-TEST(RunDataOf, EventDrivenLayersSayWhatIsMissing) {
-  const TempDir dir;
-  train_for_report(dir / "run", {"network={name=\"event\", hidden=[20], readout=\"membrane\"}",
-                                 "encoder={name=\"latency\", exact=true}", "data.mean=[0]", "data.std=[1]",
-                                 "neuron=lif", "rule=bptt", "objective=rate_ce"});
-  RunData data = read_run_data(dir / "run");
-  measure_run(data, {});
-  ASSERT_TRUE(data.passes);
-  EXPECT_EQ(data.passes->confusion.size(), 10U);
-  EXPECT_TRUE(data.passes->latency.empty());
-  EXPECT_FALSE(data.passes->neurobench->activity);
-  EXPECT_GE(data.passes->notes.size(), 2U);
-}
-
-TEST(RunDataOf, NoRunIsRefused) {
-  const TempDir dir;
-  EXPECT_NE(message_of<UsageError>([&] { read_run_data(dir / "none"); }).find("is no run directory"),
-            std::string::npos);
+  EXPECT_FALSE(data.passes);
+  EXPECT_EQ(data.epochs_done, 2);
+  EXPECT_TRUE(any_has(data.missing, "weights: no file in"));
 }
 
 TEST(MetricsFile, IsReadToItsLastCompleteLine) {
@@ -311,6 +355,12 @@ TEST(MetricsFile, IsReadToItsLastCompleteLine) {
     const std::string what = message_of<DataError>([&] { read(std::string("{\"epoch\": 1}\n") + bad); });
     EXPECT_NE(what.find("line 2"), std::string::npos) << bad << what;
     EXPECT_NE(what.find("byte 13"), std::string::npos) << bad << what;
+  }
+  for (const char* bad : {"{\"epoch\": 2, \"rates\": 3}\n", "{\"epoch\": 2, \"rates\": [3]}\n",
+                          "{\"epoch\": 2, \"grad_norms\": [{\"layer\": 5}]}\n",
+                          "{\"epoch\": 2, \"rates\": [{\"node\": []}]}\n"}) {
+    const std::string what = message_of<DataError>([&] { read(std::string("{\"epoch\": 1}\n") + bad); });
+    EXPECT_NE(what.find("in line 2"), std::string::npos) << bad << what;
   }
 }
 

@@ -185,14 +185,29 @@ TEST(TensorBoard, AnEpochIsItsMetricsWeightsAndKernels) {
     }
   }
   EXPECT_EQ(steps, (std::set<std::string>{"1", "2"}));
-  for (const char* tag : {"loss/train", "loss/test", "accuracy/train", "accuracy/test", "rate/0_6C3",
-                          "learning/lr", "learning/grad_norm", "speed/samples_per_second",
-                          "weight/1.synapse.weight", "kernels/1.synapse.weight"})
+  for (const char* tag :
+       {"loss/train", "loss/test", "accuracy/train", "accuracy/test", "rate/0_6C3", "learning/lr",
+        "learning/grad_norm", "learning/clipped", "learning/optimizer_steps", "speed/samples_per_second",
+        "speed/evaluation_seconds", "weight/1.synapse.weight", "kernels/1.synapse.weight"})
     EXPECT_EQ(tags.count(tag), 1U) << tag << " of "
                                    << join(std::vector<std::string>(tags.begin(), tags.end()));
   const Config line = metrics(run).back();
   EXPECT_EQ(last.at("loss/train"), line.at("train_loss").get<float>());
   EXPECT_EQ(last.at("accuracy/test"), line.at("test_accuracy").get<float>());
+  EXPECT_EQ(last.at("learning/optimizer_steps"), line.at("optimizer_steps").get<float>());
+  EXPECT_EQ(last.at("learning/clipped"), line.at("clipped").get<float>());
+}
+
+/// A run that was killed before its first checkpoint begins again: what the first file says of epoch 1 must not stay.
+TEST(TensorBoard, ARunThatBeginsAnewSaysSo) {
+  const TempDir dir;
+  const std::string run = dir / "run", first = write_part(run, false, 3);
+  for (const std::string& path : list_checkpoints(run + "/ckpt")) std::filesystem::remove(path);
+  const std::vector<std::string> before = events_of(first), again = events_of(write_part(run, true, 0));
+  EXPECT_EQ(before.size(), 1U) << "no epoch was complete, and none begins again";
+  ASSERT_GT(again.size(), 2U);
+  EXPECT_EQ(field(again[1], 7), ProtoMessage().integer(1, 1).text());
+  EXPECT_EQ(field(again[1], 2), "1");
 }
 
 TEST(TensorBoard, AFolderThatCannotBeMadeIsNamed) {

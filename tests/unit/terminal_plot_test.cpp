@@ -58,6 +58,7 @@ TEST(TerminalPlot, LabelsHaveRowsOfTheirOwn) {
 RunData run() {
   RunData data;
   data.path = "runs/x";
+  data.status = RunStatus::training;
   data.title = "a long title that does not fit into a narrow terminal at all, however one looks at it";
   data.epochs_planned = 10;
   data.epochs_done = 2;
@@ -74,13 +75,65 @@ RunData run() {
 
 TEST(WatchFrame, FitsAnyTerminal) {
   for (const bool utf8 : {false, true}) {
-    for (const int64_t width : {20, 40, 79, 200}) {
+    for (const int64_t width : {1, 7, 20, 40, 79, 200}) {
       for (const int64_t height : {4, 10, 24, 60}) {
         const std::vector<std::string> lines = watch_frame(run(), {width, height, utf8});
         EXPECT_LE(static_cast<int64_t>(lines.size()), height);
         for (const std::string& line : lines) EXPECT_LE(places(line), width);
       }
     }
+  }
+}
+
+std::string text_of(const RunData& data, const TerminalStyle& style) {
+  std::string text;
+  for (const std::string& line : watch_frame(data, style)) text += line + "\n";
+  return text;
+}
+
+/// Many warnings leave the curves where they are; what does not fit into a line goes on in the next.
+TEST(WatchFrame, CurvesComeBeforeWarnings) {
+  RunData data = run();
+  for (int k = 0; k < 50; ++k) data.warnings.push_back(str("warning number ", k));
+  const std::string text = text_of(data, {60, 40, false});
+  EXPECT_TRUE(has(text, "test 50.00 %")) << text;
+  EXPECT_TRUE(has(text, "train 1")) << text;
+  EXPECT_LT(text.find("train 1"), text.find("warning number 0"));
+  EXPECT_FALSE(has(text, "warning number 49"));
+  EXPECT_TRUE(has(text, "narrow\n  terminal")) << text;
+}
+
+TEST(WatchFrame, APipeGetsWholeLines) {
+  RunData data = run();
+  data.warnings.assign(
+      60, "a warning that is longer than a line of a terminal, and shall not be cut at its end at all");
+  TerminalStyle style{79, 40, false};
+  style.fits = false;
+  const std::string text = text_of(data, style);
+  EXPECT_TRUE(has(text, data.title + "\n"));
+  EXPECT_TRUE(has(text, data.warnings[0] + "\n"));
+  EXPECT_GT(std::count(text.begin(), text.end(), '\n'), 60);
+}
+
+TEST(WatchFrame, ControlCharactersDoNotReachTheTerminal) {
+  RunData data = run();
+  data.title = "red \x1b[31m\rtitle";
+  data.warnings = {"bell \a"};
+  for (const char c : text_of(data, {79, 40, false}))
+    EXPECT_TRUE(c == '\n' || static_cast<uint8_t>(c) >= ' ');
+}
+
+TEST(WatchFrame, OnlyATrainingRunHasTimeToGo) {
+  for (const auto& [state, word] : std::vector<std::pair<RunStatus, std::string>>{
+           {RunStatus::stopped, "stopped: epoch 2 of 10"},
+           {RunStatus::failed, "failed (NaN, see nan_dump.safetensors): epoch 2 of 10"},
+           {RunStatus::untrained, "not trained yet: epoch 2 of 10"},
+           {RunStatus::complete, "complete: epoch 2 of 10"}}) {
+    RunData data = run();
+    data.status = state;
+    const std::string text = text_of(data, {79, 40, false});
+    EXPECT_TRUE(has(text, word)) << text;
+    EXPECT_FALSE(has(text, "to go")) << text;
   }
 }
 
