@@ -79,8 +79,8 @@ void check_numbers(const NirArray& array, const FieldInfo& field, const std::str
 
 void check_form(const NirArray& array, const FieldInfo& field, const std::string& what) {
   for (const int64_t side : array.shape)
-    ST_CHECK(side < kMaxSide, what, ": ", field.name, ": a side of ", side, "; expected less than ",
-             kMaxSide);
+    ST_CHECK(side > 0 && side < kMaxSide, what, ": ", field.name, ": a side of ", side, "; expected 1 to ",
+             kMaxSide - 1);
   if (field.kind == Field::weight || field.kind == Field::bias)
     ST_CHECK(
         array.type != NirArray::Type::i64, what, ": ", field.name,

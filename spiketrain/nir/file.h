@@ -5,7 +5,7 @@
 // that are neither numbers nor texts are left aside (NirGraph::unread).  All data sets together: at most 2^28 numbers.
 // Written: arrays of their own types, those with sides in chunks with deflate, texts of variable length, and nothing else, so that equal graphs give
 // equal bytes.
-// Deviation: none.  Tests: unit/nir_file_test.cpp, unit/nir_mutation_test.cpp, golden/nir_test.cpp.
+// Deviation: none.  Tests: unit/nir_file_test.cpp, unit/nir_hdf5_test.cpp, golden/nir_test.cpp.
 #pragma once
 #include <string>
 

@@ -46,7 +46,7 @@ std::vector<Damage> damages() {
       {[](NirGraph& g) { nir_at(g, "lif").type = "ALIF"; }, {"node 'lif' (ALIF)", "unknown type", "CubaLIF"}},
       {field("input", "shape", NirArray::integers({1, 4})),
        {"node 'fc' (Linear)", "[4], got [1, 4]", "the first side, 1, is the batch"}},
-      {field("fc", "weight", {NirArray::Type::f32, {0, int64_t{1} << 40}, {}}), {"node 'fc'", "a side of"}},
+      {field("fc", "weight", {NirArray::Type::f32, {0, int64_t{1} << 40}, {}}), {"node 'fc'", "a side of 0"}},
       {[](NirGraph& g) { g.edges.clear(); }, {"graph: has no edges"}},
       {[](NirGraph& g) { g.edges.pop_back(); }, {"node 'output' (Output)", "no edge leads to it"}},
       {[](NirGraph& g) { g.edges.emplace_back("lif", "nowhere"); },
@@ -95,7 +95,8 @@ std::vector<int64_t> shape_after(const NirNode& node, const std::vector<int64_t>
 
 /// Sides that a zero hides from every count.
 TEST(NirGraph, SizesDoNotOverflow) {
-  NirNode conv = convolution("Conv1d", {0, int64_t{1} << 40, 1 << 30});
+  NirNode conv = convolution("Conv1d", {1, 1 << 30, 0});
+  conv.fields.arrays["weight"].shape = {int64_t{1} << 40, 0, 1 << 30};
   conv.fields.arrays["weight"].values.clear();
   conv.fields.arrays["dilation"] = NirArray::integer(1 << 30);
   EXPECT_NE(message_of<UsageError>([&] { shape_after(conv, {4, 4}); }).find("a side of"), std::string::npos);
