@@ -234,5 +234,5 @@ def report(runs, out=None, *, data_dir=None, data=None, samples=2000):
     given = None if data is None else _tensors(data)
     each = [given if given is not None else r._data if isinstance(r, Run) else None for r in runs]
     paths = [str(r.path if isinstance(r, Run) else r) for r in runs]
-    page, numbers, json_data = _C.report(paths, str(out or ""), _dir(data_dir), samples, each)
-    return Report(pathlib.Path(page), pathlib.Path(numbers), json_data)
+    page, numbers = (pathlib.Path(p) for p in _C.report(paths, str(out or ""), _dir(data_dir), samples, each))
+    return Report(page, numbers, json.loads(numbers.read_text(encoding="utf-8")))

@@ -6,7 +6,6 @@
 #include "spiketrain/nir/export.h"
 #include "spiketrain/nir/file.h"
 #include "spiketrain/nir/import.h"
-#include "spiketrain/report/run_page.h"
 #include "spiketrain/report/run_report.h"
 
 namespace spiketrain::python {
@@ -46,10 +45,10 @@ void write_onnx_file(const Trainable& t, const std::string& path, bool spikes) {
   write_file_atomic(path, deploy::write_onnx(model, "One time step of " + model.notation, spikes));
 }
 
-/// Measures and writes the page and its numbers; their paths, and the numbers as Python has them.  `data`: for each run the tensors that
-/// it was trained on, or None.
-py::tuple report(const std::vector<std::string>& paths, const std::string& out, const std::string& data_dir,
-                 int64_t samples, const std::vector<py::object>& data) {
+/// Measures and writes the page and its numbers; their paths.  `data`: for each run the tensors that it was trained on, or None.
+std::pair<std::string, std::string> report(const std::vector<std::string>& paths, const std::string& out,
+                                           const std::string& data_dir, int64_t samples,
+                                           const std::vector<py::object>& data) {
   const ReportFiles files = report_files(paths, out);
   std::vector<std::optional<Datasets>> given;
   for (const py::object& one : data)
@@ -67,7 +66,7 @@ py::tuple report(const std::vector<std::string>& paths, const std::string& out, 
     }
     write_report(runs, files);
   }
-  return py::make_tuple(files.page, files.json, to_python(run_report_json(runs)));
+  return {files.page, files.json};
 }
 
 }  // namespace

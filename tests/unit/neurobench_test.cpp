@@ -156,15 +156,16 @@ TEST(NeuroBenchByHand, WithoutSamplesOnlyWhatIsThere) {
 /// Of connections with delays the weights count, not their places at the taps.
 TEST(NeuroBenchByHand, ADelayedWeightIsOneWeight) {
   const Learner learner =
-      learner_of({{"name", "spec"}, {"spec", "2-2"}, {"longest_delay", 3}}, kIf, {2}, 2, 4);
-  set_weights(learner, {torch::tensor({1.0F, 0.0F, 0.25F, 0.5F}), torch::zeros({4}), torch::ones({4})});
+      learner_of({{"name", "spec"}, {"spec", "3-2"}, {"longest_delay", 3}}, kIf, {2}, 2, 4);
+  set_weights(learner,
+              {torch::tensor({1.0F, 0.0F, 0.25F, 0.5F, 0.5F, 0.5F}), torch::zeros({6}), torch::ones({6})});
   Tensor x = torch::zeros({4, 1, 2});
   x[0][0][0] = 1;
   const NeuroBench n = neurobench(learner, {frames(x)});
-  EXPECT_EQ(n.parameter_count, 12) << "delays are parameters, too";
-  EXPECT_EQ(n.connection_sparsity, 1.0 / 8);
-  EXPECT_EQ(n.dense, 4 * (4 + 4));
-  EXPECT_EQ(n.activity->effective_acs, 2) << "a spike meets each of its weights once";
+  EXPECT_EQ(n.parameter_count, 18) << "delays are parameters, too";
+  EXPECT_EQ(n.connection_sparsity, 1.0 / 12);
+  EXPECT_EQ(n.dense, 4 * (6 + 6));
+  EXPECT_EQ(n.activity->effective_acs, 3) << "a spike meets each of its weights once";
   EXPECT_EQ(n.activity->effective_macs, 0);
 }
 

@@ -210,6 +210,7 @@ class ExpectedRows {
       if (metric != "loss") add("best test " + metric, {best("best_test", "best_test_epoch")});
       add("last test " + metric, {last(2)});
       add("last training " + metric, {last(0)});
+      if (m["best_validation_epoch"] == 0) continue;
       add("best validation " + metric, {best("best_validation", "best_validation_epoch")});
       add("test at best validation " + metric, {best("test_at_best_validation", "best_validation_epoch")});
     }

@@ -100,7 +100,7 @@ TEST(WatchFrame, CurvesComeBeforeWarnings) {
   EXPECT_TRUE(has(text, "train 1")) << text;
   EXPECT_LT(text.find("train 1"), text.find("warning number 0"));
   EXPECT_FALSE(has(text, "warning number 49"));
-  EXPECT_TRUE(has(text, "narrow\n  terminal")) << text;
+  EXPECT_TRUE(has(text, "terminal at\n  all")) << text;
 }
 
 TEST(WatchFrame, APipeGetsWholeLines) {
