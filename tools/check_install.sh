@@ -45,7 +45,7 @@ echo "streaming: $(sed -n 2p "$work/out")"
 
 plugin=$(find "$work/own_parts" -name libmine.so)
 "$spiketrain" train "$examples/own_parts/recipe.toml" --plugin "$plugin" --out "$work/run" --set epochs=2 >"$work/out"
-expect 'rule my_instant, neuron my_adaptive, objective my_margin' "$work/out" own_parts
+expect 'rule my_instant, neuron my_adaptive, schedule whole, objective my_margin' "$work/out" own_parts
 "$spiketrain" eval "$work/run" --json >"$work/out"  # the run knows its plugin
 awk -v RS=, '/"accuracy"/ { sub(/.*:/, ""); exit !($0 >= 0.5) }' "$work/out" || { cat "$work/out" >&2; fail "own_parts does not learn"; }
 echo "own_parts: $(grep -o '"accuracy":[0-9.]*' "$work/out")"

@@ -53,11 +53,14 @@ std::string escape_html(const std::string& text) {
 }
 
 std::string fixed_number(double value, int digits) {
-  std::string text = svg::fixed(value, digits);
-  const size_t point = std::min(text.find('.'), text.size());
-  for (auto at = static_cast<int>(point) - 3; at > (value < 0 ? 1 : 0); at -= 3)
-    text.insert(static_cast<size_t>(at), ",");
-  return text;
+  const std::string text = svg::fixed(value, digits);
+  const size_t point = std::min(text.find('.'), text.size()), first = value < 0 ? 1 : 0;
+  std::string grouped;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i > first && i < point && (point - i) % 3 == 0) grouped += ',';
+    grouped += text[i];
+  }
+  return grouped;
 }
 
 namespace svg {
