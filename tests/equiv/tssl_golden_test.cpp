@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
 
@@ -75,7 +76,7 @@ TEST(TsslGolden, AuthorsCode) {
     for (const bool reference : {false, true}) {
       SCOPED_TRACE(std::string(golden.name) + (reference ? " plain loops" : " vector code"));
       const auto file =
-          SafetensorsFile::open(std::string(ST_SOURCE_DIR) + "/golden/tssl/" + golden.name + ".safetensors");
+          SafetensorsFile::open(str(ST_SOURCE_DIR, "/golden/tssl/", golden.name, ".safetensors"));
       if (file.at("I").dtype == "F64") {
         check<double>(file, golden.variant, reference);
       } else {
