@@ -75,7 +75,9 @@ struct DelayedLinear final : Synapse {
   }
   /// V [features, taps*N]
   Tensor effective(bool rounded) const {
-    const Tensor d = (p_ * unit).clamp(0, static_cast<double>(longest));
+    // The derivative at both ends is that of the inside; clamp() has another one there from one LibTorch to the next.
+    const Tensor raw = p_ * unit, clamped = raw.detach().clamp(0, static_cast<double>(longest));
+    const Tensor d = torch::where(clamped == raw.detach(), raw, clamped);
     Tensor share = shares(d);
     if (rounded) share = share + (shares(d.round()) - share).detach();
     return (share * W_).transpose(0, 1).flatten(1);
