@@ -132,7 +132,7 @@ TEST(NirExport, EveryNeuronThatNirHas) {
         EXPECT_FLOAT_EQ(back.value("v_rest", 0.F), config_of(*network).value("v_rest", 0.F));
       }
       const bool spikes = neuron["name"] != "leaky_readout" && neuron["name"] != "cuba_readout";
-      EXPECT_LE(off(*network, *again(*network)), spikes ? 0 : 5e-5) << per;
+      EXPECT_LE(off(*network, *again(*network)), spikes ? 0 : 1e-5) << per;
       EXPECT_LE(off(*network, *again(*network, {1e-3, false})), spikes ? 0 : 1e-6) << per;
     }
   }
