@@ -99,6 +99,7 @@ int run(int argc, char** argv) {
   add_train(app, exit_code);
   add_eval(app, exit_code);
   add_export(app, exit_code);
+  add_spikes(app, exit_code);
   add_sweep(app, exit_code);
   add_report(app, exit_code);
   add_watch(app, exit_code);

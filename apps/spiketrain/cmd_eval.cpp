@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/predictions.h"
 #include "apps/spiketrain/trained.h"
+#include "spiketrain/base/file.h"
 #include "spiketrain/deploy/export.h"
 #include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
@@ -14,10 +16,10 @@ namespace {
 
 struct EvalCommand {
   TrainedRun from;
-  std::string split = "test", device = "cpu", integer;
+  std::string split = "test", device = "cpu", integer, predictions;
   int threads = 0;
-  int64_t batch = 0;
-  bool json = false;
+  int64_t batch = 0, limit = 0;
+  bool json = false, confusion = false;
 };
 
 using deploy::IntegerEvaluation;
@@ -28,8 +30,17 @@ Config rates_json(const Evaluation& result) {
   return rates;
 }
 
+/// What an evaluation found.
+struct Found {
+  Evaluation result;
+  std::optional<Predictions> predictions;  ///< if asked for, or for the confusions
+  std::optional<IntegerEvaluation> integer;
+};
+
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
-                const Evaluation& result, const std::optional<IntegerEvaluation>& integer) {
+                const Found& found) {
+  const Evaluation& result = found.result;
+  const std::optional<IntegerEvaluation>& integer = found.integer;
   Config json = {{"checkpoint", path},
                  {"data", data},
                  {"split", command.split},
@@ -38,6 +49,12 @@ void print_json(const EvalCommand& command, const std::string& path, const std::
   for (const auto& [metric, value] : result.metrics) json[metric] = value;
   json["seconds"] = result.seconds;
   json["rates"] = rates_json(result);
+  if (command.confusion) {
+    json["confusion"] = found.predictions->confusion();
+    json["class_accuracy"] = Config::array();
+    for (size_t c = 0; c < found.predictions->confusion().size(); ++c)
+      json["class_accuracy"].push_back(found.predictions->accuracy(c));
+  }
   if (integer) {
     Config& own = json["integer"] = {{"type", command.integer}, {"loss", integer->result.loss}};
     for (const auto& [metric, value] : integer->result.metrics) own[metric] = value;
@@ -72,6 +89,19 @@ void print_text(const Training& training, const Evaluation& result) {
   print_table(rows);
 }
 
+/// Rows: the class of the sample; columns: the class that was predicted.
+void print_confusion(const Predictions& predictions) {
+  const auto& counts = predictions.confusion();
+  std::vector<std::vector<std::string>> rows = {{"class", "accuracy"}};
+  for (size_t c = 0; c < counts.size(); ++c) rows[0].push_back(str("as ", c));
+  for (size_t c = 0; c < counts.size(); ++c) {
+    const double share = predictions.accuracy(c);
+    rows.push_back({std::to_string(c), std::isnan(share) ? "-" : percent(share)});
+    for (const int64_t n : counts[c]) rows.back().push_back(n > 0 ? std::to_string(n) : ".");
+  }
+  print_table(rows);
+}
+
 void print_integer(const Training& training, const std::string& type, const IntegerEvaluation& integer) {
   std::cout << "in whole numbers (" << type << "):\n";
   print_text(training, integer.result);
@@ -85,31 +115,43 @@ void print_integer(const Training& training, const std::string& type, const Inte
   std::cout << integer.input << "\n";
 }
 
+Found evaluate(const EvalCommand& command, const Trained& trained, const SomeSamples& data) {
+  const Training& training = trained.experiment.training;
+  const int64_t batch = command.batch > 0 ? command.batch : trained.experiment.recipe.data.batch;
+  Found found;
+  if (command.confusion || !command.predictions.empty()) found.predictions.emplace(data);
+  ST_CHECK(!command.confusion || found.predictions->classes(), "eval --confusion: the targets of data set ",
+           trained.experiment.recipe.data.name, " are no classes");
+  found.result = spiketrain::evaluate(training, data, batch, [&](const Batch& there, const PassResult& pass) {
+    if (found.predictions) found.predictions->add(there, pass);
+  });
+  if (!std::isfinite(found.result.loss))
+    throw NumericError(str("eval: loss ", found.result.loss, " with the weights of ", trained.path));
+  if (!command.integer.empty())
+    found.integer = deploy::evaluate_integer(training, data, batch, command.integer);
+  return found;
+}
+
 int run_eval(const EvalCommand& command) {
   prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   const torch::Device device = parse_device(command.device);
   ST_CHECK(command.integer.empty() || device.is_cpu(),
            "eval --integer: whole numbers run on the CPU, got --device ", command.device);
   const Trained trained = load_trained(command.from, device);
-  const Recipe& recipe = trained.experiment.recipe;
   const Training& training = trained.experiment.training;
-  const auto& data = command.split == "train"        ? training.data.train
-                     : command.split == "validation" ? training.data.validation
-                                                     : training.data.test;
-  ST_CHECK(data, "eval: the recipe has no validation split (data.validation = 0)");
-  const int64_t batch = command.batch > 0 ? command.batch : recipe.data.batch;
-  const Evaluation result = evaluate(training, *data, batch);
-  if (!std::isfinite(result.loss))
-    throw NumericError(str("eval: loss ", result.loss, " with the weights of ", trained.path));
-  std::optional<IntegerEvaluation> integer;
-  if (!command.integer.empty()) integer = deploy::evaluate_integer(training, *data, batch, command.integer);
+  const auto split = split_of(training.data, command.split, "eval");
+  const SomeSamples data(split, command.limit);
+  const Found found = evaluate(command, trained, data);
+  if (!command.predictions.empty()) write_file_atomic(command.predictions, found.predictions->csv());
   if (command.json) {
-    print_json(command, trained.path, recipe.data.name, result, integer);
+    print_json(command, trained.path, trained.experiment.recipe.data.name, found);
     return kOk;
   }
-  std::cout << data->describe() << "\n" << trained.path << "\n";
-  print_text(training, result);
-  if (integer) print_integer(training, command.integer, *integer);
+  std::cout << split->describe() << "\n" << trained.path << "\n";
+  print_text(training, found.result);
+  if (command.confusion) print_confusion(*found.predictions);
+  if (found.integer) print_integer(training, command.integer, *found.integer);
+  if (!command.predictions.empty()) std::cout << "writes " << command.predictions << "\n";
   return kOk;
 }
 
@@ -120,11 +162,15 @@ void add_eval(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("eval", "measure a run's weights on a data set");
   command->from.command = "eval";
   add_trained(*sub, command->from);
-  sub->add_option("--split", command->split, "which samples")
-      ->check(CLI::IsMember({"train", "validation", "test"}))
-      ->capture_default_str();
+  add_split(*sub, command->split);
   sub->add_option("--batch", command->batch, "samples per batch; 0: as in training")
       ->check(CLI::Range(0, 1000000));
+  sub->add_option("--limit", command->limit, "only so many samples, at equal distances; 0: all")
+      ->check(CLI::Range(int64_t{0}, int64_t{1000000000}));
+  sub->add_flag("--confusion", command->confusion,
+                "also which class was taken for which, and the accuracy of each class");
+  add_out(*sub, command->predictions, "CSV file, a line a sample: target, prediction and outputs",
+          "--predictions");
   sub->add_option("--integer", command->integer,
                   "also as whole numbers, as `export c` writes them: weights of 8 bits (q7) or 16 (q15)")
       ->check(CLI::IsMember({"q7", "q15"}));

@@ -23,8 +23,8 @@ namespace {
 
 struct TrainCommand {
   const CLI::App* line = nullptr;  ///< as it was given
-  std::string recipe, data_dir, out, device = "cpu";
-  std::vector<std::string> sets;
+  std::string recipe, data_dir, out, device = "cpu", init;
+  std::vector<std::string> sets, redraw, freeze;
   bool resume = false, tensorboard = false;
   int threads = 0;
 };
@@ -68,6 +68,14 @@ Config read_config(const TrainCommand& command) {
   return load_config(dir + "/config.toml");
 }
 
+/// Writes the options that stand for an option of the recipe over it.
+Config with_options(Config config, const TrainCommand& command) {
+  if (!command.init.empty()) config["init"]["file"] = command.init;
+  if (!command.redraw.empty()) config["init"]["redraw"] = command.redraw;
+  if (!command.freeze.empty()) config["train"]["freeze"] = command.freeze;
+  return config;
+}
+
 /// UsageError for what this command refuses, as far as it shows without the data.
 void check_command(const TrainCommand& command, const Recipe& recipe) {
   check_recipe(recipe);
@@ -78,7 +86,7 @@ void check_command(const TrainCommand& command, const Recipe& recipe) {
 
 Experiment prepare(const TrainCommand& command) {
   const torch::Device device = parse_device(command.device);
-  const Config config = read_config(command);
+  const Config config = with_options(read_config(command), command);
   try {
     const Recipe recipe = overridden(config, command.sets);
     Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
@@ -122,7 +130,7 @@ std::string conclusion(const Training& training, const Progress& done) {
 
 std::string continue_command(const TrainCommand& command) {
   return "spiketrain train --resume --out " + shell_word(run_dir(command)) +
-         option_words(*command.line, {"--out", "--resume", "--set"});
+         option_words(*command.line, {"--out", "--resume", "--set", "--init", "--redraw", "--freeze"});
 }
 
 /// The log says of an error that ends a run, too.
@@ -176,6 +184,12 @@ void add_train(CLI::App& app, int& exit_code) {
          "--set", command->sets,
          "override an option, e.g. --set epochs=3 --set neuron=lif --set 'rule={name=\"bptt\", surrogate=\"atan\"}'")
       ->allow_extra_args(false);
+  sub->add_option("--init", command->init, "begin with the weights of this .safetensors file (init.file)");
+  sub->add_option("--redraw", command->redraw,
+                  "with --init: places that begin with weights of their own, such as readout,2 (init.redraw)")
+      ->delimiter(',');
+  sub->add_option("--freeze", command->freeze, "places that do not learn, such as 0,2 (train.freeze)")
+      ->delimiter(',');
   add_data_dir(*sub, command->data_dir);
   add_out(*sub, command->out, "run directory (default: runs/<recipe>)");
   sub->add_flag("--tensorboard", command->tensorboard,

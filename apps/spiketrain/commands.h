@@ -19,6 +19,7 @@ constexpr int kOk = 0, kFailure = 1, kUsage = 2, kData = 3, kNumeric = 4;
 void add_train(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 void add_export(CLI::App& app, int& exit_code);
+void add_spikes(CLI::App& app, int& exit_code);
 void add_sweep(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 void add_watch(CLI::App& app, int& exit_code);
@@ -34,8 +35,9 @@ void add_help(CLI::App& app, int& exit_code);
 /// Adds --data-dir, whose default is the environment variable SPIKETRAIN_DATA.
 void add_data_dir(CLI::App& command, std::string& dir);
 
-/// Adds --out, which may be left out but not be empty.
-void add_out(CLI::App& command, std::string& out, const std::string& what);
+/// Adds --out, or another option that names a file: it may be left out but not be empty.
+void add_out(CLI::App& command, std::string& out, const std::string& what,
+             const std::string& option = "--out");
 
 /// Adds --plugin to a command and its actions.
 void add_plugins(CLI::App& command);

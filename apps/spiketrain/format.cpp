@@ -14,10 +14,10 @@ void add_data_dir(CLI::App& command, std::string& dir) {
       ->envname("SPIKETRAIN_DATA");
 }
 
-void add_out(CLI::App& command, std::string& out, const std::string& what) {
-  command.add_option("--out", out, what)->check([](const std::string& path) -> std::string {
+void add_out(CLI::App& command, std::string& out, const std::string& what, const std::string& option) {
+  command.add_option(option, out, what)->check([](const std::string& path) -> std::string {
     if (path.find_first_not_of(' ') != std::string::npos) return "";
-    return "expected a folder, got '" + path + "'; leave the option out for the default";
+    return "expected a name, got '" + path + "'; leave the option out for the default";
   });
 }
 

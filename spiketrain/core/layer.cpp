@@ -2,6 +2,8 @@
 // LibTorch 1.13; returning a tensor that the record stores makes a reference cycle, so aliases are returned.
 #include "spiketrain/core/layer.h"
 
+#include <algorithm>
+
 #include "spiketrain/core/layer_credit.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/core/watch.h"
@@ -109,13 +111,14 @@ struct Layer::Nodes {
       Tensor I = link->product(W);
       ctx->saved_data["held"] = c10::IValue::make_capsule(std::move(link));
       ctx->saved_data["pull"] = edge.requires_grad();
+      ctx->saved_data["learns"] = W.requires_grad();
       ctx->save_for_backward({W});
       return I;
     }
     static variable_list backward(AutogradContext* ctx, variable_list grads) {
       const LinkP link = held<Link>(ctx);
       const Tensor W = ctx->get_saved_variables()[0], g = grads[0];
-      Tensor g_W = link->weight_gradient(g, W);
+      Tensor g_W = ctx->saved_data["learns"].toBool() ? link->weight_gradient(g, W) : Tensor();
       return {ctx->saved_data["pull"].toBool() ? link->pull(g, W) : Tensor(), std::move(g_W), Tensor()};
     }
   };
@@ -340,7 +343,8 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const bool meets = meets_each_segment(held.defined(), *rule);
   Signal y = finish(output_edge(*record), {meets ? link : LinkP()}, record, rule, context, carry);
   const bool pulls = !tape.empty();
-  const bool learns = W.requires_grad() || (b.defined() && b.requires_grad()) || !parameters_.empty();
+  const auto asks = [](const Tensor& p) { return p.defined() && p.requires_grad(); };
+  const bool learns = asks(W) || asks(b) || std::any_of(parameters_.begin(), parameters_.end(), asks);
   if (!pulls && !learns) return y;  // nobody below asks
   tape.add([this, link, held, W, b, record, pulls](EdgeError delta) -> EdgeError {
     Credit credit = credit_of(*record, std::move(delta), State(record->state.size()), /*last_read=*/true);

@@ -11,6 +11,8 @@ struct Norm : Part, torch::nn::Module {
   /// I [T,B,*shape] -> same shape.  Statistics are taken over time, batch and space together.  Running statistics
   /// move only if context.mode is train: not in evaluation, nor when a segment is computed again (replay).
   virtual Tensor forward(const Tensor& I, const Context& context) = 0;
+  /// It learns no more: forward() is that of evaluation in training, too, and running statistics stay.
+  bool frozen = false;
   /// Whether what becomes of a sample depends on the others of the batch.
   virtual bool couples_samples() const { return true; }
 };

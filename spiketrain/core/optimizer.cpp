@@ -11,6 +11,14 @@ NamedTensors named_parameters(const torch::nn::Module& module) {
   return list;
 }
 
+NamedTensors trained_parameters(const torch::nn::Module& module) {
+  NamedTensors list;
+  for (auto& item : named_parameters(module)) {
+    if (item.second.requires_grad()) list.push_back(std::move(item));
+  }
+  return list;
+}
+
 void Optimizer::zero_grad() {
   for (auto& [name, parameter] : parameters_) parameter.mutable_grad().reset();
 }

@@ -13,6 +13,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// Every parameter of a module with its name, in order; shares memory.
 NamedTensors named_parameters(const torch::nn::Module& module);
+/// Those of them that are not frozen: that require a gradient.
+NamedTensors trained_parameters(const torch::nn::Module& module);
 
 struct Optimizer : Part {
   /// Once, before the first step: what it updates, in a fixed order, with the names that state() uses.

@@ -2,12 +2,11 @@
 
 #include <torch/cuda.h>
 
-#include <set>
-
 #include "spiketrain/base/text.h"
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/recipe/places.h"
 #include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/train/metrics.h"
 
@@ -91,28 +90,23 @@ std::vector<std::string> idle_sections(const Recipe& recipe, const Network& netw
   return lines;
 }
 
-using Layers = std::vector<std::shared_ptr<const Layer>>;
-
-Layers readout_layers(const Network& network) {
-  Layers layers;
-  for (int64_t b = 0; b < network.blocks(); ++b)
-    for (const auto& layer : network.layers(b, /*head=*/true)) layers.push_back(layer);
-  const auto last = network.layers(network.blocks() - 1, /*head=*/false);
-  if (!last.empty()) layers.push_back(last.back());
-  return layers;
-}
-
-/// Places of a network in ascending order of precedence.
-std::vector<std::pair<std::string, Layers>> places(const Network& network) {
-  std::vector<std::pair<std::string, Layers>> list;
-  for (int64_t b = 0; b < network.blocks(); ++b)
-    list.emplace_back("block" + std::to_string(b), network.layers(b, /*head=*/false));
-  list.emplace_back("readout", readout_layers(network));
-  for (const Network::Node& node : network.nodes()) {
-    if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage))
-      list.push_back({node.name, {layer}});
+/// With `balanced`, weights of the classes from the training split; those of a recipe that was resolved with data stay.
+Recipe balanced(Recipe recipe, const Dataset& train) {
+  Config& objective = recipe.objective;
+  if (!objective.value("balanced", false) || !objective["class_weights"].empty()) return recipe;
+  ST_CHECK(train.target().kind == Target::Kind::class_index, "objective ", name_of(objective),
+           ": balanced needs data whose targets are classes");
+  std::vector<int64_t> samples(static_cast<size_t>(train.target().classes));
+  for (int64_t i = 0; i < train.size(); ++i) ++samples[static_cast<size_t>(train.class_of(i))];
+  std::vector<double> weights;
+  for (size_t c = 0; c < samples.size(); ++c) {
+    ST_CHECK(samples[c] > 0, "objective ", name_of(objective), ": balanced: class ", c,
+             " has no training sample; give class_weights instead");
+    weights.push_back(static_cast<double>(train.size()) /
+                      static_cast<double>(train.target().classes * samples[c]));
   }
-  return list;
+  objective["class_weights"] = weights;
+  return recipe;
 }
 
 }  // namespace
@@ -162,6 +156,9 @@ void check_data(const Datasets& data, const Recipe& recipe) {
            ": one class alone; a network cannot learn to tell it from others");
   ST_CHECK(target.kind != Target::Kind::sequence || target.extent == recipe.steps, "data: targets for ",
            target.extent, " steps, but steps = ", recipe.steps);
+  ST_CHECK(
+      recipe.train.patience == 0 || data.validation,
+      "train.patience: expected a validation split to stop by; set data.validation to a number of samples");
 }
 
 torch::Device parse_device(const std::string& name) {
@@ -194,18 +191,12 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
 Method make_method(const Recipe& recipe, const Network& network) {
   Method method;
   method.rule = make<Rule>(recipe.rule);
-  std::set<std::string> found;
-  std::vector<std::string> names;
-  for (const auto& [place, layers] : places(network)) {
-    names.push_back(place);
-    if (!recipe.rules.contains(place)) continue;
-    found.insert(place);
+  std::vector<std::string> named;
+  for (const auto& item : recipe.rules.items()) named.push_back(item.key());
+  for (const auto& [place, layers] : places(network, named, "rules")) {
     const auto rule = make<Rule>(recipe.rules[place]);
     for (const auto& layer : layers) method.layers[layer->slot()] = rule;
   }
-  for (const auto& item : recipe.rules.items())
-    ST_CHECK(found.count(item.key()), "rules: the network ", network.notation(), " has no place '",
-             item.key(), "'", spelled_like(item.key(), names, "."), " Places: ", join(names));
   return method;
 }
 
@@ -274,8 +265,9 @@ RateAdvice rate_advice(const Recipe& recipe) {
   return {advice("lower ", "raise "), advice("raise ", "lower ")};
 }
 
-Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device device) {
-  check_data(data, recipe);
+Experiment build_experiment(const Recipe& given, Datasets data, torch::Device device) {
+  check_data(data, given);
+  const Recipe recipe = balanced(given, *data.train);
   const Dataset& train = *data.train;
   const TargetSpec& target = train.target();
   auto network = make_network(recipe, train.sample().shape, target.shape);
@@ -283,8 +275,9 @@ Experiment build_experiment(const Recipe& recipe, Datasets data, torch::Device d
   if (const auto saved = std::dynamic_pointer_cast<StartsWithWeights>(make<NetworkBuilder>(recipe.network)))
     saved->load(*network);
   network->to(device);
+  freeze(*network, recipe.train.freeze);
   const auto optimizer = make<Optimizer>(recipe.optimizer);
-  optimizer->attach(named_parameters(*network));
+  optimizer->attach(trained_parameters(*network));
 
   Experiment experiment;
   experiment.recipe = recipe;

@@ -87,6 +87,7 @@ Recipe read_recipe(const Config& config) {
   for (const Section& section : recipe_sections()) section.read(config, recipe);
   recipe.data.check();
   recipe.blocks.check();
+  recipe.init.check();
   return recipe;
 }
 

@@ -25,6 +25,10 @@ RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& sett
   options.stop = settings.stop;
   options.environment = settings.environment;
 
+  if (!settings.resume || list_checkpoints(dir->checkpoints()).empty()) {
+    const std::string begins = load_initial_weights(experiment.recipe.init, experiment.training.network());
+    if (!begins.empty()) experiment.training.caveats.push_back(begins);
+  }
   Trainer trainer(experiment.training, options);
   if (settings.resume) trainer.resume();
   if (dir) {

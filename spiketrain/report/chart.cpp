@@ -8,6 +8,12 @@
 #include "spiketrain/report/svg.h"
 
 namespace spiketrain {
+
+const char* const kChartStyle = R"css(
+svg .strong{stroke-width:3}svg .label{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}svg .place-line{stroke:var(--soft);stroke-dasharray:3 3}
+svg .spike{stroke:var(--ink);fill:none}svg .other{fill:none;stroke:var(--rule);stroke-width:1}
+svg .right{fill:none;stroke:var(--p0);stroke-width:2.2}svg .wrong{fill:none;stroke:var(--p4);stroke-width:2.2}
+)css";
 namespace {
 
 using namespace svg;

@@ -11,6 +11,9 @@
 
 namespace spiketrain {
 
+/// Rules for the classes used here, beside kPlotStyle.
+extern const char* const kChartStyle;
+
 struct ChartLine {
   Points points;
   std::string title;

@@ -43,9 +43,6 @@ th{font-weight:600}tbody th,th:first-child{text-align:left}td.text,th.text{text-
 .pictures img{width:56px;height:56px;object-fit:contain;image-rendering:pixelated;margin:4px 4px 0 0;border:1px solid var(--rule);background:#000}
 summary{cursor:pointer;margin:6px 0}pre{font-size:12px;overflow-x:auto;background:var(--grid);padding:10px}
 code{background:var(--grid);padding:1px 4px}
-svg .strong{stroke-width:3}svg .label{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}svg .place-line{stroke:var(--soft);stroke-dasharray:3 3}
-svg .spike{stroke:var(--ink);fill:none}svg .other{fill:none;stroke:var(--rule);stroke-width:1}
-svg .right{fill:none;stroke:var(--p0);stroke-width:2.2}svg .wrong{fill:none;stroke:var(--p4);stroke-width:2.2}
 @media print{:root{color-scheme:light;--page:#fff;--ink:#000;--soft:#444;--rule:#999;--grid:#ddd;--p0:#0b6fb8;--p1:#d9820a;
 --p2:#0a8f68;--p3:#6b5bd2;--p4:#c9481c;--p5:#b0568c;--p6:#8a6d1f;--p7:#73777d;--warn:#fff;--warn-line:#000}
 body{max-width:none;padding:0;font-size:11px}nav{display:none}figure,table,.pictures li{break-inside:avoid}h2,h3{break-after:avoid}
@@ -155,7 +152,8 @@ std::string verdict(const Runs& runs) {
 std::string head(const std::string& title) {
   return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>" +
-         escape_html(title) + "</title>\n<style>" + kPlotStyle + kRunStyle + "</style>\n</head>\n<body>\n";
+         escape_html(title) + "</title>\n<style>" + kPlotStyle + kChartStyle + kRunStyle +
+         "</style>\n</head>\n<body>\n";
 }
 
 }  // namespace

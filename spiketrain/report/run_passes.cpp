@@ -6,13 +6,13 @@
 #include "spiketrain/base/png.h"
 #include "spiketrain/base/text.h"
 #include "spiketrain/core/layer.h"
-#include "spiketrain/data/loader.h"
 #include "spiketrain/engine/by_step.h"
 #include "spiketrain/ops/one_thread.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/overrides.h"
 #include "spiketrain/report/metrics_file.h"
 #include "spiketrain/report/run_watch.h"
+#include "spiketrain/report/sample_activity.h"
 #include "spiketrain/report/some_samples.h"
 #include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/evaluate.h"
@@ -26,21 +26,6 @@ constexpr int64_t kMostSteps = 60;     ///< numbers of steps in the latency curv
 constexpr int64_t kBenchSamples = 64;  ///< for the metrics of NeuroBench, which take all products once more
 
 using Samples = std::shared_ptr<const SomeSamples>;
-
-/// These samples of a data set, as evaluation sees them.
-Batch batch_of(const Training& training, const Samples& data, const std::vector<int64_t>& wanted) {
-  const SomeSamples chosen(data, wanted);
-  LoaderOptions options;
-  options.batch_size = chosen.size();
-  options.shuffle = false;
-  Loader loader(chosen, options);
-  loader.start(0);
-  Batch batch;
-  loader.next(batch);
-  batch = batch.to(training.device);
-  batch.epoch = kEvaluationEpoch;
-  return batch;
-}
 
 /// The metric as if the sequence ended after so many steps.
 class Latency {
@@ -167,17 +152,8 @@ std::vector<int64_t> one_per_class(const SomeSamples& data, int64_t most) {
 void add_rasters(RunPasses& passes, const Training& training, const Samples& data, int64_t most) {
   const std::vector<int64_t> chosen = one_per_class(*data, most);
   const bool classes = data->target().kind == Target::Kind::class_index;
-  const Batch batch = batch_of(training, data, chosen);
-  RasterWatch watch(training.network());
-  const PassResult result = training.learner->infer(batch);
-  std::vector<Raster> rasters = watch.rasters();
-  for (size_t b = 0; b < rasters.size(); ++b) {
-    Raster& raster = rasters[b];
-    raster.sample = data->index(chosen[b]);
-    if (!classes) continue;
-    raster.label = data->class_of(chosen[b]);
-    raster.predicted = result.prediction[static_cast<int64_t>(b)].argmax().item<int64_t>();
-  }
+  std::vector<Raster> rasters = rasters_of(training, data, chosen);
+  for (Raster& raster : rasters) raster.sample = data->index(raster.sample);
   if (rasters.empty())
     passes.notes.emplace_back("no rasters: the network sends spike times, not spikes at steps");
   if (classes && data->target().classes > most)
@@ -188,7 +164,8 @@ void add_rasters(RunPasses& passes, const Training& training, const Samples& dat
 
 void add_neurobench(RunPasses& passes, const Training& training, const Samples& data) {
   passes.neurobench = neurobench(training.network(), training.learner->parts().steps);
-  const Batch batch = batch_of(training, data, SomeSamples::at_equal_distances(data->size(), kBenchSamples));
+  const Batch batch =
+      samples_of(training, data, SomeSamples::at_equal_distances(data->size(), kBenchSamples));
   passes.neurobench = neurobench(*training.learner, {batch});
 }
 

@@ -236,7 +236,10 @@ void summarize(const std::vector<RunResult>& runs, const SweepResults& results, 
 
 }  // namespace
 
-bool is_share(const std::string& metric) { return metric == "accuracy" || metric.rfind("top", 0) == 0; }
+bool is_share(const std::string& metric) {
+  return metric == "accuracy" || metric == "balanced_accuracy" || metric == "exact_match" ||
+         metric.rfind("top", 0) == 0;
+}
 
 Measured RunResult::operator[](const std::string& name) const {
   const auto it = values.find(name);

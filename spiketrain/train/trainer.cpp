@@ -23,19 +23,20 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// Weights of the synapses, without those of norms and neurons.
+/// Weights of the synapses that learn, without those of norms and neurons.
 std::vector<Tensor> synaptic_weights(const Network& network) {
   std::vector<Tensor> weights;
   for (const auto& module : network.modules()) {
     if (!std::dynamic_pointer_cast<Synapse>(module)) continue;
-    for (const Tensor& weight : module->parameters(/*recurse=*/false)) weights.push_back(weight);
+    for (const Tensor& weight : module->parameters(/*recurse=*/false))
+      if (weight.requires_grad()) weights.push_back(weight);
   }
   return weights;
 }
 
-/// The network's parameters by the block they belong to, each in the order of the network.
+/// The parameters that learn by the block they belong to, each in the order of the network.
 std::vector<NamedTensors> parameters_by_block(const Network& network) {
-  const NamedTensors all = named_parameters(network);
+  const NamedTensors all = trained_parameters(network);
   std::vector<NamedTensors> blocks(static_cast<size_t>(network.blocks()));
   for (size_t b = 0; b < blocks.size(); ++b) {
     std::set<const void*> own;
@@ -87,6 +88,8 @@ Training& complete(Training& training) {
            "trainer: expected a learner, an optimizer, and training and test data");
   ST_CHECK(!training.optimizer->parameters().empty(),
            "trainer: the optimizer has no parameters; attach it to those of the network");
+  ST_CHECK(training.options.patience == 0 || training.data.validation,
+           "trainer: expected validation data to stop early by (TrainOptions::patience)");
   if (!training.rate) training.rate = make<LearningRate>("constant");
   return training;
 }
@@ -119,13 +122,20 @@ void Trainer::begin() {
   for (Observer* observer : options_.observers) observer->on_begin({t_, progress_, options_.run_dir, tell});
   if (!options_.run_dir) return;
   options_.run_dir->write_json("config.json", t_.config);
-  if (progress_.epoch < t_.options.epochs) options_.run_dir->mark_open();
+  if (progress_.epoch < t_.options.epochs && !out_of_patience()) options_.run_dir->mark_open();
+}
+
+/// Whether the validation split has asked for an end (train.patience).
+bool Trainer::out_of_patience() const {
+  const auto best = progress_.best.find(metrics_.labels().front());
+  if (t_.options.patience == 0 || best == progress_.best.end()) return false;
+  return progress_.epoch - best->second.validation_epoch >= t_.options.patience;
 }
 
 bool Trainer::run() {
   begin();
   bool complete = true;
-  while (complete && progress_.epoch < t_.options.epochs) {
+  while (complete && progress_.epoch < t_.options.epochs && !out_of_patience()) {
     complete = train_epoch();
     if (complete) {
       finish_epoch();
@@ -133,6 +143,10 @@ bool Trainer::run() {
       checkpoint();
     }
   }
+  if (complete && progress_.epoch < t_.options.epochs)
+    message(str("stopped early: ", metrics_.labels().front(),
+                " on the validation split has not improved for ", t_.options.patience,
+                t_.options.patience == 1 ? " epoch" : " epochs", " (train.patience)"));
   if (complete) finish();
   for (Observer* observer : options_.observers) observer->on_end(progress_, complete);
   return complete;

@@ -45,6 +45,7 @@ class Trainer {
   struct Gathered;
 
   void begin();
+  bool out_of_patience() const;
   bool train_epoch();
   void train_batch(const Batch& batch);
   Gathered gather(const BlockLosses& losses) const;

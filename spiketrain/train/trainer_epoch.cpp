@@ -94,7 +94,7 @@ void Trainer::finish_epoch() {
   if (dir) progress_.metrics_bytes = dir->append_metrics(to_json(report));
   for (Observer* observer : options_.observers) observer->on_epoch(report);
   for (const std::string& warning : rate_warnings_.of(report.rates)) message(warning, true);
-  const bool last = progress_.epoch == t_.options.epochs;
+  const bool last = progress_.epoch == t_.options.epochs || out_of_patience();
   if (last || progress_.epoch % t_.options.checkpoint_every == 0) checkpoint();
 }
 

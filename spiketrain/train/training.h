@@ -18,7 +18,8 @@ struct TrainOptions {
   bool drop_last = false;
   double clip_norm = 0, clamp = 0;
   int64_t checkpoint_every = 1, checkpoint_batches = 0, checkpoint_seconds = 0, keep = 3;
-  int64_t eval_batch = 0, gradient_cosine = 0;
+  int64_t eval_batch = 0, gradient_cosine = 0, patience = 0;
+  std::vector<std::string> freeze;
   std::string on_nan = "stop";
   double dead_below = 1e-3, saturated_above = 0.9;
 
@@ -28,6 +29,13 @@ struct TrainOptions {
     constexpr OnResume free = OnResume::may_change;
     v(clip_norm, "clip_norm",
       "largest norm of the gradient, of all parameters of a block together; 0: no clipping", Range{0, 1e9});
+    v(patience, "patience",
+      "early stopping: the run ends when the first metric has not improved on the validation split for so many epochs; 0: "
+      "after `epochs` epochs",
+      Range{0, 1e9}, free);
+    v(freeze, "freeze",
+      "places that do not learn: their weights, neuron parameters and norm statistics stay as they are; names as in "
+      "[rules]: a layer, block0, readout");
     v(clamp, "clamp", "synaptic weights are kept in [-clamp, clamp]; 0: no limit", Range{0, 1e9});
     v(checkpoint_every, "checkpoint_every", "epochs between checkpoints", Range{1, 1e9}, free);
     v(checkpoint_batches, "checkpoint_batches", "also after so many batches; 0: no", Range{0, 1e12}, free);

@@ -1,5 +1,6 @@
 // Leaky integrate and analog fire: the membrane is that of lif (lif_core.h), resets included, but the output
 // is a[t] = act(u[t]), or act(u[t] - threshold) with threshold_related.
+// membrane_readout: a[t] = u[t], for outputs: the membrane that snnTorch returns beside the spikes, whose losses read it.
 // Source: Wu et al. 2021, "LIAF-Net: leaky integrate and analog fire network for lightweight and efficient
 // spatiotemporal information processing".  Deviation: none.  State: {v}.  Analog: it has no events.
 // Tests: golden/neurons, grad/neuron, property/neuron.
@@ -8,16 +9,13 @@
 namespace spiketrain {
 namespace {
 
-struct Liaf final : Stepped {
-  static constexpr const char* kDoc = "LIF membrane whose output is analog";
+struct AnalogFire : Stepped {
   std::string act = "relu";
   bool threshold_related = false;
   LifCore core;
   enum class Function { relu, tanh, identity } function = Function::relu;
   template <class V>
-  void visit(V& v) {
-    v(act, "act", "output function of the membrane", Choices{{"relu", "tanh", "identity"}});
-    v(threshold_related, "threshold_related", "take the output of u - threshold, not of u");
+  void visit_membrane(V& v) {
     core.visit_membrane(v);
     core.Firing::visit(v, Choices{{"soft_decayed", "soft", "hard", "none"}});
     core.visit_delay(v);
@@ -51,7 +49,27 @@ struct Liaf final : Stepped {
     }
   }
 };
+struct Liaf final : AnalogFire {
+  static constexpr const char* kDoc = "LIF membrane whose output is analog";
+  template <class V>
+  void visit(V& v) {
+    v(act, "act", "output function of the membrane", Choices{{"relu", "tanh", "identity"}});
+    v(threshold_related, "threshold_related", "take the output of u - threshold, not of u");
+    visit_membrane(v);
+  }
+};
 ST_REGISTER(Neuron, "liaf", Liaf);
+
+struct MembraneReadout final : AnalogFire {
+  static constexpr const char* kDoc =
+      "LIF for outputs, whose output is the membrane that its own spikes reset";
+  MembraneReadout() { act = "identity"; }
+  template <class V>
+  void visit(V& v) {
+    visit_membrane(v);
+  }
+};
+ST_REGISTER(Neuron, "membrane_readout", MembraneReadout);
 
 }  // namespace
 }  // namespace spiketrain

@@ -48,7 +48,7 @@ struct BatchNorm : Norm {
   Tensor forward(const Tensor& I, const Context& context) override {
     const double factor = scaling();
     const Tensor gain = factor == 1.0 ? weight_ : weight_ * factor;
-    if (context.mode == Mode::evaluate)
+    if (context.mode == Mode::evaluate || frozen)
       return normalise(I.flatten(0, 1), gain, Mode::evaluate).view(I.sizes());
     const Tensor maps = I.flatten(0, 1);
     const bool turn = maps.numel() == maps.size(0) * maps.size(1);  // one value per channel
@@ -56,6 +56,8 @@ struct BatchNorm : Norm {
     const Tensor y = normalise(laid, gain, context.mode);
     return (turn ? Laid::apply(y.squeeze(0), true) : Laid::apply(y, false)).view(I.sizes());
   }
+
+  bool couples_samples() const override { return !frozen; }
 
  private:
   virtual double scaling() const { return 1; }

@@ -5,7 +5,7 @@
 // Tests: unit/objective_value_test.cpp, unit/objective_padding_test.cpp, golden/bptt_rules.
 #include <limits>
 
-#include "spiketrain/core/objective.h"
+#include "spiketrain/parts/objectives/classes.h"
 
 namespace spiketrain {
 namespace {
@@ -13,19 +13,21 @@ namespace {
 struct MaxCe final : Objective {
   static constexpr const char* kDoc = "cross-entropy of the output's greatest value over time";
   double scale = 1.0;
+  ClassWeights weights;
   template <class V>
   void visit(V& v) {
     v(scale, "scale", "factor on the maximum before the softmax", Range{1e-9, 1e9});
+    weights.visit(v);
   }
   void prepare(const Context& context) override {
     Objective::prepare(context);
+    weights.check(context.output[0], part_name());
     ST_CHECK(!context.segments,
              "objective max_ce: the maximum is one of the whole sequence; use schedule whole, without live");
   }
   Tensor loss(const Output& out, const Target& target) const override {
-    return out.average([&](int64_t reduction) {
-      return torch::cross_entropy_loss(evidence(out) * scale, target.y, {}, reduction);
-    });
+    return out.average(
+        [&](int64_t reduction) { return weights.cross_entropy(evidence(out) * scale, target.y, reduction); });
   }
   Tensor evidence(const Output& out) const override {
     Tensor a = out.signal.values();

@@ -2,7 +2,7 @@
 // In segments: of the mean over each segment, weighted by its share of the steps.
 // Source: the usual readout of a spiking classifier.  Deviation: none.
 // Tests: unit/objective_value_test.cpp, unit/objective_padding_test.cpp.
-#include "spiketrain/core/objective.h"
+#include "spiketrain/parts/objectives/classes.h"
 
 namespace spiketrain {
 namespace {
@@ -10,18 +10,26 @@ namespace {
 struct RateCe final : Objective {
   static constexpr const char* kDoc = "cross-entropy of the output's mean over time";
   double scale = 1.0;
+  ClassWeights weights;
+  Decision read;
   template <class V>
   void visit(V& v) {
-    v(scale, "scale", "factor on the mean before the softmax", Range{1e-9, 1e9});
+    v(scale, "scale", "factor on the mean before the softmax; steps: the sum", Range{1e-9, 1e9});
+    weights.visit(v);
+    read.visit(v);
   }
+  void prepare(const Context& context) override {
+    Objective::prepare(context);
+    weights.check(context.output[0], part_name());
+  }
+  Tensor evidence(const Output& out) const override { return read.evidence(out); }
   Tensor loss(const Output& out, const Target& target) const override {
     const Tensor mean = out.mean(), z = scale == 1 ? mean : mean * scale;
-    return out.average(
-        [&](int64_t reduction) { return torch::cross_entropy_loss(z, target.y, {}, reduction); });
+    return out.average([&](int64_t reduction) { return weights.cross_entropy(z, target.y, reduction); });
   }
   /// The arithmetic of loss() under autograd without its graph: the same bits.
   Error error(const Output& out, const Target& target) const override {
-    if (out.valid.defined()) return Objective::error(out, target);
+    if (out.valid.defined() || !weights.class_weights.empty()) return Objective::error(out, target);
     const torch::NoGradGuard no_grad;
     const Tensor mean = out.mean(), z = scale == 1 ? mean : mean * scale;
     const Tensor log_p = at::_log_softmax(z, 1, /*half_to_float=*/false);

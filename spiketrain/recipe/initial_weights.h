@@ -1,0 +1,33 @@
+// The weights that a run begins with, from a file: [init].
+// Tests: unit/transfer_test.cpp, train/transfer_test.cpp.
+#pragma once
+#include <string>
+
+#include "spiketrain/core/network.h"
+
+namespace spiketrain {
+
+/// The section [init].
+struct InitSection {
+  std::string file;
+  std::vector<std::string> redraw;
+
+  template <class V>
+  void visit(V& v) {
+    v(file, "file",
+      "checkpoint or weights (.safetensors) that training begins with, tensor by tensor by name; empty: all weights are "
+      "drawn");
+    v(redraw, "redraw",
+      "places whose weights are drawn all the same, and may have other shapes than in the file; names as in [rules]: a "
+      "layer, block0, readout");
+  }
+  /// UsageError for places without a file.
+  void check() const;
+};
+
+/// Copies the file's tensors into the network, but for those at the places to be drawn; returns one line that says so, and which
+/// tensors of the file were not used.  Does nothing and returns "" without a file.  DataError if the file cannot be read or holds NaN; UsageError
+/// names the tensor that is missing or of another shape or type, or the place that the network does not have; then nothing has been changed.
+std::string load_initial_weights(const InitSection& init, Network& network);
+
+}  // namespace spiketrain
