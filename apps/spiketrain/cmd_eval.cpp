@@ -73,7 +73,7 @@ void print_text(const Training& training, const Evaluation& result) {
 }
 
 void print_integer(const Training& training, const std::string& type, const IntegerEvaluation& integer) {
-  std::cout << "in whole numbers (" << type << "):\n";
+  std::cout << "in integer arithmetic (" << type << "):\n";
   print_text(training, integer.result);
   std::vector<std::vector<std::string>> rows = {
       {"layer", "weight unit", "membrane unit", "weights moved by", "leak by", "bias by", "reset by"}};
@@ -89,7 +89,7 @@ int run_eval(const EvalCommand& command) {
   prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   const torch::Device device = parse_device(command.device);
   ST_CHECK(command.integer.empty() || device.is_cpu(),
-           "eval --integer: whole numbers run on the CPU, got --device ", command.device);
+           "eval --integer: integers run on the CPU, got --device ", command.device);
   const Trained trained = load_trained(command.from, device);
   const Recipe& recipe = trained.experiment.recipe;
   const Training& training = trained.experiment.training;
@@ -126,7 +126,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   sub->add_option("--batch", command->batch, "samples per batch; 0: as in training")
       ->check(CLI::Range(0, 1000000));
   sub->add_option("--integer", command->integer,
-                  "also as whole numbers, as `export c` writes them: weights of 8 bits (q7) or 16 (q15)")
+                  "also in integer arithmetic, as `export c` writes it: weights of 8 bits (q7) or 16 (q15)")
       ->check(CLI::IsMember({"q7", "q15"}));
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();

@@ -88,7 +88,7 @@ class Network(torch.nn.Module):
     input_shape: of a sample at one step.  output_shape: of the last layer; by default as the notation says.
     neuron, readout: of the hidden layers and of the last (default: as the hidden ones): one of ``st.neurons``, a PythonNeuron class, or a
         function that makes one.
-    rule: how credit flows in time, one of ``st.rules`` or a PythonRule; rules: {layer: rule} for single layers.
+    rule: how the error signal flows in time, one of ``st.rules`` or a PythonRule; rules: {layer: rule} for single layers.
     feedback: what error returns through instead of the transposed weights, one of ``st.feedback``.
     seed: of the initial weights.  precision: "fp32", or "mixed" (dense products in bfloat16).
     options: of the notation, such as padding="same", norm="tdbn", bias=True (``help(st.networks.spec)``).
@@ -158,7 +158,7 @@ class Network(torch.nn.Module):
 
     @_eager
     def forward(self, x, state=None, *, steps=None, return_state=False):
-        """x [T,B,*], or with steps=T still images [B,*] shown for T steps -> [T,B,*out].
+        """x [T,B,*], or with steps=T constant input [B,*] shown for T steps -> [T,B,*out].
 
         x: of the weights' type, or spikes as bool or uint8, which are cheaper.  States start afresh, or from `state`.
         return_state: also return the states after the last step, in the graph: windows that follow each other then learn as one;
@@ -172,7 +172,7 @@ class Network(torch.nn.Module):
         if not isinstance(x, torch.Tensor):
             raise _C.UsageError(f"network {self.notation}: expected a tensor [T,B,*], got {type(x).__name__}")
         if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise _C.UsageError(f"network {self.notation}: expected steps, a whole number of at least 1, got {steps}")
+            raise _C.UsageError(f"network {self.notation}: expected steps, an integer of at least 1, got {steps}")
         if state is not None and not isinstance(state, _C.State):
             raise _C.UsageError(f"network {self.notation}: expected a state that a call with return_state=True gave, got "
                                 f"{type(state).__name__}")

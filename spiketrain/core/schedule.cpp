@@ -20,7 +20,7 @@ void check_skips(const Plan& plan) {
     ST_CHECK(s.role != Role::live && (s.skip == Skip::none || s.role == Role::replay),
              "schedule: steps are left out where all segments with error are computed again; segment ", i,
              " is not");
-    ST_CHECK(s.silent == 0, "schedule: error enters at every step that is not left out; segment ", i, " has ",
+    ST_CHECK(s.silent == 0, "schedule: the loss covers every step that is not left out; segment ", i, " has ",
              s.silent, " silent ones");
     runs += s.role == Role::replay && (i == 0 || plan[i - 1].role != Role::replay);
   }

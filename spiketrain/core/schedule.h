@@ -47,13 +47,13 @@ using Plan = std::vector<Segment>;
 /// Option of schedules in which error enters at some steps only: what the sum of their losses is divided by.
 inline Choices divide_by_choices() { return {{"scored", "steps", "one"}}; }
 inline const char* divide_by_doc() {
-  return "what the summed loss of the steps with error is divided by: their number, T, or one";
+  return "divisor of the summed loss: the number of steps with a loss, T, or one";
 }
 /// Options of schedules in which error may enter in the last steps alone.
-inline const char* live_doc() { return "number of last steps in which error enters; 0: all"; }
+inline const char* live_doc() { return "number of last steps with a loss; 0: all"; }
 inline Choices predict_choices() { return {{"all", "scored"}}; }
 inline const char* predict_doc() {
-  return "steps that a prediction is read from, in training and evaluation: all, or those in which error enters";
+  return "steps that a prediction is read from, in training and evaluation: all, or those with a loss";
 }
 /// Lets error enter in the last `live` of T steps alone (0: all): a live segment before them becomes a burn-in, credit
 /// still passes through replay segments.  UsageError if T has not as many.

@@ -275,7 +275,7 @@ void Trainer::check_epochs() const {
            progress_.batch > 0 ? str(" and ", progress_.batch, " batches") : "",
            "; expected epochs >= ", least, ", got ", epochs);
   ST_CHECK(epochs == progress_.epochs || !t_.rate->reads_epochs(), "resume: epochs was ", progress_.epochs,
-           " and is now ", epochs, "; the course of the learning rate depends on it");
+           " and is now ", epochs, "; the learning-rate schedule depends on it");
 }
 
 void Trainer::resume() {

@@ -9,7 +9,7 @@ namespace spiketrain {
 namespace {
 
 struct Liaf final : Stepped {
-  static constexpr const char* kDoc = "LIF membrane whose output is analog";
+  static constexpr const char* kDoc = "LIF dynamics with analog output";
   std::string act = "relu";
   bool threshold_related = false;
   LifCore core;

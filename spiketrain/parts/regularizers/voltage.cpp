@@ -12,13 +12,14 @@ namespace spiketrain {
 namespace {
 
 struct Voltage final : Regularizer {
-  static constexpr const char* kDoc = "membranes before reset are kept between two bounds";
+  static constexpr const char* kDoc = "membrane potentials before reset are kept between two bounds";
   double weight = 1, lower = -1, upper = 1;
   template <class V>
   void visit(V& v) {
     v(weight, "weight", "factor on the penalty", Range{0, 1e9});
-    v(lower, "lower", "membrane below which there is a penalty, unit of the threshold", Range{-1e9, 1e9});
-    v(upper, "upper", "membrane above which there is one", Range{-1e9, 1e9});
+    v(lower, "lower", "membrane potential below which there is a penalty, unit of the threshold",
+      Range{-1e9, 1e9});
+    v(upper, "upper", "membrane potential above which there is a penalty", Range{-1e9, 1e9});
   }
   void check() override {
     ST_CHECK(lower <= upper, "regularizer voltage: expected lower <= upper, got ", lower, " and ", upper);

@@ -14,7 +14,7 @@ namespace spiketrain {
 namespace {
 
 struct Ottt final : Rule {
-  static constexpr const char* kDoc = "spatial credit times a presynaptic trace (OTTT)";
+  static constexpr const char* kDoc = "error signal of the same step times a presynaptic trace (OTTT)";
   double trace_leak = kLeakOfNeuron;
   template <class V>
   void visit(V& v) {

@@ -15,7 +15,8 @@ namespace spiketrain {
 namespace {
 
 struct Rtrl final : EligibilityRule {
-  static constexpr const char* kDoc = "exact trace of each synapse, no credit from neuron to neuron in time";
+  static constexpr const char* kDoc =
+      "exact trace of each synapse, no gradient from neuron to neuron in time";
   template <class V>
   void visit(V&) {}
 };

@@ -12,7 +12,7 @@ namespace spiketrain {
 namespace {
 
 struct Sltt final : Rule {
-  static constexpr const char* kDoc = "spatial credit only, nothing travels in time (SLTT)";
+  static constexpr const char* kDoc = "spatial gradient only, no backpropagation in time (SLTT)";
   template <class V>
   void visit(V&) {}
   uint32_t needs() const override { return kPsi; }

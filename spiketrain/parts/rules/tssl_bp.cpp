@@ -36,7 +36,8 @@ struct TsslBp final : Rule {
   std::string variant = "head";
   template <class V>
   void visit(V& v) {
-    v(variant, "variant", "released version of the rule, or the warm-up surrogate everywhere",
+    v(variant, "variant",
+      "version of the authors' code (head: the latest), or the warm-up surrogate everywhere",
       Choices{{"head", "sep2020", "jun2020", "surrogate"}});
   }
   void check() override { kernel_variant = variant_of(variant); }

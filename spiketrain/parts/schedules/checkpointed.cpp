@@ -11,7 +11,7 @@ namespace {
 
 struct Checkpointed final : Schedule {
   static constexpr const char* kDoc =
-      "credit through all steps with the memory of `segment` of them: each segment is computed twice";
+      "exact gradient through all steps with the memory of `segment` of them: each segment is computed twice";
   int64_t segment = 0, live = 0;
   std::string divide_by = "scored", predict = "all";
   template <class V>

@@ -22,7 +22,7 @@ namespace {
 
 struct Skipper final : Schedule {
   static constexpr const char* kDoc =
-      "as checkpointed, but the least active steps of each segment are not computed again (Skipper)";
+      "as checkpointed, but the least active steps of each segment are not recomputed (Skipper)";
   int64_t segment = 0;
   double skip = 50;
   std::string mode = "recompute", divide_by = "scored";
@@ -32,7 +32,7 @@ struct Skipper final : Schedule {
     v(skip, "skip", "percentile of a segment's activity below which steps are skipped, below 100; 0: none",
       Range{0, 100});
     v(mode, "mode",
-      "skipped steps are not computed again, or (mask) computed again, without loss and with credit cut around them",
+      "skipped steps are not recomputed, or (mask) recomputed without loss and with the gradient cut around them",
       Choices{{"recompute", "mask"}});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
   }

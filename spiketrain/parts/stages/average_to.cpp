@@ -11,7 +11,7 @@ namespace spiketrain {
 namespace {
 
 struct AverageTo final : Stage {
-  static constexpr const char* kDoc = "average pooling to at most so many features";
+  static constexpr const char* kDoc = "average pooling to at most `features` features";
   int64_t features = 1, grid = 0;
   template <class V>
   void visit(V& v) {

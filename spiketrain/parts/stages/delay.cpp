@@ -8,7 +8,7 @@ namespace spiketrain {
 namespace {
 
 struct Delay final : Stage {
-  static constexpr const char* kDoc = "delays each element by a number of steps of its own";
+  static constexpr const char* kDoc = "delays each element by its own number of steps";
   int64_t longest = 1;
   template <class V>
   void visit(V& v) {

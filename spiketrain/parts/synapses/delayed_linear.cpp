@@ -30,7 +30,7 @@ struct DelayedLinear final : Synapse {
     v(longest, "longest", "greatest delay in steps; the stage before has as many taps, and one",
       Range{1, 1 << 16});
     v(per, "per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
-    v(whole, "whole", "when delays are rounded to whole steps", Choices{{"evaluation", "always", "never"}});
+    v(whole, "whole", "when delays are rounded to integer steps", Choices{{"evaluation", "always", "never"}});
     v(unit, "unit",
       "steps that a delay moves when its parameter moves by one: its share of the learning rate",
       Range{1e-6, 1e6});
