@@ -12,7 +12,7 @@ from .network import Network
 
 
 class Epoch(dict):
-    """What an epoch measured, as a line of metrics.jsonl; also as attributes: e.epoch, e.test_accuracy."""
+    """The results of an epoch, as a line of metrics.jsonl; also as attributes: e.epoch, e.test_accuracy."""
 
     def __getattr__(self, name):
         try:
@@ -132,12 +132,12 @@ def _tensors(data):
 
 def train(recipe, overrides=None, *, data_dir=None, data=None, out=None, resume=False, tensorboard=False, device="cpu", on_epoch=None,
           on_batch=None, progress=False):
-    """Trains as ``spiketrain train`` does, to the same bytes (log.txt, what that prints, aside), and returns a Run.
+    """Trains as ``spiketrain train`` does, with byte-identical files (except log.txt), and returns a Run.
 
     recipe: a TOML file, or a dict.  overrides: {"epochs": 3, "neuron": st.lif(leak=0.9), "rule.variant": "jun2020"}.
-    data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: tensors of one's own instead of the recipe's data set:
+    data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: your own tensors instead of the recipe's data set:
         {"train": (x, y), "test": (x, y)}, images [N,*], or with "frames": True frames [N,T,*]; y: classes [N] or values.
-    out: run directory (None: nothing is written).  resume: go on from its newest checkpoint.
+    out: run directory (None: nothing is written).  resume: continue from its newest checkpoint.
     on_epoch(e): after each epoch, e.epoch, e.test_accuracy, ...; on_batch(b): after each batch, a dict.
         What they raise ends the run after its checkpoint is written, and arrives here.  So does Ctrl-C, as KeyboardInterrupt.
     progress: print a line per epoch.

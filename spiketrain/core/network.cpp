@@ -216,7 +216,7 @@ std::pair<size_t, size_t> Network::nodes_of(int64_t b) const {
   return {b == 0 ? 0 : ends_[at - 1], ends_[at]};
 }
 
-/// A stage that is not taped becomes a step of the tape by autograd, from a leaf where credit goes on below.
+/// A stage that is not taped becomes a step of the tape by autograd, from a leaf where backward continues below.
 Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const Context& context,
                              Carry& carry) const {
   Stage& stage = *nodes_[node].stage;

@@ -96,7 +96,7 @@ Tensor spread(const Tensor& image, const Tensor& gain) {
   std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1), sizes = image.sizes().vec();
   shape[0] = sizes[0] = gain.size(0);
   if (image.requires_grad() && at::GradMode::is_enabled()) return image * gain.view(shape);
-  // A still image needs no memory for every step.
+  // A constant image needs no memory for every step.
   if (all_ones(gain)) return image.detach().expand(sizes);
   return ops::spread_steps(image.detach(), gain);
 }

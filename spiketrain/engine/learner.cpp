@@ -12,7 +12,7 @@ namespace spiketrain {
 
 namespace {
 
-/// Credit is handed from a segment to the one before.
+/// Gradients are backpropagated from a segment to the one before.
 bool joins_segments(const Plan& plan) {
   for (size_t i = 1; i < plan.size(); ++i) {
     if (plan[i - 1].role == Role::replay && plan[i].role == Role::replay) return true;

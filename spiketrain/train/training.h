@@ -12,7 +12,7 @@
 
 namespace spiketrain {
 
-/// The recipe's section [train], and what it says at the top level and in [data] about the course of a run.
+/// The recipe's section [train], and what it says at the top level and in [data] about how a run proceeds.
 struct TrainOptions {
   int64_t seed = 1, epochs = 1, batch = 50, loader_threads = 1;
   bool drop_last = false;

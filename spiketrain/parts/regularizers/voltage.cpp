@@ -4,7 +4,7 @@
 // Source: Bellec et al. 2020, "A solution to the learning dilemma for recurrent networks of spiking neurons", whose bounds
 // are the threshold and its negative.  Deviation: a mean where they sum; fixed bounds, not the adaptive threshold.
 // Memory: u and the input current for the steps of a segment.  Time: the adjoint once more, step by step.
-// Unsupported: rules with neither the neuron's adjoint nor credit of the same step (tssl_bp).
+// Unsupported: rules with neither the neuron's adjoint nor locality in time (tssl_bp).
 // Tests: engine/regularizers_test.cpp.
 #include "spiketrain/core/regularizer.h"
 

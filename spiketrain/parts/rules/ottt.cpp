@@ -1,4 +1,4 @@
-// Online training through time: spatial credit of the same step, times a trace of what the synapse read.
+// Online training through time: error signal of the same step, times a trace of what the synapse read.
 //   g[t] = psi[t] * delta[t];   q[t] = lambda*q[t-1] + x[t];   the bias gets sum_t g[t], without a trace
 // lambda is the neuron's leak, which makes the rule exact for one layer without gradient through the reset; or any number.
 // Source: Xiao et al. 2022, "Online training through time for spiking neural networks", and the authors' code

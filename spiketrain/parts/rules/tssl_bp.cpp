@@ -1,4 +1,4 @@
-// TSSL-BP: credit through the timing of spikes.  Three released variants and the surrogate-only ablation.
+// TSSL-BP: gradients through the timing of spikes.  Three released variants and the surrogate-only ablation.
 //   A[t] = delta[t]/tau_s + (1 - 1/tau_s)*A[t+1];  du[t] = u[t] - m[t-1];  from the last step down:
 //   head (Dec 2020)  e = s ? min(8, 1/du)*(A + u/tau_m*theta) : (1 - 1/tau_m)*theta;   theta = e
 //                    g = a < 1/(4 tau_s) ? A*sigma'(u) : e

@@ -1,7 +1,7 @@
 // Error enters at the last K steps of the sequence, each by itself: the steps before only carry states and traces on.
 // Source: Apolinario & Roy 2025, "S-TLLR: STDP-inspired temporal local learning rule for spiking neural networks", whose
 // learning signal begins at step T - K.  There the losses of the steps add up: divide_by = "one".  Deviation: none.
-// Credit that reaches the steps before: `live` of whole, checkpointed and truncated.
+// Gradients that reach the steps before: `live` of whole, checkpointed and truncated.
 // Tests: unit/schedule_test.cpp, engine/schedules_test.cpp, engine/last_steps_test.cpp.
 #include "spiketrain/core/schedule.h"
 

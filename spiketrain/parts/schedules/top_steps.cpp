@@ -1,5 +1,5 @@
 // Error enters at the `live` steps that add most to the gradient; the others only carry states and traces on.  Kept
-// steps that follow each other are one segment, inside which credit crosses steps as usual; elsewhere it is cut.
+// steps that follow each other are one segment, inside which the gradient crosses steps as usual; elsewhere it is cut.
 //   score[t] = sum over the synapses of spiking neurons of |g[t] (x) x[t]|_F, under exact BPTT over the whole sequence
 // Ties go to the earlier step.  The learner measures the scores (engine/step_scores.h): in the first batch, anew every
 // `refresh` iterations, smoothed by an exponential mean.  They are kept in checkpoints.  In padded batches the best

@@ -1,4 +1,4 @@
-// Windows of K steps: the state is carried from one to the next, credit is not (truncated backpropagation through
+// Windows of K steps: the state is carried from one to the next, the gradient is not (truncated backpropagation through
 // time).  burn_in: a first part of the sequence without error, in which the state settles.  live: error enters in the
 // last steps alone; windows before them are a burn-in, the one where they begin passes credit on to its own first step.
 // Sources: Williams & Peng 1990; for spiking networks Guo et al. 2023, "Efficient training of spiking neural networks

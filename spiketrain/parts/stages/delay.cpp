@@ -1,6 +1,6 @@
 // Each element arrives whole steps later: y[t] = x[t - steps], and there is silence before the first step.
 // `steps` is a buffer shaped like the input, which starts at the option's value; NIR import fills it.  The carried state is the last `longest`
-// steps, in the graph, so that a segment that is computed again hands its credit on.
+// steps, in the graph, so that a segment that is computed again backpropagates through it.
 // Deviation: none.  Tests: unit/nir_stage_test.cpp, golden/nir_test.cpp.
 #include "spiketrain/parts/stages/one_input.h"
 
