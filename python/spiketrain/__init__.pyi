@@ -687,7 +687,7 @@ class _synapses(Kind):
             kernel = [3]: sides of the kernel: [3] over one dimension, [3, 5] over two
             stride = [1]: stride of each dimension; one number: of all
             padding = [0]: zeros in front of each dimension; one number: of all
-            padding_end = []: zeros behind each dimension; []: as many as in front
+            padding_end = []: zeros after each dimension; []: as many as before it
             dilation = [1]: distance of what a kernel reads; one number: in all dimensions
             groups = 1: groups of maps, each reads those of its own group alone ([1, 65536])
             init = 'uniform': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
@@ -710,7 +710,7 @@ class _synapses(Kind):
         """fully connected, with a learnt delay for each synapse or axon
         
             features = 10: number of outputs ([1, 16777216])
-            longest = 10: greatest delay in steps; the stage before has as many taps, and one ([1, 65536])
+            longest = 10: maximum delay in steps; the stage before has as many taps, and one ([1, 65536])
             per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
             whole = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
             unit = 10.0: steps that a delay moves when its parameter moves by one: its share of the learning rate ([1e-06, 1000000])
@@ -771,13 +771,13 @@ class _stages(Kind):
     def average_to(self, *, features: int = ..., grid: int = ...) -> Part:
         """average pooling to at most `features` features
         
-            features = 1: greatest number of features ([1, 1000000000])
+            features = 1: maximum number of features ([1, 1000000000])
             grid = 0: instead of features: maps to grid x grid, vectors to grid values; 0: as features says ([0, 1000000])
         """
     def delay(self, *, longest: int = ...) -> Part:
         """delays each element by its own number of steps
         
-            longest = 1: greatest delay in steps, and that of every element until others are loaded ([0, 1048576])
+            longest = 1: maximum delay in steps, and that of every element until others are loaded ([0, 1048576])
         """
     def double_filter(self, *, leak_membrane: float = ..., leak_synapse: float = ...) -> Part:
         """two low-pass filters in a row, as before the weights of DECOLLE

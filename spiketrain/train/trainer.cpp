@@ -307,7 +307,7 @@ void Trainer::resume() {
     message(str("resumed from ", path, ": epoch ", progress_.epoch + 1, ", batch ", progress_.batch));
     const std::string other = environment_difference(environment, options_.environment);
     if (!other.empty())
-      message("the run goes on in another environment, which may change its bits: " + other, true);
+      message("the run continues in another environment, which may change its results: " + other, true);
     return;
   }
   if (!paths.empty()) {

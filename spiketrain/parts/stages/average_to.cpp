@@ -15,7 +15,7 @@ struct AverageTo final : Stage {
   int64_t features = 1, grid = 0;
   template <class V>
   void visit(V& v) {
-    v(features, "features", "greatest number of features", Range{1, 1e9});
+    v(features, "features", "maximum number of features", Range{1, 1e9});
     v(grid, "grid", "instead of features: maps to grid x grid, vectors to grid values; 0: as features says",
       Range{0, 1e6});
   }
