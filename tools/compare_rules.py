@@ -34,7 +34,7 @@ random draws, half the epochs each, the best by validation accuracy. The chosen 
 seeds; accuracy is that of the test set at the epoch with the best validation accuracy; seconds are the median of three epochs, training alone,
 one thread, one run at a time. Small networks, parts of the data and few epochs: a point or
 two between methods mean little, and nothing here is comparable with a paper. Bytes and operations are per training sample
-([cost-meter.md](cost-meter.md)): AC products with spikes, MAC those with real numbers, forward, error and weights together; a still image counts as often as it is
+([cost-meter.md](cost-meter.md)): AC products with spikes, MAC those with real numbers, forward, error and weights together; a constant image counts as often as it is
 multiplied, once per update under most rules.
 
     tools/compare_rules.py search --cli build/dev/bin/spiketrain --data-dir D --out runs/rules

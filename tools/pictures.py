@@ -174,7 +174,7 @@ def events_to_frames():
 
 
 def rules_over_time():
-    """What each rule keeps at step t, and where credit of the loss at step 6 goes."""
+    """What each rule keeps at step t, and where the gradient of the loss at step 6 goes."""
     d = Drawing("What learning rules keep over time", 780, 330)
     rows = [("bptt", "everything of every step", "chain", 8), ("truncated, window 3", "the steps of a window", "chain", 3), ("sltt", "the step itself", "none", 1),
             ("ottt", "the step, and a trace of each input", "trace", 1), ("e_prop, rtrl", "the step, and a trace of each synapse", "trace", 1),

@@ -103,7 +103,7 @@ void print_confusion(const Predictions& predictions) {
 }
 
 void print_integer(const Training& training, const std::string& type, const IntegerEvaluation& integer) {
-  std::cout << "in whole numbers (" << type << "):\n";
+  std::cout << "in integer arithmetic (" << type << "):\n";
   print_text(training, integer.result);
   std::vector<std::vector<std::string>> rows = {
       {"layer", "weight unit", "membrane unit", "weights moved by", "leak by", "bias by", "reset by"}};
@@ -136,7 +136,7 @@ int run_eval(const EvalCommand& command) {
   prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
   const torch::Device device = parse_device(command.device);
   ST_CHECK(command.integer.empty() || device.is_cpu(),
-           "eval --integer: whole numbers run on the CPU, got --device ", command.device);
+           "eval --integer: integers run on the CPU, got --device ", command.device);
   const Trained trained = load_trained(command.from, device);
   const Training& training = trained.experiment.training;
   const auto split = split_of(training.data, command.split, "eval");
@@ -172,7 +172,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   add_out(*sub, command->predictions, "CSV file, a line a sample: target, prediction and outputs",
           "--predictions");
   sub->add_option("--integer", command->integer,
-                  "also as whole numbers, as `export c` writes them: weights of 8 bits (q7) or 16 (q15)")
+                  "also in integer arithmetic, as `export c` writes it: weights of 8 bits (q7) or 16 (q15)")
       ->check(CLI::IsMember({"q7", "q15"}));
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
   sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();

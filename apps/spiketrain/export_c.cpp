@@ -64,7 +64,7 @@ void add_export_c(CLI::App& app, int& exit_code) {
   add_trained(*sub, command->from);
   deploy::ExportOptions& options = command->options;
   sub->add_option("--out", command->out, "folder to write to")->required();
-  sub->add_option("--type", options.type, "f32; q7, q15: whole numbers, weights of 8 or 16 bits")
+  sub->add_option("--type", options.type, "f32; q7, q15: integers, weights of 8 or 16 bits")
       ->check(CLI::IsMember({"f32", "q7", "q15"}))
       ->capture_default_str();
   sub->add_option("--samples", options.samples, "test samples that model_test.c holds")

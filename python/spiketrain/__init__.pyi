@@ -31,7 +31,7 @@ class _encoders(Kind):
     def direct(self) -> Part:
         """the sample itself at every step, or the frames of a sequence"""
     def latency(self, *, cutoff: float = ..., exact: bool = ...) -> Part:
-        """one spike per value, the earlier the greater the value; needs data.mean = [0], data.std = [1]
+        """one spike per value, earlier for larger values; needs data.mean = [0], data.std = [1]
         
             cutoff = 0.0: values at or below it stay silent ([0, 1])
             exact = False: send times as they are, for event-driven layers, instead of a spike in the nearest step
@@ -49,7 +49,7 @@ class _networks(Kind):
         """event-driven layers with exact spike times and gradients (EventProp)
         
             hidden = [100]: neurons of the hidden layers
-            readout = 'first_spike': what the objective reads: the first spike of each output neuron, or the membrane of neurons without threshold (first_spike | membrane)
+            readout = 'first_spike': what the objective reads: first spike of each output neuron, or membrane potential of neurons without threshold (first_spike | membrane)
             recurrent = False: hidden layers read their own spikes, too
             tau_m = 20.0: time constant of the membrane, steps ([0.001, 1000000000])
             tau_s = 5.0: time constant of the synaptic current, steps ([0.001, 1000000000])
@@ -68,14 +68,14 @@ class _networks(Kind):
             pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
             pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
             norm = 'none': normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': weights that the products of every layer see; full precision is kept for learning (none | uniform)
+            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
             bias = False: learnable bias in every layer
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
-            output_scale = 1.0: factor on what every layer but the last sends (OTTT: 2.74) ([1e-09, 1000000000])
+            output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
-            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, at most so many steps; 0: none ([0, 65536])
+            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to whole steps (evaluation | always | never)
+            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
             conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
@@ -83,7 +83,7 @@ class _networks(Kind):
             dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
         """
     def saved(self, *, file: str = ...) -> Part:
-        """the network of a file of weights, its neurons included, to go on from there
+        """the network of a file of weights, its neurons included, to continue training
         
             file = '': checkpoint or weights (.safetensors); read again whenever the network is built
         """
@@ -95,14 +95,14 @@ class _networks(Kind):
             pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
             pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
             norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': weights that the products of every layer see; full precision is kept for learning (none | uniform)
+            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
             bias = False: learnable bias in every layer
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
-            output_scale = 1.0: factor on what every layer but the last sends (OTTT: 2.74) ([1e-09, 1000000000])
+            output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
-            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, at most so many steps; 0: none ([0, 65536])
+            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to whole steps (evaluation | always | never)
+            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
             conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
@@ -117,14 +117,14 @@ class _networks(Kind):
             pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
             pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
             norm = 'none': normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': weights that the products of every layer see; full precision is kept for learning (none | uniform)
+            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
             bias = False: learnable bias in every layer
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
-            output_scale = 1.0: factor on what every layer but the last sends (OTTT: 2.74) ([1e-09, 1000000000])
+            output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
-            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, at most so many steps; 0: none ([0, 65536])
+            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to whole steps (evaluation | always | never)
+            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
             conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
@@ -139,14 +139,14 @@ class _networks(Kind):
             pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
             pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
             norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': weights that the products of every layer see; full precision is kept for learning (none | uniform)
+            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
             bias = False: learnable bias in every layer
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
-            output_scale = 1.0: factor on what every layer but the last sends (OTTT: 2.74) ([1e-09, 1000000000])
+            output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
-            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, at most so many steps; 0: none ([0, 65536])
+            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to whole steps (evaluation | always | never)
+            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
             conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
@@ -202,7 +202,7 @@ class _neurons(Kind):
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def cuba_readout(self, *, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
-        """leaky integrator of a synaptic current; its output is the membrane
+        """leaky integrator of a synaptic current; its output is the membrane potential
         
             leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
             gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
@@ -251,7 +251,7 @@ class _neurons(Kind):
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def klif(self, *, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
-        """LIF with a learned scale k of the membrane
+        """LIF with a learned scale k of the membrane potential
         
             scale_reset = False: divide the membrane by k again after the spike
             leak = 0.5: membrane decay per step ([0, 1])
@@ -272,7 +272,7 @@ class _neurons(Kind):
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def leaky_readout(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
-        """leaky integrator that does not spike; its output is the membrane
+        """leaky integrator that does not spike; its output is the membrane potential
         
             leak = 0.5: membrane decay per step ([0, 1])
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
@@ -282,7 +282,7 @@ class _neurons(Kind):
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def liaf(self, *, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
-        """LIF membrane whose output is analog
+        """LIF dynamics with analog output
         
             act = 'relu': output function of the membrane (relu | tanh | identity)
             threshold_related = False: take the output of u - threshold, not of u
@@ -383,15 +383,15 @@ class _rules(Kind):
         """adjoint that jumps at spikes, by steps (EventProp), for current-based LIF neurons
         
             form = 'adjoint_pair': which discretisation: that of Norse, or one with a factor of its own for the weights (norse | adjoint_pair)
-            min_slope = 0.1: least distance of a divisor from 0, as a part of the threshold; 0: as it comes ([0, 1])
+            min_slope = 0.1: smallest absolute value of the divisor, relative to the threshold; 0: no limit ([0, 1])
         """
     def ottt(self, *, trace_leak: float = ...) -> Part:
-        """spatial credit times a presynaptic trace (OTTT)
+        """error signal of the same step times a presynaptic trace (OTTT)
         
             trace_leak = -1.0: decay of the presynaptic trace per step; -1: the neuron's leak ([-1, 1])
         """
     def rtrl(self) -> Part:
-        """exact trace of each synapse, no credit from neuron to neuron in time"""
+        """exact trace of each synapse, no gradient from neuron to neuron in time"""
     def s_tllr(self, *, alpha_pre: float = ..., alpha_post: float = ..., lambda_pre: float = ..., lambda_post: float = ..., post_trace: str = ...) -> Part:
         """causal and non-causal eligibility traces (S-TLLR)
         
@@ -402,72 +402,72 @@ class _rules(Kind):
             post_trace = 'paper': the psi of the step before enters the non-causal term times lambda_post, as in the paper, or as it is (paper | released_code)
         """
     def sltt(self) -> Part:
-        """spatial credit only, nothing travels in time (SLTT)"""
+        """spatial gradient only, no backpropagation in time (SLTT)"""
     def tssl_bp(self, *, variant: str = ...) -> Part:
         """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
         
-            variant = 'head': released version of the rule, or the warm-up surrogate everywhere (head | sep2020 | jun2020 | surrogate)
+            variant = 'head': version of the authors' code (head: the latest), or the warm-up surrogate everywhere (head | sep2020 | jun2020 | surrogate)
         """
 
 rules: _rules
 
 class _schedules(Kind):
     def checkpointed(self, *, segment: int = ..., live: int = ..., divide_by: str = ..., predict: str = ...) -> Part:
-        """credit through all steps with the memory of `segment` of them: each segment is computed twice
+        """exact gradient through all steps with the memory of `segment` of them: each segment is computed twice
         
             segment = 0: length of a segment in steps; the last one may be shorter; 0: sqrt(T), rounded up ([0, 1048576])
-            live = 0: number of last steps in which error enters; 0: all ([0, 1048576])
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those in which error enters (all | scored)
+            live = 0: number of last steps with a loss; 0: all ([0, 1048576])
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
         """
     def last_steps(self, *, live: int = ..., update: str = ..., divide_by: str = ..., predict: str = ...) -> Part:
-        """single steps; error enters at the last `live` ones
+        """single steps; the loss is taken at the last `live` ones
         
-            live = 1: number of last steps in which error enters ([1, 1048576])
-            update = 'batch': the optimiser steps once per batch (gradients accumulate), or after every step with error (batch | step)
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those in which error enters (all | scored)
+            live = 1: number of last steps with a loss ([1, 1048576])
+            update = 'batch': the optimiser steps once per batch (gradients accumulate), or after every step with a loss (batch | step)
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
         """
     def random_steps(self, *, live: int = ..., divide_by: str = ...) -> Part:
-        """single steps; error enters at `live` random ones of each batch
+        """single steps; the loss is taken at `live` random ones of each batch
         
-            live = 1: number of steps of a batch in which error enters ([1, 1048576])
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
+            live = 1: number of steps of a batch with a loss ([1, 1048576])
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
         """
     def skipper(self, *, segment: int = ..., skip: float = ..., mode: str = ..., divide_by: str = ...) -> Part:
-        """as checkpointed, but the least active steps of each segment are not computed again (Skipper)
+        """as checkpointed, but the least active steps of each segment are not recomputed (Skipper)
         
             segment = 0: length of a segment in steps; the last one may be shorter; 0: sqrt(T), rounded up ([0, 1048576])
             skip = 50.0: percentile of a segment's activity below which steps are skipped, below 100; 0: none ([0, 100])
-            mode = 'recompute': skipped steps are not computed again, or (mask) computed again, without loss and with credit cut around them (recompute | mask)
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
+            mode = 'recompute': skipped steps are not recomputed, or (mask) recomputed without loss and with the gradient cut around them (recompute | mask)
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
         """
     def top_steps(self, *, live: int = ..., refresh: int = ..., smoothing: float = ..., divide_by: str = ...) -> Part:
-        """error enters at the `live` steps that add most to the gradient, as measured now and then (ST-BPTT)
+        """the loss is taken at the `live` steps that add most to the gradient, measured from time to time (ST-BPTT)
         
-            live = 1: number of steps in which error enters ([1, 1048576])
+            live = 1: number of steps with a loss ([1, 1048576])
             refresh = 0: iterations between two measurements, each of which costs a pass over the whole sequence; 0: the first batch only ([0, 1000000000000])
-            smoothing = 0.0: weight of what was measured before in the mean of the scores ([0, 1])
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
+            smoothing = 0.0: weight of earlier measurements in the running mean of the scores ([0, 1])
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
         """
     def truncated(self, *, window: int = ..., burn_in: int = ..., update: str = ..., loss: str = ..., live: int = ..., divide_by: str = ..., predict: str = ..., scale_lr: bool = ...) -> Part:
-        """windows of `window` steps; state crosses them, credit does not
+        """windows of `window` steps; the state is carried over, the gradient is cut (truncated BPTT)
         
             window = 1: length of a window in steps; the last one may be shorter ([1, 1048576])
-            burn_in = 0: number of first steps in which no error enters ([0, 1048576])
+            burn_in = 0: number of first steps without a loss ([0, 1048576])
             update = 'batch': the optimiser steps once per batch (gradients accumulate), after every window, or after every step (needs window = 1) (batch | window | step)
-            loss = 'every': error enters in every window, or in the last one only (every | last)
-            live = 0: number of last steps in which error enters; 0: all ([0, 1048576])
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those in which error enters (all | scored)
+            loss = 'every': the loss is taken in every window, or in the last one only (every | last)
+            live = 0: number of last steps with a loss; 0: all ([0, 1048576])
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
             scale_lr = False: updates per window: divide the learning rate by the number of updates per batch
         """
     def whole(self, *, live: int = ..., divide_by: str = ..., predict: str = ...) -> Part:
         """one window over all steps
         
-            live = 0: number of last steps in which error enters; 0: all ([0, 1048576])
-            divide_by = 'scored': what the summed loss of the steps with error is divided by: their number, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those in which error enters (all | scored)
+            live = 0: number of last steps with a loss; 0: all ([0, 1048576])
+            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
         """
 
 schedules: _schedules
@@ -495,12 +495,12 @@ feedback: _feedback
 
 class _heads(Kind):
     def linear(self, *, weights: str = ..., scale: float = ..., feedback: Union[Part, str, Mapping[str, Any], None] = ..., pool_to: int = ..., grid: int = ...) -> Part:
-        """fully connected readout of a block, after pooling if asked for
+        """local head: fully connected readout of a block, with optional pooling before it
         
-            weights = 'trained': weights of the heads: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
+            weights = 'trained': weights of the local heads: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
             scale = 0.0: size of fixed weights and of a feedback without a scale; 0: 1/sqrt(inputs), 1/inputs for square_wave ([0, 1000000])
-            feedback = {'name': 'transpose'}: what error returns through (adaptive | random | sign | transpose)
-            pool_to = 0: average a block's maps until it has at most so many features; 0: no pooling ([0, 1000000000])
+            feedback = {'name': 'transpose'}: how errors are backpropagated through the head (adaptive | random | sign | transpose)
+            pool_to = 0: average a block's maps until it has at most this many features; 0: no pooling ([0, 1000000000])
             grid = 0: instead of pool_to: average maps to grid x grid, vectors to grid values; 0: no pooling ([0, 1000000])
         """
 
@@ -521,7 +521,7 @@ class _learning_signals(Kind):
             divide_by = 'batch': batch: a mean over the samples, as the loss; one: their sum, as in the released code of S-TLLR (batch | one)
         """
     def heads(self) -> Part:
-        """the objective's error at a head of each block"""
+        """the objective's error at a local head of each block"""
 
 learning_signals: _learning_signals
 
@@ -529,8 +529,8 @@ class _objectives(Kind):
     def count(self, *, desired: float = ..., undesired: float = ...) -> Part:
         """one-sided squared error of the output's sum over time
         
-            desired = 15.0: least sum over T steps for the label's output ([0, 1000000000])
-            undesired = 3.0: greatest sum over T steps for the other outputs ([0, 1000000000])
+            desired = 15.0: minimum sum over T steps for the label's output ([0, 1000000000])
+            undesired = 3.0: maximum sum over T steps for the other outputs ([0, 1000000000])
         """
     def distillation(self, *, temperature: float = ..., label_weight: float = ..., scale: float = ...) -> Part:
         """divergence from a teacher's softened outputs, and cross-entropy with the label
@@ -548,21 +548,21 @@ class _objectives(Kind):
             tau_s = 5.0: the unit of times, steps: time constant of the synaptic current ([1e-09, 1000000000])
         """
     def max_ce(self, *, scale: float = ...) -> Part:
-        """cross-entropy of the output's greatest value over time
+        """cross-entropy of the output's maximum over time
         
             scale = 1.0: factor on the maximum before the softmax ([1e-09, 1000000000])
         """
     def mse(self, *, over: str = ..., value: float = ...) -> Part:
-        """mean squared distance to the one-hot label, or to the values wanted
+        """mean squared distance to the one-hot label, or to the target values
         
             over = 'step': the output is compared at every step, or its mean over the window (step | window)
-            value = 1.0: wanted output of the label ([-1000000, 1000000])
+            value = 1.0: target output of the label ([-1000000, 1000000])
         """
     def mse_count(self, *, correct_rate: float = ..., incorrect_rate: float = ...) -> Part:
         """squared error of the output's sum over time
         
-            correct_rate = 1.0: wanted spikes per step of the label's output ([0, 1])
-            incorrect_rate = 0.0: wanted spikes per step of the other outputs ([0, 1])
+            correct_rate = 1.0: target spikes per step of the label's output ([0, 1])
+            incorrect_rate = 0.0: target spikes per step of the other outputs ([0, 1])
         """
     def rate_ce(self, *, scale: float = ...) -> Part:
         """cross-entropy of the output's mean over time
@@ -570,10 +570,10 @@ class _objectives(Kind):
             scale = 1.0: factor on the mean before the softmax ([1e-09, 1000000000])
         """
     def smooth_l1(self, *, over: str = ..., value: float = ...) -> Part:
-        """smooth L1 (Huber) distance to the one-hot label, or to the values wanted
+        """smooth L1 (Huber) distance to the one-hot label, or to the target values
         
             over = 'step': the output is compared at every step, or its mean over the window (step | window)
-            value = 1.0: wanted output of the label ([-1000000, 1000000])
+            value = 1.0: target output of the label ([-1000000, 1000000])
         """
     def tet_ce(self, *, scale: float = ..., mse_weight: float = ..., mse_target: float = ..., mse_one_hot: bool = ...) -> Part:
         """mean of the cross-entropies of all steps (TET)
@@ -604,7 +604,7 @@ class _optimizers(Kind):
             weight_decay = 0.0: L2 penalty: weight_decay * w is added to the gradient ([0, 1000])
         """
     def adamw(self, *, lr: float = ..., beta1: float = ..., beta2: float = ..., eps: float = ..., weight_decay: float = ...) -> Part:
-        """adam with a weight decay of its own
+        """Adam with decoupled weight decay
         
             lr = 0.001: learning rate after warm-up ([0, 1000000])
             beta1 = 0.9: decay of the mean of the gradient ([0, 0.9999999])
@@ -616,7 +616,7 @@ class _optimizers(Kind):
         """stochastic gradient descent, with or without momentum
         
             lr = 0.001: learning rate after warm-up ([0, 1000000])
-            momentum = 0.0: share of the last step that is taken again ([0, 1])
+            momentum = 0.0: momentum factor: share of the previous step ([0, 1])
             nesterov = False: Nesterov's form of momentum
             weight_decay = 0.0: L2 penalty: weight_decay * w is added to the gradient ([0, 1000])
         """
@@ -630,13 +630,13 @@ class _learning_rates(Kind):
             warmup_epochs = 0.0: epochs of linear warm-up, fractions allowed ([0, 1000000])
         """
     def cosine(self, *, warmup_epochs: float = ..., min: float = ...) -> Part:
-        """down to `min` at the end of the run, along half a cosine
+        """cosine decay to `min` at the end of the run
         
             warmup_epochs = 0.0: epochs of linear warm-up, fractions allowed ([0, 1000000])
             min = 0.0: learning rate at the end ([0, 1000000])
         """
     def step(self, *, warmup_epochs: float = ..., step_epochs: int = ..., gamma: float = ...) -> Part:
-        """times gamma after every so many epochs
+        """multiplied by gamma after every `step_epochs` epochs
         
             warmup_epochs = 0.0: epochs of linear warm-up, fractions allowed ([0, 1000000])
             step_epochs = 30: epochs between two steps ([1, 1000000000])
@@ -647,13 +647,13 @@ learning_rates: _learning_rates
 
 class _metrics(Kind):
     def accuracy(self) -> Part:
-        """share of the samples whose greatest output is the label's"""
+        """share of the samples whose largest output is the label's"""
     def mse(self) -> Part:
         """mean squared error of the predicted values"""
     def r2(self) -> Part:
-        """share of the variance of the wanted values that the prediction explains"""
+        """share of the variance of the target values that the prediction explains"""
     def top_k(self, *, k: int = ...) -> Part:
-        """share of the samples whose label is among the k greatest outputs
+        """share of the samples whose label is among the k largest outputs
         
             k = 5: number of outputs that count ([1, 1048576])
         """
@@ -667,14 +667,14 @@ class _regularizers(Kind):
             weight = 1.0: factor on the penalty ([0, 1000000000])
             lower = 0.01: rate below which a neuron is pushed up; 0: none is ([0, 1000])
             upper = 0.2: rate above which a neuron is pushed down; lower = upper: a target ([0, 1000])
-            readouts = False: also of the output layer and of heads, whose rates the objective sets
+            readouts = False: also for the output layer and local heads, whose rates the objective sets
         """
     def voltage(self, *, weight: float = ..., lower: float = ..., upper: float = ...) -> Part:
-        """membranes before reset are kept between two bounds
+        """membrane potentials before reset are kept between two bounds
         
             weight = 1.0: factor on the penalty ([0, 1000000000])
-            lower = -1.0: membrane below which there is a penalty, unit of the threshold ([-1000000000, 1000000000])
-            upper = 1.0: membrane above which there is one ([-1000000000, 1000000000])
+            lower = -1.0: membrane potential below which there is a penalty, unit of the threshold ([-1000000000, 1000000000])
+            upper = 1.0: membrane potential above which there is a penalty ([-1000000000, 1000000000])
         """
 
 regularizers: _regularizers
@@ -687,7 +687,7 @@ class _synapses(Kind):
             kernel = [3]: sides of the kernel: [3] over one dimension, [3, 5] over two
             stride = [1]: stride of each dimension; one number: of all
             padding = [0]: zeros in front of each dimension; one number: of all
-            padding_end = []: zeros behind each dimension; []: as many as in front
+            padding_end = []: zeros after each dimension; []: as many as before it
             dilation = [1]: distance of what a kernel reads; one number: in all dimensions
             groups = 1: groups of maps, each reads those of its own group alone ([1, 65536])
             init = 'uniform': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
@@ -710,9 +710,9 @@ class _synapses(Kind):
         """fully connected, with a learnt delay for each synapse or axon
         
             features = 10: number of outputs ([1, 16777216])
-            longest = 10: greatest delay in steps; the stage before has as many taps, and one ([1, 65536])
+            longest = 10: maximum delay in steps; the stage before has as many taps, and one ([1, 65536])
             per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole = 'evaluation': when delays are rounded to whole steps (evaluation | always | never)
+            whole = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
             unit = 10.0: steps that a delay moves when its parameter moves by one: its share of the learning rate ([1e-06, 1000000])
             init = 'kaiming_normal': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
@@ -769,15 +769,15 @@ quantizers: _quantizers
 
 class _stages(Kind):
     def average_to(self, *, features: int = ..., grid: int = ...) -> Part:
-        """average pooling to at most so many features
+        """average pooling to at most `features` features
         
-            features = 1: greatest number of features ([1, 1000000000])
+            features = 1: maximum number of features ([1, 1000000000])
             grid = 0: instead of features: maps to grid x grid, vectors to grid values; 0: as features says ([0, 1000000])
         """
     def delay(self, *, longest: int = ...) -> Part:
-        """delays each element by a number of steps of its own
+        """delays each element by its own number of steps
         
-            longest = 1: greatest delay in steps, and that of every element until others are loaded ([0, 1048576])
+            longest = 1: maximum delay in steps, and that of every element until others are loaded ([0, 1048576])
         """
     def double_filter(self, *, leak_membrane: float = ..., leak_synapse: float = ...) -> Part:
         """two low-pass filters in a row, as before the weights of DECOLLE
@@ -911,7 +911,7 @@ def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., 
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
 def cuba_readout(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
-    """leaky integrator of a synaptic current; its output is the membrane
+    """leaky integrator of a synaptic current; its output is the membrane potential
     
         leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
         gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
@@ -942,7 +942,7 @@ def eif(*, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_
         surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
     """
 def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
-    """LIF with a learned scale k of the membrane
+    """LIF with a learned scale k of the membrane potential
     
         scale_reset = False: divide the membrane by k again after the spike
         leak = 0.5: membrane decay per step ([0, 1])
@@ -963,7 +963,7 @@ def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
 def leaky_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
-    """leaky integrator that does not spike; its output is the membrane
+    """leaky integrator that does not spike; its output is the membrane potential
     
         leak = 0.5: membrane decay per step ([0, 1])
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
@@ -973,7 +973,7 @@ def leaky_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = .
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
 def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
-    """LIF membrane whose output is analog
+    """LIF dynamics with analog output
     
         act = 'relu': output function of the membrane (relu | tanh | identity)
         threshold_related = False: take the output of u - threshold, not of u
@@ -1070,15 +1070,15 @@ def event_prop(*, form: str = ..., min_slope: float = ...) -> Part:
     """adjoint that jumps at spikes, by steps (EventProp), for current-based LIF neurons
     
         form = 'adjoint_pair': which discretisation: that of Norse, or one with a factor of its own for the weights (norse | adjoint_pair)
-        min_slope = 0.1: least distance of a divisor from 0, as a part of the threshold; 0: as it comes ([0, 1])
+        min_slope = 0.1: smallest absolute value of the divisor, relative to the threshold; 0: no limit ([0, 1])
     """
 def ottt(*, trace_leak: float = ...) -> Part:
-    """spatial credit times a presynaptic trace (OTTT)
+    """error signal of the same step times a presynaptic trace (OTTT)
     
         trace_leak = -1.0: decay of the presynaptic trace per step; -1: the neuron's leak ([-1, 1])
     """
 def rtrl() -> Part:
-    """exact trace of each synapse, no credit from neuron to neuron in time"""
+    """exact trace of each synapse, no gradient from neuron to neuron in time"""
 def s_tllr(*, alpha_pre: float = ..., alpha_post: float = ..., lambda_pre: float = ..., lambda_post: float = ..., post_trace: str = ...) -> Part:
     """causal and non-causal eligibility traces (S-TLLR)
     
@@ -1089,9 +1089,9 @@ def s_tllr(*, alpha_pre: float = ..., alpha_post: float = ..., lambda_pre: float
         post_trace = 'paper': the psi of the step before enters the non-causal term times lambda_post, as in the paper, or as it is (paper | released_code)
     """
 def sltt() -> Part:
-    """spatial credit only, nothing travels in time (SLTT)"""
+    """spatial gradient only, no backpropagation in time (SLTT)"""
 def tssl_bp(*, variant: str = ...) -> Part:
     """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
     
-        variant = 'head': released version of the rule, or the warm-up surrogate everywhere (head | sep2020 | jun2020 | surrogate)
+        variant = 'head': version of the authors' code (head: the latest), or the warm-up surrogate everywhere (head | sep2020 | jun2020 | surrogate)
     """

@@ -17,9 +17,9 @@ from .network import Network
 
 
 class QCFS(nn.Module):
-    """Clip and round to L levels of a learned greatest value: h(x) = lam/L * clip(floor(x*L/lam + 1/2), 0, L), straight through the floor.
+    """Clip and round to L levels of a learned maximum: h(x) = lam/L * clip(floor(x*L/lam + 1/2), 0, L), straight through the floor.
 
-    Trains an ANN to say what L steps of spikes can.  lam: greatest value, a parameter that learns."""
+    Trains an ANN whose activations L steps of spikes can represent.  lam: the maximum, a learned parameter."""
 
     def __init__(self, levels=8, lam=8.0):
         super().__init__()

@@ -30,13 +30,13 @@ def _make(maker):
     loss.__doc__ = maker.__doc__ + """
 
     lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-    psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+    psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
     Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit."""
     return loss
 
 
 def predict(out, objective="rate_ce", lengths=None):
-    """What the objective reads from an output [T,B,*]: scores [B,*], whose greatest is the class."""
+    """What the objective reads from an output [T,B,*]: scores [B,*], whose largest is the class."""
     from ._parts import config_of
 
     return _C.predict(config_of("objectives", objective), out, lengths)

@@ -8,11 +8,11 @@ from ._parts import Part
 def count(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., desired: float = ..., undesired: float = ...) -> Tensor:
     """one-sided squared error of the output's sum over time
     
-        desired = 15.0: least sum over T steps for the label's output ([0, 1000000000])
-        undesired = 3.0: greatest sum over T steps for the other outputs ([0, 1000000000])
+        desired = 15.0: minimum sum over T steps for the label's output ([0, 1000000000])
+        undesired = 3.0: maximum sum over T steps for the other outputs ([0, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
@@ -24,7 +24,7 @@ def distillation(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., le
         scale = 1.0: factor on the output's mean ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
@@ -37,39 +37,39 @@ def first_spike_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., 
         tau_s = 5.0: the unit of times, steps: time constant of the synaptic current ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
 def max_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ...) -> Tensor:
-    """cross-entropy of the output's greatest value over time
+    """cross-entropy of the output's maximum over time
     
         scale = 1.0: factor on the maximum before the softmax ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
 def mse(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., over: str = ..., value: float = ...) -> Tensor:
-    """mean squared distance to the one-hot label, or to the values wanted
+    """mean squared distance to the one-hot label, or to the target values
     
         over = 'step': the output is compared at every step, or its mean over the window (step | window)
-        value = 1.0: wanted output of the label ([-1000000, 1000000])
+        value = 1.0: target output of the label ([-1000000, 1000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
 def mse_count(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., correct_rate: float = ..., incorrect_rate: float = ...) -> Tensor:
     """squared error of the output's sum over time
     
-        correct_rate = 1.0: wanted spikes per step of the label's output ([0, 1])
-        incorrect_rate = 0.0: wanted spikes per step of the other outputs ([0, 1])
+        correct_rate = 1.0: target spikes per step of the label's output ([0, 1])
+        incorrect_rate = 0.0: target spikes per step of the other outputs ([0, 1])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
@@ -79,18 +79,18 @@ def rate_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths
         scale = 1.0: factor on the mean before the softmax ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
 def smooth_l1(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., over: str = ..., value: float = ...) -> Tensor:
-    """smooth L1 (Huber) distance to the one-hot label, or to the values wanted
+    """smooth L1 (Huber) distance to the one-hot label, or to the target values
     
         over = 'step': the output is compared at every step, or its mean over the window (step | window)
-        value = 1.0: wanted output of the label ([-1000000, 1000000])
+        value = 1.0: target output of the label ([-1000000, 1000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
@@ -103,7 +103,7 @@ def tet_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths:
         mse_one_hot = False: pull the output of the label to mse_target and the others to zero
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
@@ -115,7 +115,7 @@ def van_rossum(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., leng
         tau_s = 0.0: time constant of the filter, steps; 0: the output neuron's ([0, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
-        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is no spikes.
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 

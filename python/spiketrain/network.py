@@ -88,8 +88,8 @@ class Network(torch.nn.Module):
     input_shape: of a sample at one step.  output_shape: of the last layer; by default as the notation says.
     neuron, readout: of the hidden layers and of the last (default: as the hidden ones): one of ``st.neurons``, a PythonNeuron class, or a
         function that makes one.
-    rule: how credit flows in time, one of ``st.rules`` or a PythonRule; rules: {layer: rule} for single layers.
-    feedback: what error returns through instead of the transposed weights, one of ``st.feedback``.
+    rule: how the error signal flows in time, one of ``st.rules`` or a PythonRule; rules: {layer: rule} for single layers.
+    feedback: what errors are backpropagated through instead of the transposed weights, one of ``st.feedback``.
     seed: of the initial weights.  precision: "fp32", or "mixed" (dense products in bfloat16).
     options: of the notation, such as padding="same", norm="tdbn", bias=True (``help(st.networks.spec)``).
 
@@ -158,12 +158,12 @@ class Network(torch.nn.Module):
 
     @_eager
     def forward(self, x, state=None, *, steps=None, return_state=False):
-        """x [T,B,*], or with steps=T still images [B,*] shown for T steps -> [T,B,*out].
+        """x [T,B,*], or with steps=T constant input [B,*] shown for T steps -> [T,B,*out].
 
-        x: of the weights' type, or spikes as bool or uint8, which are cheaper.  States start afresh, or from `state`.
-        return_state: also return the states after the last step, in the graph: windows that follow each other then learn as one;
-        state.detach() cuts them apart.
-        In training (``net.train()``) rules record what backward needs, and dropout draws by torch's generator; in evaluation there is no
+        x: of the weights' type, or spikes as bool or uint8, which are cheaper.  States start at their initial values, or from `state`.
+        return_state: also return the states after the last step, in the graph: gradients then flow from a window to the one before;
+        state.detach() cuts them.
+        In training (``net.train()``) rules record what backward needs, and dropout uses torch's generator; in evaluation there is no
         graph.  UsageError if shape or type do not fit."""
         transform = _transform_of(x)
         if transform:
@@ -172,7 +172,7 @@ class Network(torch.nn.Module):
         if not isinstance(x, torch.Tensor):
             raise _C.UsageError(f"network {self.notation}: expected a tensor [T,B,*], got {type(x).__name__}")
         if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise _C.UsageError(f"network {self.notation}: expected steps, a whole number of at least 1, got {steps}")
+            raise _C.UsageError(f"network {self.notation}: expected steps, an integer of at least 1, got {steps}")
         if state is not None and not isinstance(state, _C.State):
             raise _C.UsageError(f"network {self.notation}: expected a state that a call with return_state=True gave, got "
                                 f"{type(state).__name__}")
@@ -237,8 +237,8 @@ class Network(torch.nn.Module):
         return dict(self._rates)
 
     def record(self, *names):
-        """Asks for what layers had in each following call: "0.neuron.u" (membrane before reset), ".I" (input current), ".psi", ".output".
-        No names: for nothing any more.  `records` holds it.  UsageError for what there is not."""
+        """Records in each following call, by layer: "0.neuron.u" (membrane potential before reset), ".I" (input current), ".psi", ".output".
+        No names: stops recording.  `records` holds the result.  UsageError for an unknown name."""
         wanted = []
         for name in names:
             match = re.fullmatch(r"(.+)\.neuron\.(\w+)", name)
@@ -293,7 +293,7 @@ class Network(torch.nn.Module):
         return _C.to_nir(self._core, str(path), _positive("to_nir: dt", dt), bool(fold))
 
     def to_onnx(self, path, spikes=False):
-        """Writes one time step as an ONNX graph (docs/deploy.md): (x, states) -> (y, states after it); who runs it loops.
+        """Writes one time step as an ONNX graph (docs/deploy.md): (x, states) -> (y, states after it); the caller loops.
 
         spikes: the spikes of every layer are outputs, too.  UsageError names the layer that cannot be exported."""
         _C.to_onnx(self._core, str(path), bool(spikes))
@@ -301,10 +301,10 @@ class Network(torch.nn.Module):
     @classmethod
     def from_nir(cls, path, rule="bptt", *, dt=None, reset=None, reset_delay=None, threshold=None, order=None, start=None, surrogate=None,
                  surrogate_scale=None, double=False):
-        """A network from a NIR graph; `notes` say what was chosen where the format leaves it open, and why (docs/nir.md).
+        """A network from a NIR graph; `notes` say what was chosen where the format is ambiguous, and why (docs/nir.md).
 
         dt: seconds a step; reset: "zero", "subtract" or "none"; reset_delay: it is part of the next step; threshold: "strict" or "at";
-        order: of CubaLIF, "new" or "old" current; start: membranes begin at "zero" or "rest"; surrogate, surrogate_scale: for training.
+        order: of CubaLIF, "new" or "old" current; start: membrane potentials start at "zero" or "rest"; surrogate, surrogate_scale: for training.
         None: as the file says, or NIR.  The network keeps `dt`.
         DataError for a damaged file, UsageError for what cannot be expressed."""
         if isinstance(reset_delay, bool):
@@ -323,7 +323,7 @@ class Network(torch.nn.Module):
         return net
 
     def reset_parameters(self, seed=None):
-        """Draws the initial weights anew."""
+        """Draws new initial weights."""
         self._core.initialise(self.seed if seed is None else seed)
 
     def __deepcopy__(self, memo):

@@ -12,7 +12,7 @@ from .network import Network
 
 
 class Epoch(dict):
-    """What an epoch measured, as a line of metrics.jsonl; also as attributes: e.epoch, e.test_accuracy."""
+    """The results of an epoch, as a line of metrics.jsonl; also as attributes: e.epoch, e.test_accuracy."""
 
     def __getattr__(self, name):
         try:
@@ -43,16 +43,16 @@ class Run:
         """Loss, metrics and firing rates of the network as it is now on a split of the recipe's data ("train", "validation", "test").
 
         data: tensors as in `train`; a run that was trained on some and loaded again needs them.
-        integer: "q7" or "q15": under "integer" also what the network does in whole numbers, as `to_c` writes them (on the CPU)."""
+        integer: "q7" or "q15": under "integer" also the network in integer arithmetic, as `to_c` writes it (on the CPU)."""
         if integer is not None and str(device) != "cpu":
-            raise _C.UsageError(f"evaluate: whole numbers run on the CPU, got device={device!r}")
+            raise _C.UsageError(f"evaluate: integers run on the CPU, got device={device!r}")
         return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), self._given(data), batch, device,
                            integer or "")
 
     def to_c(self, out, type="f32", *, samples=2, check=100, data_dir=None, data=None):
         """Writes the network as it is now as C99 for microcontrollers to the folder `out`, as ``spiketrain export c`` does (docs/deploy.md).
 
-        type: "f32"; "q7", "q15": whole numbers, weights of 8 or 16 bits.  samples: of the test split, held by model_test.c.
+        type: "f32"; "q7", "q15": integers, weights of 8 or 16 bits.  samples: of the test split, held by model_test.c.
         check: test samples on which the program is compared with the library's network.
         Returns bytes (weight_bytes, coefficient_bytes, ram_bytes), per step additions, most_additions and updates; of the comparison
         decisions_different (None without classes), outputs_differ_by (the most at a step) and largest_output, and layers: per layer how many
@@ -132,12 +132,12 @@ def _tensors(data):
 
 def train(recipe, overrides=None, *, data_dir=None, data=None, out=None, resume=False, tensorboard=False, device="cpu", on_epoch=None,
           on_batch=None, progress=False):
-    """Trains as ``spiketrain train`` does, to the same bytes (log.txt, what that prints, aside), and returns a Run.
+    """Trains as ``spiketrain train`` does, with byte-identical files (except log.txt), and returns a Run.
 
     recipe: a TOML file, or a dict.  overrides: {"epochs": 3, "neuron": st.lif(leak=0.9), "rule.variant": "jun2020"}.
-    data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: tensors of one's own instead of the recipe's data set:
+    data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: your own tensors instead of the recipe's data set:
         {"train": (x, y), "test": (x, y)}, images [N,*], or with "frames": True frames [N,T,*]; y: classes [N] or values.
-    out: run directory (None: nothing is written).  resume: go on from its newest checkpoint.
+    out: run directory (None: nothing is written).  resume: continue from its newest checkpoint.
     on_epoch(e): after each epoch, e.epoch, e.test_accuracy, ...; on_batch(b): after each batch, a dict.
         What they raise ends the run after its checkpoint is written, and arrives here.  So does Ctrl-C, as KeyboardInterrupt.
     progress: print a line per epoch.

@@ -75,7 +75,7 @@ torch::ScalarType type_of(const Network& network) {
   return torch::kFloat;
 }
 
-/// What a torch tensor means to a network: `steps` 0: x [T,B,*]; else a still image [B,*] shown so often.
+/// What a torch tensor means to a network: `steps` 0: x [T,B,*]; else a constant input [B,*] shown for `steps` steps.
 Signal signal_of(const Network& network, const Tensor& x, int64_t steps) {
   const Shape& shape = network.input_shape();
   const int64_t before = steps > 0 ? 1 : 2;
@@ -83,7 +83,7 @@ Signal signal_of(const Network& network, const Tensor& x, int64_t steps) {
                     x.sizes().slice(static_cast<size_t>(before)).equals(shape);
   ST_CHECK(fits, "network ", network.notation(), ": expected an input [", steps > 0 ? "B" : "T, B",
            ", *] with samples of shape ", at::IntArrayRef(shape), ", got ", x.sizes(),
-           steps > 0 ? "" : "; for still images give steps=T");
+           steps > 0 ? "" : "; for constant input give steps=T");
   ST_CHECK(steps > 0 || x.size(0) > 0, "network ", network.notation(),
            ": expected at least one step, got a tensor of shape ", x.sizes());
   const torch::ScalarType type = type_of(network);
@@ -219,7 +219,7 @@ void bind_network(py::module_& m) {
             cut.carry.detach();
             return cut;
           },
-          "The same states, cut from the graph: credit does not reach what came before.")
+          "The same states, detached: no gradient flows to what came before.")
       .def(
           "tensors",
           [](const WindowState& state) {

@@ -207,7 +207,7 @@ py::dict evaluation_dict(const Evaluation& result) {
   return d;
 }
 
-/// Loss and metrics of a network on a split of the recipe's data; `integer`: also in whole numbers, q7 or q15.
+/// Loss and metrics of a network on a split of the recipe's data; `integer`: also in integer arithmetic, q7 or q15.
 py::dict evaluate_split(const Trainable& t, const py::object& recipe_from, const std::string& split,
                         const std::string& data_dir, const py::object& data, int64_t batch,
                         const std::string& device, const std::string& integer) {

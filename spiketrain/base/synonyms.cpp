@@ -63,7 +63,7 @@ const std::vector<Synonym>& synonyms() {
       {"batch_size", "batch", "data.batch = 50"},
       {"num_workers", "loader_threads", "data.loader_threads = 1"},
       {"dataset", "data", "data.name = \"mnist\""},
-      {"learning_rate", "lr", "optimizer.lr = 0.01, and the section [learning_rate] is its course"},
+      {"learning_rate", "lr", "optimizer.lr = 0.01, and the section [learning_rate] is its schedule"},
       {"lr", "lr", "optimizer.lr = 0.01"},
       {"weight_decay", "weight_decay", "optimizer.weight_decay = 0.01"},
       {"momentum", "momentum", "optimizer.momentum = 0.9 of sgd"},

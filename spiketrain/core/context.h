@@ -87,11 +87,11 @@ struct Carry {
   std::vector<Tensor> mask;       ///< of dropout: one draw per pass
   std::vector<Signal>
       delayed;  ///< last step of the source of a delayed edge; undefined before the first step
-  /// Cuts the states from the graph: credit does not cross from here on.
+  /// Detaches the states from the graph: no gradient crosses from here on.
   void detach();
   /// The same with states that gather a gradient, for a segment that is computed again from here.
   Carry as_leaves() const;
-  /// Everything through which credit can pass from segment to segment, in a fixed order.
+  /// Everything through which gradients can pass from segment to segment, in a fixed order.
   std::vector<Tensor> tensors() const;
 };
 
@@ -99,7 +99,7 @@ struct Carry {
 /// all segments between two updates.  Keyed by the slot of the synapse.
 class ConstantCurrents {
  public:
-  /// The current of `image`, made by `make` unless it is there.  `learns`: a leaf in which the credit of segments gathers, made in the graph
+  /// The current of `image`, made by `make` unless it is there.  `learns`: a leaf that accumulates the gradient of segments, made in the graph
   /// of the weights, whether or not the segment that asks first is one that learns; `asked`: this one does.
   template <class F>
   Tensor get(int64_t slot, const Tensor& image, bool learns, bool asked, F&& make) {
@@ -108,7 +108,7 @@ class ConstantCurrents {
     if (!there || entry.leaf.requires_grad() != learns) {
       if (entry.asked && !entry.leaf.grad().defined()) {
         waiting_.push_back(
-            std::move(entry));  // a stage before makes an image for each segment: its credit is still to come
+            std::move(entry));  // an image per segment, of a stage before: gradient still to come
       } else {
         settle(entry);
       }
@@ -119,17 +119,17 @@ class ConstantCurrents {
     entry.asked = entry.asked || asked;
     return entry.leaf;
   }
-  /// Before the weights change: hands the gathered credit on to the weights and forgets everything.
+  /// Before the weights change: backpropagates the accumulated gradient to the weights and forgets everything.
   void settle();
 
  private:
   struct Entry {
     Tensor image, I, leaf;
-    bool asked = false;  ///< a segment will hand credit to the leaf
+    bool asked = false;  ///< a segment will add its gradient to the leaf
   };
   static void settle(Entry& entry);
   std::map<int64_t, Entry> entries_;
-  std::vector<Entry> waiting_;  ///< replaced before their credit came
+  std::vector<Entry> waiting_;  ///< replaced before their gradient came
 };
 
 }  // namespace spiketrain

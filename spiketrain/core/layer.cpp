@@ -249,7 +249,7 @@ Signal Layer::output(const Tensor& edge, const Record& record) const {
   return Signal::psp(s, edge, emission_.tau_s, record.a, record.from_start ? Tensor() : record.before.back());
 }
 
-/// The record of a segment with current I.  `learns`: credit will be asked for.
+/// The record of a segment with current I.  `learns`: backward will follow.
 Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& context, bool learns,
                              Storage storage, State& state) const {
   uint32_t slots = context.training() ? rule->needs() : 0;

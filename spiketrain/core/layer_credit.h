@@ -16,7 +16,7 @@ inline void add_each(State& sum, const State& more) {
   }
 }
 
-/// Adds what goes back from du = dL/d(membrane before reset); record.g_bias has to be the credit's by now.
+/// Adds what goes back from du = dL/d(membrane before reset); record.g_bias has to be that of `credit` by now.
 inline void add_membrane_credit(Record& record, const Tensor& du, Credit& credit) {
   const bool local = !record.rule->uses_vjp();
   Credit more = dynamic_cast<const Stepped&>(*record.neuron).membrane_vjp(record, du, local);
@@ -27,7 +27,7 @@ inline void add_membrane_credit(Record& record, const Tensor& du, Credit& credit
   record.g_membrane = std::move(more.g);
 }
 
-/// The rule's credit for the error, undefined where none enters; leaves record.post for the synapses.
+/// The rule's error signal (Rule::credit), undefined where there is no error; leaves record.post for the synapses.
 /// last_read: the record is not read again.
 inline Credit credit_of(Record& record, EdgeError error, const State& g_after, bool last_read = false) {
   ST_CHECK(record.rule,

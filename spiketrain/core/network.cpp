@@ -166,7 +166,7 @@ Network::Program Network::compile(const std::vector<size_t>& list, int64_t entry
     for (const Input& input : nodes_[index].inputs) {
       const int64_t from = input.node == entry ? -1 : position(input.node);
       ST_CHECK(input.node == entry || from >= 0, "blocks: a cut would cross the edge from node ", input.node,
-               " to node ", nodes_[index].name, "; credit can be cut only where one edge leads on");
+               " to node ", nodes_[index].name, "; the gradient can be cut only where a single edge crosses");
       call.from.push_back(from);
       call.delayed.push_back(input.delay ? delays++ : -1);
       const auto here = program.calls.size();
@@ -216,7 +216,7 @@ std::pair<size_t, size_t> Network::nodes_of(int64_t b) const {
   return {b == 0 ? 0 : ends_[at - 1], ends_[at]};
 }
 
-/// A stage that is not taped becomes a step of the tape by autograd, from a leaf where credit goes on below.
+/// A stage that is not taped becomes a step of the tape by autograd, from a leaf where backward continues below.
 Signal Network::forward_node(size_t node, const std::vector<Signal>& in, const Context& context,
                              Carry& carry) const {
   Stage& stage = *nodes_[node].stage;

@@ -1,8 +1,8 @@
 // Network = a graph of stages.  No losses, no rules, no time loop: the engine runs block b on a segment.
 //   node   a stage and what it reads: earlier nodes, the network's input, or, with a delay of one step, any node
 //   unit   nodes that stay together: a layer or residual unit with the pooling and dropout that follow it
-//   block  a run of nodes: the unit of locality.  Credit may be cut below it.
-//   head   nodes that read a block's output and that only an objective reads
+//   block  a run of nodes: the unit of locality.  The gradient may be cut below it.
+//   head   local head: nodes that read a block's output and feed an objective only
 #pragma once
 #include <functional>
 #include <memory>
@@ -78,7 +78,7 @@ class Network : public torch::nn::Module {
   std::vector<std::shared_ptr<const Layer>> layers(int64_t b, bool head) const;
   /// Parameters of block b, those of its head included.
   std::vector<Tensor> block_parameters(int64_t b) const;
-  /// Shape of what block b hands on.
+  /// Shape of block b's output.
   const Shape& block_shape(int64_t b) const;
   const Shape& input_shape() const { return input_; }
   const Shape& out_shape() const;

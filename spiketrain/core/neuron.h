@@ -46,8 +46,8 @@ struct Neuron : Part, torch::nn::Module {
   virtual Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const = 0;
 };
 
-/// A neuron defined by one step.  run() and vjp() loop over it under autograd: every neuron trains with them on its
-/// first day, on any device, and a fused version is later judged against them.
+/// A neuron defined by one step.  run() and vjp() loop over it under autograd: every neuron can be trained with them
+/// at once, on any device, and a fused version is later compared with them.
 struct Stepped : Neuron {
   struct Step {
     Tensor a;       ///< [B,*] output value

@@ -71,11 +71,11 @@ struct Record : torch::CustomClassHolder {
   // The rule's: left by trace_post() for credit(), and by credit() for the synapses of this neuron.
   State trace;               ///< traces of the neuron, carried from segment to segment; any shape
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
-  Tensor g_bias;             ///< credit on biases [T,B,*], where it is not the credit on the current
-  bool went_back = false;    ///< credit has been asked for: once, as it leaves what synapses read
-  bool last_read = false;    ///< nobody reads the membrane after credit(), which may write over it
+  Tensor g_bias;             ///< error signal at biases [T,B,*], where it differs from that at the current
+  bool went_back = false;    ///< credit() has run: once only, as it stores what synapses read
+  bool last_read = false;    ///< the membrane potential is not read after credit(), which may overwrite it
   ops::Windows windows;      ///< delta is that of windows: only where Rule::takes_windows() says so
-  Tensor g_membrane;         ///< share of a penalty on the membrane in the credit on the current [T,B,*]
+  Tensor g_membrane;         ///< part of the error signal due to a penalty on the membrane potential [T,B,*]
 
   // Regularizers, in a segment that learns.
   std::shared_ptr<const LayerPenalty> penalty;  ///< null: none
@@ -130,13 +130,13 @@ struct Presynaptic {
   State kept;   ///< what trace() leaves for weight_gradient(); any shape
 };
 
-/// What a rule makes of a record and delta = dL/da.
+/// What a rule computes from a record and delta = dL/da: the error signal and what belongs to it.
 struct Credit {
-  Tensor g;                           ///< dL/dI [T,B,*]: credit on the input current
+  Tensor g;                           ///< dL/dI [T,B,*]: error signal at the input current
   State g_before = {};                ///< dL/d(state before the segment); undefined entries: none
   std::vector<Tensor> g_params = {};  ///< dL/d(the neuron's parameter); undefined entries: none
   std::vector<Tensor> post = {};      ///< further postsynaptic factors, [T,B,*] each
-  Tensor g_bias = {};                 ///< credit on biases [T,B,*]; undefined: g
+  Tensor g_bias = {};                 ///< error signal at biases [T,B,*]; undefined: g
 };
 
 }  // namespace spiketrain

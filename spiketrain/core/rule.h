@@ -1,4 +1,4 @@
-// Rule = how credit flows in time and into W.  The defaults are exact backpropagation through time (BPTT); a
+// Rule = how errors flow in time and into W.  The defaults are exact backpropagation through time (BPTT); a
 // learning rule overrides what it changes.
 #pragma once
 #include "spiketrain/core/neuron.h"
@@ -7,7 +7,7 @@
 namespace spiketrain {
 
 struct Rule : Part {
-  /// Slots of the record that trace() and credit() read; checked against Neuron::provides() when a network is built.
+  /// Slots of the record (its arrays, kU, kPsi, ...) that trace() and credit() read; checked against Neuron::provides() when a network is built.
   virtual uint32_t needs() const { return 0; }
   /// True if credit() calls Neuron::vjp, so that the record keeps what the neuron's adjoint reads.
   virtual bool uses_vjp() const { return true; }
@@ -20,17 +20,17 @@ struct Rule : Part {
   /// connection needs, whose current exists one step at a time.
   virtual bool works_by_step() const { return uses_vjp(); }
 
-  /// True if no credit of a step reaches an earlier one: credit() gives g[t] from delta[t] alone and no g_before.
-  /// Recurrent connections then pass none back either, so that the gradient does not depend on the segments.
+  /// True if nothing is backpropagated to earlier steps: credit() computes g[t] from delta[t] alone and no g_before.
+  /// Nor is anything through recurrent connections, so the gradient does not depend on the segments.
   virtual bool local_in_time() const { return false; }
-  /// True if credit() gives the neuron's own parameters a gradient; a neuron that has some is refused otherwise.
+  /// True if credit() computes gradients of the neuron's own parameters; a neuron that has some is refused otherwise.
   virtual bool teaches_neuron() const { return uses_vjp(); }
   /// A neuron with the options that this rule needs, where none has them by default; null: some do.
   virtual Config neuron() const { return nullptr; }
   /// What would do instead where a neuron lacks what the rule reads, for the error message; "": nothing.
   virtual std::string otherwise() const { return {}; }
 
-  /// What a user should know of this rule below a readout of such neurons; "": nothing.
+  /// What a user should know of this rule with a readout of such neurons; "": nothing.
   virtual std::string caveat(const Neuron& /*readout*/) const { return {}; }
 
   /// True if trace() reads what each neuron reads by itself, Synapse::patches().
@@ -39,7 +39,7 @@ struct Rule : Part {
   /// Number of (post, pre) pairs beside (g, q).  Their post factors do not pass a norm's adjoint, so a layer with a
   /// norm refuses a rule that has any.
   virtual int64_t extra_pairs() const { return 0; }
-  /// Whether the credit of a sample depends on the others of the batch.
+  /// Whether the error signal of a sample depends on the others of the batch.
   virtual bool couples_samples() const { return false; }
   /// Products of weights' size that weight_gradient() takes, for the cost meter.
   virtual int64_t weight_products() const { return 1 + extra_pairs(); }
@@ -47,31 +47,31 @@ struct Rule : Part {
   /// Forward, after the neuron ran and before trace(), as often as that: advance record.trace, leave in record.post
   /// what credit() needs of it.  No gradient.
   virtual void trace_post(Record& /*record*/) const {}
-  /// Forward, after the neuron ran, in every segment of training whether or not error enters in it: choose q (and
+  /// Forward, after the neuron ran, in every segment of training whether or not it has a loss: choose q (and
   /// extra factors), advance pre.trace.  No gradient.
   virtual void trace(const Record& /*record*/, Presynaptic& pre) const { pre.q = pre.x; }
   /// Whether credit() of this record can read a delta of windows, see Record::windows.
   virtual bool takes_windows(const Neuron& /*neuron*/, const Record& /*record*/) const { return false; }
   /// Whether the membrane of a record is of no use once credit() has run.
   virtual bool is_done_with_membrane() const { return false; }
-  /// Backward: delta = dL/da [T,B,*] and dL/d(state after the segment) -> credit on the input current and what
-  /// precedes it.
+  /// Backward: delta = dL/da [T,B,*] and dL/d(state after the segment) -> the error signal g at the input current, and the
+  /// gradients of the state before and of the neuron's parameters.
   virtual Credit credit(const Neuron& neuron, const Record& record, const Tensor& delta,
                         const State& g_after) const {
     return neuron.vjp(record, delta, g_after);
   }
-  /// Backward, per synapse: dW, the elements of the synapse's weight in their order.  g [T,B,*out] is the credit on this synapse's
-  /// current (behind norm and bias); record.post holds the further factors that credit() returned.
+  /// Backward, per synapse: dW, the elements of the synapse's weight in their order.  g [T,B,*out] is the error signal at this synapse's
+  /// current (backpropagated through norm and bias); record.post holds the further factors that credit() returned.
   /// The default: outer(g, q) + sum_k outer(post[k], extra[k]).
   virtual Tensor weight_gradient(const Synapse& synapse, const Record& record, const Presynaptic& pre,
                                  const Tensor& g) const;
 };
 using RuleP = std::shared_ptr<const Rule>;
 
-/// sum_t g[t] (x) q[t]; a constant q meets the sum of gain[t]*g[t].
+/// sum_t g[t] (x) q[t]; a constant q is multiplied with the sum of gain[t]*g[t].
 Tensor outer_product(const Synapse& synapse, const Tensor& g, const Signal& q);
 
-/// Of a rule that keeps_constant(), and a constant input: what meets the image, sum_t profile(q)[t]*g[t] and the same of the
+/// Of a rule that keeps_constant(), and a constant input: the factor of the image, sum_t profile(q)[t]*g[t], and the same of the
 /// further pairs -> [1,B,*].
 Tensor gathered_credit(const Record& record, const Presynaptic& pre, const Tensor& g);
 

@@ -20,7 +20,7 @@ void check_skips(const Plan& plan) {
     ST_CHECK(s.role != Role::live && (s.skip == Skip::none || s.role == Role::replay),
              "schedule: steps are left out where all segments with error are computed again; segment ", i,
              " is not");
-    ST_CHECK(s.silent == 0, "schedule: error enters at every step that is not left out; segment ", i, " has ",
+    ST_CHECK(s.silent == 0, "schedule: the loss covers every step that is not left out; segment ", i, " has ",
              s.silent, " silent ones");
     runs += s.role == Role::replay && (i == 0 || plan[i - 1].role != Role::replay);
   }
@@ -41,7 +41,7 @@ void check_silence(const Plan& plan) {
              "schedule: segment ", i, " of ", s.steps(), " steps has ", s.silent,
              " silent ones; one without error is a burn-in");
     ST_CHECK(!entered || s.silent == 0, "schedule: segment ", i, " has ", s.silent,
-             " silent steps behind others with error; silent steps come first");
+             " silent steps after others with a loss; silent steps come first");
     entered = goes_on && s.scored() > 0;
     ST_CHECK(s.unread >= 0 && s.unread <= s.steps(), "schedule: predictions leave out ", s.unread, " of the ",
              s.steps(), " steps of segment ", i);

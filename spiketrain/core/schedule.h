@@ -10,18 +10,18 @@ namespace spiketrain {
 
 /// What happens in a segment.
 enum class Role {
-  burn_in,  ///< forward only: state and traces advance, no error enters
-  live,     ///< forward, loss, backward; credit does not leave it
-  replay  ///< forward without a graph, and once more, from the last such segment back, for the gradient: credit
-  ///< crosses from each into the one before, as far as replay segments follow each other.  Their loss is
+  burn_in,  ///< forward only: state and traces advance, no loss
+  live,     ///< forward, loss, backward; no gradient leaves it
+  replay  ///< forward without a graph, and once more, from the last such segment back, for the gradient, which
+  ///< is backpropagated from each into the one before, as far as replay segments follow each other.  Their loss is
   ///< taken over all of them as over one segment.
 };
 
 /// What becomes of the steps of a replay segment that Schedule::select leaves out.
 enum class Skip {
   none,  ///< there are none
-  pass,  ///< they are not computed again: what is carried, and credit on its way back, pass over them unchanged
-  cut    ///< they are computed again for the states alone: no error enters there, no credit crosses them
+  pass,  ///< they are not recomputed: what is carried, and its gradient in backward, pass over them unchanged
+  cut    ///< they are recomputed for the states alone: no loss there, no gradient crosses them
 };
 
 /// Steps [t0, t1).  State is carried into a segment.
@@ -30,35 +30,34 @@ struct Segment {
   Role role = Role::live;
   bool update = true;      ///< the optimiser steps after it
   double lr_factor = 1;    ///< on the learning rate of that update
-  double loss_factor = 1;  ///< on its share of the loss, which by itself is a mean over the steps with error
+  double loss_factor = 1;  ///< on its share of the loss, which by itself is a mean over the steps with a loss
   Skip skip = Skip::none;
   int64_t skipped = 0;  ///< most steps that are left out; select() may find fewer
-  int64_t silent =
-      0;  ///< first steps in which no error enters, though credit of later ones passes through them
-  int64_t unread = 0;  ///< first steps that the prediction leaves out
+  int64_t silent = 0;   ///< first steps without a loss, though the gradient of later ones passes through them
+  int64_t unread = 0;   ///< first steps that the prediction leaves out
   int64_t steps() const { return t1 - t0; }
-  /// Steps in which error enters: the last of them.
+  /// Steps with a loss: the last of them.
   int64_t scored() const { return role == Role::burn_in ? 0 : steps() - silent; }
-  /// Steps of which something is kept for the way back, if as many are left out as may be.
+  /// Steps of which something is kept for backward, if as many are left out as possible.
   int64_t learning() const { return role == Role::burn_in ? 0 : steps() - skipped; }
 };
 using Plan = std::vector<Segment>;
 
-/// Option of schedules in which error enters at some steps only: what the sum of their losses is divided by.
+/// Option of schedules with a loss at some steps only: the divisor of the sum of their losses.
 inline Choices divide_by_choices() { return {{"scored", "steps", "one"}}; }
 inline const char* divide_by_doc() {
-  return "what the summed loss of the steps with error is divided by: their number, T, or one";
+  return "divisor of the summed loss: the number of steps with a loss, T, or one";
 }
-/// Options of schedules in which error may enter in the last steps alone.
-inline const char* live_doc() { return "number of last steps in which error enters; 0: all"; }
+/// Options of schedules whose loss may cover the last steps alone.
+inline const char* live_doc() { return "number of last steps with a loss; 0: all"; }
 inline Choices predict_choices() { return {{"all", "scored"}}; }
 inline const char* predict_doc() {
-  return "steps that a prediction is read from, in training and evaluation: all, or those in which error enters";
+  return "steps that a prediction is read from, in training and evaluation: all, or those with a loss";
 }
-/// Lets error enter in the last `live` of T steps alone (0: all): a live segment before them becomes a burn-in, credit
-/// still passes through replay segments.  UsageError if T has not as many.
+/// Restricts the loss to the last `live` of T steps (0: all): a live segment before them becomes a burn-in, while replay
+/// segments still backpropagate.  UsageError if T has not as many.
 void score_last(Plan& plan, int64_t steps, int64_t live, const char* schedule);
-/// Predictions leave out the steps in which no error enters.
+/// Predictions leave out the steps without a loss.
 void read_scored(Plan& plan);
 /// Of a loss that is a mean over `scored` of T steps.
 double loss_factor(int64_t scored, int64_t steps, const std::string& divide_by);

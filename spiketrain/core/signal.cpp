@@ -96,7 +96,7 @@ Tensor spread(const Tensor& image, const Tensor& gain) {
   std::vector<int64_t> shape(static_cast<size_t>(image.dim()), 1), sizes = image.sizes().vec();
   shape[0] = sizes[0] = gain.size(0);
   if (image.requires_grad() && at::GradMode::is_enabled()) return image * gain.view(shape);
-  // A still image needs no memory for every step.
+  // A constant image needs no memory for every step.
   if (all_ones(gain)) return image.detach().expand(sizes);
   return ops::spread_steps(image.detach(), gain);
 }
@@ -165,7 +165,7 @@ SpikeTimes Signal::spike_times() const {
 
 Tensor Signal::values() const {
   ST_CHECK(!has_times(),
-           "signal: spike times have no values by steps; put an event-driven readout behind them");
+           "signal: spike times have no values per step; put an event-driven readout after them");
   if (is_constant()) return spread(edge_, gain_);
   if (!has_spikes()) return edge_;
   const Tensor values =
@@ -179,7 +179,7 @@ Tensor Signal::rows(int64_t begin, int64_t end) const {
   ST_CHECK(!is_constant(),
            "signal: rows() of a constant signal; expected a dense one or spikes, see values()");
   ST_CHECK(!has_times(),
-           "signal: spike times have no values by steps; put an event-driven readout behind them");
+           "signal: spike times have no values per step; put an event-driven readout after them");
   if (is_spikes()) return spikes_.rows(begin, end, edge_.scalar_type(), scale_);
   Tensor rows = (has_spikes() ? filtered() : edge_).flatten(0, 1);
   if (begin != 0 || end != rows.size(0)) rows = rows.slice(0, begin, end);

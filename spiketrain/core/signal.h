@@ -1,10 +1,10 @@
 // What travels on an edge of the network over a segment of T steps, in one of four forms:
-//   constant  image [1,B,*] and a profile gain [T]: a(t) = gain[t] * image.  A still image shown for T steps, and its
+//   constant  image [1,B,*] and a profile gain [T]: a(t) = gain[t] * image.  A static image shown for T steps, and its
 //             PSP, are constant; whatever is linear then runs once, not T times.
 //   dense     a [T,B,*], real numbers.
 //   spikes    Spikes, and optionally a scale, or the PSP filter they pass on the edge: a[t] = a[t-1] + (s[t] - a[t-1])/tau_s.
-//   times     SpikeTimes of a whole sequence: lists of exact times, which have no values by steps.  For event-driven
-//             stages alone: Network refuses other readers.  The edge is the times, so that credit is dL/d(time).
+//   times     SpikeTimes of a whole sequence: lists of exact times, which have no values per step.  For event-driven
+//             stages alone: Network refuses other readers.  The edge is the times, so the gradient is dL/d(time).
 // Parts ask for what they want: values() in full, rows() for a share of a product, or the spikes themselves.
 #pragma once
 #include <memory>
@@ -71,7 +71,7 @@ class Signal {
 
   /// Steps [begin, end), sharing storage.  UsageError for a part of times.
   Signal slice(int64_t begin, int64_t end) const;
-  /// The same values and spikes, cut from the graph: no credit reaches what made them.
+  /// The same values and spikes, detached: no gradient reaches what made them.
   Signal detached() const;
   /// The same signal with another tensor to carry the gradient: of the same shape and, unless it is a carrier, values.
   Signal with_edge(Tensor edge) const;

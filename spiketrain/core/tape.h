@@ -1,4 +1,4 @@
-// Tape = the way back through a chain of stages in one segment, without one graph of it all: each notes a step.  A layer
+// Tape = the backward pass through a chain of stages in one segment, without a common graph: each records a step.  A layer
 // with nothing between its weight and its neuron does so without autograd, whose graph costs more than the arithmetic
 // of a small network's step; any other stage has a graph of its own, as its step.
 // Tests: engine/tape_test.cpp.
@@ -40,7 +40,7 @@ class Tape {
   /// Nothing below asks for a gradient.
   bool empty() const { return steps_.empty(); }
   void add(Step step) { steps_.push_back(std::move(step)); }
-  /// No credit goes below what comes now.
+  /// Nothing is backpropagated below what comes now.
   void cut() { steps_.clear(); }
   /// Back from delta = dL/d(what the last stage sent), as far down as a step gives an answer.  What a stage recorded is
   /// freed when its step is done.

@@ -35,7 +35,7 @@ Course course_of(const Plan& plan) {
     }
     course.updates += segment.update ? 1 : 0;
   }
-  ST_CHECK(course.longest > 0, "cost: the plan has no segment in which error enters");
+  ST_CHECK(course.longest > 0, "cost: the plan has no segment with a loss");
   return course;
 }
 

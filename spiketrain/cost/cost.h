@@ -55,7 +55,7 @@ struct CostReport {
   double energy_uj = 0;         ///< estimate, from the dense counts
 };
 
-/// UsageError if the rows do not form a network or the plan has no segment in which error enters.
+/// UsageError if the rows do not form a network or the plan has no segment with a loss.
 CostReport measure_cost(const std::vector<NetworkRow>& rows, const CostOptions& options);
 
 /// {"ac","mac_error","mac_weight","mac_forward","vector","memory_words","energy_uj"} per sample; "effective_ac" if rates

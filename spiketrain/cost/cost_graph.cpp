@@ -126,7 +126,7 @@ class Graph {
     return node.values != before.values || node.grad != before.grad || node.pulls != before.pulls ||
            node.rate != before.rate;
   }
-  /// Whether credit goes from row i to its k-th source: a row of the same block that credit can reach.
+  /// Whether a gradient goes from row i to its k-th source: a row of the same block that it can reach.
   bool hands_on(size_t i, size_t k) const {
     const CostNode* from = source(i, k);
     return from && rows_[static_cast<size_t>(rows_[i].sources[k])].block == rows_[i].block && from->grad;

@@ -43,8 +43,8 @@ struct CostNode {
   bool constant = false;         ///< its output is
   Values values = Values::real;  ///< of its output
   double rate = 1;               ///< fraction of its outputs that are not zero; 1 if unknown
-  bool grad = false;             ///< credit reaches its output
-  bool pulls = false;            ///< it hands credit on: W^T delta if it has weights
+  bool grad = false;             ///< a gradient reaches its output
+  bool pulls = false;            ///< it backpropagates: W^T delta if it has weights
 };
 
 /// `rates` [slot]: firing rates; may be empty.  UsageError if the rows do not form a network.

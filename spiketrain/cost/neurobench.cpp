@@ -13,7 +13,7 @@ namespace {
 /// 1 where x is not zero.
 Tensor ones_of(const Tensor& x) { return (x != 0).to(x.scalar_type()); }
 
-/// Sum of W x for whole numbers, which sums in another order may leave near them only.
+/// Sum of W x for integers, which sums in another order may leave near them only.
 double sum_of_products(const Synapse& synapse, const Tensor& x, const Tensor& W) {
   return synapse.apply(Signal::dense(x), W).round().sum(torch::kDouble).item<double>();
 }

@@ -1,5 +1,5 @@
 // Dataset = samples with targets, by index: what a loader makes batches of, wherever the samples come from.
-//   sample   a still image [*], float32, shown at every step; or the steps themselves, T frames [T,*], uint8
+//   sample   a static image [*], float32, shown at every step; or the steps themselves, T frames [T,*], uint8
 //            (counts of events) or float32
 //   target   a class; or values, a sequence or spike times, float32 (core/target.h)
 // Both row-major.  What a sample looks like depends on (options, index, epoch) only, never on threads or

@@ -241,9 +241,9 @@ std::string c_prediction(const Reading& reading) {
                                 reading.first > 0 ? str(", the first ", reading.first, " left out") : "");
   switch (reading.prediction) {
     case Prediction::greatest_sum:
-      return "The class: the output whose sum is the greatest " + steps + "; of several the first";
+      return "The class: the output with the largest sum " + steps + "; of several the first";
     case Prediction::greatest_maximum:
-      return "The class: the output whose largest value is the greatest " + steps + "; of several the first";
+      return "The class: the output with the largest value " + steps + "; of several the first";
     case Prediction::mean:
       return "The prediction is the mean of y " + steps;
     default:

@@ -121,8 +121,8 @@ std::string c_readme(const CExport<Math>& from) {
   text += "\n## Arithmetic\n\n";
   text +=
       Math::kFixed
-          ? "Weights are whole numbers of 8 or 16 bits on a scale of a power of two per product; sums and membranes have 32 bits.  A leak is a "
-            "factor k / 2^15; its product is rounded to the nearest, halves away from zero.  What exceeds 32 bits saturates.  The same numbers "
+          ? "Weights are integers of 8 or 16 bits with a power-of-two scale per product; sums and membranes have 32 bits.  A leak is a "
+            "factor k / 2^15; its product is rounded to the nearest, halves away from zero.  Values beyond 32 bits saturate.  The same numbers "
             "come from `spiketrain eval --integer`.\n"
           : "float32.  Each sum begins at zero and takes the weights of its active inputs in order; multiplications and additions are rounded one "
             "by one, so compile without fused multiply-adds (`-ffp-contract=off`).\n";

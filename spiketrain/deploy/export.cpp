@@ -10,7 +10,7 @@ namespace {
 
 FixedProgram whole_numbers(const Deployment& d, const std::string& type,
                            std::vector<Rounding>* rounding = nullptr) {
-  ST_CHECK(type == "q7" || type == "q15", "type of whole numbers: expected q7 or q15, got '", type, "'");
+  ST_CHECK(type == "q7" || type == "q15", "integer type: expected q7 or q15, got '", type, "'");
   return quantise(d.model, type == "q7" ? 8 : 16, d.kind, d.input_range, rounding);
 }
 
@@ -18,10 +18,11 @@ FixedProgram whole_numbers(const Deployment& d, const std::string& type,
 std::string scaling(const FixedProgram& program) {
   if (program.kind == Input::counts) return "Its values are numbers of spikes";
   constexpr int kFew = 8;
-  return str(
-      "A value of the input is what the encoder sends, times 2^", program.input_exponent,
-      ", rounded to a whole number of ", program.input_bits(), " bits and a sign",
-      program.input_bits() < kFew ? ", few: with more the sums over as many inputs might leave 32 bits" : "");
+  return str("A value of the input is the encoder's output times 2^", program.input_exponent,
+             ", rounded to an integer of ", program.input_bits(), " bits and a sign",
+             program.input_bits() < kFew
+                 ? ", few: with more, sums over this many inputs might overflow 32 bits"
+                 : "");
 }
 std::string scaling(const FloatProgram& program) {
   return program.kind == Input::counts ? "Its values are numbers of spikes"

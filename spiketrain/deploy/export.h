@@ -10,7 +10,7 @@
 namespace spiketrain::deploy {
 
 struct ExportOptions {
-  std::string type = "f32";  ///< f32; q7, q15: whole numbers, weights of 8 or 16 bits
+  std::string type = "f32";  ///< f32; q7, q15: integers, weights of 8 or 16 bits
   std::string source;        ///< where the weights are from, one word or two for the comments
   int64_t samples = 2;       ///< test samples that model_test.c holds
   int64_t check = 100;  ///< test samples on which the program is compared with the library's network; 0: none
@@ -33,7 +33,7 @@ Exported export_c(const Training& training, const ExportOptions& options);
 /// Makes the folder, and those in it.  SystemError if that cannot be done.
 void write_files(const std::string& dir, const Files& files);
 
-/// The same network in whole numbers.
+/// The same network in integer arithmetic.
 struct IntegerEvaluation {
   Evaluation result;
   std::vector<Rounding> rounding;

@@ -1,4 +1,4 @@
-// A Model in float32 or in whole numbers.
+// A Model in float32 or in integers.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -128,7 +128,7 @@ class Quantiser {
   static constexpr int kLeastInputBits = 4;
   static constexpr int kHeadroom = 29;  ///< currents, thresholds and biases stay below 2^29
 
-  /// Rounds the weights of a product to whole numbers times 2^-exponent; returns the largest change.
+  /// Rounds the weights of a product to integers times 2^-exponent; returns the largest change.
   double round(const Layer& layer, const Product& from, int exponent, ProgramProduct<Fixed>& to) const {
     to.exponent = exponent;
     to.weight.clear();

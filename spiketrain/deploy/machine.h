@@ -28,7 +28,7 @@ class Machine {
   size_t state_size() const { return state_size_; }
   /// Writes the state before the first step.
   void start(Value* state) const;
-  /// One step: x [inputs] in C, H, W order, y [outputs] in H, W, C order.  Inputs of Fixed are whole numbers at the program's scale; those
+  /// One step: x [inputs] in C, H, W order, y [outputs] in H, W, C order.  Inputs of Fixed are integers at the program's scale; those
   /// beyond input_max are cut.  x null: the input of the step before, which this machine has seen last.
   void step(const Value* x, Value* state, Value* y, Trace& trace);
   int64_t inputs() const { return program_.input.size(); }
@@ -53,7 +53,7 @@ class Machine {
   int64_t held_additions_ = 0;
 };
 
-/// Of whole numbers: real inputs to the program's scale, halves away from zero, cut at input_max.
+/// Of Fixed: real inputs to the program's scale, halves away from zero, cut at input_max.
 void scale_inputs(const FixedProgram& program, const float* x, int64_t n, int32_t* to);
 /// Nothing is done.
 void scale_inputs(const FloatProgram& program, const float* x, int64_t n, float* to);

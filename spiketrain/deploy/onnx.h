@@ -1,6 +1,6 @@
 // A Model as an ONNX graph of one time step: (x, states) -> (y, states after it).  The caller loops.
 //   inputs   x [batch, *input], and for each layer k what it carries, [batch, *layer]:
-//              carried_k  what the membrane begins the step with; before the first step zero, or, exact to the bit, the numbers of the
+//              carried_k  what the membrane begins the step with; before the first step zero, or, bit-identical, the numbers of the
 //                         file's metadata carried_k_first: one, one per channel, or one per neuron in C, H, W order
 //              current_k  the filtered product (Layer::current_decay); zero
 //              spikes_k   of a recurrent layer, of the step before; zero

@@ -80,7 +80,7 @@ class Reader {
       last = static_cast<int64_t>(n);
     }
     ST_CHECK(!model_.layers.empty(), "export: network ", model_.notation, " has no layer");
-    ST_CHECK(!pending_, place(), "it stands behind the last layer; expected a network that ends in a layer");
+    ST_CHECK(!pending_, place(), "it comes after the last layer; expected a network that ends in a layer");
     check_hidden();
     return std::move(model_);
   }

@@ -12,7 +12,7 @@ namespace spiketrain {
 
 namespace {
 
-/// Credit is handed from a segment to the one before.
+/// Gradients are backpropagated from a segment to the one before.
 bool joins_segments(const Plan& plan) {
   for (size_t i = 1; i < plan.size(); ++i) {
     if (plan[i - 1].role == Role::replay && plan[i].role == Role::replay) return true;
@@ -67,7 +67,7 @@ void check_method(const Network& network, const Method& method, const Plan& plan
     ST_CHECK(rule, "layer ", node.name, " has no rule");
     check_compatible(*rule, *layer->neuron());
     ST_CHECK(!joins || rule->works_by_step(), "rule ", rule->part_name(),
-             " hands no credit to the segment before; ", "use schedule whole or truncated");
+             " backpropagates nothing to the segment before; ", "use schedule whole or truncated");
     ST_CHECK(!layer->neuron()->whole_sequence() || (plan.size() == 1 && !skip), "neuron ",
              layer->neuron()->part_name(), " reads the whole sequence at once; use schedule whole");
     for (const Connection& c : layer->connections()) {
@@ -124,9 +124,8 @@ void check_regularizers(const Network& network, const Method& method,
                part->part_name(), " reads the membrane before reset and goes back through it; neuron ",
                neuron.part_name(), " of layer ", node.name, " does not provide that; use regularizer rate");
       ST_CHECK(rule.uses_vjp() || rule.local_in_time(), "regularizer ", part->part_name(),
-               " sends credit back from the membrane, but that of rule ", rule.part_name(), " of layer ",
-               node.name,
-               " begins at the spikes, and it is no credit of the same step either; use rule bptt, ",
+               " backpropagates from the membrane potential, but rule ", rule.part_name(), " of layer ",
+               node.name, " starts at the spikes, and is not local in time either; use rule bptt, ",
                "or regularizer rate");
     }
   }

@@ -1,10 +1,10 @@
 // Learner = a network and how it learns, without recipe and without data set: one call takes one batch through it.
 //   for each segment of the schedule's plan, in order
-//     live     for each block: forward; error at its head; backward; its graph is freed; its signal goes on, cut
+//     live     for each block: forward; loss at its head; backward; its graph is freed; its output goes on, detached
 //     burn_in  forward
 //     replay   forward, and once more from the last to the first, with the error carried back between them
 // That order, "block-major", is what makes a block's segment the only history in memory.  In time-major order all
-// blocks go forward before any goes backward: the same bits, more memory.  One segment and one block is plain
+// blocks go forward before any goes backward: bit-identical, more memory.  One segment and one block is plain
 // backpropagation through time.
 // Source: Guo et al. 2023, "Efficient training of spiking neural networks with temporally-truncated local
 // backpropagation through time"; the execution order is reconstructed from lifetimes.
@@ -55,7 +55,7 @@ using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& l
 
 struct PassResult {
   Tensor prediction;  ///< [B,*out], or [T,B,*out] for targets per step; see Objective
-  Tensor loss;        ///< of the output layer over the segments in which error enters
+  Tensor loss;        ///< of the output layer over the segments with a loss
   Tensor valid;       ///< [T,B] bool: steps that the prediction is read from, no padding; undefined: all
   Tensor penalties;   ///< [k] double, of each regularizer; undefined: none, or not training
 };
@@ -71,8 +71,8 @@ class Learner {
                   Tally* tally = nullptr) const;
   /// The same without learning, in evaluation mode: neither gradients nor statistics of norms change.
   PassResult infer(const Batch& batch, Tally* tally = nullptr) const;
-  /// Exact credit, whatever the schedule, blocks and rule: adds the gradient of the loss of the network's output over
-  /// the whole sequence, or its last steps if the schedule has error there only, by rule `bptt`; returns that loss.
+  /// Exact gradient, whatever the schedule, blocks and rule: adds the gradient of the loss of the network's output over
+  /// the whole sequence, or its last steps if the schedule has a loss there only, by rule `bptt`; returns that loss.
   Tensor exact_gradient(const Batch& batch, const RuleP& bptt) const;
 
   /// What passes leave behind for later ones beside the network, by name: "scores" [T] of the steps if the schedule reads

@@ -32,10 +32,10 @@ class Run {
     std::vector<int64_t> steps;
     bool learns;
     std::vector<Tensor> leaves = {}, roots = {},
-                        carried = {};   ///< states before; readouts; states after, where credit crosses
+                        carried = {};   ///< states before; readouts; states after, where the gradient crosses
     std::vector<Signal> readouts = {};  ///< [block] if they are others than before
   };
-  /// Credit on its way back, on the states before the step `first`.
+  /// Gradient of the states before the step `first`, in backward.
   struct Later {
     int64_t first = 0;
     std::vector<Tensor> g = {};
@@ -47,7 +47,7 @@ class Run {
     std::vector<int64_t> activity;  ///< [step] spikes, if steps may be left out
   };
 
-  /// Blocks between which credit is cut.
+  /// Blocks between which the gradient is cut.
   int64_t blocks() const { return end_to_end_ ? 1 : network_.blocks(); }
   Signal input(const Segment& segment) const;
   Tensor scored_steps(const Segment& segment) const;
@@ -86,7 +86,7 @@ class Run {
   Penalties penalties_;     ///< of the regularizers
   int64_t learning_ = 0;    ///< steps of segments that learn
   Tensor lengths_, valid_;  ///< on the device of the batch
-  int64_t scored_ = 0;      ///< steps in which error enters
+  int64_t scored_ = 0;      ///< steps with a loss
   Tensor scored_lengths_;   ///< [B] of them, the valid ones
   Tensor read_,
       read_lengths_;  ///< [T,B] bool: valid steps that the prediction is read from; [B] their number

@@ -124,7 +124,7 @@ std::vector<Run::Piece> Run::again(const Replayed& replayed) {
     const torch::AutoGradMode grad(piece.learns);
     if (valid_.defined()) context_.valid = take(valid_, piece.steps, 0);
     carry_.detach();
-    // Credit crosses the border of a segment, and no other step that is cut.
+    // The gradient crosses the border of a segment, and no other step that is cut.
     const bool from_before = segment.skip != Skip::cut || piece.steps.front() == segment.t0;
     const bool goes_on = segment.skip != Skip::cut || piece.steps.back() + 1 == segment.t1;
     if (piece.learns && from_before) {

@@ -73,7 +73,7 @@ void check_numbers(const NirArray& array, const FieldInfo& field, const std::str
     const bool whole =
         field.kind == Field::whole || field.kind == Field::shape || field.kind == Field::padding;
     ST_CHECK(!whole || (value == std::floor(value) && std::fabs(value) < kMaxSide), what, ": ", field.name,
-             ": element ", i, " is ", value, "; expected a whole number of less than ", kMaxSide);
+             ": element ", i, " is ", value, "; expected an integer of less than ", kMaxSide);
   }
 }
 
@@ -84,7 +84,7 @@ void check_form(const NirArray& array, const FieldInfo& field, const std::string
   if (field.kind == Field::weight || field.kind == Field::bias)
     ST_CHECK(
         array.type != NirArray::Type::i64, what, ": ", field.name,
-        ": expected floating-point numbers, got whole numbers; a quantised weight needs its scale multiplied in");
+        ": expected floating-point numbers, got integers; a quantised weight needs its scale multiplied in");
   if (field.kind == Field::weight)
     ST_CHECK(array.shape.size() >= 2, what, ": weight: expected at least two dimensions, got ",
              text(array.shape));

@@ -15,7 +15,7 @@ enum class Field {
   neuron,   ///< numbers, one for each neuron: the shape of the node, or a scalar
   weight,   ///< floating point, at least two-dimensional
   bias,     ///< floating point, one-dimensional
-  whole,    ///< whole numbers: one, or one for each side
+  whole,    ///< integers: one, or one for each side
   padding,  ///< the same, or "same" or "valid"
   shape     ///< sizes
 };
@@ -42,7 +42,7 @@ bool is_neuron(const std::string& type);
 /// Types that multiply: Linear, Affine, Scale, Conv1d, Conv2d.
 bool has_weight(const std::string& type);
 
-/// A whole number or one for each of `sides`.  UsageError if there are others.
+/// An integer, or one for each of `sides`.  UsageError if there are others.
 std::vector<int64_t> sides(const NirArray& array, size_t count, const std::string& what);
 
 /// Zeros in front of and behind a side.

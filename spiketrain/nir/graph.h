@@ -14,7 +14,7 @@
 
 namespace spiketrain {
 
-/// An array of numbers, row-major.  Every type that occurs fits a double exactly (whole numbers below 2^53).
+/// An array of numbers, row-major.  Every type that occurs fits a double exactly (integers below 2^53).
 struct NirArray {
   enum class Type { f32, f64, i64 };
   Type type = Type::f64;
@@ -24,7 +24,7 @@ struct NirArray {
   /// One number.
   static NirArray number(double value) { return {Type::f64, {}, {value}}; }
   static NirArray integer(int64_t value) { return {Type::i64, {}, {static_cast<double>(value)}}; }
-  /// A list of whole numbers.
+  /// A list of integers.
   static NirArray integers(const std::vector<int64_t>& list) {
     return {Type::i64, {static_cast<int64_t>(list.size())}, {list.begin(), list.end()}};
   }

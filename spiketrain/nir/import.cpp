@@ -331,7 +331,8 @@ class Importer {
       ST_CHECK(seconds <= kMaxDelay, flat_.text(i), ": a delay of ", seconds, " steps; expected at most ",
                kMaxDelay);
       if (std::fabs(exact - seconds) > 1e-3 && rounded_.insert(i).second)
-        notes_.push_back(str(flat_.text(i), ": delays are rounded to whole steps, ", exact, " to ", seconds));
+        notes_.push_back(
+            str(flat_.text(i), ": delays are rounded to integer steps, ", exact, " to ", seconds));
       longest = std::max(longest, seconds);
     }
     auto made = make<Stage>("delay", {{"longest", static_cast<int64_t>(longest)}});

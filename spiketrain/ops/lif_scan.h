@@ -22,7 +22,7 @@ struct LifAdjoint {
 };
 /// Exact adjoint of lif_forward, given its I (may be undefined unless want_leak and p.gain_tie), the state before the
 /// first step, its u and s (which may be undefined unless p.raised), delta = dL/da [T,*] and g_after = dL/d(state after) [*], undefined: zero.  g_memory: u or, without windows, delta, if nobody
-/// reads it any more and the credit shall take its memory; undefined: new memory.
+/// reads it any more and the error signal shall take its memory; undefined: new memory.
 /// windows: delta is [T,B,C,H/k,W/k], of maps channels last, dL/d(sums of windows).
 LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I, const Tensor& before, const Tensor& u,
                        const Tensor& s, const Tensor& delta, const Tensor& g_after, bool want_leak,

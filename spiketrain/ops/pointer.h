@@ -26,7 +26,7 @@ inline torch::Tensor output(const torch::Tensor& x, at::IntArrayRef sizes, torch
   return y;
 }
 
-/// Memory for a credit that lies as the membrane does, `laid` of it being u: that of `given`, or new.
+/// Memory for an error signal in the layout of the membrane potential, `laid` of it being u: that of `given`, or new.
 inline torch::Tensor credit_memory(const torch::Tensor& given, const torch::Tensor& membrane,
                                    const torch::Tensor& u, bool last) {
   if (!given.defined()) return torch::empty_like(u);

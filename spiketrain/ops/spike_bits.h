@@ -8,7 +8,7 @@
 namespace spiketrain::ops {
 using torch::Tensor;
 
-/// Small whole numbers [T,B,*] as planes of bits, on the CPU.  Sites lie in the order of memory, of maps [C,H,W] pixel by
+/// Small integers [T,B,*] as planes of bits, on the CPU.  Sites lie in the order of memory, of maps [C,H,W] pixel by
 /// pixel; every step begins with a word of its own.
 struct Bits {
   Tensor words;                              ///< int64: planes, in each all steps

@@ -7,7 +7,7 @@
 namespace spiketrain {
 using torch::Tensor;
 
-/// n spikes of B samples of N elements over [0, steps): the time is in steps, and need not be a whole number.
+/// n spikes of B samples of N elements over [0, steps): the time is in steps, and need not be an integer.
 struct SpikeTimes {
   Tensor time;    ///< [n] double; of each sample by rising time; in autograd where a signal carries it
   Tensor index;   ///< [n] int64: which element of the sample, 0 .. elements-1

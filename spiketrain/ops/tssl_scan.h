@@ -1,4 +1,4 @@
-// TSSL-BP's neuron, its PSP filter and its credit; equations and bits in kernels/tssl_scan/tssl_scan.h.
+// TSSL-BP's neuron, its PSP filter and its error signal; equations and bits in kernels/tssl_scan/tssl_scan.h.
 // Tests: equiv/generic, equiv/tssl_scan, golden/tssl.
 #pragma once
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
@@ -16,9 +16,9 @@ using torch::Tensor;
 int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I, Tensor& m, Tensor& psp, const SpikesOut& s,
                         const Tensor& u, const Tensor& a);
 
-/// Credit g = dL/dI [T,*] from delta = dL/da [T,*], given u of the forward and its states before the first
+/// Error signal g = dL/dI [T,*] from delta = dL/da [T,*], given u of the forward and its states before the first
 /// step.  warm_up: the layer hardly fires, so that the variants of 2020 use the surrogate.  On any device.
-/// g_memory: u, if nobody reads it any more and the credit shall take its memory.
+/// g_memory: u, if nobody reads it any more and the error signal shall take its memory.
 /// windows: delta is dL/d(sums of windows), for the kernel alone and maps channels last.
 Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& m,
                    const Tensor& psp, const Tensor& delta, bool warm_up, const Tensor& g_memory = {},

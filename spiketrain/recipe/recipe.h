@@ -35,8 +35,8 @@ struct DataSection {
     v(name, "name", "data set; `spiketrain list data` shows them");
     v(batch, "batch", "samples per batch", Range{1, 1e6});
     v(validation, "validation", "samples moved from the training to the validation split", Range{0, 1e9});
-    v(limit, "limit", "use only the first so many training samples; 0: all", Range{0, 1e9});
-    v(test_limit, "test_limit", "use only the first so many test samples; 0: all", Range{0, 1e9});
+    v(limit, "limit", "use only this many training samples, the first ones; 0: all", Range{0, 1e9});
+    v(test_limit, "test_limit", "use only this many test samples, the first ones; 0: all", Range{0, 1e9});
     v(augment, "augment",
       "training images: random shift by up to 2 pixels (mnist, fashion-mnist) or 4 (cifar10), and random "
       "mirror (not mnist)");
@@ -97,7 +97,7 @@ struct ComputeSection {
       "products of spikes: automatic: event-driven where the spikes are few enough for that to be faster; or always one way",
       Choices{{"automatic", "events", "dense"}});
     v(samples, "samples",
-      "samples of a batch that are trained on at a time, their gradients adding up, which takes the memory of so many; 0: "
+      "samples of a batch that are trained on at a time, accumulating gradients, with the memory of only these; 0: "
       "all; networks with batch norm, and regularizers, take all",
       Range{0, 1e6});
     v(memory_limit, "memory_limit",

@@ -10,7 +10,7 @@ namespace {
 
 struct SavedNetwork final : NetworkBuilder, StartsWithWeights {
   static constexpr const char* kDoc =
-      "the network of a file of weights, its neurons included, to go on from there";
+      "the network of a file of weights, its neurons included, to continue training";
   std::string file;
   template <class V>
   void visit(V& v) {

@@ -237,7 +237,7 @@ std::string raster_chart(const Raster& raster, const std::string& name) {
   Svg svg = picture(
       right + 12, height, name,
       "Time runs to the right, neurons downwards: the input, then each layer; marks are spikes, of real "
-      "numbers their size. Below them the membranes of the output neurons.");
+      "numbers their size. Below them the membrane potentials of the output neurons.");
   double top = 0;
   for (const RasterLayer& layer : raster.layers) {
     const double row = row_of(layer), tall = row * static_cast<double>(layer.shown.size());
@@ -252,7 +252,7 @@ std::string raster_chart(const Raster& raster, const std::string& name) {
     top += tall;
   }
   if (curves > 0) {
-    svg.text(left, top + 13, "membranes of the outputs, before reset", "start", "label");
+    svg.text(left, top + 13, "membrane potentials of the outputs, before reset", "start", "label");
     top += gap;
     svg.rect(left, top, right - left, curves, "class=\"frame\"");
     draw_membranes(svg, raster, left, top, curves, cell);

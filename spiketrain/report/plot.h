@@ -41,7 +41,7 @@ struct PlotLine {
   std::string title;
   PlotLook look;
 };
-/// Lines over whole numbers.
+/// Lines over integers.
 std::string line_plot(const std::vector<PlotLine>& lines, const std::string& x_title,
                       const std::string& y_title);
 

@@ -131,7 +131,7 @@ std::string activity(const RunData& run) {
 std::string weights(const RunData& run) {
   if (run.weights.empty()) return "";
   std::string html = "<h3>Weights</h3>\n<div class=\"small\">\n";
-  Cells rows = {{"weights", "number", "zero", "least", "mean", "greatest"}};
+  Cells rows = {{"weights", "number", "zero", "min", "mean", "max"}};
   size_t k = 0;
   for (const WeightValues& w : run.weights) {
     const Histogram& h = w.values;

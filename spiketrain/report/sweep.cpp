@@ -200,7 +200,7 @@ std::vector<int64_t> parse_seeds(const std::string& text) {
   for (const std::string& part : split_values(text, "--seed-list " + text)) {
     const Config value = parse_toml_value(part);
     ST_CHECK(value.is_number_integer() && value.get<int64_t>() >= 0, "--seed-list ", text,
-             ": expected whole numbers such as 1,2,3; got '", part, "'");
+             ": expected integers such as 1,2,3; got '", part, "'");
     seeds.push_back(value.get<int64_t>());
     ST_CHECK(std::count(seeds.begin(), seeds.end(), seeds.back()) == 1, "--seed-list ", text, ": ", part,
              " comes twice");

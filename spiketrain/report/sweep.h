@@ -26,7 +26,7 @@ struct SweepAxis {
 /// malformed, a value is empty or comes twice, or brackets or quotes stay open.
 SweepAxis parse_axis(const std::string& text);
 
-/// "1,2,3"; UsageError if one is no whole number >= 0 or comes twice.
+/// "1,2,3"; UsageError if one is not an integer >= 0 or comes twice.
 std::vector<int64_t> parse_seeds(const std::string& text);
 
 struct SweepGrid {

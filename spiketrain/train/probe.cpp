@@ -20,7 +20,7 @@ struct NamedWeight {
   Tensor weight;
 };
 
-/// Weights of the network's own layers; heads are not part of the network that exact credit trains.
+/// Weights of the network's own layers; local heads are not part of the network that the exact gradient trains.
 std::vector<NamedWeight> layer_weights(const Network& network) {
   std::vector<NamedWeight> list;
   for (const Network::Node& node : network.nodes()) {

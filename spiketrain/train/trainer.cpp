@@ -289,7 +289,7 @@ void Trainer::check_epochs() const {
            progress_.batch > 0 ? str(" and ", progress_.batch, " batches") : "",
            "; expected epochs >= ", least, ", got ", epochs);
   ST_CHECK(epochs == progress_.epochs || !t_.rate->reads_epochs(), "resume: epochs was ", progress_.epochs,
-           " and is now ", epochs, "; the course of the learning rate depends on it");
+           " and is now ", epochs, "; the learning-rate schedule depends on it");
 }
 
 void Trainer::resume() {
@@ -321,7 +321,7 @@ void Trainer::resume() {
     message(str("resumed from ", path, ": epoch ", progress_.epoch + 1, ", batch ", progress_.batch));
     const std::string other = environment_difference(environment, options_.environment);
     if (!other.empty())
-      message("the run goes on in another environment, which may change its bits: " + other, true);
+      message("the run continues in another environment, which may change its results: " + other, true);
     return;
   }
   if (!paths.empty()) {

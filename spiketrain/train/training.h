@@ -12,7 +12,7 @@
 
 namespace spiketrain {
 
-/// The recipe's section [train], and what it says at the top level and in [data] about the course of a run.
+/// The recipe's section [train], and what it says at the top level and in [data] about how a run proceeds.
 struct TrainOptions {
   int64_t seed = 1, epochs = 1, batch = 50, loader_threads = 1;
   bool drop_last = false;
@@ -38,12 +38,12 @@ struct TrainOptions {
       "[rules]: a layer, block0, readout");
     v(clamp, "clamp", "synaptic weights are kept in [-clamp, clamp]; 0: no limit", Range{0, 1e9});
     v(checkpoint_every, "checkpoint_every", "epochs between checkpoints", Range{1, 1e9}, free);
-    v(checkpoint_batches, "checkpoint_batches", "also after so many batches; 0: no", Range{0, 1e12}, free);
-    v(checkpoint_seconds, "checkpoint_seconds", "also after so many seconds; 0: no", Range{0, 1e9}, free);
+    v(checkpoint_batches, "checkpoint_batches", "also after this many batches; 0: no", Range{0, 1e12}, free);
+    v(checkpoint_seconds, "checkpoint_seconds", "also after this many seconds; 0: no", Range{0, 1e9}, free);
     v(keep, "keep", "number of checkpoints kept", Range{1, 1e6}, free);
     v(eval_batch, "eval_batch", "samples per batch in evaluation; 0: as in training", Range{0, 1e6});
     v(gradient_cosine, "gradient_cosine",
-      "after each epoch, compare the gradient of so many training samples with that of the whole sequence "
+      "after each epoch, compare the gradient of this many training samples with that of the whole sequence "
       "and one block, layer by layer; 0: no",
       Range{0, 1e6}, free);
     v(on_nan, "on_nan",

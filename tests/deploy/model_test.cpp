@@ -96,7 +96,7 @@ TEST(DeployModel, RefusesByNameWhatItCannotExpress) {
               HasSubstr("raise_after_overshoot"));
   EXPECT_THAT(refused({"", "8-3", {5}, {}, {{"name", "leaky_readout"}}}),
               HasSubstr("node 0 (8): it sends real numbers"));
-  EXPECT_THAT(refused({"", "4C3-3C1-GAP", {2, 6, 6}}), HasSubstr("it stands behind the last layer"));
+  EXPECT_THAT(refused({"", "4C3-3C1-GAP", {2, 6, 6}}), HasSubstr("it comes after the last layer"));
 }
 
 TEST(DeployModel, RefusesGainsPerNeuronOfAMap) {

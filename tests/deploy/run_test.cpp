@@ -226,7 +226,7 @@ TEST(DeployRun, TheCommands) {
   }
   const ShellResult integer = cli("eval " + run + " --integer q7");
   EXPECT_EQ(integer.code, 0) << integer.text;
-  EXPECT_THAT(integer.text, HasSubstr("in whole numbers (q7):\naccuracy "));
+  EXPECT_THAT(integer.text, HasSubstr("in integer arithmetic (q7):\naccuracy "));
   EXPECT_THAT(integer.text, HasSubstr(" bits and a sign\n"));
   const Config json = Config::parse(cli("eval " + run + " --integer q15 --json").text);
   const Config& own = json["integer"];

@@ -134,7 +134,7 @@ TEST(EventNetwork, Refusals) {
     parts.encoder = make<Encoder>("latency");
     Learner(std::move(parts)).infer(image_batch(2, kClasses, label_target(2, kClasses)));
   });
-  expect_refusal("spike times have no values by steps", [] {
+  expect_refusal("spike times have no values per step", [] {
     auto network = std::make_shared<Network>(Shape{kInputs});
     network->add(make<Stage>("event_lif", {{"features", kClasses}}), true);
     network->to(torch::kDouble);

@@ -223,7 +223,7 @@ TEST(EngineLastSteps, PlansThatAreRefused) {
   EXPECT_TRUE(has(message({segment(0, 4, live, 0, true, 4)}), "no step is left to predict from"));
   Plan skipping = {segment(0, 4, replay, 1, true)};
   skipping[0].skip = Skip::cut;
-  EXPECT_TRUE(has(message(skipping), "error enters at every step that is not left out"));
+  EXPECT_TRUE(has(message(skipping), "the loss covers every step that is not left out"));
 }
 
 }  // namespace spiketrain::last_steps_test

@@ -200,7 +200,7 @@ TEST(OnlineRules, WhatIsRefused) {
   }
   EXPECT_TRUE(has(refusal(recurrent_network(), make<Rule>("bptt_trace")), "recurrent connection"));
   EXPECT_TRUE(has(refusal(network(lif_with(), {6}, 0), make<Rule>("bptt_trace"), "checkpointed"),
-                  "hands no credit to the segment before"));
+                  "backpropagates nothing to the segment before"));
   const auto normed = std::make_shared<Network>(Shape{kIn});
   Connection c = linear(6);
   c.norm = make<Norm>("bn");

@@ -307,7 +307,7 @@ TEST(Cost, RefusesWhatIsNoNetwork) {
 
   for (const Plan& plan : {Plan{}, Plan{{0, 5, Role::burn_in}}}) {
     options.plan = plan;
-    EXPECT_NE(message(good).find("no segment in which error enters"), std::string::npos);
+    EXPECT_NE(message(good).find("no segment with a loss"), std::string::npos);
   }
   options.plan = {{0, 1}};
   options.rule = make<Rule>("bptt");

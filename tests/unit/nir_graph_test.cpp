@@ -39,7 +39,7 @@ std::vector<Damage> damages() {
       {field("lif", "v_peak", f32({3}, {0, 1, 0})), {"node 'lif' (LIF)", "'v_peak'"}},
       {field("output", "shape", NirArray::integers({2})), {"node 'output' (Output)", "[2]", "[3]"}},
       {field("input", "shape", NirArray::integers({0})), {"node 'input' (Input)", "shape", "more than 0"}},
-      {field("input", "shape", f32({1}, {4.5})), {"node 'input'", "whole number"}},
+      {field("input", "shape", f32({1}, {4.5})), {"node 'input'", "an integer"}},
       {[](NirGraph& g) { nir_at(g, "lif").fields.arrays.erase("tau"); }, {"node 'lif' (LIF)", "has no tau"}},
       {[](NirGraph& g) { nir_at(g, "fc").fields.texts["weight"] = "w"; },
        {"node 'fc'", "weight", "text \"w\""}},

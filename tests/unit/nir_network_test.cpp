@@ -376,7 +376,7 @@ TEST(NirNetwork, DelaysAreWholeSteps) {
   EXPECT_FALSE(says(network_from_nir(graph).notes, "rounded"));
   nir_at(graph, "late").fields.arrays["delay"].values[1] = 1.4e-4;
   EXPECT_TRUE(says(network_from_nir(graph).notes,
-                   "node 'late' (Delay): delays are rounded to whole steps, 1.4 to 1"));
+                   "node 'late' (Delay): delays are rounded to integer steps, 1.4 to 1"));
 }
 
 }  // namespace spiketrain::nir_network_test

@@ -46,12 +46,13 @@ struct EventOptions {
       Choices{{"or", "count", "clip"}});
     v(clip, "clip", "limit of accumulate = \"clip\"", Range{1, 255});
     v(crop, "crop", "keep the centred square of the sensor");
-    v(downsample, "downsample", "so many pixels of the sensor, each way, become one", Range{1, 1e4});
+    v(downsample, "downsample", "this many pixels of the sensor, in each direction, become one",
+      Range{1, 1e4});
     v(size, "size", "[s] or [height, width]: down-sample to this size; []: as downsample says");
     v(polarity, "polarity", "a channel for OFF and one for ON, or one for both together",
       Choices{{"both", "merged"}});
     v(flip, "flip", "training: mirror left-right with probability 1/2");
-    v(roll, "roll", "training: shift by up to so many pixels of a frame, each way", Range{0, 1e4});
+    v(roll, "roll", "training: shift by up to this many pixels of a frame in each direction", Range{0, 1e4});
     v(drop, "drop", "training: each event is left out with this probability", Range{0, 1});
     v(noise_filter_us, "noise_filter_us",
       "drop events without one at a neighbouring pixel so shortly before; 0: off", Range{0, kLongest});

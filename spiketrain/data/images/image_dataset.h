@@ -1,4 +1,4 @@
-// Data sets of still images with classes, held in memory as bytes.
+// Data sets of static images with classes, held in memory as bytes.
 //   x = (pixel / 255 - mean) / std, after a random crop and flip of the training split
 // The sample's id is its index in the official part; it keys crop and flip together with seed and epoch.
 // Tests: unit/dataset_test.cpp, unit/cifar_test.cpp.

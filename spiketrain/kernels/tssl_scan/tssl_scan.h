@@ -1,4 +1,4 @@
-// TSSL-BP neuron: forward scan, PSP filter and its adjoint, and the credit rules.
+// TSSL-BP neuron: forward scan, PSP filter and its adjoint, and the error signals of the variants.
 // Source: Zhang & Li, "Temporal Spike Sequence Learning via Backpropagation for Deep Spiking Neural
 // Networks", NeurIPS 2020, arXiv 2002.10085; operation order and the three rules as in the authors' released
 // code (stonezwr/TSSL-BP).
@@ -30,7 +30,7 @@ struct TsslParams {
   double threshold = 1.0;  ///< fires if u > threshold (strictly)
 };
 
-/// Which credit rule: `head` is the newest released one; sep2020 and jun2020 are the two of 2020; `surrogate`
+/// Which variant: `head` is the authors' latest code; sep2020 and jun2020 are the two of 2020; `surrogate`
 /// is the warm-up branch everywhere.
 enum class TsslVariant { head, sep2020, jun2020, surrogate };
 
@@ -69,7 +69,7 @@ struct PspScanArgs {
 template <class R>
 void psp_scan(double tau_s, const PspScanArgs<R>& x);
 
-/// Exact adjoint of psp_scan.  g_x is A of the credit rules.
+/// Exact adjoint of psp_scan.  g_x is A of the variants.
 ///   B[T-1] = g[T-1] + g_a1;  B[t] = g[t] + (1-1/tau_s)*B[t+1];  g_x[t] = B[t]*(1/tau_s)
 ///   g_a0 = (1-1/tau_s)*B[0]
 template <class R>
@@ -83,7 +83,7 @@ struct PspAdjointArgs {
 template <class R>
 void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x);
 
-/// Credit g = dL/dI from delta = dL/da, from the last step down:
+/// Error signal g = dL/dI from delta = dL/da, from the last step down:
 ///   A[t] = delta[t]/tau_s + (1-1/tau_s)*A[t+1] (0 at the end);  du[t] = u[t] - m[t-1]
 ///   sigma'(u) = f/(0.2*(1+f)^2), f = exp(clamp((threshold-u)/0.2, -8, 8))
 ///   head:      e = s ? min(8,1/du)*(A + (u/tau_m)*theta) : (1-1/tau_m)*theta;  theta = e (0 at the end);

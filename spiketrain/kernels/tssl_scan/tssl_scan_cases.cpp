@@ -1,4 +1,4 @@
-// Cases of tssl_scan: the forward, the PSP filter and its adjoint, and every credit rule.
+// Cases of tssl_scan: the forward, the PSP filter and its adjoint, and the error signal of every variant.
 #include "spiketrain/kernels/cases.h"
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
 
@@ -107,7 +107,7 @@ struct CreditVariant {
   const char* name;
   TsslVariant variant;
   bool warm_up;
-  bool as_trained = false;  ///< errors on windows, credit over the membrane
+  bool as_trained = false;  ///< errors on windows, result over the membrane potential
 };
 const CreditVariant kCredits[] = {{"head", TsslVariant::head, false},
                                   {"sep2020", TsslVariant::sep2020, false},

@@ -9,7 +9,7 @@ namespace {
 
 struct Latency final : Encoder {
   static constexpr const char* kDoc =
-      "one spike per value, the earlier the greater the value; needs data.mean = [0], data.std = [1]";
+      "one spike per value, earlier for larger values; needs data.mean = [0], data.std = [1]";
   double cutoff = 0.0;
   bool exact = false;
   template <class V>

@@ -14,7 +14,8 @@ namespace spiketrain {
 namespace {
 
 struct LinearHead final : Head {
-  static constexpr const char* kDoc = "fully connected readout of a block, after pooling if asked for";
+  static constexpr const char* kDoc =
+      "local head: fully connected readout of a block, with optional pooling before it";
   std::string weights = "trained";
   double scale = 0;
   Config feedback = {{"name", "transpose"}};
@@ -23,13 +24,13 @@ struct LinearHead final : Head {
   template <class V>
   void visit(V& v) {
     v(weights, "weights",
-      "weights of the heads: trained, or fixed: random uniform, random sign, square waves",
+      "weights of the local heads: trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(scale, "scale",
       "size of fixed weights and of a feedback without a scale; 0: 1/sqrt(inputs), 1/inputs for square_wave",
       Range{0, 1e6});
-    v(feedback, "feedback", "what error returns through", OnePart<Feedback>{});
-    v(pool_to, "pool_to", "average a block's maps until it has at most so many features; 0: no pooling",
+    v(feedback, "feedback", "how errors are backpropagated through the head", OnePart<Feedback>{});
+    v(pool_to, "pool_to", "average a block's maps until it has at most this many features; 0: no pooling",
       Range{0, 1e9});
     v(grid, "grid", "instead of pool_to: average maps to grid x grid, vectors to grid values; 0: no pooling",
       Range{0, 1e6});

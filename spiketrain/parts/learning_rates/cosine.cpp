@@ -11,7 +11,7 @@ namespace spiketrain {
 namespace {
 
 struct CosineRate final : WarmUp {
-  static constexpr const char* kDoc = "down to `min` at the end of the run, along half a cosine";
+  static constexpr const char* kDoc = "cosine decay to `min` at the end of the run";
   double min = 0;
   template <class V>
   void visit(V& v) {

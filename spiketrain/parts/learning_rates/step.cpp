@@ -9,7 +9,7 @@ namespace spiketrain {
 namespace {
 
 struct StepRate final : WarmUp {
-  static constexpr const char* kDoc = "times gamma after every so many epochs";
+  static constexpr const char* kDoc = "multiplied by gamma after every `step_epochs` epochs";
   int64_t step_epochs = 30;
   double gamma = 0.1;
   template <class V>

@@ -1,4 +1,4 @@
-// Warm-up, which every course of the learning rate may begin with: lr * (i + 1) / n over the first n
+// Warm-up, with which every learning-rate schedule may begin: lr * (i + 1) / n over the first n
 // iterations.
 #pragma once
 #include "spiketrain/core/optimizer.h"
@@ -15,7 +15,7 @@ struct WarmUp : LearningRate {
   }
 
  protected:
-  /// The course once warm-up is over.
+  /// The schedule once warm-up is over.
   virtual double after(double base, int64_t iteration, int64_t per_epoch, int64_t epochs) const = 0;
   template <class V>
   void visit_warmup(V& v) {

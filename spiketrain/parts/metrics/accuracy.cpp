@@ -8,7 +8,7 @@ namespace spiketrain {
 namespace {
 
 struct Accuracy final : Metric {
-  static constexpr const char* kDoc = "share of the samples whose greatest output is the label's";
+  static constexpr const char* kDoc = "share of the samples whose largest output is the label's";
   template <class V>
   void visit(V&) {}
   std::vector<Target::Kind> targets() const override { return {Target::Kind::class_index}; }

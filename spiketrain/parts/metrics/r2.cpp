@@ -11,7 +11,7 @@ namespace {
 
 struct R2 final : Metric {
   static constexpr const char* kDoc =
-      "share of the variance of the wanted values that the prediction explains";
+      "share of the variance of the target values that the prediction explains";
   template <class V>
   void visit(V&) {}
   std::vector<Target::Kind> targets() const override {

@@ -8,7 +8,7 @@ namespace spiketrain {
 namespace {
 
 struct TopK final : Metric {
-  static constexpr const char* kDoc = "share of the samples whose label is among the k greatest outputs";
+  static constexpr const char* kDoc = "share of the samples whose label is among the k largest outputs";
   int64_t k = 5;
   template <class V>
   void visit(V& v) {

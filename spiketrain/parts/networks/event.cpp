@@ -21,7 +21,7 @@ struct EventNetwork final : NetworkBuilder {
   void visit(V& v) {
     v(hidden, "hidden", "neurons of the hidden layers");
     v(readout, "readout",
-      "what the objective reads: the first spike of each output neuron, or the membrane of neurons without threshold",
+      "what the objective reads: first spike of each output neuron, or membrane potential of neurons without threshold",
       Choices{{"first_spike", "membrane"}});
     v(recurrent, "recurrent", "hidden layers read their own spikes, too");
     v(tau_m, "tau_m", "time constant of the membrane, steps", Range{1e-3, 1e9});

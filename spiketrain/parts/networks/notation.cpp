@@ -89,7 +89,7 @@ class TokenReader {
     return true;
   }
 
-  /// A whole number in [low, high].
+  /// An integer in [low, high].
   int64_t number(const char* meaning, int64_t low, int64_t high) {
     if (!digit(peek())) fail(str("expected the ", meaning, ", a number"));
     const size_t start = at_;

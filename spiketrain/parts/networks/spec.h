@@ -28,21 +28,21 @@ struct SpecOptions {
     v(pool_scale, "pool_scale", "factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)");
     v(norm, "norm", "normalisation of the current in every layer but the last", OnePart<Norm>{"none"});
     v(quantizer, "quantizer",
-      "weights that the products of every layer see; full precision is kept for learning",
+      "quantizes the weights in the products of every layer; learning keeps full precision",
       OnePart<Quantizer>{"none"});
     v(bias, "bias", "learnable bias in every layer");
     v(weight_standardisation, "weight_standardisation",
       "weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last");
-    v(output_scale, "output_scale", "factor on what every layer but the last sends (OTTT: 2.74)",
+    v(output_scale, "output_scale", "factor on the output of every layer but the last (OTTT: 2.74)",
       Range{1e-9, 1e9});
     v(output_weights, "output_weights",
       "weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(longest_delay, "longest_delay",
-      "fully connected hidden layers learn a delay for each synapse, at most so many steps; 0: none",
+      "fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none",
       Range{0, 1 << 16});
     v(delay_per, "delay_per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
-    v(whole_delays, "whole_delays", "when delays are rounded to whole steps",
+    v(whole_delays, "whole_delays", "when delays are rounded to integer steps",
       Choices{{"evaluation", "always", "never"}});
     v(conv_init, "conv_init", "initial weights of convolutions", init_choices());
     v(conv_scale, "conv_scale", "factor on the initial weights of convolutions");

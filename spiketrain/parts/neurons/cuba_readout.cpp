@@ -10,7 +10,8 @@ namespace spiketrain {
 namespace {
 
 struct CubaReadout final : Stepped {
-  static constexpr const char* kDoc = "leaky integrator of a synaptic current; its output is the membrane";
+  static constexpr const char* kDoc =
+      "leaky integrator of a synaptic current; its output is the membrane potential";
   CubaCore synapse;
   LifCore core;
   CubaReadout() { core.fires = false; }

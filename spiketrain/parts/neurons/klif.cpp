@@ -10,7 +10,7 @@ namespace spiketrain {
 namespace {
 
 struct Klif final : Stepped {
-  static constexpr const char* kDoc = "LIF with a learned scale k of the membrane";
+  static constexpr const char* kDoc = "LIF with a learned scale k of the membrane potential";
   bool scale_reset = false;
   LifCore core;
   Tensor k;  ///< scalar parameter, starts at 1

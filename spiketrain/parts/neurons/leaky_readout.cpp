@@ -9,7 +9,8 @@ namespace spiketrain {
 namespace {
 
 struct LeakyReadout final : Stepped {
-  static constexpr const char* kDoc = "leaky integrator that does not spike; its output is the membrane";
+  static constexpr const char* kDoc =
+      "leaky integrator that does not spike; its output is the membrane potential";
   LifCore core;
   LeakyReadout() { core.fires = false; }
   template <class V>

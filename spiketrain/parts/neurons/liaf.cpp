@@ -50,7 +50,7 @@ struct AnalogFire : Stepped {
   }
 };
 struct Liaf final : AnalogFire {
-  static constexpr const char* kDoc = "LIF membrane whose output is analog";
+  static constexpr const char* kDoc = "LIF dynamics with analog output";
   template <class V>
   void visit(V& v) {
     v(act, "act", "output function of the membrane", Choices{{"relu", "tanh", "identity"}});

@@ -14,8 +14,8 @@ struct Count final : Objective {
   double desired = 15, undesired = 3;
   template <class V>
   void visit(V& v) {
-    v(desired, "desired", "least sum over T steps for the label's output", Range{0, 1e9});
-    v(undesired, "undesired", "greatest sum over T steps for the other outputs", Range{0, 1e9});
+    v(desired, "desired", "minimum sum over T steps for the label's output", Range{0, 1e9});
+    v(undesired, "undesired", "maximum sum over T steps for the other outputs", Range{0, 1e9});
   }
   bool sums_over_samples() const override { return true; }
   Tensor loss(const Output& out, const Target& target) const override {

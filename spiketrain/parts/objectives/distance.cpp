@@ -17,7 +17,7 @@ struct Distance : Objective {
   void visit(V& v) {
     v(over, "over", "the output is compared at every step, or its mean over the window",
       Choices{{"step", "window"}});
-    v(value, "value", "wanted output of the label", Range{-1e6, 1e6});
+    v(value, "value", "target output of the label", Range{-1e6, 1e6});
   }
   std::vector<Target::Kind> targets() const override {
     return {Target::Kind::class_index, Target::Kind::values, Target::Kind::sequence};
@@ -50,7 +50,7 @@ struct Distance : Objective {
 };
 
 struct Mse final : Distance {
-  static constexpr const char* kDoc = "mean squared distance to the one-hot label, or to the values wanted";
+  static constexpr const char* kDoc = "mean squared distance to the one-hot label, or to the target values";
   Tensor distance(const Tensor& a, const Tensor& wanted, int64_t reduction) const override {
     return torch::mse_loss(a, wanted, reduction);
   }
@@ -59,7 +59,7 @@ ST_REGISTER(Objective, "mse", Mse);
 
 struct SmoothL1 final : Distance {
   static constexpr const char* kDoc =
-      "smooth L1 (Huber) distance to the one-hot label, or to the values wanted";
+      "smooth L1 (Huber) distance to the one-hot label, or to the target values";
   Tensor distance(const Tensor& a, const Tensor& wanted, int64_t reduction) const override {
     return torch::smooth_l1_loss(a, wanted, reduction);
   }

@@ -11,7 +11,7 @@ namespace spiketrain {
 namespace {
 
 struct MaxCe final : Objective {
-  static constexpr const char* kDoc = "cross-entropy of the output's greatest value over time";
+  static constexpr const char* kDoc = "cross-entropy of the output's maximum over time";
   double scale = 1.0;
   ClassWeights weights;
   template <class V>

@@ -11,7 +11,7 @@ namespace {
 
 struct AdamW final
     : AdamFamily<torch::optim::AdamW, torch::optim::AdamWOptions, torch::optim::AdamWParamState> {
-  static constexpr const char* kDoc = "adam with a weight decay of its own";
+  static constexpr const char* kDoc = "Adam with decoupled weight decay";
   template <class V>
   void visit(V& v) {
     visit_means(v);

@@ -16,7 +16,7 @@ struct Sgd final : TorchOptimizer {
   template <class V>
   void visit(V& v) {
     v(lr, "lr", "learning rate after warm-up", Range{0, 1e6});
-    v(momentum, "momentum", "share of the last step that is taken again", Range{0, 1});
+    v(momentum, "momentum", "momentum factor: share of the previous step", Range{0, 1});
     v(nesterov, "nesterov", "Nesterov's form of momentum");
     v(weight_decay, "weight_decay", "L2 penalty: weight_decay * w is added to the gradient", Range{0, 1e3});
   }

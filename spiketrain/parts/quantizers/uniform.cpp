@@ -1,7 +1,7 @@
 // Uniform symmetric quantization of a weight, straight through in the backward direction:
 //   step = max|W| / (2^(bits-1) - 1);  W_q = step * round(W / step);  dL/dW = dL/dW_q;   bits = 1: W_q = mean|W| * sign(W)
 // With scale = "power_of_two" the step is the power of two that loses least, sum (W_q - W)^2, and weights beyond the levels are cut; bits = 1: the
-// power of two next to mean|W|, in its logarithm.  Such weights are whole numbers on the scale of a layer, as deploy/program.h has them.
+// power of two next to mean|W|, in its logarithm.  Such weights are integers on the scale of a layer, as deploy/program.h has them.
 // The full-precision weight stays what the optimizer updates.
 // Source: Bengio, Leonard & Courville 2013, "Estimating or propagating gradients through stochastic neurons for conditional
 // computation" (straight-through estimator); the binary form: Rastegari et al. 2016, "XNOR-Net", one scale per tensor.
@@ -31,7 +31,7 @@ struct Uniform final : Quantizer {
     const Tensor w = W.detach();
     const ops::OneThread one_thread;
     const Tensor q = bits == 1 ? two_values(w) : scale == "largest" ? by_largest(w) : by_power_of_two(w);
-    return q + (W - w);  // the value is q to the bit, the gradient that of W
+    return q + (W - w);  // the value is exactly q, the gradient that of W
   }
 
  private:

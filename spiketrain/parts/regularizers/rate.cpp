@@ -20,7 +20,7 @@ struct Rate final : Regularizer {
     v(weight, "weight", "factor on the penalty", Range{0, 1e9});
     v(lower, "lower", "rate below which a neuron is pushed up; 0: none is", Range{0, 1e3});
     v(upper, "upper", "rate above which a neuron is pushed down; lower = upper: a target", Range{0, 1e3});
-    v(readouts, "readouts", "also of the output layer and of heads, whose rates the objective sets");
+    v(readouts, "readouts", "also for the output layer and local heads, whose rates the objective sets");
   }
   void check() override {
     ST_CHECK(lower <= upper, "regularizer rate: expected lower <= upper, got ", lower, " and ", upper);

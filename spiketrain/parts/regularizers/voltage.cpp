@@ -4,7 +4,7 @@
 // Source: Bellec et al. 2020, "A solution to the learning dilemma for recurrent networks of spiking neurons", whose bounds
 // are the threshold and its negative.  Deviation: a mean where they sum; fixed bounds, not the adaptive threshold.
 // Memory: u and the input current for the steps of a segment.  Time: the adjoint once more, step by step.
-// Unsupported: rules with neither the neuron's adjoint nor credit of the same step (tssl_bp).
+// Unsupported: rules with neither the neuron's adjoint nor locality in time (tssl_bp).
 // Tests: engine/regularizers_test.cpp.
 #include "spiketrain/core/regularizer.h"
 
@@ -12,13 +12,14 @@ namespace spiketrain {
 namespace {
 
 struct Voltage final : Regularizer {
-  static constexpr const char* kDoc = "membranes before reset are kept between two bounds";
+  static constexpr const char* kDoc = "membrane potentials before reset are kept between two bounds";
   double weight = 1, lower = -1, upper = 1;
   template <class V>
   void visit(V& v) {
     v(weight, "weight", "factor on the penalty", Range{0, 1e9});
-    v(lower, "lower", "membrane below which there is a penalty, unit of the threshold", Range{-1e9, 1e9});
-    v(upper, "upper", "membrane above which there is one", Range{-1e9, 1e9});
+    v(lower, "lower", "membrane potential below which there is a penalty, unit of the threshold",
+      Range{-1e9, 1e9});
+    v(upper, "upper", "membrane potential above which there is a penalty", Range{-1e9, 1e9});
   }
   void check() override {
     ST_CHECK(lower <= upper, "regularizer voltage: expected lower <= upper, got ", lower, " and ", upper);

@@ -1,4 +1,4 @@
-// Truncated backpropagation with a trace over the cuts: exact credit inside a segment, and, for what a membrane still
+// Truncated backpropagation with a trace over the cuts: exact gradient inside a segment, and, for what a membrane still
 // holds of the segments before, the presynaptic trace at the border.
 //   g[t] = exact adjoint of the neuron inside the segment;   xhat[t] = lambda*xhat[t-1] + x[t]
 //   dW = sum_t g[t] (x) x[t]  +  lambda * g[t0] (x) xhat[t0-1],   t0 = first step of the segment
@@ -8,7 +8,7 @@
 // still ends at the cuts.
 // Source: the trace of Xiao et al. 2022 (OTTT) on cut edges only; the combination is ours.  Deviation: none.
 // Memory: what the neuron's vjp reads for the steps of a segment, and one trace per synapse.
-// Unsupported: recurrent connections and schedule checkpointed, where credit crosses what the trace would stand for.
+// Unsupported: recurrent connections and schedule checkpointed, where the gradient crosses what the trace would stand for.
 // Tests: engine/online_rules.
 #include "spiketrain/core/rule.h"
 #include "spiketrain/parts/rules/leaky_sum.h"

@@ -24,7 +24,7 @@ struct EProp final : EligibilityRule {
     if (!(readout.provides() & kLeak) || readout.leak() == kappa) return {};
     return str("rule e_prop filters its traces with kappa = ", kappa, ", but the readout has the leak ",
                readout.leak(),
-               ": credit of earlier spikes is weighed otherwise than they are; set kappa to that leak");
+               ": the gradient weights earlier spikes differently than the readout; set kappa to that leak");
   }
 
  protected:

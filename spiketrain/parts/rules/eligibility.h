@@ -3,7 +3,7 @@
 //   E_k[t] = sum_l dz_k[t]/dz_l[t-1] * E_l[t-1]  +  dz_k[t]/dI[t] * x[t]      for each state z_k
 //   e[t]   = sum_l da[t]/dz_l[t-1] * E_l[t-1]    +  da[t]/dI[t] * x[t]
 //   f[t]   = kappa*f[t-1] + e[t]                                              e itself if kappa = 0
-//   dW     = sum_t delta[t] * f[t];   psi[t]*delta[t] goes on in space
+//   dW     = sum_t delta[t] * f[t];   psi[t]*delta[t] is backpropagated in space
 // A bias is a weight with x = 1.  Every step is a sum of its own: the bits depend neither on segments nor on threads.
 #pragma once
 #include "spiketrain/core/rule.h"
@@ -13,7 +13,7 @@ namespace spiketrain {
 /// The recursion, on arrays [F,B*P,K] as Synapse::patches() lays them out.
 class Eligibility {
  public:
-  /// Goes on from what trace() gave; empty: before the first step.
+  /// Continues from what trace() gave; empty: before the first step.
   Eligibility(const Record& record, double kappa, State trace);
   /// f[t] for y, what each neuron reads at step t.
   Tensor advance(int64_t t, const Tensor& y);

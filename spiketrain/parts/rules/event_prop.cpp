@@ -29,7 +29,7 @@ struct EventProp final : Rule {
     v(form, "form", "which discretisation: that of Norse, or one with a factor of its own for the weights",
       Choices{{"norse", "adjoint_pair"}});
     v(min_slope, "min_slope",
-      "least distance of a divisor from 0, as a part of the threshold; 0: as it comes", Range{0, 1});
+      "smallest absolute value of the divisor, relative to the threshold; 0: no limit", Range{0, 1});
   }
   uint32_t needs() const override { return kI | kU | kCurrentBased; }
   bool uses_vjp() const override { return false; }

@@ -1,4 +1,4 @@
-// Online training through time: spatial credit of the same step, times a trace of what the synapse read.
+// Online training through time: error signal of the same step, times a trace of what the synapse read.
 //   g[t] = psi[t] * delta[t];   q[t] = lambda*q[t-1] + x[t];   the bias gets sum_t g[t], without a trace
 // lambda is the neuron's leak, which makes the rule exact for one layer without gradient through the reset; or any number.
 // Source: Xiao et al. 2022, "Online training through time for spiking neural networks", and the authors' code
@@ -14,7 +14,7 @@ namespace spiketrain {
 namespace {
 
 struct Ottt final : Rule {
-  static constexpr const char* kDoc = "spatial credit times a presynaptic trace (OTTT)";
+  static constexpr const char* kDoc = "error signal of the same step times a presynaptic trace (OTTT)";
   double trace_leak = kLeakOfNeuron;
   template <class V>
   void visit(V& v) {

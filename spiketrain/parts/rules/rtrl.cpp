@@ -1,7 +1,7 @@
 // Diagonal real-time recurrent learning: the exact gradient of a neuron's own dynamics, carried forward in a trace of each
-// synapse, times spatial credit of the same step (equations in eligibility.h).  For one layer without recurrent
+// synapse, times the error signal of the same step (equations in eligibility.h).  For one layer without recurrent
 // connections this is BPTT, whatever the neuron, its reset and the gradient through it; below other spiking layers, and
-// through recurrent connections, credit of later steps is left out.
+// through recurrent connections, the gradient of later steps is left out.
 // Source: Williams & Zipser 1989, "A learning algorithm for continually running fully recurrent neural networks", without
 // the paths from neuron to neuron.  With local spiking heads and an update at every step this is FELL (Ma et al. 2022).
 // Deviation: none.
@@ -15,7 +15,8 @@ namespace spiketrain {
 namespace {
 
 struct Rtrl final : EligibilityRule {
-  static constexpr const char* kDoc = "exact trace of each synapse, no credit from neuron to neuron in time";
+  static constexpr const char* kDoc =
+      "exact trace of each synapse, no gradient from neuron to neuron in time";
   template <class V>
   void visit(V&) {}
 };

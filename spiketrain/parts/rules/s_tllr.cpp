@@ -1,4 +1,4 @@
-// STDP-inspired temporal local learning: two eligibilities per synapse, one causal, one not, times spatial credit.
+// STDP-inspired temporal local learning: two eligibilities per synapse, one causal, one not, times the spatial error signal.
 //   dW = sum_t delta[t] * ( alpha_pre * psi[t] (x) xhat[t]  +  alpha_post * q[t] (x) x[t] )
 //   xhat[t] = lambda_pre*xhat[t-1] + x[t]
 //   q[t] = sum_{t'<t} lambda_post^(t-t') psi[t']      paper;   released code: lambda_post^(t-1-t')

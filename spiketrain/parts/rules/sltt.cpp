@@ -1,4 +1,4 @@
-// Spatial learning through time: nothing travels in time, credit goes from layer to layer at the same step.
+// Spatial learning through time: no backpropagation in time, errors go from layer to layer at the same step.
 //   g[t] = psi[t] * delta[t];   q[t] = x[t]
 // Source: Meng et al. 2023, "Towards memory- and time-efficient backpropagation for training spiking neural networks",
 // and the authors' code (qymeng94/SLTT).  SLTT-K is this rule with schedule random_steps.  Deviation: none; at leak 0 or
@@ -12,7 +12,7 @@ namespace spiketrain {
 namespace {
 
 struct Sltt final : Rule {
-  static constexpr const char* kDoc = "spatial credit only, nothing travels in time (SLTT)";
+  static constexpr const char* kDoc = "spatial gradient only, no backpropagation in time (SLTT)";
   template <class V>
   void visit(V&) {}
   uint32_t needs() const override { return kPsi; }

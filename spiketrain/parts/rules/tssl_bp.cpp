@@ -1,4 +1,4 @@
-// TSSL-BP: credit through the timing of spikes.  Three released variants and the surrogate-only ablation.
+// TSSL-BP: gradients through the timing of spikes.  Three released variants and the surrogate-only ablation.
 //   A[t] = delta[t]/tau_s + (1 - 1/tau_s)*A[t+1];  du[t] = u[t] - m[t-1];  from the last step down:
 //   head (Dec 2020)  e = s ? min(8, 1/du)*(A + u/tau_m*theta) : (1 - 1/tau_m)*theta;   theta = e
 //                    g = a < 1/(4 tau_s) ? A*sigma'(u) : e
@@ -36,7 +36,8 @@ struct TsslBp final : Rule {
   std::string variant = "head";
   template <class V>
   void visit(V& v) {
-    v(variant, "variant", "released version of the rule, or the warm-up surrogate everywhere",
+    v(variant, "variant",
+      "version of the authors' code (head: the latest), or the warm-up surrogate everywhere",
       Choices{{"head", "sep2020", "jun2020", "surrogate"}});
   }
   void check() override { kernel_variant = variant_of(variant); }

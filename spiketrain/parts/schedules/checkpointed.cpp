@@ -1,4 +1,4 @@
-// Exact credit through all T steps at the memory of one segment: the sequence runs forward without a graph, the state
+// Exact gradient through all T steps at the memory of one segment: the sequence runs forward without a graph, the state
 // before each segment is kept, and each segment is computed again for its gradient, the last one first.
 // With segments of sqrt(T) steps both parts of the memory grow with sqrt(T); time: one more forward pass.
 // Source: Chen, Xu, Zhang, Guestrin 2016, "Training deep nets with sublinear memory cost".  Deviation: cut in time
@@ -11,7 +11,7 @@ namespace {
 
 struct Checkpointed final : Schedule {
   static constexpr const char* kDoc =
-      "credit through all steps with the memory of `segment` of them: each segment is computed twice";
+      "exact gradient through all steps with the memory of `segment` of them: each segment is computed twice";
   int64_t segment = 0, live = 0;
   std::string divide_by = "scored", predict = "all";
   template <class V>

@@ -1,7 +1,7 @@
 // Error enters at the last K steps of the sequence, each by itself: the steps before only carry states and traces on.
 // Source: Apolinario & Roy 2025, "S-TLLR: STDP-inspired temporal local learning rule for spiking neural networks", whose
 // learning signal begins at step T - K.  There the losses of the steps add up: divide_by = "one".  Deviation: none.
-// Credit that reaches the steps before: `live` of whole, checkpointed and truncated.
+// Gradients that reach the steps before: `live` of whole, checkpointed and truncated.
 // Tests: unit/schedule_test.cpp, engine/schedules_test.cpp, engine/last_steps_test.cpp.
 #include "spiketrain/core/schedule.h"
 
@@ -9,14 +9,14 @@ namespace spiketrain {
 namespace {
 
 struct LastSteps final : Schedule {
-  static constexpr const char* kDoc = "single steps; error enters at the last `live` ones";
+  static constexpr const char* kDoc = "single steps; the loss is taken at the last `live` ones";
   int64_t live = 1;
   std::string update = "batch", divide_by = "scored", predict = "all";
   template <class V>
   void visit(V& v) {
-    v(live, "live", "number of last steps in which error enters", Range{1, 1 << 20});
+    v(live, "live", "number of last steps with a loss", Range{1, 1 << 20});
     v(update, "update",
-      "the optimiser steps once per batch (gradients accumulate), or after every step with error",
+      "the optimiser steps once per batch (gradients accumulate), or after every step with a loss",
       Choices{{"batch", "step"}});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
     v(predict, "predict", predict_doc(), predict_choices());

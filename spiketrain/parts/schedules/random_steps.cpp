@@ -12,12 +12,12 @@ namespace spiketrain {
 namespace {
 
 struct RandomSteps final : Schedule {
-  static constexpr const char* kDoc = "single steps; error enters at `live` random ones of each batch";
+  static constexpr const char* kDoc = "single steps; the loss is taken at `live` random ones of each batch";
   int64_t live = 1;
   std::string divide_by = "scored";
   template <class V>
   void visit(V& v) {
-    v(live, "live", "number of steps of a batch in which error enters", Range{1, 1 << 20});
+    v(live, "live", "number of steps of a batch with a loss", Range{1, 1 << 20});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
   }
   Plan plan(const PlanRequest& request) const override {

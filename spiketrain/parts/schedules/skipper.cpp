@@ -1,16 +1,16 @@
 // As `checkpointed`, but only steps with much activity are computed again: those of a segment whose spikes, of all
 // layers over the batch, are below a percentile of the segment are skipped.
 //   recompute  skipped steps are not computed again: in the second pass of a segment, which starts from its true state,
-//              states and traces pass over them unchanged, and so does credit on its way back, from the first kept step
+//              states and traces pass over them unchanged, and so does their gradient in backward, from the first kept step
 //              of a segment to the last kept one of the segment before.  Saves computing; u of the second pass is another
-//   mask       the second pass has the true states; a skipped step has no loss, adds nothing to dW, and no credit
+//   mask       the second pass has the true states; a skipped step has no loss, adds nothing to dW, and no gradient
 //              crosses it: BPTT with a masked loss and cut edges
 // A step is kept if its spikes reach the percentile by linear interpolation: as many as ceil((K-1) skip/100) of K are
 // skipped, fewer where steps are as active as one that stays.  The loss is taken over the kept steps of all segments.
 // Source: Singh et al. 2022 (MICRO), "Skipper": activation checkpoints and time-skipping.  Written from the abstract and a
 // reconstruction; neither the text nor code was available.  Deviation: cut in time only, all layers together; `mask` is
 // ours.
-// Unsupported: rules that hand no credit to the step before; `mask` with a norm, whose statistics need whole segments.
+// Unsupported: rules that backpropagate nothing to the step before; `mask` with a norm, whose statistics need whole segments.
 // Page: docs/methods/skipper.md.  Tests: golden/memory_rules, unit/schedule_test.cpp, engine/skipper_test.cpp.
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,7 @@ namespace {
 
 struct Skipper final : Schedule {
   static constexpr const char* kDoc =
-      "as checkpointed, but the least active steps of each segment are not computed again (Skipper)";
+      "as checkpointed, but the least active steps of each segment are not recomputed (Skipper)";
   int64_t segment = 0;
   double skip = 50;
   std::string mode = "recompute", divide_by = "scored";
@@ -32,7 +32,7 @@ struct Skipper final : Schedule {
     v(skip, "skip", "percentile of a segment's activity below which steps are skipped, below 100; 0: none",
       Range{0, 100});
     v(mode, "mode",
-      "skipped steps are not computed again, or (mask) computed again, without loss and with credit cut around them",
+      "skipped steps are not recomputed, or (mask) recomputed without loss and with the gradient cut around them",
       Choices{{"recompute", "mask"}});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
   }

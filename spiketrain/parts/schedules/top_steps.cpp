@@ -1,5 +1,5 @@
 // Error enters at the `live` steps that add most to the gradient; the others only carry states and traces on.  Kept
-// steps that follow each other are one segment, inside which credit crosses steps as usual; elsewhere it is cut.
+// steps that follow each other are one segment, inside which the gradient crosses steps as usual; elsewhere it is cut.
 //   score[t] = sum over the synapses of spiking neurons of |g[t] (x) x[t]|_F, under exact BPTT over the whole sequence
 // Ties go to the earlier step.  The learner measures the scores (engine/step_scores.h): in the first batch, anew every
 // `refresh` iterations, smoothed by an exponential mean.  They are kept in checkpoints.  In padded batches the best
@@ -19,18 +19,19 @@ namespace {
 
 struct TopSteps final : Schedule {
   static constexpr const char* kDoc =
-      "error enters at the `live` steps that add most to the gradient, as measured now and then (ST-BPTT)";
+      "the loss is taken at the `live` steps that add most to the gradient, measured from time to time (ST-BPTT)";
   int64_t live = 1, refresh = 0;
   double smoothing = 0;
   std::string divide_by = "scored";
   template <class V>
   void visit(V& v) {
-    v(live, "live", "number of steps in which error enters", Range{1, 1 << 20});
+    v(live, "live", "number of steps with a loss", Range{1, 1 << 20});
     v(refresh, "refresh",
       "iterations between two measurements, each of which costs a pass over the whole sequence; 0: the first batch "
       "only",
       Range{0, 1e12});
-    v(smoothing, "smoothing", "weight of what was measured before in the mean of the scores", Range{0, 1});
+    v(smoothing, "smoothing", "weight of earlier measurements in the running mean of the scores",
+      Range{0, 1});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
   }
   void check() override {

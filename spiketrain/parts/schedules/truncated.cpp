@@ -1,4 +1,4 @@
-// Windows of K steps: the state is carried from one to the next, credit is not (truncated backpropagation through
+// Windows of K steps: the state is carried from one to the next, the gradient is not (truncated backpropagation through
 // time).  burn_in: a first part of the sequence without error, in which the state settles.  live: error enters in the
 // last steps alone; windows before them are a burn-in, the one where they begin passes credit on to its own first step.
 // Sources: Williams & Peng 1990; for spiking networks Guo et al. 2023, "Efficient training of spiking neural networks
@@ -13,19 +13,20 @@ namespace spiketrain {
 namespace {
 
 struct Truncated final : Schedule {
-  static constexpr const char* kDoc = "windows of `window` steps; state crosses them, credit does not";
+  static constexpr const char* kDoc =
+      "windows of `window` steps; the state is carried over, the gradient is cut (truncated BPTT)";
   int64_t window = 1, burn_in = 0, live = 0;
   std::string update = "batch", loss = "every", divide_by = "scored", predict = "all";
   bool scale_lr = false;
   template <class V>
   void visit(V& v) {
     v(window, "window", "length of a window in steps; the last one may be shorter", Range{1, 1 << 20});
-    v(burn_in, "burn_in", "number of first steps in which no error enters", Range{0, 1 << 20});
+    v(burn_in, "burn_in", "number of first steps without a loss", Range{0, 1 << 20});
     v(update, "update",
       "the optimiser steps once per batch (gradients accumulate), after every window, or after every step "
       "(needs window = 1)",
       Choices{{"batch", "window", "step"}});
-    v(loss, "loss", "error enters in every window, or in the last one only", Choices{{"every", "last"}});
+    v(loss, "loss", "the loss is taken in every window, or in the last one only", Choices{{"every", "last"}});
     v(live, "live", live_doc(), Range{0, 1 << 20});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
     v(predict, "predict", predict_doc(), predict_choices());
@@ -34,7 +35,7 @@ struct Truncated final : Schedule {
   }
   void check() override {
     ST_CHECK(update != "step" || window == 1, "schedule truncated: update = \"step\" needs window = 1, got ",
-             window, "; a window's credit is known at its end, so use update = \"window\"");
+             window, "; a window's gradient is known only at its end, so use update = \"window\"");
     ST_CHECK(loss == "every" || update == "batch", "schedule truncated: loss = \"last\" leaves the other ",
              "windows without a gradient; use update = \"batch\"");
   }

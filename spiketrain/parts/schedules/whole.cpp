@@ -1,4 +1,4 @@
-// One segment over all T steps: credit reaches every earlier step.  Error may enter in the last `live` steps alone.
+// One segment over all T steps: the gradient reaches every earlier step.  The loss may cover the last `live` steps alone.
 // Tests: unit/schedule_test.cpp, engine/last_steps_test.cpp.
 #include "spiketrain/core/schedule.h"
 

@@ -6,7 +6,7 @@ namespace spiketrain {
 namespace {
 
 struct Heads final : LearningSignal {
-  static constexpr const char* kDoc = "the objective's error at a head of each block";
+  static constexpr const char* kDoc = "the objective's error at a local head of each block";
   template <class V>
   void visit(V&) {}
   bool uses_heads() const override { return true; }

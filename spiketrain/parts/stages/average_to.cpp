@@ -11,11 +11,11 @@ namespace spiketrain {
 namespace {
 
 struct AverageTo final : Stage {
-  static constexpr const char* kDoc = "average pooling to at most so many features";
+  static constexpr const char* kDoc = "average pooling to at most `features` features";
   int64_t features = 1, grid = 0;
   template <class V>
   void visit(V& v) {
-    v(features, "features", "greatest number of features", Range{1, 1e9});
+    v(features, "features", "maximum number of features", Range{1, 1e9});
     v(grid, "grid", "instead of features: maps to grid x grid, vectors to grid values; 0: as features says",
       Range{0, 1e6});
   }

@@ -1,6 +1,6 @@
 // Each element arrives whole steps later: y[t] = x[t - steps], and there is silence before the first step.
 // `steps` is a buffer shaped like the input, which starts at the option's value; NIR import fills it.  The carried state is the last `longest`
-// steps, in the graph, so that a segment that is computed again hands its credit on.
+// steps, in the graph, so that a segment that is computed again backpropagates through it.
 // Deviation: none.  Tests: unit/nir_stage_test.cpp, golden/nir_test.cpp.
 #include "spiketrain/parts/stages/one_input.h"
 
@@ -8,11 +8,11 @@ namespace spiketrain {
 namespace {
 
 struct Delay final : Stage {
-  static constexpr const char* kDoc = "delays each element by a number of steps of its own";
+  static constexpr const char* kDoc = "delays each element by its own number of steps";
   int64_t longest = 1;
   template <class V>
   void visit(V& v) {
-    v(longest, "longest", "greatest delay in steps, and that of every element until others are loaded",
+    v(longest, "longest", "maximum delay in steps, and that of every element until others are loaded",
       Range{0, 1 << 20});
   }
 

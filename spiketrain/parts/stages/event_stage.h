@@ -25,7 +25,7 @@ inline EventCallP held_call(torch::autograd::AutogradContext* ctx) {
   return c10::static_intrusive_pointer_cast<EventCall>(ctx->saved_data["held"].toCapsule());
 }
 
-/// The spikes that an event-driven stage reads.  UsageError unless credit can go back as dL/d(time).
+/// The spikes that an event-driven stage reads.  UsageError unless the gradient can go back as dL/d(time).
 inline SpikeTimes arrivals(const Signal& x, const std::string& stage) {
   ST_CHECK(
       x.has_times() || !x.edge().requires_grad(), "stage ", stage,

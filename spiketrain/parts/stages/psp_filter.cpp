@@ -1,7 +1,7 @@
 // A signal as a PSP, for neurons that expect one:
 //   a[t] = a[t-1] + (x[t] - a[t-1])/tau_s,  a before the first step = 0
 // Of a constant signal only the gain is filtered.  The carried state is a[t] of the last step, in the graph, so that
-// a segment that is computed again hands its credit on:  da[t]/d(carried) = (1 - 1/tau_s)^(t+1).
+// a segment that is computed again backpropagates through it:  da[t]/d(carried) = (1 - 1/tau_s)^(t+1).
 // Deviation: none.  Tests: unit/stage_test.cpp.
 #include "spiketrain/ops/tssl_scan.h"
 #include "spiketrain/parts/stages/one_input.h"

@@ -1,6 +1,6 @@
 // The last steps of a signal side by side, for synapses with delays (delayed_linear):
 //   y[t] = x[t], x[t-1], ..., x[t-longest], one after the other; before the first step there is silence
-// The carried state is the last `longest` steps, in the graph, so that a segment that is computed again hands its credit on.
+// The carried state is the last `longest` steps, in the graph, so that a segment that is computed again backpropagates through it.
 // Deviation: none.  Tests: engine/delays_test.cpp.
 #include "spiketrain/parts/stages/one_input.h"
 

@@ -26,7 +26,7 @@ struct Conv final : Synapse {
     v(kernel, "kernel", "sides of the kernel: [3] over one dimension, [3, 5] over two");
     v(stride, "stride", "stride of each dimension; one number: of all");
     v(padding, "padding", "zeros in front of each dimension; one number: of all");
-    v(padding_end, "padding_end", "zeros behind each dimension; []: as many as in front");
+    v(padding_end, "padding_end", "zeros after each dimension; []: as many as before it");
     v(dilation, "dilation", "distance of what a kernel reads; one number: in all dimensions");
     v(groups, "groups", "groups of maps, each reads those of its own group alone", Range{1, 1 << 16});
     v(init, "init", "distribution of the initial weights", init_choices());

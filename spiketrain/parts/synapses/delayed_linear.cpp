@@ -27,10 +27,10 @@ struct DelayedLinear final : Synapse {
   template <class V>
   void visit(V& v) {
     v(features, "features", "number of outputs", Range{1, 1 << 24});
-    v(longest, "longest", "greatest delay in steps; the stage before has as many taps, and one",
+    v(longest, "longest", "maximum delay in steps; the stage before has as many taps, and one",
       Range{1, 1 << 16});
     v(per, "per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
-    v(whole, "whole", "when delays are rounded to whole steps", Choices{{"evaluation", "always", "never"}});
+    v(whole, "whole", "when delays are rounded to integer steps", Choices{{"evaluation", "always", "never"}});
     v(unit, "unit",
       "steps that a delay moves when its parameter moves by one: its share of the learning rate",
       Range{1e-6, 1e6});
