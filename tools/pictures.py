@@ -111,6 +111,46 @@ def windows_and_blocks():
     return d
 
 
+def local_head():
+    """Where a local head reads its block, and how far its gradient goes."""
+    d = Drawing("A block, its local head, and the gradient that stays in the block", 720, 300)
+    d.box(150, 132, 330, 92, "#f4f7fb", BLUE, dashes="5 3")
+    d.text(158, 150, "block", colour=BLUE)
+    for x, words, under in ((20, "block below", "spikes"), (170, "synapse, norm,", "neurons"), (285, "synapse, norm,", "neurons"), (400, "pooling", ""),
+                            (560, "next block", "spikes")):
+        wide = 105 if under else 64
+        d.box(x, 160, wide, 50, PALE if under == "spikes" else "#ffffff")
+        d.text(x + wide / 2, 181 if under else 190, words, anchor="middle")
+        d.text(x + wide / 2, 199, under, anchor="middle", colour=GREY)
+    for x, to in ((125, 168), (275, 283), (390, 398), (464, 558)):
+        d.line([(x, 180), (to, 180)], arrow=True)
+    d.box(440, 62, 84, 40)
+    d.text(482, 78, "average", anchor="middle")
+    d.text(482, 94, "pool_to, grid", anchor="middle", colour=GREY, size=11)
+    d.box(546, 62, 92, 40)
+    d.text(592, 78, "synapse,", anchor="middle")
+    d.text(592, 94, "readout", anchor="middle")
+    d.box(660, 62, 46, 40, "#fff6ee", ORANGE)
+    d.text(683, 87, "loss", anchor="middle", colour=ORANGE)
+    d.text(440, 50, "local head")
+    d.line([(490, 180), (490, 104)], arrow=True)
+    d.line([(524, 77), (544, 77)], arrow=True)
+    d.line([(638, 77), (658, 77)], arrow=True)
+    d.line([(394, 158), (394, 82), (438, 82)], colour=GREY, dashes="4 3", arrow=True)
+    d.text(388, 76, 'or here: cut = "before_pooling"', anchor="end", colour=GREY, size=12)
+    d.line([(658, 94), (640, 94)], colour=ORANGE, width=2, arrow=True)
+    d.line([(544, 94), (526, 94)], colour=ORANGE, width=2, arrow=True)
+    d.line([(474, 104), (474, 196), (466, 196)], colour=ORANGE, width=2, arrow=True)
+    for x, to in ((398, 392), (283, 277)):
+        d.line([(x, 200), (to, 200)], colour=ORANGE, width=2, arrow=True)
+    d.line([(168, 200), (148, 200)], colour=ORANGE, width=2)
+    d.line([(142, 192), (154, 208)], colour=ORANGE, width=2.4)
+    d.line([(142, 208), (154, 192)], colour=ORANGE, width=2.4)
+    d.text(20, 250, "The gradient of the local loss (orange) reaches every layer of its block and ends at the block's input.", size=12)
+    d.text(20, 268, "Spikes go on to the next block, which sends no gradient back. The output layer is the head of the last block.", size=12, colour=GREY)
+    return d
+
+
 def membrane(reset, steps=24, leak=0.9, current=0.32):
     u, v, spikes = [], 0.0, []
     for t in range(steps):
@@ -234,7 +274,7 @@ def tssl_bp():
     return d
 
 
-PICTURES = {"layer": layer, "windows-and-blocks": windows_and_blocks, "resets": resets, "events-to-frames": events_to_frames,
+PICTURES = {"layer": layer, "windows-and-blocks": windows_and_blocks, "local-head": local_head, "resets": resets, "events-to-frames": events_to_frames,
             "rules-over-time": rules_over_time, "tssl-bp": tssl_bp}
 
 

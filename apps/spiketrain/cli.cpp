@@ -96,6 +96,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", "spiketrain " ST_VERSION " " ST_REVISION);  // main.cpp answers it, too
   app.require_subcommand(1);
   int exit_code = kOk;
+  add_new(app, exit_code);
   add_train(app, exit_code);
   add_eval(app, exit_code);
   add_export(app, exit_code);

@@ -29,7 +29,7 @@ def examples(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/python-from-peers.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/python-from-peers.md", "docs/checkpoints.md"])
 def test_examples_of_the_docs_run(page, tmp_path, monkeypatch):
     """One after the other in one scope, as a notebook would; those of other frameworks where they are installed."""
     monkeypatch.chdir(tmp_path)

@@ -32,6 +32,7 @@ enum class Purpose : uint32_t {
   delay = 16,
   delayed_memory = 17,
   noise = 18,
+  init_bias = 19,
 };
 
 /// One Philox4x32-10 block.

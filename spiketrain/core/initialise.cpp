@@ -23,6 +23,12 @@ void initialise_weight(torch::Tensor& W, const std::string& init, double scale, 
   W.copy_(draw);
 }
 
+void initialise_bias(torch::Tensor b, const torch::Tensor& W, const std::string& init, uint64_t seed,
+                     uint64_t index) {
+  if (!b.defined() || init == "zero") return;
+  draw_uniform(b, 1.0 / std::sqrt(static_cast<double>(W[0].numel())), Rng(seed, Purpose::init_bias, index));
+}
+
 void draw_uniform(torch::Tensor W, double s, Rng rng) {
   torch::NoGradGuard no_grad;
   torch::Tensor draw = torch::empty(W.sizes(), torch::kDouble);

@@ -20,6 +20,13 @@ inline Choices init_choices() { return {{"uniform", "kaiming_normal", "kaiming_u
 void initialise_weight(torch::Tensor& W, const std::string& init, double scale, uint64_t seed,
                        uint64_t index);
 
+/// The `bias_init` option of a synapse.
+inline Choices bias_init_choices() { return {{"zero", "uniform"}}; }
+
+/// A bias, which may be undefined, beside the weight W: zeros, or uniform: U(-b, b), b = 1/sqrt(fan_in), as in PyTorch.
+void initialise_bias(torch::Tensor b, const torch::Tensor& W, const std::string& init, uint64_t seed,
+                     uint64_t index);
+
 /// Fills a tensor in place, in order, with draws from U(-s, s).
 void draw_uniform(torch::Tensor W, double s, Rng rng);
 

@@ -114,8 +114,10 @@ Config parse_metadata(const SafetensorsFile& file, const std::string& key) {
 
 void check_same_network(const SafetensorsFile& file, const Network& network) {
   if (file.metadata().count("network") == 0) return;
-  const Config config = config_of(network);
-  ST_CHECK(config.is_null() || parse_metadata(file, "network").dump() == config.dump(), file.path(),
+  const Config config = config_of(network), saved = parse_metadata(file, "network");
+  // Older files lack options that are newer than they.
+  const auto resolved = [&] { return Network::from_config(saved)->config().dump(); };
+  ST_CHECK(config.is_null() || saved.dump() == config.dump() || resolved() == config.dump(), file.path(),
            ": holds another network than ", network.notation(), "; a resumed run keeps its network");
 }
 

@@ -1,4 +1,6 @@
 // The command line as a user meets it: exit codes, one-line errors, and what the commands print.
+#include "tests/support/cli.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -8,62 +10,9 @@
 #include "spiketrain/core/rule.h"
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/recipe.h"
-#include "tests/support/process.h"
 #include "tests/support/scoped_variable.h"
-#include "tests/support/temp_dir.h"
 
 namespace spiketrain::cli_test {
-
-struct Result {
-  int code;
-  std::string text;
-  bool has(const std::string& part) const { return text.find(part) != std::string::npos; }
-  int64_t lines() const { return std::count(text.begin(), text.end(), '\n'); }
-};
-
-class Cli : public ::testing::Test {
- protected:
-  Result run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), ST_CLI);
-    const int code = wait_for(spawn(arguments, dir_ / "output"));
-    const Bytes bytes = read_file(dir_ / "output");
-    return {code, std::string(bytes.begin(), bytes.end())};
-  }
-  /// What the program writes on a terminal of unknown width, which counts as 80 columns; empty if this
-  /// machine has no pseudo-terminals.
-  std::string run_on_terminal(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), ST_CLI);
-    int terminal = -1;
-    const pid_t child = spawn_on_terminal(arguments, &terminal);
-    if (child < 0) return "";
-    std::string shown;
-    char buffer[4096];
-    for (ssize_t n; (n = read(terminal, buffer, sizeof(buffer))) > 0;)
-      shown.append(buffer, static_cast<size_t>(n));
-    close(terminal);
-    EXPECT_EQ(wait_for(child), 0) << shown;
-    return shown;
-  }
-  /// Expects failure with one line that holds `part`.
-  void expect_error(const std::vector<std::string>& arguments, int code, const std::string& part) {
-    const Result result = run(arguments);
-    EXPECT_EQ(result.code, code) << result.text;
-    EXPECT_TRUE(result.has(part)) << result.text;
-    EXPECT_EQ(result.lines(), 1) << result.text;
-  }
-  std::string recipe(const std::string& extra = "") {
-    const std::string path = dir_ / "recipe.toml";
-    write_file_atomic(
-        path,
-        "epochs = 1\ntitle = \"small\"\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 60\n"
-        "test_size = 40\n[network]\nname = \"spec\"\nspec = \"4C5-P2-10\"\n"
-        "[neuron]\nname = \"psp_lif\"\n[rule]\nname = \"tssl_bp\"\n"
-        "[objective]\nname = \"van_rossum\"\n" +
-            extra);
-    return path;
-  }
-  TempDir dir_;
-};
 
 TEST_F(Cli, UsageErrorsExitWith2) {
   const ScopedVariable no_data("SPIKETRAIN_DATA", nullptr);
@@ -136,7 +85,7 @@ TEST_F(Cli, SaysHowToContinue) {
 
 TEST_F(Cli, TrainsEvaluatesAndInspects) {
   const std::string out = dir_ / "run";
-  const Result train = run({"train", recipe(), "--out", out, "--threads", "1"});
+  const CliResult train = run({"train", recipe(), "--out", out, "--threads", "1"});
   EXPECT_EQ(train.code, 0) << train.text;
   for (const char* part : {"small", "4C5-P2-10", "1 thread", "SIMD", "epoch 1/1", "done:"}) {
     EXPECT_TRUE(train.has(part)) << part << " in " << train.text;
@@ -149,11 +98,11 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
 
   std::ifstream metrics(out + "/metrics.jsonl");
   const Config line = Config::parse(metrics);
-  const Result eval = run({"eval", out, "--json", "--threads", "1"});
+  const CliResult eval = run({"eval", out, "--json", "--threads", "1"});
   ASSERT_EQ(eval.code, 0) << eval.text;
   EXPECT_EQ(Config::parse(eval.text).at("accuracy"), line.at("test_accuracy"));
   EXPECT_EQ(run({"eval", out, "--checkpoint", "last"}).code, 0);
-  const Result alone = run({"eval", out + "/ckpt/best.safetensors", "--json", "--threads", "1"});
+  const CliResult alone = run({"eval", out + "/ckpt/best.safetensors", "--json", "--threads", "1"});
   ASSERT_EQ(alone.code, 0) << alone.text;
   EXPECT_EQ(Config::parse(alone.text).at("accuracy"), line.at("test_accuracy"));
   expect_error({"eval", out, "--split", "validation"}, 2, "no validation split");
@@ -167,7 +116,7 @@ TEST_F(Cli, TrainsEvaluatesAndInspects) {
 
 TEST_F(Cli, TrainsOnValues) {
   const std::string out = dir_ / "run", path = ST_SOURCE_DIR "/recipes/regression-echo.toml";
-  const Result train =
+  const CliResult train =
       run({"train", path, "--out", out, "--threads", "1", "--set", "epochs=2", "--set", "data.train_size=100",
            "--set", "data.test_size=20", "--set", "data.validation=20"});
   ASSERT_EQ(train.code, 0) << train.text;
@@ -179,14 +128,14 @@ TEST_F(Cli, TrainsOnValues) {
   const Config summary = Config::parse(bytes.begin(), bytes.end());
   for (const char* key : {"best_test_mse", "last_test_r2", "test_mse_at_best_validation"})
     EXPECT_TRUE(summary.contains(key)) << key << " in " << summary;
-  const Result eval = run({"eval", out, "--threads", "1"});
+  const CliResult eval = run({"eval", out, "--threads", "1"});
   ASSERT_EQ(eval.code, 0) << eval.text;
   EXPECT_TRUE(eval.has("mse ") && eval.has("r2 ") && eval.has("loss ")) << eval.text;
   EXPECT_FALSE(eval.has("accuracy")) << eval.text;
 }
 
 TEST_F(Cli, NumericErrorsExitWith4) {
-  const Result result =
+  const CliResult result =
       run({"train", recipe(), "--out", dir_ / "run", "--set", "optimizer={name=\"sgd\", lr=1e6}", "--set",
            "optimizer.weight_decay=1e3", "--set", "epochs=10"});
   EXPECT_EQ(result.code, 4) << result.text;
@@ -212,7 +161,7 @@ TEST_F(Cli, TheLiveLineFitsATerminalOfEightyColumns) {
 }
 
 TEST_F(Cli, SaysWhereFilesComeFrom) {
-  const Result list = run({"data", "list"});
+  const CliResult list = run({"data", "list"});
   for (const char* part : {"https://www.cs.toronto.edu/~kriz/", "sha256", "170052171 bytes", "by hand"})
     EXPECT_TRUE(list.has(part)) << part;
   EXPECT_TRUE(run({"data", "check", "mnist", "--data-dir", dir_ / "none"}).has("data fetch mnist"));
@@ -221,13 +170,13 @@ TEST_F(Cli, SaysWhereFilesComeFrom) {
 }
 
 TEST_F(Cli, InspectsARecipeWithoutData) {
-  const Result result = run({"inspect", recipe("[paper]\nvalue=1\n"), "--set", "data.name=mnist", "--input",
-                             "1,28,28", "--classes", "10"});
+  const CliResult result = run({"inspect", recipe("[paper]\nvalue=1\n"), "--set", "data.name=mnist",
+                                "--input", "1,28,28", "--classes", "10"});
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_TRUE(result.has("5,860")) << result.text;  // 4*25 + 4*12*12*10
   EXPECT_TRUE(result.has("reads") && result.has("input")) << result.text;
   expect_error({"inspect", recipe(), "--input", "1,28,28"}, 2, "--input and --output go together");
-  const Result values = run({"inspect", ST_SOURCE_DIR "/recipes/regression-waves.toml"});
+  const CliResult values = run({"inspect", ST_SOURCE_DIR "/recipes/regression-waves.toml"});
   EXPECT_EQ(values.code, 0) << values.text;
   EXPECT_TRUE(values.has("input [8], T = 20")) << values.text;
   for (const char* part : {"MAC error", "energy: about", "activation memory", "end to end", "this recipe"}) {
@@ -249,7 +198,7 @@ TEST_F(Cli, InspectsWhatOnlyTheFilesKnow) {
                         "[data]\nname = \"event-folder\"\n[network]\nname = \"spec\"\nspec = \"7-2\"\n"
                         "[events]\nfolder = \"mine\"\nsensor = [8, 9]\ntest_share = 0.5\n"));
   expect_error({"inspect", path}, 2, "give --data-dir, or --input and --output");
-  const Result result = run({"inspect", path, "--data-dir", dir_.path()});
+  const CliResult result = run({"inspect", path, "--data-dir", dir_.path()});
   EXPECT_EQ(result.code, 0) << result.text;
   EXPECT_TRUE(result.has("input [2,8,9], T = 2")) << result.text;
   expect_error({"inspect", path, "--data-dir", dir_.path(), "--set", "events.train_dir=one"}, 2,
@@ -264,17 +213,17 @@ TEST_F(Cli, InspectsWhatOnlyTheFilesKnow) {
 }
 
 TEST_F(Cli, ListsEverythingRegistered) {
-  const Result neurons = run({"list", "neurons"});
+  const CliResult neurons = run({"list", "neurons"});
   EXPECT_EQ(neurons.code, 0);
   for (const auto* entry : Registry<Neuron>::get().entries()) EXPECT_TRUE(neurons.has(entry->name));
   EXPECT_TRUE(neurons.has("tau_m"));
   for (const char* what : {"data", "recipe"}) {
-    const Result result = run({"list", what});
+    const CliResult result = run({"list", what});
     EXPECT_EQ(result.code, 0) << what;
     EXPECT_GT(result.lines(), 0) << what;
   }
   for (const PartKind& kind : part_kinds()) {
-    const Result result = run({"list", kind.plural});
+    const CliResult result = run({"list", kind.plural});
     EXPECT_EQ(result.code, 0) << kind.plural;
     EXPECT_FALSE(kind.parts().empty()) << kind.plural;
     for (const PartDoc& part : kind.parts())
@@ -283,7 +232,7 @@ TEST_F(Cli, ListsEverythingRegistered) {
   for (const char* plural : {"optimizers", "learning_rates", "norms", "metrics", "feedback", "heads",
                              "learning_signals", "stages", "quantizers"})
     EXPECT_EQ(run({"list", plural}).code, 0) << plural;
-  const Result compat = run({"list", "--compat"});
+  const CliResult compat = run({"list", "--compat"});
   constexpr int64_t kTables = 6, kNotes = 1;  // of a rule with a neuron of its own
   const auto rules = static_cast<int64_t>(Registry<Rule>::get().entries().size());
   EXPECT_EQ(compat.lines(), kTables * (rules + 2) - 1 + kNotes) << compat.text;
@@ -308,7 +257,7 @@ TEST_F(Cli, Helps) {
   EXPECT_TRUE(run({"help", "rate_ce"}).has("objective rate_ce  "));
   EXPECT_TRUE(run({"help", "mse"}).has("metric mse  "));
   EXPECT_TRUE(run({"help", "mse"}).has("objective mse  "));
-  const Result one = run({"list", "neurons", "lif"});
+  const CliResult one = run({"list", "neurons", "lif"});
   EXPECT_TRUE(one.has("lif  leaky integrate-and-fire; learn_leak") && !one.has("psp_lif")) << one.text;
   EXPECT_TRUE(run({"help", "k"}).has("metric top_k"));
   EXPECT_TRUE(run({"data", "list"}).has("cifar10"));

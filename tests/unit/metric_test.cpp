@@ -45,6 +45,26 @@ TEST(Metric, MseAndR2) {
   EXPECT_DOUBLE_EQ(value(*make<Metric>("r2"), torch::tensor({1.5, 2., 1.5, 2.}).view({2, 2}), y), 0);
 }
 
+TEST(Metric, ClassesThatAreRare) {
+  // Labels 0 0 0 1, predicted 0 0 1 1; class 2 neither occurs nor is predicted.
+  const Tensor z = torch::one_hot(torch::tensor({0, 0, 1, 1}), 3).to(torch::kDouble);
+  const Target y = labels({0, 0, 0, 1});
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("balanced_accuracy"), z, y), (2 / 3. + 1) / 2);
+  // F1 of class 0: 4 / (4 + 0 + 1), of class 1: 2 / (2 + 1 + 0).
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("f1"), z, y), (4 / 5. + 2 / 3.) / 2);
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("f1", {{"average", "micro"}}), z, y), 6 / 8.);
+}
+
+TEST(Metric, SeveralLabels) {
+  const Tensor p = torch::tensor({0.9, 0.2, 0.6, 0.4, 0.5, 0.7}).view({2, 3});
+  const Target y = {Target::Kind::values, torch::tensor({1., 0., 1., 1., 0., 1.}).view({2, 3})};
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("exact_match"), p, y), 0.5);  // 0.5 is not above 0.5
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("exact_match", {{"threshold", 0.3}}), p, y), 0.5);
+  // Output 0: right once, missed once; output 2: right twice; output 1: never there, never predicted.
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("f1"), p, y), (2 / 3. + 1) / 2);
+  EXPECT_DOUBLE_EQ(value(*make<Metric>("f1", {{"average", "micro"}}), p, y), 6 / 7.);
+}
+
 TEST(Metric, SumsOfBatchesAddUp) {
   const Tensor z = torch::randn({6, 3}, kDouble);
   for (const std::string& name : Registry<Metric>::get().names()) {

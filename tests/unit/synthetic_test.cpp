@@ -242,6 +242,29 @@ TEST(DelayedMemory, SampleDependsOnSeedPartIndexAndStepsOnly) {
   EXPECT_THROW(open_dataset(options), UsageError);
 }
 
+TEST(GlyphPairs, LabelsAreTheDigitsOfItsHalves) {
+  const auto pairs = open_dataset(named("glyph-pairs", 5, 40)), glyphs = open_dataset(named("glyphs", 5, 80));
+  EXPECT_EQ(pairs->sample(), SampleSpec::image({1, 28, 56}));
+  EXPECT_EQ(pairs->target(), TargetSpec::values({10}));
+  int64_t single = 0;
+  for (int64_t i = 0; i < 40; ++i) {
+    std::vector<float> pair(28 * 56), one(28 * 28), y(10), want(10);
+    pairs->read(i, 0, pair.data());
+    pairs->read_target(i, y.data());
+    for (int64_t k = 0; k < 2; ++k) {
+      glyphs->read(2 * i + k, 0, one.data());
+      want[static_cast<size_t>(glyphs->class_of(2 * i + k))] = 1;
+      for (size_t r = 0; r < 28; ++r)
+        for (size_t c = 0; c < 28; ++c)
+          ASSERT_NEAR(pair[r * 56 + static_cast<size_t>(28 * k) + c], one[r * 28 + c], 1e-5F) << i;
+    }
+    EXPECT_EQ(y, want) << i;
+    single += std::count(y.begin(), y.end(), 1.0F) == 1 ? 1 : 0;
+  }
+  EXPECT_GT(single, 0);  // the same digit twice
+  EXPECT_LT(single, 40);
+}
+
 INSTANTIATE_TEST_SUITE_P(Sets, Synthetic, testing::Values("waves", "echo"));
 
 }  // namespace spiketrain::synthetic_test

@@ -213,6 +213,7 @@ class Builder {
                                             {"bias", options_.bias && conv.bias},
                                             {"weight_standardisation", standardised(token)},
                                             {"init", options_.conv_init},
+                                            {"bias_init", options_.bias_init},
                                             {"weight_scale", options_.conv_scale}});
     return connect(std::move(synapse), token, learns(from));
   }
@@ -260,6 +261,7 @@ class Builder {
                                             {"weights", output ? options_.output_weights : "trained"},
                                             {"weight_standardisation", standardised(token)},
                                             {"init", options_.linear_init},
+                                            {"bias_init", options_.bias_init},
                                             {"weight_scale", options_.linear_scale}});
     return connect(std::move(synapse), token, error_returns);
   }
@@ -290,6 +292,7 @@ class Builder {
                                                             {"whole", options_.whole_delays},
                                                             {"bias", options_.bias},
                                                             {"init", options_.linear_init},
+                                                            {"bias_init", options_.bias_init},
                                                             {"weight_scale", options_.linear_scale}}),
                            token, error_returns);
     add_layer({std::move(c)}, {taps}, token, "", /*in_unit=*/true);

@@ -11,7 +11,8 @@ namespace spiketrain {
 /// Options that a specification leaves open.
 struct SpecOptions {
   std::string padding = "valid", pool = "sum", dropout_shared = "element";
-  std::string conv_init = "uniform", linear_init = "kaiming_normal", output_weights = "trained";
+  std::string conv_init = "uniform", linear_init = "kaiming_normal", output_weights = "trained",
+              bias_init = "zero";
   Config norm = nullptr, quantizer = nullptr;
   double pool_scale = 1.1, conv_scale = 1.0, linear_scale = 1.0;
   bool bias = false, weight_standardisation = false;
@@ -44,9 +45,15 @@ struct SpecOptions {
     v(delay_per, "delay_per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
     v(whole_delays, "whole_delays", "when delays are rounded to integer steps",
       Choices{{"evaluation", "always", "never"}});
-    v(conv_init, "conv_init", "initial weights of convolutions", init_choices());
+    v(bias_init, "bias_init",
+      "initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them",
+      bias_init_choices());
+    v(conv_init, "conv_init",
+      "initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's "
+      "default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs))",
+      init_choices());
     v(conv_scale, "conv_scale", "factor on the initial weights of convolutions");
-    v(linear_init, "linear_init", "initial weights of fully connected layers", init_choices());
+    v(linear_init, "linear_init", "initial weights of fully connected layers, as conv_init", init_choices());
     v(linear_scale, "linear_scale", "factor on the initial weights of fully connected layers");
     v(dropout_shared, "dropout_shared", "what shares one draw of dropout: nothing, a row of a map, a map",
       Choices{{"element", "row", "channel"}});

@@ -18,7 +18,7 @@ struct Conv final : Synapse {
   static constexpr const char* kDoc = "convolution over one or two dimensions, with groups and dilation";
   int64_t channels = 1, groups = 1;
   std::vector<int64_t> kernel = {3}, stride = {1}, padding = {0}, padding_end, dilation = {1};
-  std::string init = "uniform";
+  std::string init = "uniform", bias_init = "zero";
   bool has_bias = false;
   template <class V>
   void visit(V& v) {
@@ -31,7 +31,8 @@ struct Conv final : Synapse {
     v(groups, "groups", "groups of maps, each reads those of its own group alone", Range{1, 1 << 16});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
-    v(has_bias, "bias", "add a learnable bias per map, initially zero");
+    v(has_bias, "bias", "add a learnable bias per map");
+    v(bias_init, "bias_init", "initial biases", bias_init_choices());
   }
   void check() override {
     const size_t dims = kernel.size();
@@ -74,6 +75,7 @@ struct Conv final : Synapse {
     return out_;
   }
   void initialise(uint64_t seed, uint64_t index) override {
+    initialise_bias(b_, W_, bias_init, seed, index);
     initialise_weight(W_, init, weight_scale, seed, index);
   }
   Tensor weight() override { return W_; }

@@ -24,7 +24,7 @@ namespace {
 struct Conv2d final : Synapse {
   static constexpr const char* kDoc = "convolution, W [channels, in channels, kernel, kernel]";
   int64_t channels = 1, kernel = 3, stride = 1, padding = 0;
-  std::string init = "uniform";
+  std::string init = "uniform", bias_init = "zero";
   bool has_bias = false, weight_standardisation = false;
   template <class V>
   void visit(V& v) {
@@ -34,7 +34,8 @@ struct Conv2d final : Synapse {
     v(padding, "padding", "zeros added on each side", Range{0, 63});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
-    v(has_bias, "bias", "add a learnable bias per map, initially zero");
+    v(has_bias, "bias", "add a learnable bias per map");
+    v(bias_init, "bias_init", "initial biases", bias_init_choices());
     v(weight_standardisation, "weight_standardisation",
       "multiply with weights of mean 0 and variance 1/inputs per map, times a learned gain");
   }
@@ -53,6 +54,7 @@ struct Conv2d final : Synapse {
     return out_;
   }
   void initialise(uint64_t seed, uint64_t index) override {
+    initialise_bias(b_, W_, bias_init, seed, index);
     initialise_weight(W_, init, weight_scale, seed, index);
   }
   Tensor weight() override { return gain_.defined() ? ops::standardise(W_, gain_) : W_; }

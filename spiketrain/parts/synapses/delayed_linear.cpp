@@ -21,7 +21,7 @@ namespace {
 struct DelayedLinear final : Synapse {
   static constexpr const char* kDoc = "fully connected, with a learnt delay for each synapse or axon";
   int64_t features = 10, longest = 10;
-  std::string init = "kaiming_normal", per = "synapse", whole = "evaluation";
+  std::string init = "kaiming_normal", bias_init = "zero", per = "synapse", whole = "evaluation";
   double unit = 10;
   bool has_bias = false;
   template <class V>
@@ -36,7 +36,8 @@ struct DelayedLinear final : Synapse {
       Range{1e-6, 1e6});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
-    v(has_bias, "bias", "add a learnable bias, initially zero");
+    v(has_bias, "bias", "add a learnable bias");
+    v(bias_init, "bias_init", "initial biases", bias_init_choices());
   }
 
   Shape build(const Shape& in) override {
@@ -51,6 +52,7 @@ struct DelayedLinear final : Synapse {
     return {features};
   }
   void initialise(uint64_t seed, uint64_t index) override {
+    initialise_bias(b_, W_, bias_init, seed, index);
     initialise_weight(W_, init, weight_scale, seed, index);
     const double half = static_cast<double>(longest) / (2 * unit);
     draw_uniform(p_, half, Rng(seed, Purpose::delay, index));

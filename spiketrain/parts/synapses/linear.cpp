@@ -59,7 +59,7 @@ Tensor product(int64_t M, const Rows& rows, const Tensor& y) {
 struct Linear final : Synapse {
   static constexpr const char* kDoc = "fully connected, W [features, inputs]";
   int64_t features = 10;
-  std::string init = "kaiming_normal", weights = "trained";
+  std::string init = "kaiming_normal", bias_init = "zero", weights = "trained";
   double scale = 0;
   bool has_bias = false, weight_standardisation = false;
 
@@ -68,7 +68,8 @@ struct Linear final : Synapse {
     v(features, "features", "number of outputs", Range{1, 1 << 24});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
-    v(has_bias, "bias", "add a learnable bias, initially zero");
+    v(has_bias, "bias", "add a learnable bias");
+    v(bias_init, "bias_init", "initial biases", bias_init_choices());
     v(weights, "weights", "trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(scale, "scale", "size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave", Range{0, 1e6});
@@ -95,6 +96,7 @@ struct Linear final : Synapse {
   }
 
   void initialise(uint64_t seed, uint64_t index) override {
+    initialise_bias(b_, W_, bias_init, seed, index);
     if (weights == "trained") {
       initialise_weight(W_, init, weight_scale, seed, index);
     } else if (weights == "uniform") {

@@ -1,0 +1,71 @@
+// spiketrain new RECIPE.toml: writes a commented recipe from a few answers.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "apps/spiketrain/commands.h"
+#include "spiketrain/base/file.h"
+#include "spiketrain/core/rule.h"
+#include "spiketrain/recipe/new_recipe.h"
+
+namespace spiketrain::cli {
+namespace {
+
+struct NewCommand {
+  std::string out, data_dir, data, rule, size, folder;
+};
+
+/// What the terminal answers, or `otherwise` for an empty line or without a terminal.
+std::string ask(const std::string& question, const std::vector<std::string>& choices,
+                const std::string& otherwise) {
+  if (isatty(STDIN_FILENO) == 0) return otherwise;
+  std::cout << question << " (" << join(choices) << ") [" << otherwise << "]: " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer.empty() ? otherwise : answer;
+}
+
+std::vector<std::string> data_names() {
+  std::vector<std::string> names;
+  for (const DatasetInfo& info : dataset_infos())
+    if (info.name != "given") names.push_back(info.name);
+  return names;
+}
+
+int run_new(const NewCommand& command) {
+  ST_CHECK(!file_exists(command.out), "new: ", command.out, " is there already; give another name");
+  const NewRecipe defaults;
+  NewRecipe answers;
+  const auto answer = [](const std::string& given, const std::string& question,
+                         const std::vector<std::string>& choices, const std::string& otherwise) {
+    return given.empty() ? ask(question, choices, otherwise) : given;
+  };
+  answers.folder = command.folder;
+  answers.data = answer(command.data, "data", data_names(),
+                        command.folder.empty() ? defaults.data : std::string("event-folder"));
+  answers.size = answer(command.size, "size of the network", NewRecipe::sizes(), defaults.size);
+  answers.rule = answer(command.rule, "learning rule", Registry<Rule>::get().names(), defaults.rule);
+  write_file_atomic(command.out, new_recipe(answers, command.data_dir));
+  const std::string file = shell_word(command.out);
+  const std::string dir = command.data_dir.empty() ? "" : " --data-dir " + shell_word(command.data_dir);
+  std::cout << "wrote " << command.out << "\n  what it costs:  spiketrain inspect " << file
+            << "\n  train it:       spiketrain train " << file << dir << '\n';
+  return kOk;
+}
+
+}  // namespace
+
+void add_new(CLI::App& app, int& exit_code) {
+  auto command = std::make_shared<NewCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "new", "write a commented recipe from a few answers: options, or asked for at the terminal");
+  sub->add_option("recipe", command->out, "file to write, such as mine.toml")->required();
+  sub->add_option("--data", command->data, "data set (default: glyphs, which is built in)");
+  sub->add_option("--folder", command->folder, "your own recordings: folder for data set event-folder");
+  sub->add_option("--size", command->size, "of the network: small, medium or large (default: small)");
+  sub->add_option("--rule", command->rule, "learning rule (default: bptt)");
+  add_data_dir(*sub, command->data_dir);
+  sub->callback([command, &exit_code] { exit_code = run_new(*command); });
+}
+
+}  // namespace spiketrain::cli

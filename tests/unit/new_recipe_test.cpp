@@ -1,0 +1,76 @@
+// Recipes from a few answers: every data set that is built in, every rule and every size gives one that trains.
+#include "spiketrain/recipe/new_recipe.h"
+
+#include "spiketrain/core/rule.h"
+#include "spiketrain/recipe/experiment.h"
+#include "spiketrain/recipe/run_training.h"
+#include "tests/support/event_files.h"
+#include "tests/support/message.h"
+#include "tests/support/temp_dir.h"
+
+namespace spiketrain::new_recipe_test {
+
+Config config_of(const NewRecipe& answers, const std::string& dir = "") {
+  return resolve(parse_recipe(new_recipe(answers, dir)));
+}
+
+/// Two updates of a recipe.
+void train_a_little(const std::string& text) {
+  Recipe recipe = parse_recipe(text);
+  recipe.epochs = 1;
+  recipe.data.train_size = 30;
+  recipe.data.validation = 10;
+  recipe.data.test_size = 10;
+  recipe.data.batch = 10;
+  recipe.steps = std::min<int64_t>(recipe.steps, recipe.data.name == "delayed-memory" ? 40 : 4);
+  Experiment e = build_experiment(recipe, open_datasets(recipe, ""));
+  const RunEnd end = run_training(e, nullptr, {});
+  EXPECT_TRUE(end.complete);
+}
+
+TEST(NewRecipe, TrainsWithEveryRule) {
+  for (const std::string& rule : Registry<Rule>::get().names()) {
+    SCOPED_TRACE(rule);
+    train_a_little(new_recipe({"glyphs", rule, "small", ""}, ""));
+  }
+}
+
+TEST(NewRecipe, TrainsOnEveryBuiltInDataSet) {
+  for (const DatasetInfo& info : dataset_infos()) {
+    if (info.files || info.name == "given") continue;
+    SCOPED_TRACE(info.name);
+    train_a_little(new_recipe({info.name, "bptt", "small", ""}, ""));
+  }
+}
+
+TEST(NewRecipe, FitsDataWhoseFilesAreNotThere) {
+  for (const DatasetInfo& info : dataset_infos()) {
+    if (!info.files || info.name == "event-folder") continue;
+    SCOPED_TRACE(info.name);
+    for (const std::string& size : NewRecipe::sizes())
+      EXPECT_EQ(config_of({info.name, "bptt", size, ""})["data"]["name"], info.name);
+  }
+  const Config gesture = config_of({"dvs-gesture", "bptt", "medium", ""});
+  EXPECT_EQ(gesture["events"]["downsample"], 2);  // 128 -> 64
+  EXPECT_EQ(gesture["network"]["spec"], "15C5-P2-40C5-P2-300-11");
+}
+
+TEST(NewRecipe, LargerSizesHaveMoreNeurons) {
+  const auto spec = [](const char* size) -> std::string {
+    return config_of({"glyphs", "bptt", size, ""})["network"]["spec"];
+  };
+  EXPECT_EQ(spec("small"), "12C5-P2-24C5-P2-100-10");
+  EXPECT_EQ(spec("large"), "32C5-P2-64C5-P2-1024-10");
+}
+
+TEST(NewRecipe, RefusesWhatIsNotThere) {
+  const auto message = [](const NewRecipe& answers) {
+    return message_of<UsageError>([&] { new_recipe(answers, ""); });
+  };
+  EXPECT_NE(message({"glyps", "bptt", "small", ""}).find("glyphs"), std::string::npos);
+  EXPECT_NE(message({"glyphs", "bpt", "small", ""}).find("bptt"), std::string::npos);
+  EXPECT_NE(message({"glyphs", "bptt", "tiny", ""}).find("small or medium or large"), std::string::npos);
+  EXPECT_NE(message({"glyphs", "bptt", "small", "mine"}).find("event-folder"), std::string::npos);
+}
+
+}  // namespace spiketrain::new_recipe_test
