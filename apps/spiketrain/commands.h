@@ -37,8 +37,8 @@ void add_help(CLI::App& app, int& exit_code);
 void add_data_dir(CLI::App& command, std::string& dir);
 
 /// Adds --out, or another option that names a file: it may be left out but not be empty.
-void add_out(CLI::App& command, std::string& out, const std::string& what,
-             const std::string& option = "--out");
+CLI::Option* add_out(CLI::App& command, std::string& out, const std::string& what,
+                     const std::string& option = "--out");
 
 /// Adds --plugin to a command and its actions.
 void add_plugins(CLI::App& command);

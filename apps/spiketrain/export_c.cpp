@@ -63,7 +63,7 @@ void add_export_c(CLI::App& app, int& exit_code) {
   command->from.command = "export c";
   add_trained(*sub, command->from);
   deploy::ExportOptions& options = command->options;
-  sub->add_option("--out", command->out, "folder to write to")->required();
+  add_out(*sub, command->out, "folder to write to")->required();
   sub->add_option("--type", options.type, "f32; q7, q15: integers, weights of 8 or 16 bits")
       ->check(CLI::IsMember({"f32", "q7", "q15"}))
       ->capture_default_str();

@@ -35,11 +35,7 @@ void add_export_nir(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("nir", "a graph of the Neuromorphic Intermediate Representation");
   command->from.command = "export nir";
   add_saved(*sub, command->from);
-  sub->add_option("--out", command->out, "file to write, FILE.nir")
-      ->required()
-      ->check([](const std::string& path) {
-        return path.find_first_not_of(' ') == std::string::npos ? "expected a file, got '" + path + "'" : "";
-      });
+  add_out(*sub, command->out, "file to write, FILE.nir")->required();
   sub->add_option("--dt", command->options.dt,
                   "seconds a step; default: that of the graph it was imported from, or else 1e-4")
       ->check(CLI::PositiveNumber);

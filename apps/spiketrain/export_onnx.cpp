@@ -37,7 +37,7 @@ void add_export_onnx(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("onnx", "one time step as an ONNX graph");
   command->from.command = "export onnx";
   add_saved(*sub, command->from);
-  sub->add_option("--out", command->out, "file to write")->required();
+  add_out(*sub, command->out, "file to write")->required();
   sub->add_flag("--spikes", command->spikes, "the spikes of every layer are outputs, too");
   sub->callback([command, &exit_code] { exit_code = run_export_onnx(*command); });
 }

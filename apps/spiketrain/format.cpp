@@ -14,8 +14,9 @@ void add_data_dir(CLI::App& command, std::string& dir) {
       ->envname("SPIKETRAIN_DATA");
 }
 
-void add_out(CLI::App& command, std::string& out, const std::string& what, const std::string& option) {
-  command.add_option(option, out, what)->check([](const std::string& path) -> std::string {
+CLI::Option* add_out(CLI::App& command, std::string& out, const std::string& what,
+                     const std::string& option) {
+  return command.add_option(option, out, what)->check([](const std::string& path) -> std::string {
     if (path.find_first_not_of(' ') != std::string::npos) return "";
     return "expected a name, got '" + path + "'; leave the option out for the default";
   });

@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from . import _C
+from . import _C, _parts
 from ._parts import plain
 from .network import Network
 
@@ -175,6 +175,18 @@ def _history(path):
     return [Epoch(json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def _load_plugins(run):
+    """Those that a run's environment.json names."""
+    file = pathlib.Path(run) / "environment.json"
+    recorded = json.loads(file.read_text()) if file.exists() else {}
+    for entry in recorded.get("plugins", []):
+        path = entry["path"] if isinstance(entry, dict) else entry
+        if not pathlib.Path(path).exists():
+            raise _C.UsageError(f"{file} names the plugin {path}, which is not there; give its place with load_plugin()")
+        _C.load_plugin(path)
+        _parts.refresh()
+
+
 def load(path, checkpoint="best"):
     """A Run from its directory, or from a .safetensors file alone.
 
@@ -186,6 +198,7 @@ def load(path, checkpoint="best"):
     if not (path / "config.toml").exists():
         raise _C.UsageError(f"load: {path} is no run directory; expected one that train(out=...) or `spiketrain train --out` wrote, or a "
                             ".safetensors file")
+    _load_plugins(path)
     file = pathlib.Path(checkpoint)
     if checkpoint == "best":
         file = path / "ckpt" / "best.safetensors"
@@ -234,5 +247,7 @@ def report(runs, out=None, *, data_dir=None, data=None, samples=2000):
     given = None if data is None else _tensors(data)
     each = [given if given is not None else r._data if isinstance(r, Run) else None for r in runs]
     paths = [str(r.path if isinstance(r, Run) else r) for r in runs]
+    for path in paths:
+        _load_plugins(path)
     page, numbers = (pathlib.Path(p) for p in _C.report(paths, str(out or ""), _dir(data_dir), samples, each))
     return Report(page, numbers, json.loads(numbers.read_text(encoding="utf-8")))

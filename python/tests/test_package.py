@@ -50,6 +50,25 @@ def test_plugins(tmp_path):
     assert pathlib.Path(st.__file__).with_name("py.typed").exists()
 
 
+def test_a_run_loads_its_plugins(tmp_path):
+    """As the command line does: load() and report() know the parts that the run was trained with."""
+    cli = os.environ.get("SPIKETRAIN_CLI", "")
+    plugin = pathlib.Path(cli).resolve().parents[1] / "tests" / "plugin" / "libst_plugin_neuron.so" if cli else pathlib.Path("none")
+    if not plugin.exists():
+        pytest.skip("the C++ tests' plugin is not built")
+    name = re.search(r'ST_REGISTER\(Neuron, "(\w+)"', (ROOT / "tests" / "plugin" / "neuron.cpp").read_text()).group(1)
+    command = [cli, "train", str(ROOT / "recipes" / "quickstart.toml"), "--plugin", str(plugin), "--out", str(tmp_path / "run"), "--threads", "1"]
+    for override in (f"neuron={name}", "readout=leaky_readout", "rule=bptt", "objective=rate_ce", "epochs=1", "network.spec=4C5-P4-10",
+                     "data.train_size=60", "data.test_size=20"):
+        command += ["--set", override]
+    subprocess.run(command, check=True, capture_output=True)
+    code = ("import sys, spiketrain as st\nrun = st.load(sys.argv[1])\nprint(run.network.notation)\n"
+            "st.report(sys.argv[1], samples=10)\nprint(hasattr(st.neurons, sys.argv[2]))\n")
+    result = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run"), name], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["4C5-P4-10", "True"]
+
+
 def configure(tmp_path, *options):
     return subprocess.run(["cmake", "-S", str(ROOT), "-B", str(tmp_path / "build"), "-G", "Ninja", "-DST_PYTHON=ON", *options],
                           capture_output=True, text=True)

@@ -332,7 +332,7 @@ def test_event_prop():
 
 def tssl_credit(variant, u, m_before, s, a, delta, tau_m=5.0, tau_s=3.0):
     """Credit of the membranes [T,*] from errors of the PSP, as the rule's page has it; clipped as in the authors' code."""
-    clip, leak = (8.0 if variant == "head" else 10.0), 1 - 1 / tau_m
+    clip, leak = (8.0 if variant == "dec2020" else 10.0), 1 - 1 / tau_m
     r = torch.where(s > 0, (1 / (u - m_before)).clamp(0, clip), torch.zeros_like(u))
     f = torch.exp(((1 - u) / 0.2).clamp(-8, 8))
     psi = f / (0.2 * (1 + f) ** 2)
@@ -343,7 +343,7 @@ def tssl_credit(variant, u, m_before, s, a, delta, tau_m=5.0, tau_s=3.0):
             d = d + s[t] * u[t] / tau_m * reach
             reach = torch.where(s[t] > 0, delta[t], leak * reach)
         A = d / tau_s + (1 - 1 / tau_s) * A
-        if variant == "head":
+        if variant == "dec2020":
             theta = torch.where(s[t] > 0, r[t] * (A + u[t] / tau_m * theta), leak * theta)
             credit.append(torch.where(a[t] < 1 / (4 * tau_s), A * psi[t], theta))
         else:
@@ -351,7 +351,7 @@ def tssl_credit(variant, u, m_before, s, a, delta, tau_m=5.0, tau_s=3.0):
     return torch.stack(credit[::-1])
 
 
-@pytest.mark.parametrize("variant", ["head", "jun2020", "sep2020", "surrogate"])
+@pytest.mark.parametrize("variant", ["dec2020", "jun2020", "sep2020", "surrogate"])
 def test_tssl_bp(variant):
     net = st.Network(f"{OUT}", input_shape=(IN,), neuron=st.psp_lif(tau_m=5, tau_s=3), rule=st.tssl_bp(variant=variant)).double()
     (w,) = net.parameters()

@@ -254,7 +254,11 @@ uint64_t append_durably(const std::string& path, const std::string& text) {
 FileLock::FileLock(const std::string& path, const std::string& what)
     : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (fd_ < 0) fail(path, "open");
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  // Whoever only looks whether it is locked (run_status) holds it for microseconds.
+  for (int tries = 0; tries < 20; ++tries) {
+    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+    ::usleep(5000);
+  }
   ::close(fd_);
   throw UsageError(what + " is in use by another process");
 }

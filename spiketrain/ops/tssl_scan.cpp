@@ -57,7 +57,7 @@ Tensor psp_of(const Tensor& s, const Tensor& before, double tau_s) {
 /// The definition in plain ATen.
 Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& m,
                        const Tensor& psp, const Tensor& delta, bool warm_up) {
-  const double width = 0.2, clip = variant == TsslVariant::head ? 8.0 : 10.0, leak = 1.0 - 1.0 / p.tau_m;
+  const double width = 0.2, clip = variant == TsslVariant::dec2020 ? 8.0 : 10.0, leak = 1.0 - 1.0 / p.tau_m;
   const int64_t T = delta.size(0);
   const Tensor s = (u > p.threshold).to(delta.scalar_type());
   const Tensor m_before = torch::cat({m.unsqueeze(0), (u * (1 - s)).slice(0, 0, T - 1)});
@@ -67,13 +67,13 @@ Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tens
   const Tensor psi = f / (width * (1 + f).square());
   const bool surrogate = variant == TsslVariant::surrogate || warm_up;
   const Tensor d = variant == TsslVariant::sep2020 ? delta + to_next_spike(s, u, delta, p.tau_m) : delta;
-  const Tensor a = variant == TsslVariant::head ? psp_of(s, psp, p.tau_s) : Tensor();
+  const Tensor a = variant == TsslVariant::dec2020 ? psp_of(s, psp, p.tau_s) : Tensor();
   std::vector<Tensor> g(static_cast<size_t>(T));
   Tensor A = torch::zeros_like(delta[0]), theta = A;
   for (int64_t t = T - 1; t >= 0; --t) {
     A = d[t] / p.tau_s + (1 - 1 / p.tau_s) * A;
     Tensor& out = g[static_cast<size_t>(t)];
-    if (variant == TsslVariant::head) {
+    if (variant == TsslVariant::dec2020) {
       theta = torch::where(s[t] > 0, r[t] * (A + u[t] / p.tau_m * theta), leak * theta);
       out = torch::where(a[t] < 1.0 / (4.0 * p.tau_s), A * psi[t], theta);
     } else {

@@ -115,7 +115,7 @@ TEST(Shares, HeldSamplesFollowWhatTheLearnerDoes) {
   LearnerParts scored = parts();
   scored.schedule = make<Schedule>("top_steps", {{"live", 2}});
   EXPECT_EQ(held(scored, 3), kBatch);
-  for (const char* variant : {"head", "sep2020"}) {
+  for (const char* variant : {"dec2020", "sep2020"}) {
     LearnerParts p = parts();
     p.method.rule = make<Rule>("tssl_bp", {{"variant", variant}});
     EXPECT_EQ(p.method.rule->couples_samples(), std::string(variant) == "sep2020");

@@ -107,7 +107,7 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForEveryNeuron) {
 }
 
 TEST(EngineTape, GivesTheBitsOfTheGraphForTssl) {
-  for (const char* variant : {"head", "sep2020"}) {
+  for (const char* variant : {"dec2020", "sep2020"}) {
     LearnerParts parts = learner_parts(chain({{"name", "psp_lif"}}), kSteps, "rate_ce");
     parts.method = {make<Rule>("tssl_bp", {{"variant", variant}})};
     parts.schedule = make<Schedule>("truncated", {{"window", 3}, {"update", "batch"}});

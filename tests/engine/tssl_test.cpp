@@ -35,9 +35,9 @@ std::vector<Tensor> credit(const std::string& variant, const Trail& l, const std
   for (auto t = static_cast<size_t>(t1); t-- > static_cast<size_t>(t0);) {
     const Tensor f = ((1 - l.u[t]) / kWidth).clamp(-8, 8).exp(), psi = f / (kWidth * (1 + f) * (1 + f));
     A = delta[t] / kTauS + (1 - 1 / kTauS) * A;
-    const double clip = variant == "head" ? 8 : 10;
+    const double clip = variant == "dec2020" ? 8 : 10;
     const Tensor r = l.s[t] * (1 / (l.u[t] - l.before[t])).clamp(0, clip);
-    if (variant == "head") {
+    if (variant == "dec2020") {
       theta = torch::where(l.s[t] > 0, r * (A + l.u[t] / kTauM * theta), (1 - 1 / kTauM) * theta);
       g[t] = torch::where(l.a[t] < 1 / (4 * kTauS), A * psi, theta);
     } else {
@@ -86,7 +86,7 @@ std::vector<Tensor> reference(const std::string& variant, const std::vector<Tens
 }
 
 TEST(EngineTssl, EqualsItsEquations) {
-  for (const char* variant : {"head", "jun2020", "surrogate"}) {
+  for (const char* variant : {"dec2020", "jun2020", "surrogate"}) {
     for (const int64_t K : {1, 3, 5, 10}) {
       for (const bool image : {false, true}) {
         SCOPED_TRACE(str(variant, " ", K, image ? " image" : ""));

@@ -67,7 +67,7 @@ void check_layer(const Config& neuron, const Config& rule, double scale) {
 }
 
 TEST(Generic, TsslLayerEqualsTheKernels) {
-  for (const char* variant : {"head", "sep2020", "jun2020", "surrogate"}) {
+  for (const char* variant : {"dec2020", "sep2020", "jun2020", "surrogate"}) {
     // below and above the layer rate at which the 2020 variants warm up
     for (const double scale : {0.6, 3.0})
       check_layer({{"name", "psp_lif"}}, {{"name", "tssl_bp"}, {"variant", variant}}, scale);

@@ -20,9 +20,9 @@ struct GoldenFile {
   TsslVariant variant;
 };
 const GoldenFile kFiles[] = {
-    {"head_f32_n_active", TsslVariant::head},       {"head_f32_n_sparse", TsslVariant::head},
-    {"head_f32_n_T30", TsslVariant::head},          {"head_f64_n_active", TsslVariant::head},
-    {"head_f64_n_sparse", TsslVariant::head},       {"jun2020_f64_n_active", TsslVariant::jun2020},
+    {"head_f32_n_active", TsslVariant::dec2020},    {"head_f32_n_sparse", TsslVariant::dec2020},
+    {"head_f32_n_T30", TsslVariant::dec2020},       {"head_f64_n_active", TsslVariant::dec2020},
+    {"head_f64_n_sparse", TsslVariant::dec2020},    {"jun2020_f64_n_active", TsslVariant::jun2020},
     {"sep2020_f64_n_active", TsslVariant::sep2020},
 };
 

@@ -74,9 +74,9 @@ TYPED_TEST(TsslScan, NullStatesOfCreditAreZeros) {
   TsslCreditArgs<TypeParam> x;
   x.T = in.T, x.N = in.N, x.u = f.u.data(), x.delta = in.delta.data();
   x.m0 = in.m0.data(), x.a0 = in.a0.data(), x.g = want.data();
-  tssl_credit(TsslVariant::head, kPaper, x);
+  tssl_credit(TsslVariant::dec2020, kPaper, x);
   x.m0 = x.a0 = nullptr, x.g = got.data();
-  tssl_credit(TsslVariant::head, kPaper, x);
+  tssl_credit(TsslVariant::dec2020, kPaper, x);
   EXPECT_EQ(got, want);
 }
 

@@ -29,7 +29,7 @@ class Limits : public ::testing::Test {
   std::string recipe_;
 };
 
-TEST_F(Limits, EmptyOut) { expect_error({recipe_, "--out", ""}, 2, "--out: expected a folder"); }
+TEST_F(Limits, EmptyOut) { expect_error({recipe_, "--out", ""}, 2, "--out: expected a name"); }
 
 TEST_F(Limits, MemoryOfTheMachine) {
   expect_error({recipe_, "--out", dir_ / "run", "--set", "steps=100000", "--set", "data.batch=600"}, 2,

@@ -106,8 +106,8 @@ TEST_F(CliWords, AMistakeIsAnsweredWithWhatToWrite) {
       {{"train", recipe_, "--set", "data=glyph-events", "--set", "events.noise_hz=10000", "--set",
         "events.sensor=[256,256]", "--set", "events.recording_us=10000000"},
        "background events a recording"},
-      {{"train", recipe_, "--out", ""}, "--out: expected a folder"},
-      {{"sweep", recipe_, "--out", " "}, "--out: expected a folder"},
+      {{"train", recipe_, "--out", ""}, "--out: expected a name"},
+      {{"sweep", recipe_, "--out", " "}, "--out: expected a name"},
   };
   for (const auto& [words, answer] : cases) {
     EXPECT_EQ(run(words), 2) << text_;

@@ -78,7 +78,7 @@ TEST(NirCli, Refusals) {
   EXPECT_TRUE(has(cli.run({"import", graph, "--out", run}, 2),
                   run + " holds files; give a folder that is empty or not there yet"));
   EXPECT_TRUE(has(cli.run({"export", "nir", run}, 2), "--out is required"));
-  EXPECT_TRUE(has(cli.run({"export", "nir", run, "--out", ""}, 2), "expected a file, got ''"));
+  EXPECT_TRUE(has(cli.run({"export", "nir", run, "--out", ""}, 2), "expected a name, got ''"));
   EXPECT_TRUE(
       has(cli.run({"export", "nir", run + "/ckpt/best.safetensors", "--checkpoint", "last", "--out", "x"}, 2),
           "is a file of weights by itself; leave --checkpoint out"));

@@ -12,7 +12,7 @@ namespace spiketrain::overrides_test {
 Config base() {
   return parse_toml(
       "[data]\nname = \"glyphs\"\n[network]\nname = \"spec\"\nspec = \"8-10\"\n[neuron]\nname = \"psp_lif\"\n"
-      "tau_m = 4\n[rule]\nname = \"tssl_bp\"\nvariant = \"head\"\n[objective]\nname = \"van_rossum\"\n",
+      "tau_m = 4\n[rule]\nname = \"tssl_bp\"\nvariant = \"dec2020\"\n[objective]\nname = \"van_rossum\"\n",
       "recipe");
 }
 

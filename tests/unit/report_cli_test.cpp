@@ -19,7 +19,7 @@ class ReportCli : public ::testing::Test {
   static void SetUpTestSuite() {
     runs_ = new TempDir;
     train_for_report(*runs_ / "a", {});
-    train_for_report(*runs_ / "b", {"rule.variant=head", "seed=2"});
+    train_for_report(*runs_ / "b", {"rule.variant=dec2020", "seed=2"});
   }
   static void TearDownTestSuite() { delete runs_; }
   int run(std::vector<std::string> words) {

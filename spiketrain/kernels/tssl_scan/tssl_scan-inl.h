@@ -271,7 +271,7 @@ void credit_tile(TsslVariant variant, const TsslCoefficients<R>& c, const TsslCr
                  int64_t w) {
   const bool intra = variant == TsslVariant::sep2020;
   const bool surrogate = variant == TsslVariant::surrogate || x.warm_up;
-  if (variant == TsslVariant::head) {
+  if (variant == TsslVariant::dec2020) {
     head_tile(c, x, begin, w);
   } else if (intra) {
     surrogate ? credit_2020_tile<true, true>(c, x, begin, w) : credit_2020_tile<true, false>(c, x, begin, w);

@@ -30,9 +30,8 @@ struct TsslParams {
   double threshold = 1.0;  ///< fires if u > threshold (strictly)
 };
 
-/// Which variant: `head` is the authors' latest code; sep2020 and jun2020 are the two of 2020; `surrogate`
-/// is the warm-up branch everywhere.
-enum class TsslVariant { head, sep2020, jun2020, surrogate };
+/// The authors' code at three dates, dec2020 being the latest, or its warm-up branch everywhere.
+enum class TsslVariant { dec2020, sep2020, jun2020, surrogate };
 
 /// Forward, per neuron and step, in exactly this order of operations:
 ///   du = I[t] - m*(1/tau_m);  u[t] = m + du;  s[t] = u[t] > threshold;  m = s[t] ? 0 : u[t]
@@ -86,7 +85,7 @@ void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x);
 /// Error signal g = dL/dI from delta = dL/da, from the last step down:
 ///   A[t] = delta[t]/tau_s + (1-1/tau_s)*A[t+1] (0 at the end);  du[t] = u[t] - m[t-1]
 ///   sigma'(u) = f/(0.2*(1+f)^2), f = exp(clamp((threshold-u)/0.2, -8, 8))
-///   head:      e = s ? min(8,1/du)*(A + (u/tau_m)*theta) : (1-1/tau_m)*theta;  theta = e (0 at the end);
+///   dec2020:   e = s ? min(8,1/du)*(A + (u/tau_m)*theta) : (1-1/tau_m)*theta;  theta = e (0 at the end);
 ///              g = a < 1/(4 tau_s) ? A*sigma'(u) : e
 ///   jun2020:   g = warm_up ? A*sigma'(u) : (s ? min(10,1/du)*A : 0)
 ///   sep2020:   as jun2020, with delta[t] replaced by delta[t] + s*(u/tau_m)*(1-1/tau_m)^(p-t-1)*delta[p],
@@ -99,7 +98,7 @@ struct TsslCreditArgs {
   const R* u = nullptr;   ///< [T,N] in: from the forward
   const R* m0 = nullptr;  ///< [N] in: as given to the forward; null = zeros
   const R* a0 =
-      nullptr;  ///< [N] in: as given to the forward, so none negative; null = zeros (read by head only)
+      nullptr;  ///< [N] in: as given to the forward, so none negative; null = zeros (read by dec2020 only)
   const R* delta = nullptr;  ///< [T,N] in: dL/da; with windows [T, N/sites*pooled]
   Windows windows;           ///< of delta
   R* g = nullptr;            ///< [T,N] out: dL/dI; may be u, and must not overlap any other input

@@ -109,13 +109,13 @@ struct CreditVariant {
   bool warm_up;
   bool as_trained = false;  ///< errors on windows, result over the membrane potential
 };
-const CreditVariant kCredits[] = {{"head", TsslVariant::head, false},
+const CreditVariant kCredits[] = {{"dec2020", TsslVariant::dec2020, false},
                                   {"sep2020", TsslVariant::sep2020, false},
                                   {"jun2020", TsslVariant::jun2020, false},
                                   {"surrogate", TsslVariant::surrogate, false},
                                   {"sep2020,warm_up", TsslVariant::sep2020, true},
                                   {"jun2020,warm_up", TsslVariant::jun2020, true},
-                                  {"head,as_trained", TsslVariant::head, false, true},
+                                  {"dec2020,as_trained", TsslVariant::dec2020, false, true},
                                   {"sep2020,as_trained", TsslVariant::sep2020, false, true}};
 
 template <class R>
@@ -147,13 +147,13 @@ class TsslCredit final : public KernelCase {
     return a;
   }
   /// exp of the vector code and of the C library differ by 2 ulp at most, so the surrogate branch by 4; an
-  /// entry of head that is not in that branch must have the same bits.
+  /// entry of dec2020 that is not in that branch must have the same bits.
   Tolerance tolerance(const std::vector<R>& a) const {
     Tolerance t;
-    const bool head = how_.variant == TsslVariant::head;
-    if (head || how_.variant == TsslVariant::surrogate || how_.warm_up) t.each = 4;
+    const bool latest = how_.variant == TsslVariant::dec2020;
+    if (latest || how_.variant == TsslVariant::surrogate || how_.warm_up) t.each = 4;
     const R warm_below = static_cast<R>(1.0 / (4.0 * p_.tau_s));
-    for (size_t i = 0; head && i < a.size(); ++i) t.same_bits.push_back(a[i] >= warm_below);
+    for (size_t i = 0; latest && i < a.size(); ++i) t.same_bits.push_back(a[i] >= warm_below);
     return t;
   }
 

@@ -31,7 +31,7 @@ R du_at(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t t, int
 }
 
 template <class R>
-void credit_head(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t n) {
+void credit_dec2020(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t n) {
   std::vector<bool> warm(static_cast<size_t>(x.T));
   R a = at_or_zero(x.a0, n);
   for (int64_t t = 0; t < x.T; ++t) {
@@ -134,8 +134,8 @@ void tssl_credit_ref(TsslVariant variant, const TsslParams& p, const TsslCreditA
   const TsslCoefficients<R> c(p);
   for (int64_t n = 0; n < x.N; ++n) {
     switch (variant) {
-      case TsslVariant::head:
-        credit_head(c, x, n);
+      case TsslVariant::dec2020:
+        credit_dec2020(c, x, n);
         break;
       case TsslVariant::sep2020:
         credit_2020(true, x.warm_up, c, x, n);

@@ -1,6 +1,6 @@
 // TSSL-BP: gradients through the timing of spikes.  Three released variants and the surrogate-only ablation.
 //   A[t] = delta[t]/tau_s + (1 - 1/tau_s)*A[t+1];  du[t] = u[t] - m[t-1];  from the last step down:
-//   head (Dec 2020)  e = s ? min(8, 1/du)*(A + u/tau_m*theta) : (1 - 1/tau_m)*theta;   theta = e
+//   dec2020          e = s ? min(8, 1/du)*(A + u/tau_m*theta) : (1 - 1/tau_m)*theta;   theta = e
 //                    g = a < 1/(4 tau_s) ? A*sigma'(u) : e
 //   jun2020          g = warm-up ? A*sigma'(u) : s*min(10, 1/du)*A
 //                    warm-up while the layer fires in <= 10 % of places
@@ -10,7 +10,7 @@
 // Source: Zhang & Li 2020, "Temporal Spike Sequence Learning via Backpropagation for Deep Spiking Neural
 // Networks", and the authors' code (stonezwr/TSSL-BP): variants are named by the date of its commits.
 // Deviation from the paper: as in the code, +epsilon/du with all k >= m instead of the literal derivative;
-// clipping of 1/du; the warm-up surrogate stays on for neurons (head) or layers (2020) that hardly fire.
+// clipping of 1/du; the warm-up surrogate stays on for neurons (dec2020) or layers (the others) that hardly fire.
 // Memory: u and s for all steps of the segment.  Time: one scan.  Unsupported: neurons that emit no PSP.
 // Tests: golden/tssl, equiv/generic, equiv/tssl_scan.
 #include "spiketrain/core/rule.h"
@@ -26,19 +26,19 @@ cpu::TsslVariant variant_of(const std::string& name) {
   if (name == "sep2020") return cpu::TsslVariant::sep2020;
   if (name == "jun2020") return cpu::TsslVariant::jun2020;
   if (name == "surrogate") return cpu::TsslVariant::surrogate;
-  ST_CHECK(name == "head", "variant: '", name, "' is not known");
-  return cpu::TsslVariant::head;
+  ST_CHECK(name == "dec2020", "variant: '", name, "' is not known");
+  return cpu::TsslVariant::dec2020;
 }
 
 struct TsslBp final : Rule {
   static constexpr const char* kDoc =
       "spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP";
-  std::string variant = "head";
+  std::string variant = "dec2020";
   template <class V>
   void visit(V& v) {
     v(variant, "variant",
-      "version of the authors' code (head: the latest), or the warm-up surrogate everywhere",
-      Choices{{"head", "sep2020", "jun2020", "surrogate"}});
+      "the authors' code at three dates (dec2020 is the latest), or its warm-up surrogate everywhere",
+      Choices{{"dec2020", "sep2020", "jun2020", "surrogate"}});
   }
   void check() override { kernel_variant = variant_of(variant); }
   uint32_t needs() const override { return kU | kTiming; }
@@ -62,7 +62,7 @@ struct TsslBp final : Rule {
   }
 
  private:
-  cpu::TsslVariant kernel_variant = cpu::TsslVariant::head;
+  cpu::TsslVariant kernel_variant = cpu::TsslVariant::dec2020;
 };
 ST_REGISTER(Rule, "tssl_bp", TsslBp);
 
