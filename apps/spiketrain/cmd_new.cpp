@@ -1,6 +1,7 @@
 // spiketrain new RECIPE.toml: writes a commented recipe from a few answers.
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
@@ -45,7 +46,10 @@ int run_new(const NewCommand& command) {
                         command.folder.empty() ? defaults.data : std::string("event-folder"));
   answers.size = answer(command.size, "size of the network", NewRecipe::sizes(), defaults.size);
   answers.rule = answer(command.rule, "learning rule", Registry<Rule>::get().names(), defaults.rule);
-  write_file_atomic(command.out, new_recipe(answers, command.data_dir));
+  const std::string text = new_recipe(answers, command.data_dir);
+  if (const auto folder = std::filesystem::path(command.out).parent_path(); !folder.empty())
+    std::filesystem::create_directories(folder);
+  write_file_atomic(command.out, text);
   const std::string file = shell_word(command.out);
   const std::string dir = command.data_dir.empty() ? "" : " --data-dir " + shell_word(command.data_dir);
   std::cout << "wrote " << command.out << "\n  what it costs:  spiketrain inspect " << file

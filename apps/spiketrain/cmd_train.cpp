@@ -70,9 +70,12 @@ Config read_config(const TrainCommand& command) {
 
 /// Writes the options that stand for an option of the recipe over it.
 Config with_options(Config config, const TrainCommand& command) {
-  if (!command.init.empty()) config["init"]["file"] = command.init;
-  if (!command.redraw.empty()) config["init"]["redraw"] = command.redraw;
-  if (!command.freeze.empty()) config["train"]["freeze"] = command.freeze;
+  const auto set = [&](const char* option, const Config& value) {
+    if (!value.empty()) apply_set(config, str(option, "=", value.dump()));
+  };
+  set("init.file", command.init.empty() ? Config() : Config(command.init));
+  set("init.redraw", command.redraw);
+  set("train.freeze", command.freeze);
   return config;
 }
 
@@ -90,6 +93,7 @@ Experiment prepare(const TrainCommand& command) {
   try {
     const Recipe recipe = overridden(config, command.sets);
     Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
+    ST_CHECK(recipe.train.patience == 0 || experiment.training.data.validation, kPatienceNeedsValidation);
     fit_memory(experiment);
     return experiment;
   } catch (const UsageError& error) {
@@ -187,9 +191,11 @@ void add_train(CLI::App& app, int& exit_code) {
   sub->add_option("--init", command->init, "begin with the weights of this .safetensors file (init.file)");
   sub->add_option("--redraw", command->redraw,
                   "with --init: places that begin with weights of their own, such as readout,2 (init.redraw)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   sub->add_option("--freeze", command->freeze, "places that do not learn, such as 0,2 (train.freeze)")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   add_data_dir(*sub, command->data_dir);
   add_out(*sub, command->out, "run directory (default: runs/<recipe>)");
   sub->add_flag("--tensorboard", command->tensorboard,

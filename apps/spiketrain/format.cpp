@@ -18,7 +18,7 @@ CLI::Option* add_out(CLI::App& command, std::string& out, const std::string& wha
                      const std::string& option) {
   return command.add_option(option, out, what)->check([](const std::string& path) -> std::string {
     if (path.find_first_not_of(' ') != std::string::npos) return "";
-    return "expected a name, got '" + path + "'; leave the option out for the default";
+    return "expected a name, got '" + path + "'";
   });
 }
 

@@ -92,7 +92,10 @@ void bind_losses(py::module_& m) {
   m.def("predict", [](const py::dict& config, const Tensor& out, const py::object& lengths) {
     const auto objective = make<Objective>(to_config(config));
     const Shape shape = out.sizes().slice(2).vec();
-    objective->prepare({shape, out.size(0), Emission{}, false, Target::Kind::class_index});
+    const auto kinds = objective->targets();
+    const bool classes = std::find(kinds.begin(), kinds.end(), Target::Kind::class_index) != kinds.end();
+    objective->prepare(
+        {shape, out.size(0), Emission{}, false, classes ? Target::Kind::class_index : kinds.front()});
     const torch::NoGradGuard no_grad;
     const Output output = whole(out.detach(), lengths.is_none() ? Tensor() : lengths.cast<Tensor>());
     return objective->prediction(objective->evidence(output), output.lengths);

@@ -34,6 +34,13 @@ void for_signals(const Training& training, const Dataset& data, int64_t count, F
 }
 
 Prediction prediction_of(const Objective& objective, Target::Kind target) {
+  const Config options = objective.config();
+  ST_CHECK(options.value("decision", "sum") == "sum", "export: objective ", objective.part_name(),
+           " decides by decision = \"", options.value("decision", ""),
+           "\", which exports do not; train with decision = \"sum\"");
+  ST_CHECK(objective.part_name() != "rate_bce",
+           "export: objective rate_bce predicts shares of a sigmoid, which exports ",
+           "do not compute; train with mse");
   if (target == Target::Kind::values) return Prediction::mean;
   if (target != Target::Kind::class_index) return Prediction::steps;
   const std::string& name = objective.part_name();

@@ -90,6 +90,12 @@ std::vector<std::string> idle_sections(const Recipe& recipe, const Network& netw
   return lines;
 }
 
+/// Without weights that only the data can tell.
+Recipe unbalanced(Recipe recipe) {
+  if (recipe.objective.contains("balanced")) recipe.objective["balanced"] = false;
+  return recipe;
+}
+
 /// With `balanced`, weights of the classes from the training split; those of a recipe that was resolved with data stay.
 Recipe balanced(Recipe recipe, const Dataset& train) {
   Config& objective = recipe.objective;
@@ -156,9 +162,6 @@ void check_data(const Datasets& data, const Recipe& recipe) {
            ": one class alone; a network cannot learn to tell it from others");
   ST_CHECK(target.kind != Target::Kind::sequence || target.extent == recipe.steps, "data: targets for ",
            target.extent, " steps, but steps = ", recipe.steps);
-  ST_CHECK(
-      recipe.train.patience == 0 || data.validation,
-      "train.patience: expected a validation split to stop by; set data.validation to a number of samples");
 }
 
 torch::Device parse_device(const std::string& name) {
@@ -195,7 +198,8 @@ Method make_method(const Recipe& recipe, const Network& network) {
   for (const auto& item : recipe.rules.items()) named.push_back(item.key());
   for (const auto& [place, layers] : places(network, named, "rules")) {
     const auto rule = make<Rule>(recipe.rules[place]);
-    for (const auto& layer : layers) method.layers[layer->slot()] = rule;
+    for (const auto& stage : layers)
+      if (std::dynamic_pointer_cast<Layer>(stage)) method.layers[stage->slot()] = rule;
   }
   return method;
 }
@@ -213,12 +217,15 @@ void check_recipe(const Recipe& recipe) {
   check_normalisation(recipe);
   const std::string& limit = recipe.compute.memory_limit;
   if (!limit.empty()) bytes_of(limit, "compute.memory_limit");
+  ST_CHECK(recipe.train.patience == 0 || recipe.data.validation > 0, kPatienceNeedsValidation);
   const DatasetInfo data = dataset_info(recipe.data.name);
   const bool framed = data.events && !recipe.events.sensor.empty();
   if (numel(data.target.shape) == 0 || !(framed || numel(data.shape) > 0)) return;
   const Shape shape = data.events ? event_frame_shape(data, recipe.events) : data.shape;
-  const Learner learner(
-      learner_parts(recipe, make_network(recipe, shape, data.target.shape), data.target.kind));
+  const auto network = make_network(recipe, shape, data.target.shape);
+  freeze(*network, recipe.train.freeze);
+  places(*network, recipe.init.redraw, "init.redraw");
+  const Learner learner(learner_parts(unbalanced(recipe), network, data.target.kind));
   if (data.form == Batch::Form::frames) learner.parts().encoder->check_frames();
   make_metrics(recipe, data.target.kind);
 }

@@ -1,5 +1,6 @@
 #include "spiketrain/recipe/initial_weights.h"
 
+#include <filesystem>
 #include <set>
 
 #include "spiketrain/base/text.h"
@@ -12,22 +13,31 @@ namespace {
 /// Tensors at the places to be drawn, by address.
 std::set<const void*> redrawn(const InitSection& init, const Network& network) {
   std::set<const void*> tensors;
-  for (const auto& [place, layers] : places(network, init.redraw, "init.redraw")) {
-    for (const auto& layer : layers) {
-      for (const Tensor& t : layer->parameters()) tensors.insert(t.unsafeGetTensorImpl());
-      for (const Tensor& t : layer->buffers()) tensors.insert(t.unsafeGetTensorImpl());
+  for (const auto& [place, stages] : places(network, init.redraw, "init.redraw")) {
+    for (const auto& stage : stages) {
+      for (const Tensor& t : stage->parameters()) tensors.insert(t.unsafeGetTensorImpl());
+      for (const Tensor& t : stage->buffers()) tensors.insert(t.unsafeGetTensorImpl());
     }
   }
   return tensors;
 }
 
+std::vector<std::string> weights_in(const SafetensorsFile& file) {
+  std::vector<std::string> names;
+  for (const TensorEntry& entry : file.entries()) {
+    const bool other = entry.name.rfind("optimizer.", 0) == 0 || entry.name.rfind("learner.", 0) == 0;
+    if (!other) names.push_back(entry.name);
+  }
+  return names;
+}
+
 /// The value for a tensor of the network.
 Tensor value_of(const SafetensorsFile& file, const std::string& name, const Tensor& target) {
   const std::string advice =
-      str("; name its layer in init.redraw to draw its weights (places: ", name.substr(0, name.find('.')),
-          ", readout, block0, ...)");
+      str("; name its place in init.redraw to draw its weights: ", name.substr(0, name.find('.')));
   const TensorEntry* entry = file.find(name);
-  ST_CHECK(entry, "init.file ", file.path(), ": tensor '", name, "' of the network is missing", advice);
+  ST_CHECK(entry, "init.file ", file.path(), ": tensor '", name, "' of the network is missing", advice,
+           ". The file has: ", join(weights_in(file)));
   Tensor value = to_tensor(*entry);
   ST_CHECK(value.sizes() == target.sizes() && value.scalar_type() == target.scalar_type(), "init.file ",
            file.path(), ": tensor '", name, "': the network has ", target.scalar_type(), " ", target.sizes(),
@@ -37,15 +47,8 @@ Tensor value_of(const SafetensorsFile& file, const std::string& name, const Tens
   return value;
 }
 
-/// Of the file's tensors those of a network that were not used.
-std::vector<std::string> unused(const SafetensorsFile& file, const std::set<std::string>& used) {
-  std::vector<std::string> names;
-  for (const TensorEntry& entry : file.entries()) {
-    const bool other = entry.name.rfind("optimizer.", 0) == 0 || entry.name.rfind("learner.", 0) == 0;
-    if (!other && used.count(entry.name) == 0) names.push_back(entry.name);
-  }
-  return names;
-}
+/// A way back of its own, which files of networks without one lack.
+bool is_feedback(const std::string& name) { return name.find(".feedback") != std::string::npos; }
 
 }  // namespace
 
@@ -55,20 +58,30 @@ void InitSection::check() const {
 
 std::string load_initial_weights(const InitSection& init, Network& network) {
   if (init.file.empty()) return "";
+  ST_CHECK(!std::filesystem::is_directory(init.file), "init.file ", init.file,
+           ": is a folder; expected a file, such as a run's ckpt/best.safetensors");
   const SafetensorsFile file = open_checkpoint(init.file);
   const std::set<const void*> drawn = redrawn(init, network);
   std::vector<std::pair<Tensor, Tensor>> copies;
-  std::set<std::string> used;
+  std::set<std::string> known;
+  std::vector<std::string> fresh = init.redraw;
   for (const auto& [name, target] : network_tensors(network)) {
+    known.insert(name);
     if (drawn.count(target.unsafeGetTensorImpl()) != 0) continue;
-    copies.emplace_back(target, value_of(file, name, target));
-    used.insert(name);
+    if (is_feedback(name) && !file.find(name)) {
+      fresh.push_back(name);
+    } else {
+      copies.emplace_back(target, value_of(file, name, target));
+    }
   }
   const torch::NoGradGuard no_grad;
   for (auto& [target, value] : copies) target.copy_(value);
-  std::string line = str("begins with ", copies.size(), " tensors of ", init.file);
-  if (!init.redraw.empty()) line += "; drawn: " + join(init.redraw);
-  const std::vector<std::string> left = unused(file, used);
+  std::string line =
+      str("begins with ", copies.size(), copies.size() == 1 ? " tensor of " : " tensors of ", init.file);
+  if (!fresh.empty()) line += "; drawn: " + join(fresh);
+  std::vector<std::string> left;
+  for (const std::string& name : weights_in(file))
+    if (known.count(name) == 0) left.push_back(name);
   if (!left.empty()) line += "; not used of the file: " + join(left);
   return line;
 }

@@ -25,7 +25,7 @@ struct InitSection {
   void check() const;
 };
 
-/// Copies the file's tensors into the network, but for those at the places to be drawn; returns one line that says so, and which
+/// Copies the file's tensors into the network, but for those at the places to be drawn, and ways back (feedback) that the file lacks; returns one line that says so, and which
 /// tensors of the file were not used.  Does nothing and returns "" without a file.  DataError if the file cannot be read or holds NaN; UsageError
 /// names the tensor that is missing or of another shape or type, or the place that the network does not have; then nothing has been changed.
 std::string load_initial_weights(const InitSection& init, Network& network);

@@ -47,6 +47,8 @@ void check_measurable(const Recipe& recipe, const Shape& input, const Shape& out
 /// Over so many steps.
 int64_t measured(Recipe recipe, SampleSpec sample, TargetSpec target, int64_t steps, torch::Device device) {
   recipe.steps = steps;
+  recipe.train.patience = 0;  // noise has neither a validation split nor every class
+  if (recipe.objective.contains("balanced")) recipe.objective["balanced"] = false;
   if (sample.form == Batch::Form::frames) sample.steps = steps;
   if (target.kind == Target::Kind::sequence) target.extent = steps;
   check_measurable(recipe, sample.shape, target.shape);
@@ -147,6 +149,7 @@ Recipe end_to_end(Recipe recipe) {
   recipe.rule = Registry<Rule>::get().resolve({{"name", "bptt"}});
   recipe.rules = Config::object();
   recipe.blocks = {};
+  recipe.train.freeze.clear();  // its places may not be there any more
   return recipe;
 }
 

@@ -3,32 +3,39 @@
 #include <algorithm>
 
 #include "spiketrain/base/text.h"
+#include "spiketrain/core/layer.h"
 #include "spiketrain/core/optimizer.h"
 
 namespace spiketrain {
 namespace {
 
-using Layers = std::vector<std::shared_ptr<const Layer>>;
+using Stages = std::vector<std::shared_ptr<Stage>>;
 
-Layers readout_layers(const Network& network) {
-  Layers layers;
-  for (int64_t b = 0; b < network.blocks(); ++b)
-    for (const auto& layer : network.layers(b, /*head=*/true)) layers.push_back(layer);
-  const auto last = network.layers(network.blocks() - 1, /*head=*/false);
-  if (!last.empty()) layers.push_back(last.back());
-  return layers;
+bool holds_tensors(const Stage& stage) {
+  return dynamic_cast<const Layer*>(&stage) != nullptr || !stage.parameters().empty() ||
+         !stage.buffers().empty();
 }
 
 std::vector<Place> all_places(const Network& network) {
-  std::vector<Place> list;
-  for (int64_t b = 0; b < network.blocks(); ++b)
-    list.emplace_back("block" + std::to_string(b), network.layers(b, /*head=*/false));
-  list.emplace_back("readout", readout_layers(network));
-  for (const Network::Node& node : network.nodes()) {
-    if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage))
-      list.push_back({node.name, {layer}});
+  std::vector<Place> blocks, nodes;
+  for (int64_t b = 0; b < network.blocks(); ++b) blocks.push_back({"block" + std::to_string(b), {}});
+  Stages heads;
+  std::shared_ptr<Stage> output;
+  for (size_t n = 0; n < network.nodes().size(); ++n) {
+    const Network::Node& node = network.nodes()[n];
+    if (!holds_tensors(*node.stage)) continue;
+    nodes.push_back({node.name, {node.stage}});
+    if (node.head_of >= 0) {
+      heads.push_back(node.stage);
+      continue;
+    }
+    blocks[static_cast<size_t>(network.block_of(static_cast<int64_t>(n)))].second.push_back(node.stage);
+    output = node.stage;
   }
-  return list;
+  if (output) heads.push_back(output);
+  blocks.emplace_back("readout", heads);
+  blocks.insert(blocks.end(), nodes.begin(), nodes.end());
+  return blocks;
 }
 
 }  // namespace
@@ -50,11 +57,11 @@ std::vector<Place> places(const Network& network, const std::vector<std::string>
 }
 
 void freeze(Network& network, const std::vector<std::string>& named) {
-  for (const auto& [place, layers] : places(network, named, "train.freeze")) {
-    for (const auto& layer : layers) {
-      for (const Tensor& parameter : layer->parameters()) Tensor(parameter).set_requires_grad(false);
-      for (const Connection& connection : layer->connections())
-        if (connection.norm) connection.norm->frozen = true;
+  for (const auto& [place, stages] : places(network, named, "train.freeze")) {
+    for (const auto& stage : stages) {
+      for (const Tensor& parameter : stage->parameters()) Tensor(parameter).set_requires_grad(false);
+      for (const auto& module : stage->modules())
+        if (const auto norm = std::dynamic_pointer_cast<Norm>(module)) norm->frozen = true;
     }
   }
   ST_CHECK(named.empty() || !trained_parameters(network).empty(), "train.freeze: every layer of the network ",

@@ -13,6 +13,7 @@
 #include "spiketrain/recipe/part_kinds.h"
 #include "spiketrain/recipe/sections.h"
 #include "spiketrain/recipe/toml.h"
+#include "spiketrain/train/checkpoint.h"
 
 namespace spiketrain {
 namespace {
@@ -95,7 +96,7 @@ Recipe read_recipe(const Config& config) {
 
 Recipe make_recipe(const Config& config) {
   try {
-    return read_recipe(config);
+    return read_recipe(with_present_names(config));
   } catch (const UnknownOption& error) {
     const std::vector<std::string> places = places_of(error.option);
     if (places.empty() || !our_word(error.option, {}).empty()) throw;

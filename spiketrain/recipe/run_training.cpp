@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "spiketrain/recipe/memory.h"
+#include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/recipe/toml.h"
 #include "spiketrain/train/tensorboard.h"
 #include "spiketrain/train/trainer.h"
@@ -26,6 +27,10 @@ RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& sett
   options.environment = settings.environment;
 
   if (!settings.resume || list_checkpoints(dir->checkpoints()).empty()) {
+    const auto network = make<NetworkBuilder>(experiment.recipe.network);
+    ST_CHECK(experiment.recipe.init.file.empty() || !std::dynamic_pointer_cast<StartsWithWeights>(network),
+             "init.file: network ", network->part_name(),
+             " begins with the weights of its own file; give one of them");
     const std::string begins = load_initial_weights(experiment.recipe.init, experiment.training.network());
     if (!begins.empty()) experiment.training.caveats.push_back(begins);
   }

@@ -1,5 +1,7 @@
 #include "spiketrain/report/sample_activity.h"
 
+#include <algorithm>
+
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/watch.h"
 #include "spiketrain/data/loader.h"
@@ -36,6 +38,15 @@ class SampleWatch : public Recorder {
   std::vector<Tensor> input_;
 };
 
+/// Without the padding.
+void shorten(Raster& raster, size_t steps) {
+  const auto cut = [&](std::vector<std::vector<double>>& rows) {
+    for (auto& row : rows) row.resize(std::min(row.size(), steps));
+  };
+  for (RasterLayer& layer : raster.layers) cut(layer.values);
+  cut(raster.membranes);
+}
+
 }  // namespace
 
 Batch samples_of(const Training& training, const std::shared_ptr<const Dataset>& data,
@@ -65,6 +76,8 @@ std::vector<Raster> rasters_of(const Training& training, const std::shared_ptr<c
   for (size_t b = 0; b < rasters.size(); ++b) {
     Raster& raster = rasters[b];
     raster.sample = wanted[b];
+    if (batch.lengths.defined())
+      shorten(raster, static_cast<size_t>(batch.lengths[static_cast<int64_t>(b)].item<int64_t>()));
     if (!classes) continue;
     raster.label = data->class_of(wanted[b]);
     raster.predicted = result.prediction[static_cast<int64_t>(b)].argmax().item<int64_t>();
@@ -79,7 +92,9 @@ NamedTensors activity_of(const Training& training, const std::shared_ptr<const D
   const PassResult result = training.learner->infer(batch);
   NamedTensors all;
   const auto add = [&](const std::string& name, const Tensor& x) {  // [T,1,*]
-    if (x.defined()) all.emplace_back(name, x.select(1, 0).cpu());
+    if (!x.defined()) return;
+    const int64_t T = batch.lengths.defined() ? batch.lengths[0].item<int64_t>() : x.size(0);
+    all.emplace_back(name, x.select(1, 0).slice(0, 0, T).contiguous().cpu());
   };
   add("input", watch.input());
   for (const Network::Node& node : training.network().nodes()) {
@@ -90,7 +105,8 @@ NamedTensors activity_of(const Training& training, const std::shared_ptr<const D
     add(node.name + ".membrane", SampleWatch::joined(trace.u));
   }
   // For a sequence [T,B,*out], else [B,*out].
-  const bool steps = data->target().kind == Target::Kind::sequence;
+  const Target::Kind kind = data->target().kind;
+  const bool steps = kind == Target::Kind::sequence || kind == Target::Kind::spike_times;
   all.emplace_back("prediction", result.prediction.select(steps ? 1 : 0, 0).detach().cpu());
   return all;
 }

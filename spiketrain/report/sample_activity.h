@@ -19,7 +19,7 @@ Batch samples_of(const Training& training, const std::shared_ptr<const Dataset>&
 std::vector<Raster> rasters_of(const Training& training, const std::shared_ptr<const Dataset>& data,
                                const std::vector<int64_t>& wanted);
 
-/// "input" [T,*]: what the encoder sent; of each layer, by the name of its node, "2.output" [T,*]: spikes as uint8, what an analog neuron
+/// "input" [T,*]: what the encoder sent, T being the sample's own steps without padding; of each layer, by the name of its node, "2.output" [T,*]: spikes as uint8, what an analog neuron
 /// sends as float, and, where the neuron has one, "2.membrane" [T,*] before reset; "prediction" [*out].  UsageError if there is no such sample.
 NamedTensors activity_of(const Training& training, const std::shared_ptr<const Dataset>& data,
                          int64_t sample);

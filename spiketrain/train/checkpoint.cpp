@@ -226,7 +226,20 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
   return progress;
 }
 
-Config checkpoint_config(const SafetensorsFile& file) { return parse_metadata(file, "config"); }
+Config with_present_names(Config recipe) {
+  const auto rename = [](Config& rule) {
+    if (rule.is_object() && rule.value("name", "") == "tssl_bp" && rule.value("variant", "") == "head")
+      rule["variant"] = "dec2020";
+  };
+  if (recipe.contains("rule")) rename(recipe["rule"]);
+  if (recipe.contains("rules") && recipe["rules"].is_object())
+    for (auto& item : recipe["rules"].items()) rename(item.value());
+  return recipe;
+}
+
+Config checkpoint_config(const SafetensorsFile& file) {
+  return with_present_names(parse_metadata(file, "config"));
+}
 
 Config checkpoint_data(const SafetensorsFile& file) { return parse_metadata(file, "data"); }
 

@@ -57,7 +57,9 @@ std::shared_ptr<Network> load_network(const std::string& path);
 /// UsageError also if the file describes another network.
 Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimizer& optimizer,
                          const NamedTensors& learner = {});
-/// The recipe a file was written with.  DataError if it holds none.
+/// A recipe of an earlier revision with values that were renamed since; it stays as it is otherwise.
+Config with_present_names(Config recipe);
+/// The recipe a file was written with, in present names.  DataError if it holds none.
 Config checkpoint_config(const SafetensorsFile& file);
 /// The fingerprint of the data sets it was trained on.  DataError if it holds none.
 Config checkpoint_data(const SafetensorsFile& file);

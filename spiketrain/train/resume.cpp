@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "spiketrain/base/file.h"
+#include "spiketrain/train/checkpoint.h"
 
 namespace spiketrain {
 namespace {
@@ -107,7 +108,7 @@ void check_resumable_dir(const RunDir& dir, const Training& training) {
     const Bytes bytes = read_file(path);
     const Config before = Config::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
     if (!before.is_object()) throw DataError(path, 0, "is no JSON object");
-    check_resumable(before, training.config, training.docs);
+    check_resumable(with_present_names(before), training.config, training.docs);
   }
   const int64_t epochs = dir.metrics_lines();
   ST_CHECK(!run_is_done(dir.path()) && epochs <= training.options.checkpoint_every, "resume: ", dir.path(),

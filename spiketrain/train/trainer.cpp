@@ -88,8 +88,7 @@ Training& complete(Training& training) {
            "trainer: expected a learner, an optimizer, and training and test data");
   ST_CHECK(!training.optimizer->parameters().empty(),
            "trainer: the optimizer has no parameters; attach it to those of the network");
-  ST_CHECK(training.options.patience == 0 || training.data.validation,
-           "trainer: expected validation data to stop early by (TrainOptions::patience)");
+  ST_CHECK(training.options.patience == 0 || training.data.validation, kPatienceNeedsValidation);
   if (!training.rate) training.rate = make<LearningRate>("constant");
   return training;
 }
@@ -128,7 +127,7 @@ void Trainer::begin() {
 /// Whether the validation split has asked for an end (train.patience).
 bool Trainer::out_of_patience() const {
   const auto best = progress_.best.find(metrics_.labels().front());
-  if (t_.options.patience == 0 || best == progress_.best.end()) return false;
+  if (t_.options.patience == 0 || best == progress_.best.end() || progress_.batch > 0) return false;
   return progress_.epoch - best->second.validation_epoch >= t_.options.patience;
 }
 

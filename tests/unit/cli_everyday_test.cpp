@@ -122,7 +122,7 @@ TEST_F(CliEveryday, LimitTakesSamplesAtEqualDistances) {
 TEST_F(CliEveryday, PredictsValues) {
   const std::string path = ST_SOURCE_DIR "/recipes/regression-waves.toml", table = dir_ / "values.csv";
   const std::string echo = ST_SOURCE_DIR "/recipes/regression-echo.toml";
-  for (const std::string& name : {"waves", "echo"})
+  for (const std::string name : {"waves", "echo"})
     ASSERT_EQ(run({"train", name == "waves" ? path : echo, "--out", dir_ / name, "--threads", "1", "--set",
                    "epochs=1", "--set", "data.train_size=50", "--set", "data.test_size=20"})
                   .code,

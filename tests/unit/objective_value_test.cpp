@@ -372,9 +372,15 @@ TEST(ObjectiveValue, DecidesByCounts) {
   for (const char* name : {"rate_ce", "tet_ce"}) {
     const auto decide = [&](const Config& options, const Output& out) {
       const auto o = make<Objective>(name, options);
-      o->prepare({{2}, 3});
+      o->prepare({{2}, 3, Emission::analog_values()});
       return o->evidence(out);
     };
+    // Of spikes the sum is their number.
+    const auto spikes = make<Objective>(name, {{"decision", "count"}});
+    spikes->prepare({{2}, 3, Emission{}});
+    EXPECT_TRUE(
+        torch::equal(spikes->evidence({Signal::dense(outputs({1, 0, 1, 1, 0, 0}, {3, 1, 2})), {0, 3}, 3}),
+                     outputs({2, 1}, {1, 2})));
     Output out = {Signal::dense(a), {0, 3}, 3};
     EXPECT_EQ(decide(Config::object(), out).argmax(1).item<int64_t>(), 0);
     const Config count = {{"decision", "count"}};
@@ -385,6 +391,13 @@ TEST(ObjectiveValue, DecidesByCounts) {
     out.valid = torch::arange(3).unsqueeze(1) < out.lengths;
     EXPECT_TRUE(torch::equal(decide(count, out), outputs({1, 1}, {1, 2})));
   }
+}
+
+TEST(ObjectiveValue, BalancedNeedsData) {
+  EXPECT_NE(message_of<UsageError>([] {
+              make<Objective>("rate_ce", {{"balanced", true}})->prepare({{3}, 4});
+            }).find("class_weights"),
+            std::string::npos);
 }
 
 TEST(ObjectiveValue, SeveralLabels) {

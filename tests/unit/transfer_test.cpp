@@ -54,6 +54,10 @@ TEST(Transfer, DrawsTheNamedPlacesWhateverTheirShape) {
   const std::string message = message_of<UsageError>([&] { begin({"2"}); });
   EXPECT_NE(message.find("the network has"), std::string::npos) << message;
   EXPECT_NE(message.find("init.redraw"), std::string::npos) << message;
+  EXPECT_NE(message_of<UsageError>([&] {
+              begin({"readout"});
+            }).find("name its place in init.redraw to draw its weights: 2"),
+            std::string::npos);
   const auto now = begin({"2", "readout"});
   const auto drawn = tensors_of(lif_experiment({"network.spec=6C3-P2-7-4"}).training.network());
   const auto there = tensors_of(lif_experiment({"network.spec=6C3-P2-9-4", "seed=77"}).training.network());
@@ -68,6 +72,21 @@ TEST(Transfer, SaysWhatTheFileHasBesides) {
   Experiment e = lif_experiment({"init.file=" + file});
   const std::string line = load_initial_weights(e.recipe.init, e.training.network());
   EXPECT_NE(line.find("not used of the file: 3.synapse.weight"), std::string::npos) << line;
+}
+
+/// A way back that the file lacks is drawn; one that it has is taken.
+TEST(Transfer, DrawsAWayBackThatTheFileLacks) {
+  TempDir dir;
+  const std::vector<std::string> random = {"network.spec=6C3-P2-9-4", "feedback=random"};
+  const std::string plain = saved(dir, {random[0]});
+  std::vector<std::string> sets = random;
+  sets.push_back("init.file=" + plain);
+  Experiment e = lif_experiment(sets);
+  const auto before = tensors_of(e.training.network());
+  const std::string line = load_initial_weights(e.recipe.init, e.training.network());
+  EXPECT_NE(line.find("drawn: 2.feedback.feedback"), std::string::npos) << line;
+  EXPECT_TRUE(torch::equal(before.at("2.feedback.feedback"),
+                           tensors_of(e.training.network()).at("2.feedback.feedback")));
 }
 
 TEST(Transfer, RefusesAndThenChangesNothing) {
@@ -87,6 +106,8 @@ TEST(Transfer, RefusesAndThenChangesNothing) {
   e.recipe.init.file = dir / "text.safetensors";
   EXPECT_THROW(load(), DataError);
   EXPECT_THROW(tiny_recipe({"init.redraw=[\"readout\"]"}), UsageError);
+  e.recipe.init.file = dir.path();
+  EXPECT_NE(message_of<UsageError>(load).find("is a folder"), std::string::npos);
 }
 
 TEST(Transfer, AResumedRunDoesNotBeginAnew) {
@@ -172,6 +193,24 @@ TEST(Freeze, LeavesTheGradientsOfTheRest) {
   }
 }
 
+/// Event-driven stages are places, too.
+TEST(Freeze, HoldsForEventDrivenLayers) {
+  const std::vector<std::string> sets = {"network={name=\"event\", hidden=[7], readout=\"membrane\"}",
+                                         "encoder={name=\"latency\", exact=true}", "objective=rate_ce",
+                                         "data={batch=8, mean=[0], std=[1]}"};
+  for (const std::string place : {"", "readout", "0"}) {
+    std::vector<std::string> all = sets;
+    if (!place.empty()) all.push_back("train.freeze=[\"" + place + "\"]");
+    Experiment e = tiny_experiment(all);
+    const auto before = tensors_of(e.training.network());
+    ASSERT_EQ(before.size(), 2U);
+    run_training(e, nullptr, {});
+    const auto after = tensors_of(e.training.network());
+    EXPECT_EQ(torch::equal(before.begin()->second, after.begin()->second), place == "0") << place;
+    EXPECT_EQ(torch::equal(before.rbegin()->second, after.rbegin()->second), place == "readout") << place;
+  }
+}
+
 TEST(Freeze, RefusesAnUnknownPlaceAndAFrozenNetwork) {
   EXPECT_NE(message_of<UsageError>([] { tiny_experiment({"train.freeze=[\"9\"]"}); }).find("Places: block0"),
             std::string::npos);
@@ -225,12 +264,43 @@ TEST(Patience, ARunThatHasStoppedIsCompleteAndMayBeGivenMore) {
   EXPECT_EQ(patient({"train.patience=5", "optimizer.lr=0"}, &folder, true).first, 6);
 }
 
+/// A run that was told to stop within an epoch goes on with it, whatever its patience.
+TEST(Patience, AnEpochIsFinished) {
+  TempDir dir;
+  const auto run = [&](bool resume, int64_t patience, size_t batches) {
+    Datasets data = tiny_data();
+    data.validation = data.test;
+    Experiment e = tiny_experiment({"epochs=9", "optimizer.lr=0", str("train.patience=", patience)}, data);
+    RunDir folder(dir / "run", resume);
+    StopAfter stop(batches);
+    RunSettings settings;
+    settings.resume = resume;
+    settings.observers = {&stop};
+    settings.stop = &stop.stop;
+    return run_training(e, &folder, settings).progress;
+  };
+  const Progress stopped = run(false, 0, 2 * 5 + 2);  // the third epoch has begun
+  ASSERT_GT(stopped.batch, 0);
+  const Progress done = run(true, 1, 1000);
+  EXPECT_EQ(done.epoch, stopped.epoch + 1);
+  EXPECT_EQ(done.batch, 0);
+}
+
 TEST(Patience, NeedsAValidationSplit) {
   Datasets data = tiny_data();
   data.validation = nullptr;
-  EXPECT_NE(
-      message_of<UsageError>([&] { tiny_experiment({"train.patience=3"}, data); }).find("data.validation"),
-      std::string::npos);
+  EXPECT_NE(message_of<UsageError>([&] {
+              Experiment e = tiny_experiment({"train.patience=3"}, data);
+              run_training(e, nullptr, {});
+            }).find("data.validation"),
+            std::string::npos);
+  EXPECT_NE(message_of<UsageError>([] {
+              check_recipe(parse_recipe(
+                  "[data]\nname=\"glyphs\"\n[network]\nname=\"spec\"\nspec=\"10\"\n"
+                  "[neuron]\nname=\"lif\"\n[rule]\nname=\"bptt\"\n[objective]\nname=\"rate_ce\"\n"
+                  "[train]\npatience=2\n"));
+            }).find("data.validation"),
+            std::string::npos);
 }
 
 }  // namespace spiketrain::transfer_test

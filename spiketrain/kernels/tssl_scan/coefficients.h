@@ -9,7 +9,7 @@ struct TsslCoefficients {
   R inv_tau_m, inv_tau_s;  // 1/tau
   R leak_m, leak_s;        // 1 - 1/tau
   R threshold;
-  R warm_below;  // head: a below this is replaced by the surrogate
+  R warm_below;  // dec2020: a below this is replaced by the surrogate
   explicit TsslCoefficients(const TsslParams& p)
       : inv_tau_m(static_cast<R>(1.0 / p.tau_m)),
         inv_tau_s(static_cast<R>(1.0 / p.tau_s)),

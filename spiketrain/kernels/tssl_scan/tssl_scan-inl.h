@@ -185,7 +185,7 @@ class WarmRows {
 };
 
 template <class R>
-void head_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w) {
+void dec2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w) {
   const hn::ScalableTag<R> d;
   HWY_ALIGN R m0[kTile], A_state[kTile], theta_state[kTile];
   load_state(x.m0, begin, w, m0);
@@ -272,7 +272,7 @@ void credit_tile(TsslVariant variant, const TsslCoefficients<R>& c, const TsslCr
   const bool intra = variant == TsslVariant::sep2020;
   const bool surrogate = variant == TsslVariant::surrogate || x.warm_up;
   if (variant == TsslVariant::dec2020) {
-    head_tile(c, x, begin, w);
+    dec2020_tile(c, x, begin, w);
   } else if (intra) {
     surrogate ? credit_2020_tile<true, true>(c, x, begin, w) : credit_2020_tile<true, false>(c, x, begin, w);
   } else {

@@ -22,6 +22,8 @@ struct ClassWeights {
   }
   /// UsageError unless there is none, or one that is finite and not negative for each of `classes`.
   void check(int64_t classes, const std::string& owner) const {
+    ST_CHECK(!balanced || !class_weights.empty(), "objective ", owner,
+             ": balanced: the weights come from the training split of a recipe; here give class_weights");
     if (class_weights.empty()) return;
     ST_CHECK(static_cast<int64_t>(class_weights.size()) == classes, "objective ", owner,
              ": expected a class_weight for each of ", classes, " classes, got ", class_weights.size());
@@ -42,6 +44,7 @@ struct ClassWeights {
 struct Decision {
   std::string decision = "sum";
   double count_above = 1.0;
+  bool spikes = false;  ///< the output is 0 or 1: the sum is the count
 
   template <class V>
   void visit(V& v) {
@@ -52,7 +55,7 @@ struct Decision {
     v(count_above, "count_above", "for decision = \"count\"", Range{-1e9, 1e9});
   }
   Tensor evidence(const Output& out) const {
-    if (decision == "sum") return out.values().sum(0);
+    if (decision == "sum" || spikes) return out.values().sum(0);
     const Tensor a = out.signal.values();
     Tensor above = a > count_above;
     if (out.valid.defined()) above = above & out.valid.unsqueeze(2);

@@ -32,6 +32,7 @@ struct TetCe final : Objective {
   void prepare(const Context& context) override {
     Objective::prepare(context);
     weights.check(context.output[0], part_name());
+    read.spikes = context.emission.bare() && context.emission.levels == 1;
   }
   Tensor evidence(const Output& out) const override { return read.evidence(out); }
   Tensor loss(const Output& out, const Target& target) const override {
