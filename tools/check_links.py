@@ -17,17 +17,18 @@ def prose(path):
     return re.sub(r"`[^`\n]*`", "", text)
 
 
-def anchors(path):
-    """Names that headings have on a code host: lower case, spaces as dashes, without punctuation; repeated ones are numbered."""
-    found = set()
+def sections(path):
+    """{name of a heading: its text up to the next heading}. Names as on a code host: lower case, spaces as dashes, without punctuation; repeated ones are
+    numbered."""
+    found = {}
     text = re.sub(r"^(```|~~~).*?^\1", "", path.read_text(), flags=re.S | re.M)
-    for heading in re.findall(r"^#+ +(.*)$", text, re.M):
+    for heading, body in re.findall(r"^#+ +(.*)$((?:\n(?!#+ ).*)*)", text, re.M):
         name = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
         name = re.sub(r"[^\w\- ]", "", name).replace(" ", "-")
         number = 0
         while (name if number == 0 else f"{name}-{number}") in found:
             number += 1
-        found.add(name if number == 0 else f"{name}-{number}")
+        found[name if number == 0 else f"{name}-{number}"] = body
     return found
 
 
@@ -50,7 +51,7 @@ def main():
             if target.is_dir() and (target / "README.md").exists():
                 target = target / "README.md"
             reads[page].add(target)
-            if anchor and target.suffix == ".md" and anchor not in anchors(target):
+            if anchor and target.suffix == ".md" and anchor not in sections(target):
                 wrong.append(f"{where}: there is no such heading")
     seen, todo = set(), [root / "README.md"]
     while todo:
