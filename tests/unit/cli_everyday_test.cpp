@@ -63,7 +63,14 @@ TEST_F(CliEveryday, BeginsWithWeightsAndFreezes) {
   std::remove(file.c_str());
   EXPECT_EQ(run({"eval", second, "--threads", "1"}).code, 0);
   EXPECT_EQ(run({"train", "--resume", "--out", second, "--threads", "1", "--set", "epochs=2"}).code, 0);
+  // The recipe may come after a list of places; the activations of the whole network are measured all the same.
+  const CliResult last = run({"train", "--freeze", "0", recipe(), "--out", dir_ / "last", "--threads", "1",
+                              "--set", "blocks.size=1"});
+  EXPECT_EQ(last.code, 0) << last.text;
+  const Bytes cost = read_file(dir_ / "last/cost.json");
+  EXPECT_TRUE(Config::parse(cost.begin(), cost.end()).contains("activation_bytes_end_to_end"));
   expect_error({"train", recipe(), "--out", dir_ / "third", "--init", file}, 3, "best.safetensors");
+  expect_error({"train", recipe("init = \"x\"\n"), "--out", dir_ / "fifth", "--init", file}, 2, "init");
   expect_error({"train", recipe(), "--out", dir_ / "fourth", "--freeze", "7"}, 2, "Places: block0");
 }
 
@@ -71,6 +78,8 @@ TEST_F(CliEveryday, StopsEarly) {
   const std::string out = trained("run", {"--set", "epochs=9", "--set", "data.validation=20", "--set",
                                           "train.patience=2", "--set", "optimizer.lr=0"});
   EXPECT_NE(output_.find("stopped early"), std::string::npos) << output_;
+  const Bytes cost = read_file(out + "/cost.json");
+  EXPECT_TRUE(Config::parse(cost.begin(), cost.end()).contains("activation_bytes_end_to_end"));
   EXPECT_EQ(csv(out + "/metrics.jsonl").size(), 3U);
   EXPECT_TRUE(file_exists(out + "/DONE"));
   expect_error({"train", recipe(), "--out", dir_ / "none", "--set", "train.patience=2"}, 2,
@@ -156,6 +165,17 @@ TEST_F(CliEveryday, ShowsTheSpikesOfASample) {
   EXPECT_EQ(file.metadata().at("sample"), "7");
   EXPECT_EQ(file.metadata().at("split"), "train");
   EXPECT_EQ(run({"spikes", out}).code, 0);
+  // Padding is no part of a sample: the rate is that of an evaluation.
+  const std::string echo = dir_ / "echo";
+  ASSERT_EQ(run({"train", ST_SOURCE_DIR "/recipes/regression-echo.toml", "--out", echo, "--threads", "1",
+                 "--set", "epochs=1", "--set", "data.train_size=50", "--set", "data.test_size=1"})
+                .code,
+            0);
+  const CliResult one = run({"spikes", echo});
+  const Config measured = Config::parse(run({"eval", echo, "--json", "--threads", "1"}).text);
+  char rate[32];
+  std::snprintf(rate, sizeof rate, "%.2f %%", 100 * measured["rates"][0]["rate"].get<double>());
+  EXPECT_TRUE(one.has(rate)) << rate << " in " << one.text;
   expect_error({"spikes", out, "--sample", "40"}, 2, "expected 0 to 39");
   expect_error({"spikes", out, "--out", dir_ / "raster.png"}, 2, ".svg");
 }

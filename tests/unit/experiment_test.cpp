@@ -272,4 +272,29 @@ TEST(Experiment, ARunBeginsWithACostReport) {
   EXPECT_TRUE(told);
 }
 
+/// Weights that make all classes count the same, written into the recipe of the run; one that has them keeps them.
+TEST(Experiment, BalancesClasses) {
+  const std::vector<std::string> sets = {"neuron=lif", "rule=bptt", "readout=leaky_readout",
+                                         "objective={name=\"rate_ce\", balanced=true}"};
+  const Experiment e = tiny_experiment(sets);
+  const Dataset& train = *e.training.data.train;
+  std::vector<double> samples(4);
+  for (int64_t i = 0; i < train.size(); ++i) ++samples[static_cast<size_t>(train.class_of(i))];
+  const auto weights = e.training.config["objective"]["class_weights"].get<std::vector<double>>();
+  ASSERT_EQ(weights.size(), 4U);
+  double total = 0;
+  for (size_t c = 0; c < 4; ++c) {
+    EXPECT_DOUBLE_EQ(weights[c], static_cast<double>(train.size()) / (4 * samples[c]));
+    total += weights[c] * samples[c];
+  }
+  EXPECT_DOUBLE_EQ(total, static_cast<double>(train.size()));
+  Recipe kept = make_recipe(e.training.config);
+  kept.objective["class_weights"] = {1, 2, 3, 4};
+  EXPECT_EQ(build_experiment(kept, tiny_data()).training.config["objective"]["class_weights"],
+            Config({1, 2, 3, 4}));
+  EXPECT_NO_THROW(check_recipe(parse_recipe(
+      "objective = {name = \"rate_ce\", balanced = true}\nnetwork = {name = \"spec\", spec = \"10\"}\n"
+      "neuron = \"lif\"\nrule = \"bptt\"\n")));
+}
+
 }  // namespace spiketrain::experiment_test

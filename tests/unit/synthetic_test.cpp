@@ -261,6 +261,15 @@ TEST(GlyphPairs, LabelsAreTheDigitsOfItsHalves) {
     EXPECT_EQ(y, want) << i;
     single += std::count(y.begin(), y.end(), 1.0F) == 1 ? 1 : 0;
   }
+  DataOptions raw = named("glyph-pairs", 5, 3);
+  raw.mean = 0;
+  raw.std = 1;
+  std::vector<float> grey(28 * 56);
+  open_dataset(raw)->read(0, 0, grey.data());
+  EXPECT_GE(*std::min_element(grey.begin(), grey.end()), 0);
+  EXPECT_LE(*std::max_element(grey.begin(), grey.end()), 1);
+  raw.augment = true;
+  EXPECT_THROW(open_dataset(raw), UsageError);
   EXPECT_GT(single, 0);  // the same digit twice
   EXPECT_LT(single, 40);
 }

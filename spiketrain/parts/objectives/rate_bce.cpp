@@ -2,7 +2,7 @@
 //   p = sigmoid(scale * (mean_t a[t] - center)),  L = mean over batch and outputs of -(w y log p + (1 - y) log(1 - p))
 // y in [0,1]: 1 for the labels that a sample has; w: pos_weight of the output.  The prediction is p.
 // Source: torch.nn.BCEWithLogitsLoss on the usual readout.  Deviation: none.
-// Tests: unit/objective_value_test.cpp, unit/objective_padding_test.cpp.
+// Tests: unit/objective_class_test.cpp, unit/objective_padding_test.cpp.
 #include "spiketrain/core/objective.h"
 
 namespace spiketrain {
