@@ -28,6 +28,12 @@ def load_plugin(path: Any) -> None: ...
 from_nir = Network.from_nir
 
 class _encoders(Kind):
+    def constant_current(self, *, leak: float = ..., threshold: float = ...) -> Part:
+        """spikes of a LIF neuron for each value, which is its constant current
+        
+            leak = 0.9: decay of the membrane per step ([0, 1])
+            threshold = 1.0: a membrane above it spikes and is set to 0 ([1e-09, 1000000000])
+        """
     def direct(self) -> Part:
         """the sample itself at every step, or the frames of a sequence"""
     def latency(self, *, cutoff: float = ..., exact: bool = ...) -> Part:
@@ -60,7 +66,7 @@ class _networks(Kind):
             min_slope = 0.001: grazing spikes: the adjoint divides by at least this times the threshold; 0: by current - threshold as it is ([0, 1000000])
             max_spikes = 1000: more spikes of a sample than this times the neurons of a layer are an error ([1, 1000000000])
         """
-    def preset(self, *, model: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def preset(self, *, model: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """a network known by a name
         
             model = 'tssl_mnist': which network; its layers only: the authors of tssl_cifar_* also set conv_scale = 5 and dropout_shared = "row" (tssl_mnist | tssl_fmnist_mlp | tssl_fmnist_cnn | tssl_nmnist | tssl_cifar_cnn1 | tssl_cifar_cnn2 | vgg9 | vgg11)
@@ -76,9 +82,10 @@ class _networks(Kind):
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
             whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
-            conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
+            conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
-            linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
         """
@@ -87,7 +94,7 @@ class _networks(Kind):
         
             file = '': checkpoint or weights (.safetensors); read again whenever the network is built
         """
-    def sew_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def sew_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """SEW-ResNet-18, shortcuts added to spikes
         
             width = 64: maps of the first group; the others have 2, 4 and 8 times as many ([1, 1024])
@@ -103,13 +110,14 @@ class _networks(Kind):
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
             whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
-            conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
+            conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
-            linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
         """
-    def spec(self, *, spec: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def spec(self, *, spec: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """network written as in the papers, e.g. 15C5-P2-40C5-P2-300-10
         
             spec = '': the layers: 15C5 convolution, P2 pooling, 300 fully connected, 300R recurrent, D0.2 dropout, RB64, SEW64, GAP
@@ -125,13 +133,14 @@ class _networks(Kind):
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
             whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
-            conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
+            conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
-            linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
         """
-    def spiking_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def spiking_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """ResNet-18, shortcuts added to currents
         
             width = 64: maps of the first group; the others have 2, 4 and 8 times as many ([1, 1024])
@@ -147,9 +156,10 @@ class _networks(Kind):
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
             delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
             whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
-            conv_init = 'uniform': initial weights of convolutions (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
+            conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
-            linear_init = 'kaiming_normal': initial weights of fully connected layers (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
         """
@@ -327,6 +337,27 @@ class _neurons(Kind):
             raise_after_overshoot = False: where the membrane is over the threshold after a soft_decayed reset, fire next at twice the threshold only
             per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
+    def membrane_readout(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+        """LIF for outputs, whose output is the membrane that its own spikes reset
+        
+            leak = 0.5: membrane decay per step ([0, 1])
+            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            decay_input = False: multiply gain by 1 - leak
+            v_rest = 0.0: resting potential, and membrane before the first step
+            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+            threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
+            strict = False: fire above the threshold only, not at it
+            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
+            v_reset = 0.0: membrane after a spike if reset is hard
+            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
+            detach_reset = False: no gradient through the spike in the reset
+            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
+            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
+            reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
+            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        """
     def psp_lif(self, *, tau_m: float = ..., tau_s: float = ..., threshold: float = ..., surrogate_width: float = ...) -> Part:
         """current-based LIF with hard reset that emits the PSP of its spikes (TSSL-BP)
         
@@ -406,7 +437,7 @@ class _rules(Kind):
     def tssl_bp(self, *, variant: str = ...) -> Part:
         """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
         
-            variant = 'head': version of the authors' code (head: the latest), or the warm-up surrogate everywhere (head | sep2020 | jun2020 | surrogate)
+            variant = 'dec2020': the authors' code at three dates (dec2020 is the latest), or its warm-up surrogate everywhere (dec2020 | sep2020 | jun2020 | surrogate)
         """
 
 rules: _rules
@@ -547,10 +578,12 @@ class _objectives(Kind):
             beta = 2.0: that term grows with the time divided by beta*tau_s ([1e-09, 1000000000])
             tau_s = 5.0: the unit of times, steps: time constant of the synaptic current ([1e-09, 1000000000])
         """
-    def max_ce(self, *, scale: float = ...) -> Part:
+    def max_ce(self, *, scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ...) -> Part:
         """cross-entropy of the output's maximum over time
         
             scale = 1.0: factor on the maximum before the softmax ([1e-09, 1000000000])
+            class_weights = []: weight of the samples of each class in the loss; []: all 1
+            balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
         """
     def mse(self, *, over: str = ..., value: float = ...) -> Part:
         """mean squared distance to the one-hot label, or to the target values
@@ -564,10 +597,21 @@ class _objectives(Kind):
             correct_rate = 1.0: target spikes per step of the label's output ([0, 1])
             incorrect_rate = 0.0: target spikes per step of the other outputs ([0, 1])
         """
-    def rate_ce(self, *, scale: float = ...) -> Part:
+    def rate_bce(self, *, scale: float = ..., center: float = ..., pos_weight: Sequence[float] = ...) -> Part:
+        """binary cross-entropy of the output's mean over time (several labels)
+        
+            scale = 1.0: factor before the sigmoid ([1e-09, 1000000000])
+            center = 0.0: mean output at which a label is as likely as not: 0 for a membrane, 0.5 or less for firing rates ([-1000000000, 1000000000])
+            pos_weight = []: weight of the samples that have a label, for each output; []: all 1
+        """
+    def rate_ce(self, *, scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ..., decision: str = ..., count_above: float = ...) -> Part:
         """cross-entropy of the output's mean over time
         
-            scale = 1.0: factor on the mean before the softmax ([1e-09, 1000000000])
+            scale = 1.0: factor on the mean before the softmax; steps: the sum ([1e-09, 1000000000])
+            class_weights = []: weight of the samples of each class in the loss; []: all 1
+            balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
+            decision = 'sum': which class is predicted: the greatest sum of the output over the steps (of spikes their number), or the most steps at which it is above count_above (the spikes of a membrane_readout) (sum | count)
+            count_above = 1.0: for decision = "count" ([-1000000000, 1000000000])
         """
     def smooth_l1(self, *, over: str = ..., value: float = ...) -> Part:
         """smooth L1 (Huber) distance to the one-hot label, or to the target values
@@ -575,13 +619,18 @@ class _objectives(Kind):
             over = 'step': the output is compared at every step, or its mean over the window (step | window)
             value = 1.0: target output of the label ([-1000000, 1000000])
         """
-    def tet_ce(self, *, scale: float = ..., mse_weight: float = ..., mse_target: float = ..., mse_one_hot: bool = ...) -> Part:
+    def tet_ce(self, *, scale: float = ..., mse_weight: float = ..., mse_target: float = ..., mse_one_hot: bool = ..., over_steps: str = ..., class_weights: Sequence[float] = ..., balanced: bool = ..., decision: str = ..., count_above: float = ...) -> Part:
         """mean of the cross-entropies of all steps (TET)
         
             scale = 1.0: factor on the output before the softmax ([1e-09, 1000000000])
             mse_weight = 0.0: share of the squared-error regulariser ([0, 1])
             mse_target = 1.0: value the regulariser pulls every output to
             mse_one_hot = False: pull the output of the label to mse_target and the others to zero
+            over_steps = 'mean': the losses of the steps are averaged, or added up (mean | sum)
+            class_weights = []: weight of the samples of each class in the loss; []: all 1
+            balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
+            decision = 'sum': which class is predicted: the greatest sum of the output over the steps (of spikes their number), or the most steps at which it is above count_above (the spikes of a membrane_readout) (sum | count)
+            count_above = 1.0: for decision = "count" ([-1000000000, 1000000000])
         """
     def van_rossum(self, *, target: Sequence[int] = ..., filter: str = ..., tau_s: float = ...) -> Part:
         """van Rossum distance to a desired spike train
@@ -648,6 +697,19 @@ learning_rates: _learning_rates
 class _metrics(Kind):
     def accuracy(self) -> Part:
         """share of the samples whose largest output is the label's"""
+    def balanced_accuracy(self) -> Part:
+        """accuracy of each class, averaged over the classes"""
+    def exact_match(self, *, threshold: float = ...) -> Part:
+        """share of the samples all of whose labels are right
+        
+            threshold = 0.5: predicted are the outputs above this (rate_bce: 0.5) ([-1000000000, 1000000000])
+        """
+    def f1(self, *, average: str = ..., threshold: float = ...) -> Part:
+        """F1 of classes, or of labels of which a sample has any number
+        
+            average = 'macro': macro: the mean over the classes; micro: of all decisions together (macro | micro)
+            threshold = 0.5: of several labels: predicted are the outputs above this (rate_bce: 0.5) ([-1000000000, 1000000000])
+        """
     def mse(self) -> Part:
         """mean squared error of the predicted values"""
     def r2(self) -> Part:
@@ -680,7 +742,7 @@ class _regularizers(Kind):
 regularizers: _regularizers
 
 class _synapses(Kind):
-    def conv(self, *, channels: int = ..., kernel: Sequence[int] = ..., stride: Sequence[int] = ..., padding: Sequence[int] = ..., padding_end: Sequence[int] = ..., dilation: Sequence[int] = ..., groups: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ...) -> Part:
+    def conv(self, *, channels: int = ..., kernel: Sequence[int] = ..., stride: Sequence[int] = ..., padding: Sequence[int] = ..., padding_end: Sequence[int] = ..., dilation: Sequence[int] = ..., groups: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., bias_init: str = ...) -> Part:
         """convolution over one or two dimensions, with groups and dilation
         
             channels = 1: number of output maps ([1, 65536])
@@ -692,9 +754,10 @@ class _synapses(Kind):
             groups = 1: groups of maps, each reads those of its own group alone ([1, 65536])
             init = 'uniform': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
-            bias = False: add a learnable bias per map, initially zero
+            bias = False: add a learnable bias per map
+            bias_init = 'zero': initial biases (zero | uniform)
         """
-    def conv2d(self, *, channels: int = ..., kernel: int = ..., stride: int = ..., padding: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., weight_standardisation: bool = ...) -> Part:
+    def conv2d(self, *, channels: int = ..., kernel: int = ..., stride: int = ..., padding: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., bias_init: str = ..., weight_standardisation: bool = ...) -> Part:
         """convolution, W [channels, in channels, kernel, kernel]
         
             channels = 1: number of output maps ([1, 65536])
@@ -703,10 +766,11 @@ class _synapses(Kind):
             padding = 0: zeros added on each side ([0, 63])
             init = 'uniform': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
-            bias = False: add a learnable bias per map, initially zero
+            bias = False: add a learnable bias per map
+            bias_init = 'zero': initial biases (zero | uniform)
             weight_standardisation = False: multiply with weights of mean 0 and variance 1/inputs per map, times a learned gain
         """
-    def delayed_linear(self, *, features: int = ..., longest: int = ..., per: str = ..., whole: str = ..., unit: float = ..., init: str = ..., weight_scale: float = ..., bias: bool = ...) -> Part:
+    def delayed_linear(self, *, features: int = ..., longest: int = ..., per: str = ..., whole: str = ..., unit: float = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., bias_init: str = ...) -> Part:
         """fully connected, with a learnt delay for each synapse or axon
         
             features = 10: number of outputs ([1, 16777216])
@@ -716,15 +780,17 @@ class _synapses(Kind):
             unit = 10.0: steps that a delay moves when its parameter moves by one: its share of the learning rate ([1e-06, 1000000])
             init = 'kaiming_normal': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
-            bias = False: add a learnable bias, initially zero
+            bias = False: add a learnable bias
+            bias_init = 'zero': initial biases (zero | uniform)
         """
-    def linear(self, *, features: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., weights: str = ..., scale: float = ..., weight_standardisation: bool = ...) -> Part:
+    def linear(self, *, features: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., bias_init: str = ..., weights: str = ..., scale: float = ..., weight_standardisation: bool = ...) -> Part:
         """fully connected, W [features, inputs]
         
             features = 10: number of outputs ([1, 16777216])
             init = 'kaiming_normal': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
-            bias = False: add a learnable bias, initially zero
+            bias = False: add a learnable bias
+            bias_init = 'zero': initial biases (zero | uniform)
             weights = 'trained': trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
             scale = 0.0: size of fixed weights; 0: 1/sqrt(inputs), 1/inputs for square_wave ([0, 1000000])
             weight_standardisation = False: multiply with weights of mean 0 and variance 1/inputs per neuron, times a learned gain
@@ -1018,6 +1084,27 @@ def lif(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest
         raise_after_overshoot = False: where the membrane is over the threshold after a soft_decayed reset, fire next at twice the threshold only
         per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
+def membrane_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
+    """LIF for outputs, whose output is the membrane that its own spikes reset
+    
+        leak = 0.5: membrane decay per step ([0, 1])
+        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        decay_input = False: multiply gain by 1 - leak
+        v_rest = 0.0: resting potential, and membrane before the first step
+        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+        threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
+        strict = False: fire above the threshold only, not at it
+        reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
+        v_reset = 0.0: membrane after a spike if reset is hard
+        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
+        detach_reset = False: no gradient through the spike in the reset
+        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+        surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
+        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
+        reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
+        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+    """
 def psp_lif(*, tau_m: float = ..., tau_s: float = ..., threshold: float = ..., surrogate_width: float = ...) -> Part:
     """current-based LIF with hard reset that emits the PSP of its spikes (TSSL-BP)
     
@@ -1093,5 +1180,5 @@ def sltt() -> Part:
 def tssl_bp(*, variant: str = ...) -> Part:
     """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
     
-        variant = 'head': version of the authors' code (head: the latest), or the warm-up surrogate everywhere (head | sep2020 | jun2020 | surrogate)
+        variant = 'dec2020': the authors' code at three dates (dec2020 is the latest), or its warm-up surrogate everywhere (dec2020 | sep2020 | jun2020 | surrogate)
     """

@@ -41,10 +41,12 @@ def first_spike_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., 
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
-def max_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ...) -> Tensor:
+def max_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ...) -> Tensor:
     """cross-entropy of the output's maximum over time
     
         scale = 1.0: factor on the maximum before the softmax ([1e-09, 1000000000])
+        class_weights = []: weight of the samples of each class in the loss; []: all 1
+        balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
@@ -73,10 +75,26 @@ def mse_count(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengt
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
-def rate_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ...) -> Tensor:
+def rate_bce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ..., center: float = ..., pos_weight: Sequence[float] = ...) -> Tensor:
+    """binary cross-entropy of the output's mean over time (several labels)
+    
+        scale = 1.0: factor before the sigmoid ([1e-09, 1000000000])
+        center = 0.0: mean output at which a label is as likely as not: 0 for a membrane, 0.5 or less for firing rates ([-1000000000, 1000000000])
+        pos_weight = []: weight of the samples that have a label, for each output; []: all 1
+    
+        lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
+        psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
+        Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
+    """
+
+def rate_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ..., decision: str = ..., count_above: float = ...) -> Tensor:
     """cross-entropy of the output's mean over time
     
-        scale = 1.0: factor on the mean before the softmax ([1e-09, 1000000000])
+        scale = 1.0: factor on the mean before the softmax; steps: the sum ([1e-09, 1000000000])
+        class_weights = []: weight of the samples of each class in the loss; []: all 1
+        balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
+        decision = 'sum': which class is predicted: the greatest sum of the output over the steps (of spikes their number), or the most steps at which it is above count_above (the spikes of a membrane_readout) (sum | count)
+        count_above = 1.0: for decision = "count" ([-1000000000, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
@@ -94,13 +112,18 @@ def smooth_l1(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengt
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
-def tet_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ..., mse_weight: float = ..., mse_target: float = ..., mse_one_hot: bool = ...) -> Tensor:
+def tet_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ..., mse_weight: float = ..., mse_target: float = ..., mse_one_hot: bool = ..., over_steps: str = ..., class_weights: Sequence[float] = ..., balanced: bool = ..., decision: str = ..., count_above: float = ...) -> Tensor:
     """mean of the cross-entropies of all steps (TET)
     
         scale = 1.0: factor on the output before the softmax ([1e-09, 1000000000])
         mse_weight = 0.0: share of the squared-error regulariser ([0, 1])
         mse_target = 1.0: value the regulariser pulls every output to
         mse_one_hot = False: pull the output of the label to mse_target and the others to zero
+        over_steps = 'mean': the losses of the steps are averaged, or added up (mean | sum)
+        class_weights = []: weight of the samples of each class in the loss; []: all 1
+        balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
+        decision = 'sum': which class is predicted: the greatest sum of the output over the steps (of spikes their number), or the most steps at which it is above count_above (the spikes of a membrane_readout) (sum | count)
+        count_above = 1.0: for decision = "count" ([-1000000000, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.

@@ -50,7 +50,7 @@ TEST_F(CliEveryday, BeginsWithWeightsAndFreezes) {
   const std::string file = first + "/ckpt/best.safetensors";
   const std::string second =
       trained("second", {"--init", file, "--redraw", "readout", "--freeze", "0", "--set", "seed=2"});
-  EXPECT_NE(output_.find("begins with 1 tensors of " + file + "; drawn: readout"), std::string::npos)
+  EXPECT_NE(output_.find("begins with 1 tensor of " + file + "; drawn: readout"), std::string::npos)
       << output_;
   const NamedTensors a = weights(first, "/ckpt/best.safetensors"), b = weights(second);
   ASSERT_EQ(a.size(), 2U);
@@ -64,7 +64,7 @@ TEST_F(CliEveryday, BeginsWithWeightsAndFreezes) {
   EXPECT_EQ(run({"eval", second, "--threads", "1"}).code, 0);
   EXPECT_EQ(run({"train", "--resume", "--out", second, "--threads", "1", "--set", "epochs=2"}).code, 0);
   // The recipe may come after a list of places; the activations of the whole network are measured all the same.
-  const CliResult last = run({"train", "--freeze", "0", recipe(), "--out", dir_ / "last", "--threads", "1",
+  const CliResult last = run({"train", "--freeze", "1", recipe(), "--out", dir_ / "last", "--threads", "1",
                               "--set", "blocks.size=1"});
   EXPECT_EQ(last.code, 0) << last.text;
   const Bytes cost = read_file(dir_ / "last/cost.json");

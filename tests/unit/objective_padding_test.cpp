@@ -109,6 +109,8 @@ std::vector<Config> configs() {
   std::vector<Config> list;
   for (const std::string& name : Registry<Objective>::get().names()) list.push_back({{"name", name}});
   list.push_back({{"name", "mse"}, {"over", "window"}});
+  list.push_back({{"name", "rate_ce"}, {"class_weights", {0.5, 1.0, 2.0, 4.0}}});
+  list.push_back({{"name", "tet_ce"}, {"class_weights", {0.5, 1.0, 2.0, 4.0}}});
   list.push_back({{"name", "smooth_l1"}, {"over", "window"}, {"value", 2.0}});
   list.push_back({{"name", "tet_ce"}, {"mse_weight", 0.25}});
   list.push_back({{"name", "mse_count"}, {"correct_rate", 0.75}, {"incorrect_rate", 0.25}});

@@ -54,7 +54,11 @@ TEST(SampleActivity, DoesNotDependOnSegments) {
   const auto x = named(activity_of(a.training, a.training.data.test, 1)),
              y = named(activity_of(b.training, b.training.data.test, 1));
   ASSERT_EQ(x.size(), y.size());
-  for (const auto& [name, value] : x) EXPECT_TRUE(torch::equal(value, y.at(name))) << name;
+  for (const auto& [name, value] : x) {
+    const bool numbers = value.is_floating_point();  // products of other sizes have other last bits
+    EXPECT_TRUE(numbers ? torch::allclose(value, y.at(name), 1e-5, 1e-6) : torch::equal(value, y.at(name)))
+        << name;
+  }
 }
 
 TEST(SampleActivity, RefusesASampleThatIsNotThere) {
