@@ -94,6 +94,7 @@ Experiment prepare(const TrainCommand& command) {
     const Recipe recipe = overridden(config, command.sets);
     Experiment experiment = build_experiment(recipe, open_datasets(recipe, command.data_dir), device);
     ST_CHECK(recipe.train.patience == 0 || experiment.training.data.validation, kPatienceNeedsValidation);
+    begin_training(experiment, run_dir(command), command.resume);
     fit_memory(experiment);
     return experiment;
   } catch (const UsageError& error) {

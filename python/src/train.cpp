@@ -158,6 +158,7 @@ py::dict train(const TrainArguments& a) {
     const py::gil_scoped_release no_gil;
     experiment =
         std::make_unique<Experiment>(build_experiment(recipe, std::move(data), parse_device(a.device)));
+    begin_training(*experiment, a.out, a.resume);
     fit_memory(*experiment);
     check_memory(experiment->recipe, experiment->training);
     std::unique_ptr<RunDir> dir;

@@ -83,6 +83,11 @@ def liaf(I, z, p):
     return torch.relu(u), [u - s]
 
 
+def membrane(I, z, p):
+    u = 0.8 * z[0] + I
+    return u, [u - fire(u - 1)]
+
+
 def eif(I, z, p):
     v = z[0]
     u = v + (I - v + 0.2 * torch.exp((v - 0.8) / 0.2)) / 2
@@ -135,6 +140,7 @@ CASES = {
     "alif": (st.neurons.alif(), [0.0, 0.0], alif),
     "klif": (st.neurons.klif(), [0.0], klif),
     "liaf": (st.neurons.liaf(), [0.0], liaf),
+    "membrane_readout": (st.neurons.membrane_readout(leak=0.8), [0.0], membrane),
     "eif": (st.neurons.eif(), [-0.1], eif),
     "qif": (st.neurons.qif(), [-0.1], qif),
     "psp_lif": (st.neurons.psp_lif(), [0.0, 0.0], psp_lif),

@@ -12,6 +12,7 @@ namespace spiketrain {
 struct Experiment {
   Recipe recipe;
   Training training;
+  bool begun = false;  ///< has the weights that training begins with, see begin_training()
 };
 
 /// Opens the splits a recipe names.  Errors as open_dataset.

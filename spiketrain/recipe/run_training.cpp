@@ -1,6 +1,7 @@
 #include "spiketrain/recipe/run_training.h"
 
 #include <memory>
+#include <utility>
 
 #include "spiketrain/recipe/memory.h"
 #include "spiketrain/recipe/saved_network.h"
@@ -9,6 +10,17 @@
 #include "spiketrain/train/trainer.h"
 
 namespace spiketrain {
+
+void begin_training(Experiment& experiment, const std::string& run_dir, bool resume) {
+  if (std::exchange(experiment.begun, true) || (resume && !list_checkpoints(run_dir + "/ckpt").empty()))
+    return;
+  const InitSection& init = experiment.recipe.init;
+  const auto network = make<NetworkBuilder>(experiment.recipe.network);
+  ST_CHECK(init.file.empty() || !std::dynamic_pointer_cast<StartsWithWeights>(network), "init.file: network ",
+           network->part_name(), " begins with the weights of its own file; give one of them");
+  const std::string line = load_initial_weights(init, experiment.training.network());
+  if (!line.empty()) experiment.training.caveats.push_back(line);
+}
 
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings) {
   ST_CHECK(dir || (!settings.resume && !settings.tensorboard),
@@ -26,14 +38,7 @@ RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& sett
   options.stop = settings.stop;
   options.environment = settings.environment;
 
-  if (!settings.resume || list_checkpoints(dir->checkpoints()).empty()) {
-    const auto network = make<NetworkBuilder>(experiment.recipe.network);
-    ST_CHECK(experiment.recipe.init.file.empty() || !std::dynamic_pointer_cast<StartsWithWeights>(network),
-             "init.file: network ", network->part_name(),
-             " begins with the weights of its own file; give one of them");
-    const std::string begins = load_initial_weights(experiment.recipe.init, experiment.training.network());
-    if (!begins.empty()) experiment.training.caveats.push_back(begins);
-  }
+  begin_training(experiment, dir ? dir->path() : "", settings.resume);
   Trainer trainer(experiment.training, options);
   if (settings.resume) trainer.resume();
   if (dir) {

@@ -23,6 +23,10 @@ struct RunEnd {
   bool complete = false;  ///< false: it was told to stop
 };
 
+/// Gives the network the weights of [init] unless a checkpoint of `run_dir` is resumed; once.  run_training() does it, and whoever wants its errors
+/// before there is a directory.  Errors as load_initial_weights(); UsageError for a network that has a file of its own.
+void begin_training(Experiment& experiment, const std::string& run_dir, bool resume);
+
 /// Trains, and writes everything that a run directory holds; `dir` null: nothing is written.  Errors as Trainer's.
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings);
 

@@ -228,9 +228,12 @@ Progress load_checkpoint(const SafetensorsFile& file, Network& network, Optimize
 
 Config with_present_names(Config recipe) {
   const auto rename = [](Config& rule) {
-    if (rule.is_object() && rule.value("name", "") == "tssl_bp" && rule.value("variant", "") == "head")
-      rule["variant"] = "dec2020";
+    const auto is = [&](const char* key, const char* value) {
+      return rule.contains(key) && rule[key] == value;
+    };
+    if (rule.is_object() && is("name", "tssl_bp") && is("variant", "head")) rule["variant"] = "dec2020";
   };
+  if (!recipe.is_object()) return recipe;
   if (recipe.contains("rule")) rename(recipe["rule"]);
   if (recipe.contains("rules") && recipe["rules"].is_object())
     for (auto& item : recipe["rules"].items()) rename(item.value());

@@ -379,7 +379,7 @@ TEST(EngineRegularizers, WhatIsRefused) {
     parts.regularizers = regularizers;
     return message_of<UsageError>([&] { Learner learner(parts); });
   };
-  EXPECT_TRUE(has(refusal("psp_lif", "tssl_bp", {voltage()}), "of rule tssl_bp of layer"));
+  EXPECT_TRUE(has(refusal("psp_lif", "tssl_bp", {voltage()}), "but rule tssl_bp of layer"));
   EXPECT_TRUE(has(refusal("lif", "bptt", {rate(), rate()}), "'rate' is there twice"));
   EXPECT_TRUE(has(refusal("leaky_readout", "bptt", {rate()}), "has none"));
   for (const char* name : {"rate", "voltage"}) {

@@ -248,6 +248,8 @@ TEST(Threads, EveryRegularizer) {
 TEST(Threads, EveryObjective) {
   for (const std::string& name : Registry<Objective>::get().names()) {
     SCOPED_TRACE(name);
+    if (make<Objective>(name.c_str())->targets()[0] != Target::Kind::class_index)
+      continue;  // of rate_bce as of rate_ce
     Case c = psp_case();
     c.objective = {{"name", name}};
     if (name == "van_rossum") c.objective = psp_case().objective;

@@ -51,6 +51,35 @@ Progress sample_progress() {
   return progress;
 }
 
+/// Files of earlier revisions lack options that have come since, and hold values that were renamed.
+TEST(Checkpoint, OlderDescriptionsAreRead) {
+  TempDir dir;
+  Parts saved, loaded({"seed=2"});
+  Config old = resolve(tiny_recipe({"rule.variant=dec2020"}));
+  old["rule"]["variant"] = "head";
+  save_checkpoint(dir / "c", *saved.network, *saved.optimizer, {old, {{"threads", 2}}}, sample_progress());
+  const SafetensorsFile file = open_checkpoint(dir / "c");
+  EXPECT_EQ(checkpoint_config(file)["rule"]["variant"], "dec2020");
+  EXPECT_EQ(make_recipe(old).rule["variant"], "dec2020");
+  NamedTensors tensors;
+  for (const TensorEntry& entry : file.entries()) tensors.emplace_back(entry.name, to_tensor(entry));
+  std::map<std::string, std::string> metadata = file.metadata();
+  metadata.erase(SafetensorsFile::kSeal);
+  const std::string option = ",\"bias_init\":\"zero\"";
+  size_t found = 0;
+  for (size_t at; (at = metadata["network"].find(option)) != std::string::npos; ++found)
+    metadata["network"].erase(at, option.size());
+  ASSERT_GT(found, 0U);
+  save_tensors(dir / "old", tensors, metadata);
+  load_checkpoint(open_checkpoint(dir / "old"), *loaded.network, *loaded.optimizer);
+  EXPECT_TRUE(same_tensors(network_tensors(*saved.network), network_tensors(*loaded.network)));
+  Parts other({"neuron.tau_m=7"});
+  EXPECT_NE(message_of<UsageError>([&] {
+              load_checkpoint(open_checkpoint(dir / "old"), *other.network, *other.optimizer);
+            }).find("another network"),
+            std::string::npos);
+}
+
 TEST(Checkpoint, RoundTrip) {
   TempDir dir;
   Parts saved, loaded({"seed=2"});

@@ -107,7 +107,8 @@ TEST(Encoder, PoissonRate) {
 TEST(Encoder, ConstantCurrentFiresAsOftenAsTheValueIsGreat) {
   const auto encoder = make<Encoder>("constant_current", {{"leak", 0.5}, {"threshold", 1.0}});
   // u of 4: 2, spike at once.  Of 2.5: 1.25, spike at once.  Of 1.5: 0.75, 1.125, spike at every other step.  Of 1: never above 1.
-  const Tensor s = encoder->encode(images(torch::tensor({4.F, 2.5F, 1.5F, 1.F}).view({1, 4})), {0, 4, 4}).values();
+  const Tensor s =
+      encoder->encode(images(torch::tensor({4.F, 2.5F, 1.5F, 1.F}).view({1, 4})), {0, 4, 4}).values();
   EXPECT_TRUE(torch::equal(s.sum(0)[0], torch::tensor({4.F, 4.F, 2.F, 0.F})));
   EXPECT_TRUE(torch::equal(s.select(1, 0).select(1, 2), torch::tensor({0.F, 1.F, 0.F, 1.F})));
 }
