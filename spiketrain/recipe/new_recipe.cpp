@@ -1,6 +1,7 @@
 #include "spiketrain/recipe/new_recipe.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "spiketrain/base/text.h"
@@ -11,6 +12,7 @@ namespace spiketrain {
 namespace {
 
 constexpr int64_t kLargestMap = 64, kSmallestMap = 20;
+constexpr int64_t kFewRecordings = 500, kClip = 200000;  ///< fewer are cut into clips of so many microseconds
 
 /// What is known of the data.
 struct Known {
@@ -19,6 +21,8 @@ struct Known {
   TargetSpec target;
   int64_t samples = 0;  ///< for training; 0: not known
   int64_t steps = 5, downsample = 1;
+  bool split = true;    ///< a folder of recordings has a training and a test part
+  int64_t clip_us = 0;  ///< recordings are cut into clips
   bool maps() const { return shape.size() == 3 && std::min(shape[1], shape[2]) >= kSmallestMap; }
 };
 
@@ -37,13 +41,37 @@ int64_t downsample_for(const Shape& sensor) {
   return side <= kLargestMap || other < kSmallestMap ? 1 : (side + kLargestMap - 1) / kLargestMap;
 }
 
-DataOptions options_for(const NewRecipe& answers, const std::string& dir, int64_t steps) {
+DataOptions options_for(const NewRecipe& answers, const std::string& dir, const Known& known) {
   DataOptions options;
   options.name = answers.data;
   options.dir = dir;
-  options.steps = steps;
-  if (!answers.folder.empty()) options.events.folder = answers.folder;
+  options.steps = known.steps;
+  EventOptions& events = options.events;
+  if (!answers.folder.empty()) events.folder = answers.folder;
+  if (!known.split) events.train_dir = ".", events.test_share = 0.2;
+  if (known.clip_us > 0) events.clip_us = events.duration_us = known.clip_us, events.origin = "zero";
   return options;
+}
+
+bool is_folder(const std::filesystem::path& path) {
+  std::error_code none;
+  return std::filesystem::is_directory(path, none);
+}
+
+/// Shape, classes and number of samples as the files have them.
+void open_files(Known& known, const NewRecipe& answers, const std::string& dir) {
+  if (!answers.folder.empty()) {
+    const auto folder = std::filesystem::path(dir) / answers.folder;  // as it is if it is absolute
+    known.split = is_folder(folder / "train") && is_folder(folder / "test");
+  }
+  auto data = open_dataset(options_for(answers, dir, known));
+  if (answers.data == "event-folder" && data->size() < kFewRecordings) {
+    known.clip_us = kClip;
+    data = open_dataset(options_for(answers, dir, known));
+  }
+  known.shape = data->sample().shape;
+  known.target = data->target();
+  known.samples = data->size();
 }
 
 Known look_at(const NewRecipe& answers, const std::string& dir) {
@@ -55,12 +83,7 @@ Known look_at(const NewRecipe& answers, const std::string& dir) {
   known.target = known.info.target;
   known.steps = steps_for(known.info);
   const bool decides = numel(known.shape) == 0 || numel(known.target.shape) == 0;
-  if (decides || (known.info.files && !dir.empty())) {
-    const auto data = open_dataset(options_for(answers, dir, known.steps));
-    known.shape = data->sample().shape;
-    known.target = data->target();
-    known.samples = data->size();
-  }
+  if (decides || (known.info.files && !dir.empty())) open_files(known, answers, dir);
   if (known.info.events) {
     known.downsample = downsample_for(known.shape);
     for (size_t k = 1; k < known.shape.size(); ++k) known.shape[k] /= known.downsample;
@@ -87,13 +110,23 @@ void write_data(std::ostream& text, const NewRecipe& answers, const Known& known
   text
       << "[data]\nname = \"" << answers.data
       << "\"     # others: spiketrain list data\nbatch = 50\nvalidation = " << validation_for(known)
-      << "    # training samples that decide which epoch is best; the test split is not looked at for that\n";
+      << (known.clip_us > 0
+              ? "    # clips that decide which epoch is best; of recordings that are trained on: it looks better than the test\n"
+              : "    # training samples that decide which epoch is best; the test split is not looked at for that\n");
   if (known.info.form == Batch::Form::image && known.info.files)
     text << "# augment = true   # random shifts, and mirrors where the class allows\n";
   if (!known.info.files) text << "train_size = 10000\ntest_size = 2000\n";
   if (!known.info.events) return;
   text << "\n[events]              # recordings become frames of equal length: docs/event-data.md\n";
   if (!answers.folder.empty()) text << "folder = " << value_text(answers.folder) << "\n";
+  if (!known.split)
+    text
+        << "train_dir = \".\"       # a class is a folder in it, or a file\ntest_share = 0.2      # whole recordings that are held out "
+           "as the test part\n";
+  if (known.clip_us > 0)
+    text << "clip_us = " << known.clip_us
+         << "      # recordings are few: each is cut into clips of 0.2 s\nduration_us = " << known.clip_us
+         << "\norigin = \"zero\"\n";
   text
       << "downsample = " << known.downsample
       << "        # so many pixels of the sensor, each way, become one\naccumulate = \"or\"      # a pixel of a frame is 0 or 1; "
@@ -162,7 +195,9 @@ std::string new_recipe(const NewRecipe& answers, const std::string& data_dir) {
       << (known.maps()
               ? "                      # 12C5: 12 maps by 5x5 kernels; P2: pooling by 2; 100: fully connected\n"
               : "                      # neurons of fully connected layers, the outputs last\n");
-  if (known.maps() && answers.rule != "tssl_bp") text << "pool = \"avg\"\n";
+  if (known.maps() && answers.rule != "tssl_bp")
+    text
+        << "pool = \"avg\"\nconv_init = \"kaiming_normal\"   # wide enough that LIF neurons fire from the start\n";
   text << "\n";
   write_method(text, answers, known);
   text

@@ -4,7 +4,7 @@
 #include "spiketrain/core/rule.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/run_training.h"
-#include "tests/support/event_files.h"
+#include "tests/support/event_layout.h"
 #include "tests/support/message.h"
 #include "tests/support/temp_dir.h"
 
@@ -53,6 +53,28 @@ TEST(NewRecipe, FitsDataWhoseFilesAreNotThere) {
   const Config gesture = config_of({"dvs-gesture", "bptt", "medium", ""});
   EXPECT_EQ(gesture["events"]["downsample"], 2);  // 128 -> 64
   EXPECT_EQ(gesture["network"]["spec"], "15C5-P2-40C5-P2-300-11");
+}
+
+/// Few recordings are cut into clips, and a folder without parts holds some out.
+TEST(NewRecipe, LooksAtAFolderOfRecordings) {
+  TempDir dir;
+  std::vector<Event> events;
+  for (int i = 0; i < 600; ++i)  // 0.6 s
+    events.push_back({1000 * static_cast<int64_t>(i), static_cast<uint16_t>(i % 128),
+                      static_cast<uint16_t>(i % 100), static_cast<uint8_t>(i % 2)});
+  for (const char* part :
+       {"flat/a", "flat/b", "parts/train/a", "parts/train/b", "parts/test/a", "parts/test/b"})
+    for (const char* file : {"1.aedat", "2.aedat"})
+      put_file(dir / (std::string(part) + "/" + file), make_aedat2(events, "DVS128", false));
+  const Config flat = config_of({"event-folder", "bptt", "small", dir / "flat"});
+  EXPECT_EQ(flat["events"]["train_dir"], ".");
+  EXPECT_EQ(flat["events"]["test_share"], 0.2);
+  EXPECT_EQ(flat["events"]["clip_us"], 200000);
+  EXPECT_EQ(flat["events"]["downsample"], 2);
+  EXPECT_EQ(flat["network"]["spec"], "12C5-P2-24C5-P2-100-2");
+  const Config parts = config_of({"event-folder", "bptt", "small", "parts"}, dir.path());
+  EXPECT_EQ(parts["events"]["train_dir"], "train");
+  EXPECT_EQ(parts["events"]["test_share"], 0.0);
 }
 
 TEST(NewRecipe, LargerSizesHaveMoreNeurons) {
