@@ -243,7 +243,8 @@ class Network(torch.nn.Module):
         for name in names:
             match = re.fullmatch(r"(.+)\.neuron\.(\w+)", name)
             if not match:
-                raise _C.UsageError(f"record: expected LAYER.neuron.u, .I, .psi or .output, got {name!r}")
+                raise _C.UsageError("record: expected LAYER.neuron.u, LAYER.neuron.I, LAYER.neuron.psi or LAYER.neuron.output, such as "
+                                    f"'0.neuron.output', got {name!r}")
             layer, what = match.groups()
             known = [n["name"] for n in self._core.nodes() if n["layer"]]
             if layer not in known:

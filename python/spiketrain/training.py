@@ -119,6 +119,8 @@ def _tensors(data):
     made = {"frames": bool(data.get("frames", False))}
     for split in ("train", "validation", "test"):
         if split in data:
+            if not isinstance(data[split], (tuple, list)) or len(data[split]) != 2:
+                raise _C.UsageError(f'data["{split}"]: expected a pair of tensors (x, y), got {type(data[split]).__name__}')
             x, y = data[split]
             x, y = torch.as_tensor(x), torch.as_tensor(y)
             x = x if x.dtype == torch.uint8 and made["frames"] else x.to(torch.float32)

@@ -148,7 +148,14 @@ struct TrainArguments {
 
 py::dict train(const TrainArguments& a) {
   Recipe recipe = resolved_recipe(a.recipe, a.sets);
-  if (!a.data.is_none()) recipe.data.name = "given";
+  if (!a.data.is_none()) {
+    const DataSection& d = recipe.data;
+    ST_CHECK(
+        !d.augment && d.limit == 0 && d.test_limit == 0 && d.validation == 0,
+        "train: data.augment, limit, test_limit and validation are for data sets by name; give the tensors as they shall "
+        "be, also data[\"validation\"]");
+    recipe.data.name = "given";
+  }
   Datasets data = splits(recipe, a.data, a.data_dir);
   std::atomic<bool> stop{false};
   Callbacks callbacks(a.on_epoch, a.on_batch, a.on_message, stop);

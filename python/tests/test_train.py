@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import small
+from conftest import ROOT, small
 
 import spiketrain as st
 import torch
@@ -187,3 +187,18 @@ def test_errors_have_their_class(recipe, tmp_path):
 def test_progress_is_printed(recipe, capsys):
     st.train(recipe, {**small, "epochs": 1}, progress=True)
     assert "epoch 1" in capsys.readouterr().out
+
+
+def test_options_of_named_data_sets_are_refused_beside_tensors():
+    x, y = torch.rand(20, 1, 28, 28), torch.randint(0, 10, (20,))
+    data = {"train": (x, y), "test": (x, y)}
+    for option in ({"data.augment": True}, {"data.limit": 5}, {"data.validation": 5}):
+        with pytest.raises(st.UsageError, match="by name"):
+            st.train(str(ROOT / "recipes" / "quickstart.toml"), {"epochs": 1, **option}, data=data)
+    with pytest.raises(st.UsageError, match="pair of tensors"):
+        st.train(str(ROOT / "recipes" / "quickstart.toml"), {"epochs": 1}, data={"train": x, "test": (x, y)})
+    with pytest.raises(st.UsageError, match="validation"):
+        st.train(str(ROOT / "recipes" / "quickstart.toml"), {"epochs": 1, "train.patience": 2}, data=data)
+    run = st.train(str(ROOT / "recipes" / "quickstart.toml"), {"epochs": 3, "train.patience": 1, "optimizer.lr": 0.0},
+                   data={**data, "validation": (x, y)})
+    assert run.summary["best_validation_epoch"] == 1 and len(run.history) == 2

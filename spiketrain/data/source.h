@@ -22,6 +22,7 @@ struct DatasetInfo {
   Batch::Form form = Batch::Form::image;
   TargetSpec target = {};  ///< classes 0: the files decide; extent 0: DataOptions::steps
   bool events = false;     ///< frames of events, to which EventOptions apply
+  bool labels = false;     ///< the values of a target are labels, 1 for each that a sample has
 };
 
 struct DatasetSource : Part {

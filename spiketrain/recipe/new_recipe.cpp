@@ -159,7 +159,9 @@ void write_method(std::ostream& text, const NewRecipe& answers, const Known& kno
     text
         << "\n[rules.readout]       # the output neuron is another, and learns by plain backpropagation\nname = \"bptt\"\n";
   text << "\n[objective]           # what the output should be\n";
-  if (!classes) {
+  if (known.info.labels) {
+    text << "name = \"rate_bce\"     # each label by itself: cross-entropy of the mean over the steps\n";
+  } else if (!classes) {
     text << "name = \"mse\"          # rate_bce if the values are labels, 0 or 1\n";
     if (known.target.kind == Target::Kind::values && !tssl)
       text << "over = \"window\"       # compares the mean over the steps; \"step\": every one\n";
@@ -188,7 +190,11 @@ std::string new_recipe(const NewRecipe& answers, const std::string& data_dir) {
       << "# Train it with  spiketrain train THIS_FILE --out runs/first  and look at it with  spiketrain report runs/first\n"
          "# Any option can be overridden: --set epochs=3.  All options: docs/options.md, or  spiketrain help WORD\n"
       << "title = " << value_text(str(answers.data, ", ", spec, ", ", answers.rule))
-      << "\nseed = 1\nsteps = " << known.steps << "             # time steps T of a sample\nepochs = 10\n\n";
+      << "\nseed = 1\nsteps = " << known.steps << "             # time steps T of a sample\nepochs = 10\n"
+      << (known.info.labels
+              ? "metrics = [\"exact_match\", \"f1\"]   # all labels of a sample right; how well each is found\n"
+              : "")
+      << "\n";
   write_data(text, answers, known);
   text
       << "\n[network]\nname = \"spec\"\nspec = \"" << spec << "\"\n"
@@ -197,7 +203,7 @@ std::string new_recipe(const NewRecipe& answers, const std::string& data_dir) {
               : "                      # neurons of fully connected layers, the outputs last\n");
   if (known.maps() && answers.rule != "tssl_bp")
     text
-        << "pool = \"avg\"\nconv_init = \"kaiming_normal\"   # wide enough that LIF neurons fire from the start\n";
+        << "pool = \"avg\"\nconv_init = \"kaiming_normal\"   # wider than the default, since LIF neurons need more current to fire\n";
   text << "\n";
   write_method(text, answers, known);
   text

@@ -57,7 +57,8 @@ struct TrainOptions {
 
 /// What is wrong if TrainOptions::patience comes without validation data.
 inline constexpr const char* kPatienceNeedsValidation =
-    "train.patience: expected a validation split to stop by; set data.validation to a number of samples";
+    "train.patience: expected a validation split to stop by; set data.validation to a number of samples, or give validation "
+    "data";
 
 /// Options of a configuration by section; those of the section "" stand at its top level.
 using OptionDocs = std::vector<std::pair<std::string, std::vector<OptionDoc>>>;

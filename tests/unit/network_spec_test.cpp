@@ -254,7 +254,7 @@ TEST(NetworkSpec, ErrorsNameTheTokenAndTheShape) {
        "token 2 \"P2\": a network must end in a layer with one neuron for each of the 10 outputs; append "
        "\"-10\" for the output layer"},
       {"15C5-300",
-       "the last layer must have one neuron for each of the 10 outputs, it has 300; append \"-10\""},
+       "the last layer must have one neuron for each of the 10 outputs, it has 300; write 10 in its place, or append \"-10\" for the output layer behind it"},
       {"15C5-GAP",
        "token 2 \"GAP\": as the last token it must follow a convolution with one map for each of the 10"},
       {"GAP", "append \"-10\""},

@@ -53,6 +53,11 @@ double off(Network& a, Network& b, int64_t steps = 15) {
   return (evaluate(a, x) - evaluate(b, x)).abs().max().item<double>();
 }
 
+/// The greatest output of the same input.
+double largest(Network& network, int64_t steps = 15) {
+  return evaluate(network, random_input(network, steps)).abs().max().item<double>();
+}
+
 TEST(NirExport, ALayerIsItsWeightsAndItsNeuron) {
   const auto network = spec("5-3", kHard, {4}, {{"bias", true}});
   const NirExport exported = to_nir(*network);
@@ -132,8 +137,10 @@ TEST(NirExport, EveryNeuronThatNirHas) {
         EXPECT_FLOAT_EQ(back.value("v_rest", 0.F), config_of(*network).value("v_rest", 0.F));
       }
       const bool spikes = neuron["name"] != "leaky_readout" && neuron["name"] != "cuba_readout";
-      EXPECT_LE(off(*network, *again(*network)), spikes ? 0 : 1e-5) << per;
-      EXPECT_LE(off(*network, *again(*network, {1e-3, false})), spikes ? 0 : 1e-6) << per;
+      // Each coefficient and folded weight is rounded once and each sum in another order: a few roundings of the largest membrane.
+      const double allowed = spikes ? 0 : 16 * 0x1p-24 * largest(*network);
+      EXPECT_LE(off(*network, *again(*network)), allowed) << per;
+      EXPECT_LE(off(*network, *again(*network, {1e-3, false})), allowed) << per;
     }
   }
 }

@@ -20,8 +20,10 @@ struct GlyphPairs final : DatasetSource {
   void visit(V&) {}
 
   DatasetInfo info() const override {
-    return {
+    DatasetInfo info = {
         part_name(), kDoc, false, {1, kSide, 2 * kSide}, Batch::Form::image, TargetSpec::values({kDigits})};
+    info.labels = true;
+    return info;
   }
 
   std::unique_ptr<Dataset> open(const DataOptions& o) const override {

@@ -79,7 +79,7 @@ class Builder {
     if (last.kind == Kind::linear) {
       if (last.size == outputs) return last.index;
       fail(last, str("the last layer must have one neuron for each of the ", outputs, " outputs, it has ",
-                     last.size, advice));
+                     last.size, "; write ", outputs, " in its place, or", advice.substr(1), " behind it"));
     }
     if (last.kind == Kind::global_average && tokens_.size() > 1) {
       const Token& before = tokens_[tokens_.size() - 2];
