@@ -80,7 +80,10 @@ Parts hold_out(const EventOptions& options, const std::string& root) {
   for (auto& [name, files] : part_classes(folder, options.extension)) {
     const auto total = static_cast<int64_t>(files.size());
     if (total < 2)
-      throw DataError(folder, 0, str("class ", name, " has one recording, of which none can be held out; add one, or take the class away"));
+      throw DataError(
+          folder, 0,
+          str("class ", name,
+              " has one recording, of which none can be held out; add one, or take the class away"));
     const auto wanted = std::llround(options.test_share * static_cast<double>(total));
     const int64_t held = std::min<int64_t>(std::max<int64_t>(wanted, 1), total - 1);
     const Rng rng(static_cast<uint64_t>(options.test_seed), Purpose::split, 1 + parts.train.size());
