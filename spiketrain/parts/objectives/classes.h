@@ -63,4 +63,22 @@ struct Decision {
   }
 };
 
+/// An objective with both.
+struct ClassObjective : Objective {
+  ClassWeights weights;
+  Decision read;
+
+  template <class V>
+  void visit_classes(V& v) {
+    weights.visit(v);
+    read.visit(v);
+  }
+  void prepare(const Context& context) override {
+    Objective::prepare(context);
+    weights.check(context.output[0], part_name());
+    read.spikes = context.emission.bare() && context.emission.levels == 1;
+  }
+  Tensor evidence(const Output& out) const override { return read.evidence(out); }
+};
+
 }  // namespace spiketrain

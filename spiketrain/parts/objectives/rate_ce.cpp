@@ -7,23 +7,14 @@
 namespace spiketrain {
 namespace {
 
-struct RateCe final : Objective {
+struct RateCe final : ClassObjective {
   static constexpr const char* kDoc = "cross-entropy of the output's mean over time";
   double scale = 1.0;
-  ClassWeights weights;
-  Decision read;
   template <class V>
   void visit(V& v) {
     v(scale, "scale", "factor on the mean before the softmax; steps: the sum", Range{1e-9, 1e9});
-    weights.visit(v);
-    read.visit(v);
+    visit_classes(v);
   }
-  void prepare(const Context& context) override {
-    Objective::prepare(context);
-    weights.check(context.output[0], part_name());
-    read.spikes = context.emission.bare() && context.emission.levels == 1;
-  }
-  Tensor evidence(const Output& out) const override { return read.evidence(out); }
   Tensor loss(const Output& out, const Target& target) const override {
     const Tensor mean = out.mean(), z = scale == 1 ? mean : mean * scale;
     return out.average([&](int64_t reduction) { return weights.cross_entropy(z, target.y, reduction); });

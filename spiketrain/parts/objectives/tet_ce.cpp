@@ -11,13 +11,11 @@
 namespace spiketrain {
 namespace {
 
-struct TetCe final : Objective {
+struct TetCe final : ClassObjective {
   static constexpr const char* kDoc = "mean of the cross-entropies of all steps (TET)";
   double scale = 1.0, mse_weight = 0.0, mse_target = 1.0;
   bool mse_one_hot = false;
   std::string over_steps = "mean";
-  ClassWeights weights;
-  Decision read;
   template <class V>
   void visit(V& v) {
     v(scale, "scale", "factor on the output before the softmax", Range{1e-9, 1e9});
@@ -26,15 +24,8 @@ struct TetCe final : Objective {
     v(mse_one_hot, "mse_one_hot", "pull the output of the label to mse_target and the others to zero");
     v(over_steps, "over_steps", "the losses of the steps are averaged, or added up",
       Choices{{"mean", "sum"}});
-    weights.visit(v);
-    read.visit(v);
+    visit_classes(v);
   }
-  void prepare(const Context& context) override {
-    Objective::prepare(context);
-    weights.check(context.output[0], part_name());
-    read.spikes = context.emission.bare() && context.emission.levels == 1;
-  }
-  Tensor evidence(const Output& out) const override { return read.evidence(out); }
   Tensor loss(const Output& out, const Target& target) const override {
     const Tensor a = out.values(), label = target.y.repeat({a.size(0)});
     return out.average([&](int64_t reduction) {
