@@ -4,10 +4,10 @@
 #include <optional>
 
 #include "apps/spiketrain/commands.h"
-#include "apps/spiketrain/predictions.h"
 #include "apps/spiketrain/trained.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/deploy/export.h"
+#include "spiketrain/report/predictions.h"
 #include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
 
@@ -50,6 +50,8 @@ void print_json(const EvalCommand& command, const std::string& path, const std::
   json["seconds"] = result.seconds;
   json["rates"] = rates_json(result);
   if (command.confusion) {
+    const std::vector<std::string>& names = found.predictions->target().class_names;
+    if (!names.empty()) json["class_names"] = names;
     json["confusion"] = found.predictions->confusion();
     json["class_accuracy"] = Config::array();
     for (size_t c = 0; c < found.predictions->confusion().size(); ++c)
@@ -96,7 +98,8 @@ void print_confusion(const Predictions& predictions) {
   for (size_t c = 0; c < counts.size(); ++c) rows[0].push_back(str("as ", c));
   for (size_t c = 0; c < counts.size(); ++c) {
     const double share = predictions.accuracy(c);
-    rows.push_back({std::to_string(c), std::isnan(share) ? "-" : percent(share)});
+    rows.push_back(
+        {predictions.target().class_text(static_cast<int64_t>(c)), std::isnan(share) ? "-" : percent(share)});
     for (const int64_t n : counts[c]) rows.back().push_back(n > 0 ? std::to_string(n) : ".");
   }
   print_table(rows);
@@ -139,7 +142,7 @@ int run_eval(const EvalCommand& command) {
            "eval --integer: integers run on the CPU, got --device ", command.device);
   const Trained trained = load_trained(command.from, device);
   const Training& training = trained.experiment.training;
-  const auto split = split_of(training.data, command.split, "eval");
+  const auto split = training.data.split(command.split);
   const SomeSamples data(split, command.limit);
   const Found found = evaluate(command, trained, data);
   if (!command.predictions.empty()) write_file_atomic(command.predictions, found.predictions->csv());

@@ -1,5 +1,5 @@
-// spiketrain help [COMMAND | PART | OPTION]: a command's help, a part with its options, or every place where a
-// recipe option of that name exists.
+// spiketrain help [COMMAND | PART | OPTION]: a command's help, a part with its options, every place where a
+// recipe option of that name exists, and every command with such an option.
 #include <algorithm>
 #include <iostream>
 
@@ -63,17 +63,39 @@ bool help_on_option(const std::string& word, std::vector<std::string>& known) {
   return true;
 }
 
+/// Options "--word" of commands and of their actions, a line each; the names of all go to `known`.
+void add_flags(const CLI::App& of, const std::string& path, const std::string& word,
+               std::vector<std::vector<std::string>>& rows, std::vector<std::string>& known) {
+  for (const CLI::Option* option : of.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      known.push_back(name);
+      if (name == word || "--" + name == word)
+        rows.push_back({path + " --" + name, option->get_description()});
+    }
+  }
+  for (const CLI::App* sub : of.get_subcommands({}))
+    add_flags(*sub, path + " " + sub->get_name(), word, rows, known);
+}
+
+bool help_on_flags(const CLI::App& app, const std::string& word, std::vector<std::string>& known) {
+  std::vector<std::vector<std::string>> rows;
+  add_flags(app, "spiketrain", word, rows, known);
+  if (rows.empty()) return false;
+  print_table(rows);
+  return true;
+}
+
 void help_on(const CLI::App& app, const std::string& word) {
   std::vector<std::string> known;
-  const bool part = help_on_parts(word, known), option = help_on_option(word, known);
-  if (part || option) {  // a word of another framework may be an option of a part that is not meant
+  const bool part = help_on_parts(word, known), option = help_on_option(word, known),
+             flag = help_on_flags(app, word, known);
+  if (part || option || flag) {  // a word of another framework may be an option of a part that is not meant
     const std::string ours = our_word(word, known);
     if (ours.find(" is called ") != std::string::npos) std::cout << ours << '\n';
     return;
   }
   for (const CLI::App* sub : app.get_subcommands({})) known.push_back(sub->get_name());
-  throw UsageError(
-      str("help: no command, part or recipe option is called '", word, "'", did_you_mean(word, known)));
+  throw UsageError(str("help: no command, part or option is called '", word, "'", did_you_mean(word, known)));
 }
 
 }  // namespace
@@ -90,9 +112,10 @@ std::vector<std::string> recipe_keys(const std::string& option) {
 
 void add_help(CLI::App& app, int& exit_code) {
   auto word = std::make_shared<std::string>();
-  CLI::App* sub = app.add_subcommand("help", "explain a command, a part or a recipe option");
-  sub->add_option("what", *word,
-                  "a command, a part such as lif, or an option such as tau_m or train.clip_norm");
+  CLI::App* sub = app.add_subcommand("help", "explain a command, a part or an option");
+  sub->add_option(
+      "what", *word,
+      "a command, a part such as lif, or an option such as tau_m, train.clip_norm or confusion");
   sub->callback([&app, word, &exit_code] {
     exit_code = kOk;
     if (word->empty()) {

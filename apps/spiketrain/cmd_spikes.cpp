@@ -19,11 +19,12 @@ struct SpikesCommand {
   int threads = 0;
 };
 
-std::string heading(const SpikesCommand& command, const Raster& raster) {
+std::string heading(const SpikesCommand& command, const Raster& raster, const TargetSpec& target) {
   std::string text = str(command.split, " sample ", raster.sample);
-  if (raster.label >= 0) text += str(", class ", raster.label);
-  if (raster.label >= 0 && raster.predicted != raster.label) text += str(", taken for ", raster.predicted);
-  return text;
+  if (raster.label < 0) return text;
+  text += ", class " + target.class_text(raster.label);
+  return raster.predicted == raster.label ? text
+                                          : text + ", taken for " + target.class_text(raster.predicted);
 }
 
 /// Neurons, spikes and rate of each layer.
@@ -59,12 +60,12 @@ int run_spikes(const SpikesCommand& command) {
   prepare_process(nullptr, command.threads);
   const Trained trained = load_trained(command.from, torch::kCPU);
   const Training& training = trained.experiment.training;
-  const auto data = split_of(training.data, command.split, "spikes");
+  const auto data = training.data.split(command.split);
   const NamedTensors activity = activity_of(training, data, command.sample);
   const std::vector<Raster> rasters = rasters_of(training, data, {command.sample});
   ST_CHECK(!rasters.empty(), "spikes: network ", training.network().notation(),
            " sends spike times, not spikes at steps");
-  const std::string title = heading(command, rasters[0]);
+  const std::string title = heading(command, rasters[0], data->target());
   std::cout << data->describe() << "\n" << trained.path << "\n" << title << "\n";
   print_layers(training, activity);
   if (ending == ".svg") write_file_atomic(command.out, raster_svg(rasters[0], title));

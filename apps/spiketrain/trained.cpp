@@ -72,13 +72,6 @@ void add_split(CLI::App& command, std::string& split) {
       ->capture_default_str();
 }
 
-std::shared_ptr<const Dataset> split_of(const Datasets& data, const std::string& split,
-                                        const std::string& command) {
-  const auto& chosen = split == "train" ? data.train : split == "validation" ? data.validation : data.test;
-  ST_CHECK(chosen, command, ": the recipe has no validation split (data.validation = 0)");
-  return chosen;
-}
-
 void add_saved(CLI::App& command, SavedRun& from) {
   command.add_option("run", from.run, "run directory, or a .safetensors file by itself")->required();
   command.add_option("--checkpoint", from.checkpoint, "of a run: best, last, or a .safetensors file")

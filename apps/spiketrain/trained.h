@@ -28,10 +28,6 @@ void add_trained(CLI::App& command, TrainedRun& from);
 
 /// Adds --split: train, validation or test.
 void add_split(CLI::App& command, std::string& split);
-/// The split of this name.  UsageError if the recipe has no validation split.
-std::shared_ptr<const Dataset> split_of(const Datasets& data, const std::string& split,
-                                        const std::string& command);
-
 /// Loads the plugins that the network needs, too.  UsageError if there is no such run or no complete epoch; DataError for damage.
 SafetensorsFile open_weights(const SavedRun& from);
 

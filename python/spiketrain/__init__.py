@@ -16,7 +16,7 @@ from ._C import DataError, NumericError, State, UsageError
 from ._parts import Kind, Part, PartMaker, _kinds
 from .prototype import PythonNeuron, PythonRule, spike
 from .network import Network
-from .training import Report, Run, load, report, resolve, train
+from .training import Predictions, Report, Run, load, report, resolve, train
 from . import compat, convert, datasets, losses
 from .convert import from_torch
 
@@ -46,6 +46,6 @@ def load_plugin(path):
     _parts.refresh()
 
 
-__all__ = ["DataError", "Kind", "Network", "NumericError", "Part", "PartMaker", "PythonNeuron", "PythonRule", "Report", "Run", "State",
+__all__ = ["DataError", "Kind", "Network", "NumericError", "Part", "PartMaker", "Predictions", "PythonNeuron", "PythonRule", "Report", "Run", "State",
            "UsageError", "compat", "convert", "datasets", "from_nir", "from_torch", "load", "load_plugin", "losses", "report", "resolve", "spike",
            "train", *_kinds]

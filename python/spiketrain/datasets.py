@@ -28,6 +28,11 @@ class Dataset(torch.utils.data.Dataset):
         return self._core.classes
 
     @property
+    def class_names(self):
+        """What the classes are called; []: by their numbers."""
+        return self._core.class_names
+
+    @property
     def steps(self):
         """T of the frames; 0: images."""
         return self._core.frames

@@ -351,7 +351,7 @@ class Network(torch.nn.Module):
     def __getstate__(self):
         return {"tensors": [t.detach() for _, _, t, _ in self._tensors], "training": self.training,
                 "requires_grad": [t.requires_grad for _, _, t, _ in self._tensors], "wanted": list(self._wanted), "dt": self.dt,
-                "notes": list(self.notes)}
+                "notes": list(self.notes), "frozen_norms": self._core.frozen_norms}
 
     def __setstate__(self, state):
         self._restore(state)
@@ -360,6 +360,7 @@ class Network(torch.nn.Module):
         for (_, _, tensor, _), value, grad in zip(self._tensors, state["tensors"], state["requires_grad"]):
             self._core.set_data(tensor, value)
             tensor.requires_grad_(grad)
+        self._core.frozen_norms = state.get("frozen_norms", self._core.frozen_norms)
         self._wanted, self.dt, self.notes = list(state["wanted"]), state.get("dt"), list(state.get("notes", []))
         self.train(state["training"])
 

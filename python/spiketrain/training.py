@@ -21,6 +21,34 @@ class Epoch(dict):
             raise AttributeError(f"epoch has no '{name}'; it has: {', '.join(self)}") from None
 
 
+class Predictions:
+    """What a network makes of the samples of a split, see Run.predict().
+
+    samples [N]: their indices in the split.  outputs [N,K]: what the objective makes of the network's output, row-major over its shape.
+    targets: classes [N] int64, or values [N,K].  Where the targets are classes also predicted [N], class_names (None: numbers are their
+    names), and confusion [K,K] int64: rows are the classes of the samples, columns the predictions; else None."""
+
+    def __init__(self, samples, targets, predicted, outputs, confusion, class_names):
+        self.samples, self.targets, self.predicted, self.outputs = samples, targets, predicted, outputs
+        self.confusion = torch.tensor(confusion, dtype=torch.int64) if confusion else None
+        self.class_names = class_names or None
+
+    @property
+    def class_accuracy(self):
+        """[K]: share of each class's samples that was recognised; NaN where there is none."""
+        if self.confusion is None:
+            raise AttributeError("class_accuracy: the targets are values, not classes")
+        return self.confusion.diagonal().double() / self.confusion.sum(1)
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __repr__(self):
+        if self.predicted is None:
+            return f"Predictions({len(self)} samples)"
+        return f"Predictions({len(self)} samples, {int((self.predicted == self.targets).sum())} right)"
+
+
 class Run:
     """A training run: `network`, `config` (the resolved recipe), `summary` (best and last values), `history` (an Epoch each), and
     `path` of its directory (None: nothing was written)."""
@@ -48,6 +76,13 @@ class Run:
             raise _C.UsageError(f"evaluate: integers run on the CPU, got device={device!r}")
         return _C.evaluate(self.network._core, self.config, split, _dir(data_dir or self._data_dir), self._given(data), batch, device,
                            integer or "")
+
+    def predict(self, split="test", *, limit=0, data_dir=None, data=None, batch=0, device="cpu"):
+        """Predictions of the network as it is now for the samples of a split, in their order; arguments as `evaluate`.
+
+        limit: only so many samples, at equal distances; 0: all.  UsageError for targets that are neither classes nor values."""
+        return Predictions(**_C.predict(self.network._core, self.config, split, _dir(data_dir or self._data_dir), self._given(data), batch,
+                                        device, limit))
 
     def to_c(self, out, type="f32", *, samples=2, check=100, data_dir=None, data=None):
         """Writes the network as it is now as C99 for microcontrollers to the folder `out`, as ``spiketrain export c`` does (docs/deploy.md).
@@ -125,10 +160,12 @@ def _tensors(data):
             x, y = torch.as_tensor(x), torch.as_tensor(y)
             x = x if x.dtype == torch.uint8 and made["frames"] else x.to(torch.float32)
             made[split] = (x.contiguous(), y.to(torch.float32 if y.is_floating_point() else torch.int64).contiguous())
-    unknown = set(data) - {"train", "validation", "test", "frames"}
+    if "class_names" in data:
+        made["class_names"] = [str(name) for name in data["class_names"]]
+    unknown = set(data) - {"train", "validation", "test", "frames", "class_names"}
     if unknown or "train" not in made or "test" not in made:
-        raise _C.UsageError('data: expected {"train": (x, y), "test": (x, y)}, also "validation", and "frames": True if samples are frames '
-                            f"[N,T,*]; got {', '.join(data)}")
+        raise _C.UsageError('data: expected {"train": (x, y), "test": (x, y)}, also "validation", "class_names": [...], and "frames": True if samples are '
+                            f"frames [N,T,*]; got {', '.join(data)}")
     return made
 
 
@@ -138,7 +175,8 @@ def train(recipe, overrides=None, *, data_dir=None, data=None, out=None, resume=
 
     recipe: a TOML file, or a dict.  overrides: {"epochs": 3, "neuron": st.lif(leak=0.9), "rule.variant": "jun2020"}.
     data_dir: folder of the data sets (default: SPIKETRAIN_DATA).  data: your own tensors instead of the recipe's data set:
-        {"train": (x, y), "test": (x, y)}, images [N,*], or with "frames": True frames [N,T,*]; y: classes [N] or values.
+        {"train": (x, y), "test": (x, y)}, images [N,*], or with "frames": True frames [N,T,*]; y: classes [N] or values; "class_names":
+        what the classes are called.
     out: run directory (None: nothing is written).  resume: continue from its newest checkpoint.
     on_epoch(e): after each epoch, e.epoch, e.test_accuracy, ...; on_batch(b): after each batch, a dict.
         What they raise ends the run after its checkpoint is written, and arrives here.  So does Ctrl-C, as KeyboardInterrupt.

@@ -32,15 +32,13 @@ std::function<std::shared_ptr<Neuron>()> neuron_maker(py::object from);
 /// From a dict of options or a PythonRule.
 RuleP rule_from(const py::object& from);
 
-/// The splits that a program gave as tensors: {"frames": bool, "train": (x, y), "test": (x, y)}, perhaps "validation".
-Datasets given_splits(const py::dict& given);
-
 void bind_errors(py::module_& m);
 void bind_parts(py::module_& m);
 void bind_network(py::module_& m);
 void bind_losses(py::module_& m);
 void bind_data(py::module_& m);
 void bind_train(py::module_& m);
+void bind_evaluate(py::module_& m);
 void bind_exchange(py::module_& m);
 
 }  // namespace spiketrain::python

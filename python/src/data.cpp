@@ -12,8 +12,6 @@ using DatasetP = std::shared_ptr<const Dataset>;
 /// The split of a data set; `data` and `events` are options of a recipe's sections.
 DatasetP open_split(const py::dict& data, const py::dict& events, int64_t steps, uint64_t seed,
                     const std::string& split, const std::string& dir) {
-  ST_CHECK(split == "train" || split == "validation" || split == "test",
-           "split: expected train, validation or test, got '", split, "'");
   Recipe recipe;
   read_options(recipe.data, to_config(data), "data");
   read_options(recipe.events, to_config(events), "events");
@@ -22,10 +20,7 @@ DatasetP open_split(const py::dict& data, const py::dict& events, int64_t steps,
   recipe.encoder = {{"name", "direct"}};
   recipe.data.check();
   const py::gil_scoped_release no_gil;
-  const Datasets all = open_datasets(recipe, dir);
-  const DatasetP& chosen = split == "train" ? all.train : split == "validation" ? all.validation : all.test;
-  ST_CHECK(chosen, "split: there is no validation split; give validation=N");
-  return chosen;
+  return open_datasets(recipe, dir).split(split);
 }
 
 /// Sample as a tensor [*] or frames [T,*].
@@ -109,6 +104,7 @@ void bind_data(py::module_& m) {
       .def_property_readonly("sample_shape",
                              [](const Dataset& data) { return py::tuple(py::cast(data.sample().shape)); })
       .def_property_readonly("classes", [](const Dataset& data) { return data.target().classes; })
+      .def_property_readonly("class_names", [](const Dataset& data) { return data.target().class_names; })
       .def("describe", &Dataset::describe);
   m.def("open_split", [](const py::dict& data, const py::dict& events, int64_t steps, uint64_t seed,
                          const std::string& split, const std::string& dir) {

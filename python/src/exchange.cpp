@@ -1,5 +1,5 @@
 // NIR and ONNX graphs, and the report of runs.
-#include "python/src/bind.h"
+#include "python/src/recipes.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/deploy/onnx.h"
 #include "spiketrain/deploy/read_network.h"

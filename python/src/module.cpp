@@ -11,5 +11,6 @@ PYBIND11_MODULE(_C, m) {
   spiketrain::python::bind_losses(m);
   spiketrain::python::bind_data(m);
   spiketrain::python::bind_train(m);
+  spiketrain::python::bind_evaluate(m);
   spiketrain::python::bind_exchange(m);
 }

@@ -4,6 +4,7 @@
 #include "python/src/bind.h"
 #include "spiketrain/core/forward.h"
 #include "spiketrain/core/layer.h"
+#include "spiketrain/core/norm.h"
 #include "spiketrain/core/watch.h"
 #include "spiketrain/engine/learner.h"
 #include "spiketrain/recipe/experiment.h"
@@ -206,6 +207,14 @@ py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state,
   return py::make_tuple(values, std::move(after), rates, records);
 }
 
+using NormP = std::shared_ptr<Norm>;
+std::vector<NormP> norms_of(const Trainable& t) {
+  std::vector<NormP> norms;
+  for (const auto& module : t.network->modules())
+    if (auto norm = std::dynamic_pointer_cast<Norm>(module)) norms.push_back(std::move(norm));
+  return norms;
+}
+
 }  // namespace
 
 void bind_network(py::module_& m) {
@@ -242,6 +251,20 @@ void bind_network(py::module_& m) {
             of.set_data(value);
           },
           "Gives the tensor of a parameter or buffer another storage.")
+      .def_property(
+          "frozen_norms",
+          [](const Trainable& t) {
+            std::vector<bool> frozen;
+            for (const NormP& norm : norms_of(t)) frozen.push_back(norm->frozen);
+            return frozen;
+          },
+          [](const Trainable& t, const std::vector<bool>& frozen) {
+            const std::vector<NormP> norms = norms_of(t);
+            ST_CHECK(norms.size() == frozen.size(), "network: expected ", norms.size(), " norms, got ",
+                     frozen.size());
+            for (size_t k = 0; k < norms.size(); ++k) norms[k]->frozen = frozen[k];
+          },
+          "Of each normalisation whether it uses and keeps its running statistics in training, too.")
       .def("nodes", &nodes)
       .def(
           "draws",

@@ -1,16 +1,13 @@
 // Recipes: resolved, trained and evaluated, with callbacks and Ctrl-C.
-#include "python/src/bind.h"
+#include "python/src/recipes.h"
 #include "revision.h"
-#include "spiketrain/data/tensor_dataset.h"
 #include "spiketrain/deploy/export.h"
 #include "spiketrain/kernels/isa.h"
 #include "spiketrain/recipe/memory.h"
-#include "spiketrain/recipe/overrides.h"
 #include "spiketrain/recipe/run_training.h"
 #include "spiketrain/recipe/toml.h"
 #include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/environment.h"
-#include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/version.h"
 
@@ -74,63 +71,6 @@ class Callbacks : public Observer {
   std::exception_ptr error_;
 };
 
-Config recipe_config(const py::object& from) {
-  if (py::isinstance<py::dict>(from)) return to_config(from);
-  return load_config(py::str(from).cast<std::string>());
-}
-
-Recipe resolved_recipe(const py::object& from, const std::vector<std::string>& sets) {
-  return overridden(recipe_config(from), sets);
-}
-
-/// (x, y) of tensors: images [N,*] or frames [N,T,*], classes or values.
-std::shared_ptr<const Dataset> tensors_of(const py::tuple& pair, int64_t sample_dims, bool frames,
-                                          int64_t classes) {
-  const Tensor x = pair[0].cast<Tensor>(), y = pair[1].cast<Tensor>();
-  ST_CHECK(sample_dims >= 1, "data: expected samples of at least one dimension, got ", x.sizes());
-  TensorDatasetOptions options;
-  options.form = frames ? Batch::Form::frames : Batch::Form::image;
-  options.classes = y.is_floating_point() ? 0 : classes;
-  return tensor_dataset(x, {y.is_floating_point() ? Target::Kind::values : Target::Kind::class_index, y},
-                        options);
-}
-
-int64_t classes_of(const py::dict& data) {
-  int64_t classes = 0;
-  for (const auto& item : data) {
-    if (!py::isinstance<py::tuple>(item.second)) continue;
-    const Tensor y = item.second.cast<py::tuple>()[1].cast<Tensor>();
-    if (!y.is_floating_point() && y.numel() > 0) classes = std::max(classes, y.max().item<int64_t>() + 1);
-  }
-  return classes;
-}
-
-}  // namespace
-
-Datasets given_splits(const py::dict& given) {
-  Datasets all;
-  const int64_t classes = classes_of(given);
-  const bool frames = given["frames"].cast<bool>();
-  const auto split = [&](const char* name) -> std::shared_ptr<const Dataset> {
-    if (!given.contains(name)) return nullptr;
-    const auto pair = given[name].cast<py::tuple>();
-    return tensors_of(pair, pair[0].cast<Tensor>().dim() - (frames ? 2 : 1), frames, classes);
-  };
-  all.train = split("train");
-  all.validation = split("validation");
-  all.test = split("test");
-  return all;
-}
-
-namespace {
-
-/// The splits: given as tensors, or those that the recipe names.
-Datasets splits(const Recipe& recipe, const py::object& data, const std::string& dir) {
-  if (!data.is_none()) return given_splits(data.cast<py::dict>());
-  const py::gil_scoped_release no_gil;
-  return open_datasets(recipe, dir);
-}
-
 std::unique_ptr<Trainable> trainable_of(const LearnerParts& parts) {
   auto made = std::make_unique<Trainable>();
   made->network = parts.network;
@@ -189,60 +129,6 @@ py::dict train(const TrainArguments& a) {
   result["config"] = to_python(experiment->training.config);
   result["network"] = trainable_of(experiment->training.learner->parts());
   return result;
-}
-
-/// The recipe's experiment with the values of a network's tensors.  UsageError if the network is not that of the recipe.
-Experiment experiment_of(const Trainable& t, const Recipe& recipe, Datasets data, const std::string& device) {
-  Experiment experiment = build_experiment(recipe, std::move(data), parse_device(device));
-  const torch::NoGradGuard no_grad;
-  auto from = network_tensors(*t.network), to = network_tensors(experiment.training.network());
-  ST_CHECK(from.size() == to.size(), "the network is not that of the recipe");
-  for (size_t k = 0; k < from.size(); ++k) {
-    ST_CHECK(from[k].first == to[k].first && from[k].second.sizes() == to[k].second.sizes(),
-             "the network is not that of the recipe: ", from[k].first, " ", from[k].second.sizes(),
-             " against ", to[k].first, " ", to[k].second.sizes());
-    to[k].second.copy_(from[k].second);
-  }
-  return experiment;
-}
-
-py::dict evaluation_dict(const Evaluation& result) {
-  py::dict d;
-  d["loss"] = result.loss;
-  for (const auto& [name, value] : result.metrics) d[py::str(name)] = value;
-  d["samples"] = result.samples;
-  d["seconds"] = result.seconds;
-  return d;
-}
-
-/// Loss and metrics of a network on a split of the recipe's data; `integer`: also in integer arithmetic, q7 or q15.
-py::dict evaluate_split(const Trainable& t, const py::object& recipe_from, const std::string& split,
-                        const std::string& data_dir, const py::object& data, int64_t batch,
-                        const std::string& device, const std::string& integer) {
-  const Recipe recipe = resolved_recipe(recipe_from, {});
-  ST_CHECK(split == "train" || split == "validation" || split == "test",
-           "split: expected train, validation or test, got '", split, "'");
-  Datasets all = splits(recipe, data, data_dir);
-  Evaluation result;
-  std::optional<deploy::IntegerEvaluation> whole;
-  {
-    const py::gil_scoped_release no_gil;
-    const Experiment experiment = experiment_of(t, recipe, std::move(all), device);
-    const Training& training = experiment.training;
-    const auto& chosen = split == "train"        ? training.data.train
-                         : split == "validation" ? training.data.validation
-                                                 : training.data.test;
-    ST_CHECK(chosen, "evaluate: the recipe has no validation split (data.validation = 0)");
-    const int64_t n = batch > 0 ? batch : recipe.data.batch;
-    result = evaluate(training, *chosen, n);
-    if (!integer.empty()) whole = deploy::evaluate_integer(training, *chosen, n, integer);
-  }
-  py::dict d = evaluation_dict(result);
-  py::dict rates;
-  for (const LayerRate& layer : result.rates) rates[py::str(layer.spec)] = layer.rate;
-  d["rates"] = rates;
-  if (whole) d["integer"] = evaluation_dict(whole->result);
-  return d;
 }
 
 /// Writes C and returns its bytes and operations, and how it differs from the library's network.
@@ -307,7 +193,6 @@ void bind_train(py::module_& m) {
     return train(
         {recipe, sets, data_dir, out, device, resume, tensorboard, on_epoch, on_batch, on_message, data});
   });
-  m.def("evaluate", &evaluate_split);
   m.def("to_c", &to_c);
   m.def("load", &load);
   m.def("keep_memory", &keep_memory);

@@ -98,10 +98,24 @@ def test_copies_are_equal_and_apart(copied):
     other = copied(net)
     assert torch.equal(net.eval()(x.double()), other.eval()(x.double()))
     assert [p.requires_grad for p in other.parameters()] == [p.requires_grad for p in net.parameters()]
+    assert other._core.frozen_norms == [False] * len(net._core.frozen_norms) and other._core.frozen_norms
     with torch.no_grad():
         for p in other.parameters():
             p.add_(1)
     assert not torch.equal(net(x.double()), other(x.double()))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
+def test_a_frozen_norm_stays_frozen_in_a_copy(copied):
+    run = st.train({"seed": 1, "steps": 2, "epochs": 1, "data": {"name": "glyphs", "train_size": 60, "test_size": 20, "batch": 20},
+                    "network": st.networks.spec(spec="4C5-P2-10", norm={"name": "bn"}), "neuron": st.lif(), "rule": st.bptt(),
+                    "objective": st.objectives.rate_ce(), "train": {"freeze": ["0"]}})
+    other = copied(run.network)
+    before = [b.clone() for b in other.buffers()]
+    other.train()
+    other(torch.rand(2, 4, 1, 28, 28))
+    assert other._core.frozen_norms == run.network._core.frozen_norms and True in other._core.frozen_norms
+    assert torch.equal(before[0], list(other.buffers())[0])
 
 
 def test_config_builds_an_equal_network():
@@ -119,6 +133,8 @@ def test_save_and_load(tmp_path):
     other = st.Network.load(tmp_path / "net.safetensors")
     x = input_of(net)
     assert torch.equal(net.eval()(x), other.eval()(x))
+    with pytest.raises(st.DataError, match="without a recipe"):
+        st.load(tmp_path / "net.safetensors")
     with pytest.raises(st.DataError) as error:
         st.Network.load(tmp_path / "none.safetensors")
     assert error.value.path.endswith("none.safetensors") and isinstance(error.value, OSError)

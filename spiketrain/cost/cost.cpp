@@ -93,6 +93,7 @@ class Meter {
   }
 
  private:
+  static bool learns(const NetworkRow& row) { return row.parameters > 0 && !row.frozen; }
   /// Whether weight gradients read what the rule makes of the input: no spike, another at every step.
   bool real_factor(size_t i) const { return options_.rule && !rule_of(rows_, i, method_).q_is_input(); }
   /// Whether that may be a trace of what row i reads.
@@ -126,7 +127,7 @@ class Meter {
     const NetworkRow& row = rows_[i];
     const CostNode& node = nodes_[i];
     const int64_t forward = row.macs * course_.forward, backward = row.macs * course_.backward;
-    const bool trained = row.parameters > 0, with_trace = row.macs > 0 && real_factor(i);
+    const bool trained = learns(row), with_trace = row.macs > 0 && real_factor(i);
     if (node.reads_binary) {
       n.ac += forward;
     } else {
@@ -152,7 +153,7 @@ class Meter {
   /// Words of the weights.
   void traffic(size_t i, Operations& n) const {
     const NetworkRow& row = rows_[i];
-    const bool trained = row.parameters > 0;
+    const bool trained = learns(row);
     const int64_t words = weight_words(row);
     n.memory_words +=
         words * (course_.forward + course_.backward * ((nodes_[i].pulls ? 1 : 0) + (trained ? 2 : 0)));

@@ -13,6 +13,7 @@ int64_t delay_of(const NetworkRow& row, size_t k) { return row.delays.empty() ? 
 std::vector<NetworkRow> rows_of(const Network& network, int64_t index) {
   const Network::Node& node = network.nodes()[static_cast<size_t>(index)];
   const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
+  const std::vector<Tensor> parameters = node.stage->parameters();
   std::vector<NetworkRow> rows;
   for (StageInfo& info : node.stage->describe()) {
     NetworkRow row;
@@ -20,6 +21,8 @@ std::vector<NetworkRow> rows_of(const Network& network, int64_t index) {
     row.block = network.block_of(index);
     row.head = node.head_of >= 0;
     row.node = index;
+    row.frozen = !parameters.empty() && std::none_of(parameters.begin(), parameters.end(),
+                                                     [](const Tensor& p) { return p.requires_grad(); });
     rows.push_back(std::move(row));
   }
   ST_CHECK(!rows.empty(), "node ", node.name, " describes no row");
@@ -122,7 +125,7 @@ class Graph {
     node.pulls = hands_on(i, 0);
     for (size_t k = 1; k < row.sources.size() && row.macs == 0; ++k)
       node.pulls = node.pulls || hands_on(i, k);
-    node.grad = node.pulls || row.macs > 0 || row.parameters > 0;
+    node.grad = node.pulls || ((row.macs > 0 || row.parameters > 0) && !row.frozen);
     return node.values != before.values || node.grad != before.grad || node.pulls != before.pulls ||
            node.rate != before.rate;
   }

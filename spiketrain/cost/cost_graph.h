@@ -13,7 +13,8 @@ namespace spiketrain {
 /// that synapse reads is the row's own, and its current goes into the layer.
 struct NetworkRow : StageInfo {
   int64_t block = 0;
-  bool head = false;  ///< part of that block's head
+  bool head = false;    ///< part of that block's head
+  bool frozen = false;  ///< its node has parameters, and none of them learns
   /// Rows it reads, -1: the network's input.  First what its synapse multiplies, then what adds to the current as it
   /// is; of a stage without weights all that it reads.
   std::vector<int64_t> sources = {};

@@ -25,8 +25,15 @@ int64_t TargetSpec::numel() const {
   return (kind == Target::Kind::values ? 1 : extent) * spiketrain::numel(shape);
 }
 
-TargetSpec TargetSpec::class_index(int64_t classes) {
-  return {Target::Kind::class_index, {classes}, classes, 0};
+std::string TargetSpec::class_text(int64_t number) const {
+  const std::string text = std::to_string(number);
+  return class_names.empty() ? text : text + " " + class_names.at(static_cast<size_t>(number));
+}
+
+TargetSpec TargetSpec::class_index(int64_t classes, std::vector<std::string> names) {
+  ST_CHECK(names.empty() || static_cast<int64_t>(names.size()) == classes, "targets: expected names of ",
+           classes, " classes, got ", names.size());
+  return {Target::Kind::class_index, {classes}, classes, 0, std::move(names)};
 }
 
 TargetSpec TargetSpec::values(Shape shape) { return {Target::Kind::values, std::move(shape), 0, 0}; }
@@ -45,6 +52,16 @@ int64_t Dataset::class_of(int64_t) const {
 }
 
 void Dataset::read_target(int64_t index, void* out) const { *static_cast<int64_t*>(out) = class_of(index); }
+
+std::shared_ptr<const Dataset> Datasets::split(const std::string& name) const {
+  ST_CHECK(name == "train" || name == "validation" || name == "test",
+           "split: expected train, validation or test, got '", name, "'");
+  const auto& chosen = name == "train" ? train : name == "validation" ? validation : test;
+  ST_CHECK(
+      chosen, "split: there is no ", name, " split",
+      name == "validation" ? "; set data.validation to the number of training samples to take for it" : "");
+  return chosen;
+}
 
 int64_t Dataset::steps() const {
   if (sample().form == Batch::Form::frames) return sample().steps;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "spiketrain/core/signal.h"
 #include "spiketrain/core/target.h"
@@ -36,10 +37,15 @@ struct TargetSpec {
   Shape shape;          ///< of the network's output for one sample: {classes}, or that of the values
   int64_t classes = 0;  ///< class_index only
   int64_t extent = 0;   ///< sequence: steps T; spike_times: times per output; else 0
+  /// class_index: what the classes are called; empty: by their numbers.  Not compared by ==.
+  std::vector<std::string> class_names = {};
   /// Elements of one sample's target.
   int64_t numel() const;
+  /// "3", or "3 dress" if the classes have names.
+  std::string class_text(int64_t number) const;
 
-  static TargetSpec class_index(int64_t classes);
+  /// UsageError unless there are no names or one for each class.
+  static TargetSpec class_index(int64_t classes, std::vector<std::string> names = {});
   static TargetSpec values(Shape shape);
   static TargetSpec sequence(int64_t steps, Shape shape);
 };
@@ -83,6 +89,8 @@ class Dataset {
 /// The splits of a run.
 struct Datasets {
   std::shared_ptr<const Dataset> train, validation, test;  ///< validation may be null
+  /// "train", "validation" or "test".  UsageError for another name, and if there is no such split.
+  std::shared_ptr<const Dataset> split(const std::string& name) const;
 };
 
 }  // namespace spiketrain

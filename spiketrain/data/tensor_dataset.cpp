@@ -22,7 +22,7 @@ class TensorDataset final : public Dataset {
     x_ = stored(x, x.scalar_type(), "samples");
     sample_ = sample_spec(options.form);
     y_ = stored(target.y, target.kind == Target::Kind::class_index ? torch::kLong : torch::kFloat, "targets");
-    target_ = target_spec(target.kind, options.classes);
+    target_ = target_spec(target.kind, options.classes, std::move(options.class_names));
     ST_CHECK(sample_.steps == 0 || target_.kind != Target::Kind::sequence || sample_.steps == target_.extent,
              name_, ": the samples have ", sample_.steps, " frames, but the targets ", target_.extent,
              " steps");
@@ -86,18 +86,19 @@ class TensorDataset final : public Dataset {
     return SampleSpec::frames(x_.size(1), dims(x_, 2), type);
   }
 
-  TargetSpec target_spec(Target::Kind kind, int64_t classes) const {
+  TargetSpec target_spec(Target::Kind kind, int64_t classes, std::vector<std::string> names) const {
     const bool of_class = kind == Target::Kind::class_index;
     const int64_t least = of_class ? 1 : kind == Target::Kind::values ? 2 : 3;
     ST_CHECK(of_class ? y_.dim() == 1 : y_.dim() >= least, name_, ": expected targets ", to_string(kind),
              " of ", least, of_class ? " dimension" : " or more dimensions", ", got ", y_.sizes());
-    ST_CHECK(of_class || classes == 0, name_, ": only targets of kind class_index have classes");
+    ST_CHECK(of_class || (classes == 0 && names.empty()), name_,
+             ": only targets of kind class_index have classes");
     if (of_class) {
       const int64_t found = size_ > 0 ? y_.max().item<int64_t>() + 1 : 1;
       ST_CHECK((classes == 0 || found <= classes) && (size_ == 0 || y_.min().item<int64_t>() >= 0), name_,
                ": expected classes from 0 to ", (classes > 0 ? classes : found) - 1, ", found ",
                y_.min().item<int64_t>(), " to ", found - 1);
-      return TargetSpec::class_index(classes > 0 ? classes : found);
+      return TargetSpec::class_index(classes > 0 ? classes : found, std::move(names));
     }
     if (kind == Target::Kind::values) return TargetSpec::values(dims(y_, 1));
     if (kind == Target::Kind::sequence) {

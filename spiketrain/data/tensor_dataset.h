@@ -4,6 +4,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "spiketrain/data/dataset.h"
 
@@ -13,6 +14,7 @@ struct TensorDatasetOptions {
   std::string name = "tensors";  ///< begins describe()
   Batch::Form form = Batch::Form::image;
   int64_t classes = 0;  ///< class_index: how many there are; 0: one more than the greatest
+  std::vector<std::string> class_names = {};  ///< class_index: what they are called; empty: by their numbers
   Tensor lengths = {};  ///< [N] int64, 1 to T: steps of each sample; needs frames or a sequence; undefined: T
   Tensor ids = {};      ///< [N] int64, see Dataset::id(); undefined: 0 to N-1
 };

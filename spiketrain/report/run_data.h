@@ -82,6 +82,7 @@ struct RunPasses {
   std::vector<LayerActivity> layers;
   std::vector<Raster> rasters;
   std::vector<std::vector<int64_t>> confusion;  ///< [label][predicted]; empty: the targets are no classes
+  TargetSpec target;                            ///< of the test split: names of the classes
   std::vector<Mistake> mistakes;                ///< the most frequent first
   Points latency;                               ///< value of the metric by the number of steps used
   std::vector<std::string> notes;               ///< what could not be measured, and why
@@ -110,6 +111,11 @@ struct RunData {
 
   const MetricCurves* curves(const std::string& metric) const;
 };
+
+/// Complete, with fewer epochs than planned (train.patience).
+inline bool stopped_early(const RunData& run) {
+  return run.status == RunStatus::complete && run.epochs_done < run.epochs_planned;
+}
 
 /// "complete", "stopped", ...; for people what has failed with where to look.
 const char* to_string(RunStatus status);

@@ -72,6 +72,7 @@ Config json_of(const RunPasses& p) {
                  {"value", p.value},
                  {"loss", p.loss},
                  {"seconds", p.seconds},
+                 {"class_names", p.target.class_names},
                  {"confusion", p.confusion},
                  {"latency", json_of(p.latency)},
                  {"notes", p.notes},

@@ -69,9 +69,8 @@ std::string verdicts(const Runs& runs) {
     for (const RunData& run : runs) rows.back().push_back(cell(run));
   };
   add("status", [](const RunData& r) {
-    const bool early = r.status == RunStatus::complete && r.epochs_done < r.epochs_planned;
-    return status_text(r.status) + (early ? ", stopped early, " : ", ") + std::to_string(r.epochs_done) +
-           " of " + std::to_string(r.epochs_planned) + " epochs";
+    return status_text(r.status) + (stopped_early(r) ? ", stopped early, " : ", ") +
+           std::to_string(r.epochs_done) + " of " + std::to_string(r.epochs_planned) + " epochs";
   });
   std::vector<std::string> metrics;
   for (const RunData& run : runs)

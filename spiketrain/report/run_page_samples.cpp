@@ -29,8 +29,9 @@ std::string heading_of(const Runs& runs, size_t i) {
 std::string raster_heading(const RunPasses& passes, const Raster& raster) {
   const std::string sample = "test sample " + std::to_string(raster.sample);
   if (passes.confusion.empty()) return sample;
-  return "class " + std::to_string(raster.label) +
-         (raster.predicted == raster.label ? ", right" : ", taken for " + std::to_string(raster.predicted)) +
+  return "class " + passes.target.class_text(raster.label) +
+         (raster.predicted == raster.label ? ", right"
+                                           : ", taken for " + passes.target.class_text(raster.predicted)) +
          " (" + sample + ")";
 }
 
@@ -57,7 +58,8 @@ std::string cell_type(double share, bool right) {
   return type;
 }
 
-std::string matrix(const std::vector<std::vector<int64_t>>& counts) {
+std::string matrix(const RunPasses& passes) {
+  const auto& counts = passes.confusion;
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix\">\n<caption>Rows: the class of the sample; columns: the class that was "
       "predicted. Number of samples, and percent of the row.</caption>\n<thead><tr><th scope=\"col\">class</th>";
@@ -65,7 +67,8 @@ std::string matrix(const std::vector<std::vector<int64_t>>& counts) {
   html += "<th scope=\"col\">all</th></tr></thead>\n<tbody>\n";
   for (size_t r = 0; r < counts.size(); ++r) {
     const int64_t all = sum_of(counts[r]);
-    html += "<tr><th scope=\"row\">" + std::to_string(r) + "</th>";
+    html +=
+        "<tr><th scope=\"row\">" + escape_html(passes.target.class_text(static_cast<int64_t>(r))) + "</th>";
     for (size_t c = 0; c < counts[r].size(); ++c) {
       const double share = all > 0 ? static_cast<double>(counts[r][c]) / static_cast<double>(all) : 0;
       html += "<td class=\"" + cell_type(share, r == c) + "\">" + std::to_string(counts[r][c]);
@@ -78,12 +81,13 @@ std::string matrix(const std::vector<std::vector<int64_t>>& counts) {
 }
 
 /// Of many classes only how often each is right.
-std::string recalls(const std::vector<std::vector<int64_t>>& counts) {
+std::string recalls(const RunPasses& passes) {
+  const auto& counts = passes.confusion;
   Cells rows = {{"class", "samples", "right"}};
   for (size_t r = 0; r < counts.size(); ++r) {
     const int64_t all = sum_of(counts[r]);
     rows.push_back(
-        {std::to_string(r), std::to_string(all),
+        {passes.target.class_text(static_cast<int64_t>(r)), std::to_string(all),
          all > 0 ? percent_text(static_cast<double>(counts[r][r]) / static_cast<double>(all)) : "-"});
   }
   return paragraph("The matrix of " + std::to_string(counts.size()) +
@@ -96,10 +100,11 @@ std::string mistakes(const RunPasses& passes) {
   if (passes.mistakes.empty()) return "";
   std::string html = "<h3>Most frequent confusions</h3>\n<ul class=\"pictures\">\n";
   for (const Mistake& m : passes.mistakes) {
-    html += "<li>" + std::to_string(m.label) + " taken for " + std::to_string(m.predicted) + ": " +
+    const std::string label = escape_html(passes.target.class_text(m.label));
+    html += "<li>" + label + " taken for " + escape_html(passes.target.class_text(m.predicted)) + ": " +
             std::to_string(m.count) + "<br/>";
     for (const SamplePicture& p : m.pictures)
-      html += "<img alt=\"test sample " + std::to_string(p.sample) + ", class " + std::to_string(m.label) +
+      html += "<img alt=\"test sample " + std::to_string(p.sample) + ", class " + label +
               "\" title=\"test sample " + std::to_string(p.sample) + "\" src=\"data:image/png;base64," +
               base64(p.png) + "\"/>";
     html += "</li>\n";
@@ -110,8 +115,7 @@ std::string mistakes(const RunPasses& passes) {
 std::string confusion(const RunPasses& passes) {
   if (passes.confusion.empty()) return "";
   const bool large = passes.confusion.size() > kLargestMatrix;
-  return "<h3>Confusion matrix</h3>\n" + (large ? recalls(passes.confusion) : matrix(passes.confusion)) +
-         mistakes(passes);
+  return "<h3>Confusion matrix</h3>\n" + (large ? recalls(passes) : matrix(passes)) + mistakes(passes);
 }
 
 std::string latency(const Runs& runs) {

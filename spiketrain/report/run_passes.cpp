@@ -11,6 +11,7 @@
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/overrides.h"
 #include "spiketrain/report/metrics_file.h"
+#include "spiketrain/report/predictions.h"
 #include "spiketrain/report/run_watch.h"
 #include "spiketrain/report/sample_activity.h"
 #include "spiketrain/report/some_samples.h"
@@ -98,41 +99,27 @@ std::optional<SamplePicture> picture_of(const SomeSamples& data, int64_t i) {
                        grey_png(shape[2], shape[1], {pixel, pixel + grey.numel()})};
 }
 
-/// Which class was taken for which, and samples of each pair.
-class Confusions {
- public:
-  explicit Confusions(int64_t classes)
-      : counts_(static_cast<size_t>(classes), std::vector<int64_t>(static_cast<size_t>(classes), 0)) {}
-  void add(const Tensor& labels, const Tensor& predicted) {
-    const Tensor y = labels.cpu().contiguous(), p = predicted.cpu().contiguous();
-    for (int64_t b = 0; b < y.numel(); ++b, ++next_) {
-      const auto label = y.data_ptr<int64_t>()[b], taken = p.data_ptr<int64_t>()[b];
-      ++counts_.at(static_cast<size_t>(label)).at(static_cast<size_t>(taken));
-      std::vector<int64_t>& samples = samples_[{label, taken}];
-      if (label != taken && samples.size() < kPictures) samples.push_back(next_);
-    }
+/// Which class was taken for which, and the first samples of the most frequent mistakes.
+void add_confusion(RunPasses& passes, const Predictions& predictions, const SomeSamples& data) {
+  passes.confusion = predictions.confusion();
+  passes.target = predictions.target();
+  for (size_t label = 0; label < passes.confusion.size(); ++label) {
+    for (size_t taken = 0; taken < passes.confusion.size(); ++taken)
+      if (label != taken && passes.confusion[label][taken] > 0)
+        passes.mistakes.push_back(
+            {static_cast<int64_t>(label), static_cast<int64_t>(taken), passes.confusion[label][taken], {}});
   }
-  void report(RunPasses& passes, const SomeSamples& data) const {
-    passes.confusion = counts_;
-    for (const auto& [pair, samples] : samples_) {
-      if (pair.first == pair.second) continue;
-      const auto at = std::make_pair(static_cast<size_t>(pair.first), static_cast<size_t>(pair.second));
-      passes.mistakes.push_back({pair.first, pair.second, counts_[at.first][at.second], {}});
-    }
-    std::stable_sort(passes.mistakes.begin(), passes.mistakes.end(),
-                     [](const Mistake& a, const Mistake& b) { return a.count > b.count; });
-    if (passes.mistakes.size() > kMistakes) passes.mistakes.resize(kMistakes);
-    for (Mistake& mistake : passes.mistakes) {
-      for (const int64_t i : samples_.at({mistake.label, mistake.predicted}))
-        if (auto picture = picture_of(data, i)) mistake.pictures.push_back(std::move(*picture));
-    }
+  std::stable_sort(passes.mistakes.begin(), passes.mistakes.end(),
+                   [](const Mistake& a, const Mistake& b) { return a.count > b.count; });
+  if (passes.mistakes.size() > kMistakes) passes.mistakes.resize(kMistakes);
+  const Tensor labels = predictions.targets(), taken = predictions.predicted();
+  for (Mistake& mistake : passes.mistakes) {
+    const Tensor found = ((labels == mistake.label) & (taken == mistake.predicted)).nonzero().flatten();
+    for (int64_t k = 0; k < std::min<int64_t>(kPictures, found.size(0)); ++k)
+      if (auto picture = picture_of(data, found[k].item<int64_t>()))
+        mistake.pictures.push_back(std::move(*picture));
   }
-
- private:
-  int64_t next_ = 0;
-  std::vector<std::vector<int64_t>> counts_;
-  std::map<std::pair<int64_t, int64_t>, std::vector<int64_t>> samples_;
-};
+}
 
 /// The first sample of each class; of targets that are no classes the first few.
 std::vector<int64_t> one_per_class(const SomeSamples& data, int64_t most) {
@@ -192,7 +179,8 @@ RunPasses passes_over(const Training& training, const SomeSamples& data, int64_t
   passes.available = available;
   PassWatch watch(training.network());
   const bool classes = data.target().kind == Target::Kind::class_index;
-  Confusions confusions(classes ? data.target().classes : 0);
+  std::optional<Predictions> predictions;
+  if (classes) predictions.emplace(data);
   const std::string why_not = without_latency(training);
   std::optional<Latency> latency;
   if (why_not.empty()) {
@@ -203,7 +191,7 @@ RunPasses passes_over(const Training& training, const SomeSamples& data, int64_t
   const Evaluation result =
       evaluate(training, data, batch_size, [&](const Batch& batch, const PassResult& pass) {
         const Tensor output = watch.take_output();
-        if (classes) confusions.add(batch.target.y, pass.prediction.argmax(1));
+        if (predictions) predictions->add(batch, pass);
         if (latency) latency->add(batch, output);
       });
   const MetricSet metrics(training.metrics, training.learner->parts().target);
@@ -214,7 +202,7 @@ RunPasses passes_over(const Training& training, const SomeSamples& data, int64_t
   passes.layers = watch.layers();
   if (latency) passes.latency = latency->points(passes.metric);
   if (classes) {
-    confusions.report(passes, data);
+    add_confusion(passes, *predictions, data);
   } else {
     passes.notes.push_back(str("no confusion matrix: the targets are of kind ",
                                to_string(training.learner->parts().target), ", not classes"));

@@ -223,13 +223,12 @@ void summarize(const std::vector<RunResult>& runs, const SweepResults& results, 
       const auto it = run.test_by_epoch.find(m.label);
       return it == run.test_by_epoch.end() ? std::vector<Measured>() : it->second;
     };
-    size_t epochs = 0;
-    for (const RunResult& run : runs) epochs = std::max(epochs, epochs_of(run).size());
+    // As long as all runs went on: means of the ones that are left after others stopped early say nothing of the setting.
+    size_t epochs = runs.empty() ? 0 : epochs_of(runs[0]).size();
+    for (const RunResult& run : runs) epochs = std::min(epochs, epochs_of(run).size());
     for (size_t e = 0; e < epochs; ++e) {
-      s.test_by_epoch[m.label].push_back(over_runs(runs, [&](const RunResult& run) {
-        const std::vector<Measured> list = epochs_of(run);
-        return e < list.size() ? list[e] : Measured();
-      }));
+      s.test_by_epoch[m.label].push_back(
+          over_runs(runs, [&](const RunResult& run) { return epochs_of(run)[e]; }));
     }
   }
 }

@@ -117,8 +117,8 @@ std::vector<std::string> wrapped(const std::string& text, int64_t width) {
 
 /// Where a run stands, and how long it still takes.
 std::string progress_text(const RunData& run) {
-  std::string text = status_text(run.status) + ": epoch " + std::to_string(run.epochs_done) + " of " +
-                     std::to_string(run.epochs_planned);
+  std::string text = status_text(run.status) + (stopped_early(run) ? ", stopped early: epoch " : ": epoch ") +
+                     std::to_string(run.epochs_done) + " of " + std::to_string(run.epochs_planned);
   if (run.epochs_done == 0) return text + "; no epoch is complete yet, so there is nothing to draw";
   text += ", " + page::seconds_text(run.seconds);
   const double each = run.seconds / static_cast<double>(run.epochs_done),

@@ -241,6 +241,11 @@ Config with_present_names(Config recipe) {
 }
 
 Config checkpoint_config(const SafetensorsFile& file) {
+  if (file.metadata().count("config") == 0)
+    throw DataError(
+        file.path(), 8,
+        "holds weights without a recipe, as Network.save() in Python writes them; expected a file of a "
+        "training run. Such weights are read by Network.load(), or by a recipe with [init] file = \"...\"");
   return with_present_names(parse_metadata(file, "config"));
 }
 

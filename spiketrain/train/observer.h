@@ -29,7 +29,7 @@ struct BatchReport {
       metrics;  ///< values(progress.sums.metrics): so far in this epoch; on a device other than the CPU
                 ///< they are read at checkpoints only
   int64_t epochs, batches;
-  double loss;  ///< of this batch
+  double loss;  ///< of a sample: mean over this batch
 };
 
 /// After each epoch, evaluation included.

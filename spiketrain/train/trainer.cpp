@@ -160,9 +160,10 @@ bool Trainer::train_epoch() {
     ++progress_.batch;
     ++progress_.iteration;
     progress_.sums.seconds += seconds_since(begin);
-    for (Observer* observer : options_.observers) {
-      observer->on_batch({progress_, network_, metrics_, t_.options.epochs, loader_.batches(), batch_loss_});
-    }
+    const bool sum = t_.learner->parts().objective->sums_over_samples();
+    const double loss = sum ? batch_loss_ / static_cast<double>(batch.size()) : batch_loss_;
+    for (Observer* observer : options_.observers)
+      observer->on_batch({progress_, network_, metrics_, t_.options.epochs, loader_.batches(), loss});
     if (checkpoint_due()) checkpoint();
   }
   return progress_.batch == loader_.batches();

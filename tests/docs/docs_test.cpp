@@ -6,12 +6,17 @@
 #include "spiketrain/data/images/image_dataset.h"
 #include "tests/support/network_fixture.h"
 #include "tests/support/neuron_cases.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/tiny.h"
+
+double train_on_tensors(const torch::Tensor& x, const torch::Tensor& y, const std::string& recipe_file,
+                        const std::string& out);  // of the README
 
 namespace spiketrain {
 
 RawImages parse_raw_digits(ByteSpan bytes, const std::string& path);
-std::shared_ptr<Network> train_without_recipe(const Tensor& x, const Tensor& y);  // of the README
+std::shared_ptr<Network> train_without_recipe(const Tensor& x, const Tensor& y);  // of docs/cpp.md
+Tensor classes_of(const std::string& run, const Tensor& x);
 
 namespace {
 
@@ -159,11 +164,26 @@ TEST(Docs, DataSetIsFoundByItsName) {
   EXPECT_THROW(open_dataset(options), DataError);
 }
 
+/// Pictures [N,1,28,28] with a bright row of pixels, whose place is the class.
+Tensor bright_rows(int64_t n, double value) {
+  Tensor x = torch::zeros({n, 1, 28, 28});
+  for (int64_t i = 0; i < n; ++i) x[i][0].slice(0, 2 + 2 * (i % 10), 5 + 2 * (i % 10)).fill_(value);
+  return x;
+}
+Tensor ten_classes(int64_t n) { return torch::arange(n, torch::kLong).remainder(10); }
+
 TEST(Docs, TheLibraryExampleLearns) {
-  // A class is a bright row of pixels.
-  const Tensor y = torch::arange(640, torch::kLong).remainder(10);
-  Tensor x = torch::zeros({640, 1, 28, 28});
-  for (int64_t n = 0; n < x.size(0); ++n) x[n][0].slice(0, 2 + 2 * (n % 10), 5 + 2 * (n % 10)).fill_(2);
+  TempDir dir;
+  const Tensor y = ten_classes(1100), x = bright_rows(1100, 3);
+  const double best = train_on_tensors(x, y, ST_SOURCE_DIR "/recipes/quickstart.toml", dir / "run");
+  EXPECT_GE(best, 0.5);
+  const Tensor classes = classes_of(dir / "run", x.slice(0, 0, 100));
+  EXPECT_DOUBLE_EQ((classes == y.slice(0, 0, 100)).to(torch::kDouble).mean().item<double>(), best);
+  EXPECT_THROW(train_on_tensors(x, y, ST_SOURCE_DIR "/recipes/quickstart.toml", dir / "run"), UsageError);
+}
+
+TEST(Docs, ThePartsExampleLearns) {
+  const Tensor y = ten_classes(640), x = bright_rows(640, 2);
   const auto network = train_without_recipe(x, y);
   Carry carry = network->start();
   const Signal input = Signal::constant(x.slice(0, 0, 10).unsqueeze(0), torch::ones({4}));

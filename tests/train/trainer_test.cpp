@@ -144,6 +144,27 @@ TEST(Trainer, WithoutAMetricTheLossDecides) {
   EXPECT_EQ(progress_from_json(Config::parse(best.metadata().at("progress"))).best.at("loss").test, least);
 }
 
+/// Notes the losses of batches and of the epoch.
+struct Losses : Observer {
+  double sum = 0, epoch = 0;
+  int64_t batches = 0;
+  void on_batch(const BatchReport& report) override { sum += report.loss, ++batches; }
+  void on_epoch(const EpochReport& report) override { epoch = report.train.loss; }
+};
+
+TEST(Trainer, TheLossOfABatchIsOnTheScaleOfTheEpochs) {
+  for (const char* objective : {"objective=van_rossum", "objective=rate_ce"}) {
+    Experiment experiment = tiny_experiment({"epochs=1", objective});
+    Losses losses;
+    TrainerOptions options;
+    options.observers = {&losses};
+    Trainer(experiment.training, options).run();
+    ASSERT_GT(losses.batches, 1);
+    EXPECT_NEAR(losses.sum / static_cast<double>(losses.batches), losses.epoch, 1e-6 * losses.epoch)
+        << objective;
+  }
+}
+
 /// Notes the order of calls.
 struct Caller : Observer {
   std::string calls;

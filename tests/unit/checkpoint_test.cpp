@@ -210,6 +210,15 @@ TEST(Checkpoint, AFileWithoutANetworkIsNamed) {
   EXPECT_TRUE(contains(unheard, "unheard_of")) << unheard;
 }
 
+TEST(Checkpoint, WeightsWithoutARecipeSayWhoReadsThem) {
+  TempDir dir;
+  Parts parts;
+  save_tensors(dir / "plain", network_tensors(*parts.network), {});
+  const std::string text = message_of<DataError>([&] { checkpoint_config(open_checkpoint(dir / "plain")); });
+  EXPECT_TRUE(contains(text, "without a recipe")) << text;
+  EXPECT_TRUE(contains(text, "[init]")) << text;
+}
+
 TEST(Checkpoint, ProgressIsChecked) {
   Config json = to_json(sample_progress());
   json["epoch"] = "three";

@@ -255,6 +255,9 @@ TEST_F(Cli, Helps) {
   EXPECT_TRUE(run({"help", "lif"}).has("neuron lif  leaky integrate-and-fire"));
   EXPECT_TRUE(run({"help", "lif"}).has("    leak "));
   EXPECT_TRUE(run({"help", "rate_ce"}).has("objective rate_ce  "));
+  EXPECT_TRUE(run({"help", "confusion"}).has("spiketrain eval --confusion"));
+  EXPECT_TRUE(run({"help", "data-dir"}).has("spiketrain data fetch --data-dir"));
+  expect_error({"help", "confusoin"}, 2, "did you mean 'confusion'");
   EXPECT_TRUE(run({"help", "mse"}).has("metric mse  "));
   EXPECT_TRUE(run({"help", "mse"}).has("objective mse  "));
   const CliResult one = run({"list", "neurons", "lif"});

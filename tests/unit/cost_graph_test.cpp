@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "spiketrain/core/head.h"
+#include "spiketrain/cost/cost.h"
 #include "tests/support/network_fixture.h"
 
 namespace spiketrain::cost_graph_test {
@@ -41,6 +42,35 @@ TEST(CostGraph, AChainReadsTheRowBefore) {
     EXPECT_TRUE(nodes[i].grad) << i;
     EXPECT_FALSE(nodes[i].by_step) << i;
   }
+}
+
+TEST(CostGraph, FrozenLayersLearnNothing) {
+  const auto net = network("4C3p1-6-5-3");
+  const auto before = network_rows(*net);
+  CostOptions options;
+  options.input = {kMaps, Values::binary, false, 0.5};
+  options.plan = {{0, 2}};
+  const CostReport all = measure_cost(before, options);
+  for (const size_t frozen : {0, 1})
+    for (const Tensor& p : net->nodes()[frozen].stage->parameters()) Tensor(p).set_requires_grad(false);
+  const auto rows = network_rows(*net);
+  const std::vector<bool> learns = {false, false, true, true};
+  const auto nodes = cost_graph(rows, options.input);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].frozen, !learns[i]) << i;
+    EXPECT_EQ(nodes[i].grad, learns[i]) << i;
+    EXPECT_EQ(nodes[i].pulls, i == 3) << i;  // below the third nobody asks
+  }
+  const CostReport some = measure_cost(rows, options);
+  int64_t weight_gradients = 0, errors = 0;
+  for (const size_t i : {0, 1}) weight_gradients += 2 * rows[i].macs;  // over two steps, all read spikes
+  for (const size_t i : {1, 2}) errors += 2 * rows[i].macs;
+  EXPECT_EQ(all.total.ac - some.total.ac, weight_gradients);
+  EXPECT_EQ(all.total.mac_error - some.total.mac_error, errors);
+
+  // A frozen layer above one that learns still backpropagates.
+  for (const Tensor& p : net->nodes()[0].stage->parameters()) Tensor(p).set_requires_grad(true);
+  EXPECT_TRUE(cost_graph(network_rows(*net), options.input)[1].pulls);
 }
 
 TEST(CostGraph, RatesFollowTheSpikes) {

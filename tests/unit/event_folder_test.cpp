@@ -35,6 +35,8 @@ TEST_F(Folder, ClassesAreFoldersOrFilesInBothParts) {
   EXPECT_EQ(marks(*train), (std::vector<int>{3, 1, 2}));
   EXPECT_EQ(labels(*train), (std::vector<int64_t>{0, 1, 1}));
   EXPECT_EQ(marks(*test), (std::vector<int>{6, 5}));
+  EXPECT_EQ(open_dataset(options)->target().class_names, (std::vector<std::string>{"box", "cup"}));
+  EXPECT_EQ(open_dataset(options)->target().class_text(1), "1 cup");
   EXPECT_EQ(train->height(), 40);
   EXPECT_EQ(train->width(), 50);
   const std::string text = open_dataset(options)->describe();

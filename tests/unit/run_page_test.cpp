@@ -152,6 +152,17 @@ TEST(RunPage, OfNothingIsSound) {
   EXPECT_NE(message_of<UsageError>([] { run_page({}); }).find("at least one run"), std::string::npos);
 }
 
+TEST(RunPage, ClassesWithNamesAreCalledByThem) {
+  RunData run = by_hand("runs/a");
+  run.passes = passes();
+  std::vector<std::string> names;
+  for (size_t c = 0; c < run.passes->confusion.size(); ++c) names.push_back(str("cup & ", c));
+  run.passes->target = TargetSpec::class_index(static_cast<int64_t>(names.size()), names);
+  const std::string html = run_page({run});
+  expect_sound_page(html);
+  EXPECT_TRUE(has(html, "<th scope=\"row\">0 cup &amp; 0</th>"));
+}
+
 TEST(RunPage, ManyClassesBecomeAList) {
   RunData run = by_hand("runs/a");
   run.passes = passes();

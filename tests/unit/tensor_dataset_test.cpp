@@ -52,6 +52,15 @@ TEST(TensorDataset, ImagesWithClasses) {
   EXPECT_EQ(data->target(), TargetSpec::class_index(3));
   EXPECT_EQ(data->class_of(3), 2);
   EXPECT_EQ(data->id(3), 3);
+  EXPECT_EQ(data->target().class_text(2), "2");
+  TensorDatasetOptions named;
+  named.class_names = {"cup", "box", "pen"};
+  const auto other = tensor_dataset(x, {Kind::class_index, y}, named);
+  EXPECT_EQ(other->target().class_text(2), "2 pen");
+  EXPECT_EQ(other->target(), data->target()) << "names are not what a network is built for";
+  named.class_names = {"cup", "box"};
+  EXPECT_IN("expected names of 3 classes, got 2", refused(x, {Kind::class_index, y}, named));
+  EXPECT_IN("only targets of kind class_index", refused(x, {Kind::values, x.flatten(1)}, named));
   EXPECT_EQ(data->steps(), 0);
   EXPECT_IN("4 samples of [1, 2, 3]", data->describe());
   const Batch batch = whole(*data);

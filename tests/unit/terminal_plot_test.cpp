@@ -128,7 +128,7 @@ TEST(WatchFrame, OnlyATrainingRunHasTimeToGo) {
            {RunStatus::stopped, "stopped: epoch 2 of 10"},
            {RunStatus::failed, "failed (NaN, see nan_dump.safetensors): epoch 2 of 10"},
            {RunStatus::untrained, "not trained yet: epoch 2 of 10"},
-           {RunStatus::complete, "complete: epoch 2 of 10"}}) {
+           {RunStatus::complete, "complete, stopped early: epoch 2 of 10"}}) {
     RunData data = run();
     data.status = state;
     const std::string text = text_of(data, {79, 40, false});

@@ -31,6 +31,7 @@ ClipSet cifar10_dvs_clips(const std::string& dir, bool train, double train_share
   set.format = "aedat2";
   set.width = set.height = 128;
   set.classes = static_cast<int64_t>(classes.size());
+  set.class_names = names_of(classes);
   take_turns(classes, set);
   set.description = str("cifar10-dvs ", train ? "train" : "test", ", ", set.clips.size(), " recordings, ",
                         train ? "the first " : "all but the first ", train_share * 100, " % of each class");

@@ -41,6 +41,7 @@ class ClipSource final : public EventSource {
   int64_t width() const override { return set_.width; }
   int64_t height() const override { return set_.height; }
   int64_t classes() const override { return set_.classes; }
+  std::vector<std::string> class_names() const override { return set_.class_names; }
   int64_t label(int64_t index) const override { return clip(index).label; }
   int64_t recording(int64_t index) const override { return clip(index).recording; }
   std::string describe() const override { return set_.description; }

@@ -43,6 +43,7 @@ struct ClipSet {
   std::string description;  ///< name, split, and whatever the user should know
   std::string format = "auto";
   int64_t width = 0, height = 0, classes = 0;
+  std::vector<std::string> class_names = {};  ///< empty, or one for each class
   std::vector<std::string> paths;
   std::vector<Clip> clips;
   std::shared_ptr<RecordingCache> cache;  ///< used for parts; one is made if null

@@ -35,6 +35,17 @@ ClipSet dvs_gesture_clips(const std::string& dir, bool train) {
   set.classes = 11;
   if (file_exists(root + trials)) {
     set.format = "aedat3";
+    set.class_names = {"hand clapping",
+                       "right hand wave",
+                       "left hand wave",
+                       "right arm clockwise",
+                       "right arm counterclockwise",
+                       "left arm clockwise",
+                       "left arm counterclockwise",
+                       "arm roll",
+                       "air drums",
+                       "air guitar",
+                       "other gestures"};
     const Bytes list = read_file(root + trials, kMaxListBytes);
     for (const TextLine& line : text_lines(list)) labelled_clips(root, line.text, set);
     if (set.clips.empty()) throw DataError(root + trials, 0, "expected names of recordings, found none");
@@ -43,6 +54,7 @@ ClipSet dvs_gesture_clips(const std::string& dir, bool train) {
     if (classes.size() > 11)
       throw DataError(root + "/" + part, 0, str("expected at most 11 classes, found ", classes.size()));
     set.classes = static_cast<int64_t>(classes.size());
+    set.class_names = names_of(classes);
     take_turns(classes, set);
   } else {
     throw DataError(root, 0, str("expected ", trials.substr(1), ", or a folder ", part, "/CLASS/; ", hint));

@@ -32,6 +32,8 @@ class EventSource {
   /// Number of polarities, 2 for a camera, 1 for a cochlea.
   virtual int64_t polarities() const { return 2; }
   virtual int64_t classes() const = 0;
+  /// What the classes are called; empty: by their numbers.
+  virtual std::vector<std::string> class_names() const { return {}; }
   /// Class of sample `index`, in [0, classes()).
   virtual int64_t label(int64_t index) const = 0;
   /// Samples with equal numbers are cut from one file: who needs one of them soon needs the others too, and

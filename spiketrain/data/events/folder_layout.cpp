@@ -165,6 +165,7 @@ ClipSet folder_clips(const EventOptions& options, const std::string& dir, bool t
   ClipSet set;
   set.cache = std::make_shared<RecordingCache>();
   set.classes = static_cast<int64_t>(parts.train.size());
+  set.class_names = names_of(parts.train);
   set_sensor(options, parts.train, set);
   take_turns(train ? parts.train : parts.test, set);
   const size_t recordings = set.clips.size();

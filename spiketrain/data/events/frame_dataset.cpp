@@ -31,7 +31,7 @@ class CachedFrames final : public FrameDataset {
         events_(options_.events),
         framer_(events_, options_.steps, {source_->width(), source_->height(), source_->polarities()}),
         sample_(SampleSpec::frames(framer_.steps(), framer_.shape(), torch::kByte)),
-        target_(TargetSpec::class_index(source_->classes())),
+        target_(TargetSpec::class_index(source_->classes(), source_->class_names())),
         codes_(indices_.size()) {
     ST_CHECK(events_.noise_filter_us >= 0 && events_.refractory_us >= 0 && events_.cache_mib >= 0 &&
                  events_.roll >= 0,

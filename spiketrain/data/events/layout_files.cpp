@@ -89,6 +89,12 @@ std::string missing_hint(const std::string& name) {
   return "run `spiketrain data check " + name + "` to see where the official files are and where they belong";
 }
 
+std::vector<std::string> names_of(const ClassFiles& classes) {
+  std::vector<std::string> names;
+  for (const auto& one : classes) names.push_back(one.first);
+  return names;
+}
+
 std::string class_names(const ClassFiles& classes) {
   std::string names;
   for (const auto& [name, files] : classes) names += (names.empty() ? "" : ", ") + name;

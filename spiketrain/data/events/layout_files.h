@@ -38,6 +38,8 @@ std::string missing_hint(const std::string& name);
 /// Largest text file that lists recordings.
 constexpr uint64_t kMaxListBytes = 64 << 20;
 
+/// Their names.
+std::vector<std::string> names_of(const ClassFiles& classes);
 /// "a, b, c"
 std::string class_names(const ClassFiles& classes);
 

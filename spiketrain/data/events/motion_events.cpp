@@ -108,6 +108,7 @@ class MotionEvents final : public EventSource {
   int64_t width() const override { return options_.width; }
   int64_t height() const override { return options_.height; }
   int64_t classes() const override { return static_cast<int64_t>(kMotionNames.size()); }
+  std::vector<std::string> class_names() const override { return {kMotionNames.begin(), kMotionNames.end()}; }
   int64_t label(int64_t index) const override {
     ST_CHECK(index >= 0 && index < size(), "motion-events: expected a sample from 0 to ", size() - 1,
              ", got ", index);

@@ -15,7 +15,10 @@ struct Cifar10 final : ImageSource {
     return {part_name(), kDoc, true, {3, 32, 32}, Batch::Form::image, TargetSpec::class_index(10)};
   }
   RawImages read(const DataOptions& options, bool train) const override {
-    return read_cifar10(options.dir, train);
+    RawImages raw = read_cifar10(options.dir, train);
+    raw.class_names = {"airplane", "automobile", "bird",  "cat",  "deer",
+                       "dog",      "frog",       "horse", "ship", "truck"};
+    return raw;
   }
   ImageTransform plain() const override { return {{0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}}; }
   ImageTransform augmented() const override {

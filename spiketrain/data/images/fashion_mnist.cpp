@@ -17,7 +17,10 @@ struct FashionMnist final : ImageSource {
     return {part_name(), kDoc, true, {1, 28, 28}, Batch::Form::image, TargetSpec::class_index(10)};
   }
   RawImages read(const DataOptions& options, bool train) const override {
-    return read_idx_dataset(part_name(), options.dir, train);
+    RawImages raw = read_idx_dataset(part_name(), options.dir, train);
+    raw.class_names = {"t-shirt/top", "trouser", "pullover", "dress", "coat",
+                       "sandal",      "shirt",   "sneaker",  "bag",   "ankle boot"};
+    return raw;
   }
   ImageTransform plain() const override { return {{0.1307}, {0.3081}}; }
   ImageTransform augmented() const override { return {{0.1307}, {0.3081}, 2, true}; }

@@ -18,7 +18,7 @@ class ImageDataset final : public Dataset {
         indices_(std::move(indices)),
         transform_(std::move(transform)),
         sample_(SampleSpec::image({raw_->channels, raw_->height, raw_->width})),
-        target_(TargetSpec::class_index(raw_->classes)) {
+        target_(TargetSpec::class_index(raw_->classes, raw_->class_names)) {
     for (int64_t i : indices_)
       ST_CHECK(i >= 0 && i < raw_->size(), "image data set: index ", i, " of ", raw_->size());
     ST_CHECK(transform_.crop_border >= 0, "image data set: expected crop_border >= 0, got ",
