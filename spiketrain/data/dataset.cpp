@@ -57,9 +57,8 @@ std::shared_ptr<const Dataset> Datasets::split(const std::string& name) const {
   ST_CHECK(name == "train" || name == "validation" || name == "test",
            "split: expected train, validation or test, got '", name, "'");
   const auto& chosen = name == "train" ? train : name == "validation" ? validation : test;
-  ST_CHECK(
-      chosen, "split: there is no ", name, " split",
-      name == "validation" ? "; set data.validation to the number of training samples to take for it" : "");
+  ST_CHECK(chosen, "split: there is no ", name, " split",
+           name == "validation" ? "; move training samples to it with data.validation=N" : "");
   return chosen;
 }
 

@@ -241,12 +241,14 @@ Config with_present_names(Config recipe) {
 }
 
 Config checkpoint_config(const SafetensorsFile& file) {
-  if (file.metadata().count("config") == 0)
+  const bool none = file.metadata().count("config") == 0;
+  const Config config = none ? Config::object() : parse_metadata(file, "config");
+  if (config.empty())
     throw DataError(
         file.path(), 8,
         "holds weights without a recipe, as Network.save() in Python writes them; expected a file of a "
         "training run. Such weights are read by Network.load(), or by a recipe with [init] file = \"...\"");
-  return with_present_names(parse_metadata(file, "config"));
+  return with_present_names(config);
 }
 
 Config checkpoint_data(const SafetensorsFile& file) { return parse_metadata(file, "data"); }
