@@ -66,7 +66,7 @@ def _output_of(spec):
     """Shape of the output that the notation's last token names."""
     match = re.fullmatch(r"(\d+)R?\d*", spec.rsplit("-", 1)[-1])
     if not match:
-        raise _C.UsageError(f"network {spec}: the last layer is not fully connected; give output_shape=(C, H, W)")
+        raise _C.UsageError(f"network {spec}: the last layer does not say how many outputs there are; give output_shape, such as (10,) or (C, H, W)")
     return (int(match.group(1)),)
 
 

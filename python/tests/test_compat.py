@@ -150,3 +150,8 @@ def test_against_norse_itself():
 
     out2, g2 = gradients(run, x, weights)
     assert torch.equal(out, out2) and torch.allclose(g, g2, atol=1e-6)
+
+
+def test_norse_computes_with_an_alpha_of_one():
+    for neuron, scale in ((st.compat.norse.LIF(), 1), (st.compat.norse.LIFBox(), 1), (st.compat.norse.LIFBox(alpha=100), 100)):
+        assert neuron.options["surrogate"] == "fast_sigmoid" and neuron.options["surrogate_scale"] == scale

@@ -1,5 +1,5 @@
 """Norse's neurons: fire above the threshold only, hard reset in the same step, Euler steps of dt.  method: "super" (Norse's default) or the
-name of a surrogate, alpha: its number."""
+name of a surrogate, alpha: its number.  None is 1 for "super": Norse 1.1 takes no notice of its alpha of 100 and computes with 1."""
 from .._parts import _kinds
 from ._surrogate import options as _surrogate
 
@@ -8,7 +8,7 @@ _neurons = _kinds["neurons"]
 
 def _common(tau_mem_inv, v_leak, v_th, v_reset, method, alpha, dt):
     return {"leak": 1 - dt * tau_mem_inv, "decay_input": True, "v_rest": float(v_leak), "threshold": float(v_th), "reset": "hard",
-            "v_reset": float(v_reset), "strict": True, **_surrogate(method, alpha, 100)}
+            "v_reset": float(v_reset), "strict": True, **_surrogate(method, alpha, 1)}
 
 
 def LIFBox(tau_mem_inv=100.0, v_leak=0.0, v_th=1.0, v_reset=0.0, method="super", alpha=None, dt=0.001):
