@@ -28,7 +28,7 @@ TEST(RunChart, PutsPointsWhereTheAxisSays) {
   EXPECT_EQ(chart(c), "");
   c.lines.clear();
   EXPECT_EQ(chart(c), "");
-  EXPECT_EQ(histogram_chart("n", "a", {}, "x", {}), "");
+  EXPECT_EQ(histogram_chart("n", "a", {}, "x", "y", {}), "");
   EXPECT_EQ(raster_chart({}, "n"), "");
 }
 
@@ -71,7 +71,7 @@ TEST(RunChart, OneUlpIsNoSpan) {
     c.logarithmic = x > 0;
     EXPECT_TRUE(has(chart(c), "class=\"line\""));
     const Histogram h = {x, std::nextafter(x, 2 * x), x, x, {x, std::nextafter(x, 2 * x)}, {3}};
-    EXPECT_TRUE(has(histogram_chart("n", "a", h, "x", {}), "class=\"bar\"")) << x;
+    EXPECT_TRUE(has(histogram_chart("n", "a", h, "x", "y", {}), "class=\"bar\"")) << x;
   }
 }
 
