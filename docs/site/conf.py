@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import furo
+
 root = pathlib.Path(__file__).resolve().parents[2]
 project, author, copyright = "Spiketrain", "The Spiketrain developers", "the Spiketrain developers"
 version = release = re.search(r"VERSION (\d+\.\d+\.\d+)", (root / "CMakeLists.txt").read_text()).group(1)
@@ -16,6 +18,12 @@ html_theme = "furo"
 html_title = f"Spiketrain {version}"
 html_copy_source = False
 html_extra_path = []
+html_static_path = ["static"]
+html_css_files = ["spiketrain.css"]
+# Debian's theme is compiled without the rule that makes "auto" dark where the system is: its dark colours, once more, where the theme has such a rule.
+styles = (pathlib.Path(furo.__file__).parent / "theme/furo/static/styles/furo.css").read_text()
+dark = re.search(r'body\[data-theme="?dark"?\]\s*{([^}]*)}', styles)
+html_theme_options = {"dark_css_variables": dict(re.findall(r"--([\w-]+):\s*([^;}]+)", dark[1]) if dark else {})}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 
@@ -41,6 +49,7 @@ def on_source_read(app, page, source):
     trees = navigation(page, source[0])
     if page == "docs/README":
         trees.append(("Reference", ["/docs/site/python-api", "/README"]))
+        source[0] += '\nThe installed headers, class by class: <a href="../cpp/index.html">C++ reference</a>.\n'
     for caption, entries in trees:
         if entries:
             source[0] += "\n```{toctree}\n:hidden:\n" + (f":caption: {caption}\n" if caption else "") + "\n" + "\n".join(entries) + "\n```\n"
@@ -61,6 +70,22 @@ def on_docstring(app, what, name, thing, options, lines):
             lines.insert(k, "")
 
 
+def on_page(app, page, template, context, document):
+    """Tables of options have rules of their own on narrow screens."""
+    if "body" in context:
+        context["body"] = re.sub(r'<table class="([^"]*)">(\s*<thead>\s*<tr[^>]*><th[^>]*><p>option</p>)', r'<table class="\1 options">\2', context["body"])
+
+
+def on_finished(app, error):
+    """Debian's script of the theme imports another one, which a browser refuses outside of a module: both in one file."""
+    script = pathlib.Path(app.outdir) / "_static/scripts/furo.js"
+    text = script.read_text() if script.exists() else ""
+    if error is None and text.startswith("import Gumshoe"):
+        script.write_text((script.parent / "gumshoe-patched.js").read_text() + text.split("\n", 1)[1])
+
+
 def setup(app):
+    app.connect("html-page-context", on_page)
+    app.connect("build-finished", on_finished)
     app.connect("source-read", on_source_read)
     app.connect("autodoc-process-docstring", on_docstring)

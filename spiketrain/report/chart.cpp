@@ -10,9 +10,10 @@
 namespace spiketrain {
 
 const char* const kChartStyle = R"css(
-svg .strong{stroke-width:3}svg .label{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}svg .place-line{stroke:var(--soft);stroke-dasharray:3 3}
+svg .strong{stroke-width:3}svg .place-line{stroke:var(--soft);stroke-dasharray:3 3}
 svg .spike{stroke:var(--ink);fill:none}svg .other{fill:none;stroke:var(--rule);stroke-width:1}
 svg .right{fill:none;stroke:var(--p0);stroke-width:2.2}svg .wrong{fill:none;stroke:var(--p4);stroke-width:2.2}
+@media (max-width:560px){.plots svg text{font-size:15px}.plots svg .label{font-size:13px}}
 )css";
 namespace {
 
@@ -26,14 +27,6 @@ Svg picture(double width, double height, const std::string& name, const std::str
   Svg svg(width, height, name);
   svg.raw("<title>" + escape_html(name) + "</title>\n<desc>" + escape_html(about) + "</desc>\n");
   return svg;
-}
-
-/// Pixels of the longest number at an axis.
-double widest_tick(const Scale& scale) {
-  constexpr double kDigit = 7;
-  size_t longest = 3;
-  for (const double tick : scale.ticks(6)) longest = std::max(longest, scale.text(tick).size());
-  return kDigit * static_cast<double>(longest);
 }
 
 struct Range2 {
@@ -75,7 +68,7 @@ void draw_places(Svg& svg, const Chart& chart, const Scale& x, double top, doubl
     const double at = x(place.x);
     const bool right = at < (x.from + x.to) / 2;
     svg.line(at, top, at, bottom, "place-line");
-    svg.text(at + (right ? 4 : -4), bottom - 6 - 13 * static_cast<double>(i), place.text,
+    svg.text(at + (right ? 4 : -4), bottom - 6 - 15 * static_cast<double>(i), place.text,
              right ? "start" : "end", "label");
   }
 }
@@ -141,7 +134,9 @@ void draw_membranes(Svg& svg, const Raster& raster, double left, double top, dou
   for (const auto& values : raster.membranes)
     for (const double v : values) r.y1 = std::min(r.y1, v), r.y2 = std::max(r.y2, v);
   const Scale y = fit(r.y1, r.y2, top + height, top);
-  for (const double tick : y.ticks(3)) svg.text(left - 6, y(tick) + 4, tick_text(tick), "end");
+  std::vector<double> ticks = y.ticks(3);
+  if (ticks.size() < 2) ticks = y.ticks(5);  // one number says nothing of the scale
+  for (const double tick : ticks) svg.text(left - 6, y(tick) + 4, tick_text(tick), "end");
   const double right = left + cell * static_cast<double>(raster.membranes[0].size());
   if (y.low < 0 && y.high > 0) svg.line(left, y(0), right, y(0), "grid");
   const auto draw = [&](size_t k, const char* type, const std::string& dash) {
@@ -197,9 +192,9 @@ std::string chart(const Chart& given) {
 }
 
 std::string histogram_chart(const std::string& name, const std::string& about, const Histogram& histogram,
-                            const std::string& x_title, const PlotLook& look) {
+                            const std::string& x_title, const std::string& y_title, const PlotLook& look) {
   if (histogram.counts.empty()) return "";
-  const double width = 300, height = 200, left = 50, right = width - 10, top = 10, bottom = height - 44;
+  const double width = 300, height = 210, left = 50, right = width - 10, top = 20, bottom = height - 44;
   const double most = *std::max_element(histogram.counts.begin(), histogram.counts.end());
   const double first = histogram.limits.front(), last = histogram.limits.back();
   const Scale x =
@@ -212,6 +207,7 @@ std::string histogram_chart(const std::string& name, const std::string& about, c
   }
   for (const double tick : x.ticks(4)) svg.text(x(tick), bottom + 16, tick_text(tick), "middle");
   svg.text((left + right) / 2, bottom + 36, x_title, "middle", "title");
+  svg.text(left - 6, 11, y_title, "start", "title");
   for (size_t i = 0; i < histogram.counts.size(); ++i) {
     const double from = x(histogram.limits[i]), to = x(histogram.limits[i + 1]), at = y(histogram.counts[i]);
     if (histogram.counts[i] == 0) continue;

@@ -38,7 +38,7 @@ std::string chart(const Chart& chart);
 
 /// Bars of a histogram; "" if it counts nothing.
 std::string histogram_chart(const std::string& name, const std::string& about, const Histogram& histogram,
-                            const std::string& x_title, const PlotLook& look);
+                            const std::string& x_title, const std::string& y_title, const PlotLook& look);
 
 /// Rows of neurons over steps, a band a layer, the input on top.  Of more than 200 steps several are one column.
 std::string raster_chart(const Raster& raster, const std::string& name);

@@ -56,8 +56,10 @@ std::string scatter_plot(const std::vector<PlotPoint>& points, const std::string
     x1 = std::min(x1, p.x - (ex < p.x ? ex : 0)), x2 = std::max(x2, p.x + ex);
     y1 = std::min(y1, p.y - ey), y2 = std::max(y2, p.y + ey);
   }
-  const double left = 64, right = kWidth - 16, top = 12, bottom = kHeight - 52;
-  const Scale x = fit_positive(x1, x2, left, right), y = fit_percent(y1, y2, bottom, top);
+  const double right = kWidth - 16, top = 12, bottom = kHeight - 52;
+  const Scale y = fit_percent(y1, y2, bottom, top);
+  const double left = 36 + widest_tick(y);
+  const Scale x = fit_positive(x1, x2, left, right);
   Svg svg(kWidth, kHeight, y_title + " against " + x_title);
   draw_x_axis(svg, x, top, bottom, x_title);
   draw_y_axis(svg, y, left, right, y_title);
@@ -66,6 +68,8 @@ std::string scatter_plot(const std::vector<PlotPoint>& points, const std::string
     const double ey = p.y_error.value_or(0);
     taken.push_back({x(p.x) - 6, y(p.y) - 6, x(p.x) + 6, y(p.y) + 6});
     if (ey > 0) taken.push_back({x(p.x) - 3, y(p.y + ey), x(p.x) + 3, y(p.y - ey)});
+    const double ex = p.x_error.value_or(0);
+    if (ex > 0 && ex < p.x) taken.push_back({x(p.x - ex), y(p.y) - 3, x(p.x + ex), y(p.y) + 3});
   }
   for (const PlotPoint& p : points)
     place_label(svg, p.label, x(p.x), y(p.y), {left + 2, top, right + 14, bottom - 2}, taken);
@@ -92,12 +96,15 @@ std::string line_plot(const std::vector<PlotLine>& lines, const std::string& x_t
     for (const auto& [px, py] : line.points)
       x1 = std::min(x1, px), x2 = std::max(x2, px), y1 = std::min(y1, py), y2 = std::max(y2, py);
   }
-  const double left = 64, right = kWidth - 16, top = 12, bottom = kHeight - 52;
+  const double right = kWidth - 16, top = 12, bottom = kHeight - 52;
   const double room = x1 == x2 ? 0.5 : 0.02 * (x2 - x1);
-  const Scale x{x1 - room, x2 + room, left, right, false}, y = fit_percent(y1, y2, bottom, top);
+  const Scale y = fit_percent(y1, y2, bottom, top);
+  const double left = 36 + widest_tick(y);
+  const Scale x{x1 - room, x2 + room, left, right, false};
   Svg svg(kWidth, kHeight, y_title + " against " + x_title);
   draw_x_axis(svg, x, top, bottom, x_title, x1 == x2 ? 1 : static_cast<int>(std::min(x2 - x1 + 1, 9.0)));
   draw_y_axis(svg, y, left, right, y_title);
+  const bool percent = y_title.find("(%)") != std::string::npos;
   for (const PlotLine& line : lines) {
     std::string corners;
     for (const auto& [px, py] : line.points)
@@ -107,7 +114,8 @@ std::string line_plot(const std::vector<PlotLine>& lines, const std::string& x_t
     svg.raw("<polyline points=\"" + corners + "\" class=\"hit\"/>\n");
     svg.close();
     for (const auto& [px, py] : line.points) {
-      svg.open(line.look, line.title + ": " + x_title + " " + tick_text(px) + ", " + fixed(py, 2) + " %");
+      svg.open(line.look, line.title + ": " + x_title + " " + tick_text(px) + ", " +
+                              (percent ? fixed(py, 2) + " %" : tick_text(py)));
       if (count <= kMaxMarks) {
         svg.raw(mark(x(px), y(py), 3.5, line.look.mark));
       } else {  // marks would cover the lines; the place still has its title

@@ -8,7 +8,7 @@ namespace spiketrain {
 namespace {
 
 constexpr const char* kPageStyle = R"css(
-body{margin:0 auto;padding:24px;max-width:1180px;background:var(--page);color:var(--ink);
+body{margin:0 auto;padding:24px;max-width:1720px;background:var(--page);color:var(--ink);
 font:15px/1.5 system-ui,sans-serif}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:15px;margin:0 0 8px}
 p.facts{color:var(--soft);margin:0 0 16px}
@@ -16,8 +16,8 @@ p.facts{color:var(--soft);margin:0 0 16px}
 .warning ul{margin:4px 0 0;padding-left:20px}
 .key{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 16px;padding:0;list-style:none;font-size:13px}
 .key svg{vertical-align:-2px;margin-right:6px}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:28px 32px;margin:0 0 32px}
-figure{margin:0;min-width:0}figure>svg{width:100%;height:auto;display:block}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:28px 32px;margin:0 0 32px}
+figure{margin:0;min-width:0}figure>svg{width:100%;max-width:680px;height:auto;display:block}
 figcaption,p.none,.notes{color:var(--soft);font-size:13px}
 .scroll{overflow-x:scroll;margin:0 0 12px;padding:0 0 8px;border-right:1px solid var(--rule)}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
@@ -25,7 +25,11 @@ th,td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--grid);whit
 th{white-space:normal;vertical-align:bottom;border-bottom-color:var(--rule);font-weight:600}
 td.setting,th.setting{text-align:left}
 td.setting:first-child,th.setting:first-child{position:sticky;left:0;background:var(--page)}
-summary{cursor:pointer}pre{font-size:12px;overflow-x:auto}
+summary{cursor:pointer}pre{font-size:12px;overflow-x:auto}p,.notes,.warning{max-width:78em}
+@media (max-width:560px){body{padding:14px;overflow-wrap:break-word}th,td{padding:4px 6px}figure{overflow-x:auto}figure>svg{min-width:460px}}
+@page{size:landscape}
+@media print{body{max-width:none;padding:0;font-size:11px}figure,tr{break-inside:avoid}h2{break-after:avoid}.plots{grid-template-columns:1fr 1fr 1fr}
+.scroll{overflow:visible;border:0}table{font-size:7px}th,td{padding:2px 3px}pre{white-space:pre-wrap}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 
 /// The first axis gives the colour, the others the mark; more values than colours go on with the next marks.

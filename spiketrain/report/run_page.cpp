@@ -13,27 +13,27 @@ namespace {
 using namespace page;
 
 constexpr const char* kRunStyle = R"css(
-body{margin:0 auto;padding:24px;max-width:1240px;background:var(--page);color:var(--ink);
+body{margin:0 auto;padding:24px;max-width:1720px;background:var(--page);color:var(--ink);
 font:15px/1.5 system-ui,sans-serif;overflow-wrap:break-word}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:18px;margin:36px 0 10px;padding-top:10px;border-top:1px solid var(--rule)}
 h3{font-size:15px;margin:20px 0 8px}figure>h4{font-size:14px;margin:0 0 6px}
-p{margin:0 0 10px}.soft,figcaption,.notes{color:var(--soft);font-size:13px}
+p{margin:0 0 10px;max-width:78em}.soft,figcaption,.notes{color:var(--soft);font-size:13px}
 nav{font-size:13px;margin:0 0 14px}nav a{color:var(--p0);margin-right:14px}
 .big{font-size:30px;font-weight:600;line-height:1.25;margin:12px 0 2px}
-.warning{background:var(--warn);border-left:4px solid var(--warn-line);padding:8px 12px;margin:12px 0}
+.warning{background:var(--warn);border-left:4px solid var(--warn-line);padding:8px 12px;margin:12px 0;max-width:68em}
 .warning ul{margin:4px 0 0;padding-left:20px}
 .key{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 12px;padding:0;list-style:none;font-size:13px}
 .key svg{vertical-align:-2px;margin-right:6px}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:24px 30px;margin:0 0 18px}
-.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,210px),1fr));gap:18px 22px;margin:0 0 18px}
-.rasters{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,370px),1fr));gap:22px 26px;margin:0 0 18px}
-figure{margin:0;min-width:0}figure>svg{width:100%;height:auto;display:block}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:24px 30px;margin:0 0 18px}
+.small{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,240px),1fr));gap:18px 22px;margin:0 0 18px}
+.rasters{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:22px 26px;margin:0 0 18px}
+figure{margin:0;min-width:0}figure>svg{width:100%;max-width:680px;height:auto;display:block}.small svg{max-width:300px}.rasters svg{max-width:480px}
 .scroll{overflow-x:auto;margin:0 0 14px}
 table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding-bottom:4px}p.caption{margin:8px 0 4px;break-after:avoid}
-th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--grid);vertical-align:top}
+p.caption{margin:8px 0 4px;break-after:avoid}
+th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--grid);vertical-align:top}td{white-space:nowrap}
 th{font-weight:600}tbody th,th:first-child{text-align:left}td.text,th.text{text-align:left}
-.facts td,.facts thead th{text-align:left}.matrix td,.matrix th{padding:3px 6px;text-align:center;min-width:38px}
+.facts td,.facts thead th{text-align:left}.facts td{white-space:pre-line;overflow-wrap:anywhere;min-width:8em;max-width:70em}.matrix td,.matrix th{padding:3px 6px;text-align:center;min-width:38px}
 .matrix td span{display:block;font-size:11px;color:var(--ink)}
 .matrix td.hit{font-weight:700;outline:1px solid var(--rule);outline-offset:-1px}
 .h1{background:color-mix(in srgb,var(--p0) 14%,transparent)}.h2{background:color-mix(in srgb,var(--p0) 26%,transparent)}
@@ -43,11 +43,13 @@ th{font-weight:600}tbody th,th:first-child{text-align:left}td.text,th.text{text-
 .pictures img{width:56px;height:56px;object-fit:contain;image-rendering:pixelated;margin:4px 4px 0 0;border:1px solid var(--rule);background:#000}
 summary{cursor:pointer;margin:6px 0}pre{font-size:12px;overflow-x:auto;background:var(--grid);padding:10px}
 code{background:var(--grid);padding:1px 4px}
+@media (max-width:560px){body{padding:14px}.big{font-size:26px}th,td{padding:4px 6px}
+.matrix td,.matrix th{padding:2px;min-width:26px;font-size:11px}.matrix td span{font-size:9px}}
 @media print{:root{color-scheme:light;--page:#fff;--ink:#000;--soft:#444;--rule:#999;--grid:#ddd;--p0:#0b6fb8;--p1:#d9820a;
 --p2:#0a8f68;--p3:#6b5bd2;--p4:#c9481c;--p5:#b0568c;--p6:#8a6d1f;--p7:#73777d;--warn:#fff;--warn-line:#000}
 body{max-width:none;padding:0;font-size:11px}nav{display:none}figure,table,.pictures li{break-inside:avoid}h2,h3{break-after:avoid}
 .plots{grid-template-columns:1fr 1fr}.small{grid-template-columns:1fr 1fr 1fr}.rasters{grid-template-columns:1fr 1fr 1fr;gap:10px 12px}
-.scroll{overflow:visible}pre{white-space:pre-wrap;overflow:visible}table{font-size:10px}.matrix td,.matrix th{padding:1px 3px;min-width:0}
+.scroll{overflow:visible}pre{white-space:pre-wrap;overflow:visible;columns:2;background:none;padding:0}table{font-size:10px}.matrix td,.matrix th{padding:1px 3px;min-width:0}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 

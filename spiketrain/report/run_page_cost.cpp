@@ -145,7 +145,7 @@ std::string json_table(const Config& json, const std::string& caption) {
   Cells rows = {{}};
   for (const auto& [key, value] : leaves) {
     const bool quoted = value.size() > 1 && value.front() == '"';
-    rows.push_back({key, quoted ? value.substr(1, value.size() - 2) : value});
+    rows.push_back({key, quoted ? Config::parse(value).get<std::string>() : value});
   }
   return table(rows, caption, "facts");
 }

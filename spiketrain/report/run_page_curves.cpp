@@ -118,7 +118,8 @@ std::string activity(const RunData& run) {
     const std::string about = "Number of neurons of layer " + layer.name + " by their firing rate.";
     html += figure(
         layer.name,
-        histogram_chart("rates of layer " + layer.name, about, layer.rates, "spikes per step", {k, 0}),
+        histogram_chart("rates of layer " + layer.name, about, layer.rates, "spikes per step", "neurons",
+                        {k, 0}),
         percent_text(layer.silent) + " of " + count_text(static_cast<double>(layer.neurons)) + " never fire");
     rows.push_back({layer.name, count_text(static_cast<double>(layer.neurons)), short_text(layer.rate),
                     percent_text(layer.silent)});
@@ -135,8 +136,8 @@ std::string weights(const RunData& run) {
   size_t k = 0;
   for (const WeightValues& w : run.weights) {
     const Histogram& h = w.values;
-    html += figure(
-        w.name, histogram_chart("weights of " + w.name, "Number of weights by value.", h, "weight", {k, 0}));
+    html += figure(w.name, histogram_chart("weights of " + w.name, "Number of weights by value.", h, "weight",
+                                           "weights", {k, 0}));
     rows.push_back(
         {w.name, count_text(static_cast<double>(w.count)), percent_text(w.zeros), short_text(h.least),
          short_text(h.sum / static_cast<double>(std::max<int64_t>(1, w.count))), short_text(h.most)});

@@ -61,8 +61,8 @@ std::string cell_type(double share, bool right) {
 std::string matrix(const RunPasses& passes) {
   const auto& counts = passes.confusion;
   std::string html =
-      "<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix\">\n<caption>Rows: the class of the sample; columns: the class that was "
-      "predicted. Number of samples, and percent of the row.</caption>\n<thead><tr><th scope=\"col\">class</th>";
+      "<p class=\"soft caption\">Rows: the class of the sample; columns: the class that was predicted. Number of samples, and percent of the "
+      "row.</p>\n<div class=\"scroll\" tabindex=\"0\"><table class=\"matrix\" aria-label=\"confusion matrix\">\n<thead><tr><th scope=\"col\">class</th>";
   for (size_t c = 0; c < counts.size(); ++c) html += "<th scope=\"col\">" + std::to_string(c) + "</th>";
   html += "<th scope=\"col\">all</th></tr></thead>\n<tbody>\n";
   for (size_t r = 0; r < counts.size(); ++r) {
@@ -165,7 +165,7 @@ std::string missing_text() { return paragraph("Not measured; the verdict says wh
 
 std::string samples(const Runs& runs) {
   std::string body = paragraph(
-      "One test sample of each class, or a few where there are no classes. Time runs to the right; of more than 200 steps several are one "
+      "One test sample of each class, or a few where there are no classes. Time runs to the right, each row is a neuron; of more than 200 steps several are one "
       "column. Of large layers some of the neurons that fire are shown, the same in all pictures. Membranes: the output of the sample's class is the thick line, that of a wrong "
       "prediction the dashed one.",
       "soft");

@@ -15,7 +15,8 @@ const char* const kPlotStyle = R"css(
 --warm:#f5835a;--warn:#3a3115;--warn-line:#b88f1d}}
 .c0{--c:var(--p0)}.c1{--c:var(--p1)}.c2{--c:var(--p2)}.c3{--c:var(--p3)}
 .c4{--c:var(--p4)}.c5{--c:var(--p5)}.c6{--c:var(--p6)}.c7{--c:var(--p7)}
-svg text{font:12px system-ui,sans-serif;fill:var(--soft)}svg .label{fill:var(--ink);font-size:11px}
+svg text{font:12px system-ui,sans-serif;fill:var(--soft)}svg .label{fill:var(--ink);font-size:11px;paint-order:stroke;
+stroke:var(--page);stroke-width:3px;stroke-linejoin:round}
 svg .title{fill:var(--ink)}svg .axis{stroke:var(--rule)}svg .grid{stroke:var(--grid)}
 svg .mark{fill:var(--c);stroke:var(--page);stroke-width:1.5}svg .error{stroke:var(--c);stroke-width:1.5}
 svg .bar{fill:var(--c)}svg .whisker{stroke:var(--ink);stroke-width:1.2}svg .line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}
@@ -223,6 +224,13 @@ Scale fit_percent(double low, double high, double from, double to) {
   Scale scale = fit(low, high, from, to);
   scale.high = std::min(scale.high, std::max(high, 100.5));
   return scale;
+}
+
+double widest_tick(const Scale& scale) {
+  constexpr double kDigit = 8.5;
+  size_t longest = 3;
+  for (const double tick : scale.ticks(6)) longest = std::max(longest, scale.text(tick).size());
+  return kDigit * static_cast<double>(longest);
 }
 
 void draw_x_axis(Svg& svg, const Scale& x, double top, double bottom, const std::string& title, int wanted) {

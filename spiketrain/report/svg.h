@@ -1,4 +1,4 @@
-// What the plots are drawn with: SVG elements as text, and scales from values to pixels.  Used by plot.cpp only.
+// What the plots are drawn with: SVG elements as text, and scales from values to pixels.  Used by plot.cpp and chart.cpp only.
 // Tests: unit/report_test.cpp.
 #pragma once
 #include <string>
@@ -49,6 +49,8 @@ struct Scale {
   /// A tick as it is written.
   std::string text(double tick) const;
 };
+/// Pixels of the longest number at an axis, with room for the larger letters of narrow screens.
+double widest_tick(const Scale& scale);
 /// Scale with some room around [low, high].
 Scale fit(double low, double high, double from, double to);
 /// Logarithmic; low > 0.

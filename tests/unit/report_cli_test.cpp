@@ -7,6 +7,7 @@
 #include <regex>
 #include <thread>
 
+#include "spiketrain/report/plot.h"
 #include "tests/support/report_runs.h"
 #include "tests/support/scoped_variable.h"
 
@@ -208,6 +209,7 @@ TEST_F(ReportCli, WatchEndsOnCtrlC) {
 }
 
 /// What a browser says of a page at this width: "" if all is well.  A script is added that looks for what sticks out.
+/// The page is in a frame: a window is never narrower than 500 pixels.
 std::string browser_complaints(const std::string& chromium, const std::string& html, int width,
                                const std::string& flag) {
   static constexpr const char* kScript = R"js(<script>addEventListener('load', () => {
@@ -228,19 +230,21 @@ std::string browser_complaints(const std::string& chromium, const std::string& h
   }
   for (const i of document.images) if (!i.complete || i.naturalWidth === 0) bad.push('a picture does not load: ' + i.alt);
   const ink = getComputedStyle(document.body);
-  document.body.setAttribute('data-complaints', bad.slice(0, 5).join('; ') || 'none');
-  document.body.setAttribute('data-colors', ink.color + ' on ' + ink.backgroundColor);
+  parent.document.body.setAttribute('data-complaints', bad.slice(0, 5).join('; ') || 'none');
+  parent.document.body.setAttribute('data-colors', ink.color + ' on ' + ink.backgroundColor);
 });</script></body>)js";
   const TempDir dir;
   std::string page = html;
   page.replace(page.rfind("</body>"), 7, kScript);
-  write_file_atomic(dir / "page.html", page);
+  write_file_atomic(dir / "page.html",
+                    str("<!DOCTYPE html><body><iframe style=\"border:0;height:900px;width:", width,
+                        "px\" srcdoc=\"", escape_html(page), "\"></iframe></body>"));
   std::vector<std::string> words = {chromium,
                                     "--headless",
                                     "--no-sandbox",
                                     "--disable-gpu",
                                     "--user-data-dir=" + (dir / "profile"),
-                                    str("--window-size=", width, ",900"),
+                                    str("--window-size=", width + 100, ",1000"),
                                     "--dump-dom",
                                     "file://" + (dir / "page.html")};
   if (!flag.empty()) words.insert(words.begin() + 1, flag);
@@ -267,7 +271,7 @@ TEST_F(ReportCli, ThePageFitsIntoABrowser) {
       << text_;
   for (const char* name : {"one.html", "two.html"}) {
     const std::string html = text_of(dir_ / name);
-    for (const int width : {1280, 500})
+    for (const int width : {1920, 1280, 400})
       EXPECT_EQ(browser_complaints(chromium, html, width, ""), "") << name << " " << width;
     EXPECT_EQ(browser_complaints(chromium, html, 1280, "--blink-settings=preferredColorScheme=0"), "")
         << name;

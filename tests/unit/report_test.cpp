@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <regex>
 
 #include "spiketrain/report/plot.h"
@@ -185,6 +186,7 @@ TEST_F(Report, ShowsEveryMetricInItsOwnWay) {
   EXPECT_EQ(count_of(html, "<figure"), 9) << "four for each metric, and the cosines";
   EXPECT_NE(html.find("Mse against activation memory"), std::string::npos);
   EXPECT_EQ(html.find("mse, last epoch (%)"), std::string::npos);
+  EXPECT_NE(html.find(": epoch 1, 0.3125</title>"), std::string::npos) << "no percent sign behind an error";
 }
 
 TEST(Plot, ScalesPutValuesWhereTheAxisSays) {
@@ -200,6 +202,20 @@ TEST(Plot, ScalesPutValuesWhereTheAxisSays) {
   ASSERT_TRUE(std::regex_search(wide, tick, std::regex("<text x=\"([0-9.]+)\"[^>]*>100</text>"))) << wide;
   EXPECT_NE(wide.find("<circle cx=\"" + tick[1].str()), std::string::npos);
   EXPECT_NE(wide.find(">10</text>"), std::string::npos) << "logarithmic over a factor of 100";
+}
+
+/// The coordinate `y` of the first text with this content.
+double text_y(const std::string& svg, const std::string& what) {
+  std::smatch found;
+  const std::regex place("<text x=\"[0-9.]+\" y=\"([0-9.]+)\"[^>]*>" + what + "</text>");
+  return std::regex_search(svg, found, place) ? std::stod(found[1]) : NAN;
+}
+
+TEST(Plot, LabelsAreNotOnErrorBars) {
+  const PlotPoint other{20, 40, {}, {}, "b", "t", {}};
+  const double plain = text_y(scatter_plot({{10, 20, {}, {}, "a", "t", {}}, other}, "x", "y"), "a");
+  const double beside = text_y(scatter_plot({{10, 20, 9, {}, "a", "t", {}}, other}, "x", "y"), "a");
+  EXPECT_GT(std::abs(beside - plain), 6) << plain << " " << beside;
 }
 
 TEST(Plot, EscapesAndFormats) {

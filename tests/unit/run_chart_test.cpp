@@ -28,8 +28,14 @@ TEST(RunChart, PutsPointsWhereTheAxisSays) {
   EXPECT_EQ(chart(c), "");
   c.lines.clear();
   EXPECT_EQ(chart(c), "");
-  EXPECT_EQ(histogram_chart("n", "a", {}, "x", {}), "");
+  EXPECT_EQ(histogram_chart("n", "a", {}, "x", "y", {}), "");
   EXPECT_EQ(raster_chart({}, "n"), "");
+}
+
+TEST(RunChart, MembranesHaveMoreThanOneNumberAtTheirAxis) {
+  const Raster raster = {0, 0, 0, {{"layer", 1, {0}, true, {{0, 1}}}}, {{-4, 4}}};
+  const std::string svg = raster_chart(raster, "n");
+  EXPECT_TRUE(has(svg, ">-4</text>") && has(svg, ">0</text>") && has(svg, ">4</text>")) << svg;
 }
 
 /// A raster grows neither with steps in which nothing changes, nor beyond its width.
@@ -71,7 +77,8 @@ TEST(RunChart, OneUlpIsNoSpan) {
     c.logarithmic = x > 0;
     EXPECT_TRUE(has(chart(c), "class=\"line\""));
     const Histogram h = {x, std::nextafter(x, 2 * x), x, x, {x, std::nextafter(x, 2 * x)}, {3}};
-    EXPECT_TRUE(has(histogram_chart("n", "a", h, "x", {}), "class=\"bar\"")) << x;
+    EXPECT_TRUE(has(histogram_chart("n", "a", h, "x", "y", {}), "class=\"bar\"")) << x;
+    EXPECT_TRUE(has(histogram_chart("n", "a", h, "name of x", "name of y", {}), ">name of y</text>"));
   }
 }
 
