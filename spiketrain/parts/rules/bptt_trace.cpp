@@ -4,7 +4,7 @@
 //   dW = sum_t g[t] (x) x[t]  +  lambda * g[t0] (x) xhat[t0-1],   t0 = first step of the segment
 // A path from an input to a loss crosses the borders between segments; the last of them is where the trace stands for its
 // beginning and g[t0] for its end, so that each path counts once.  lambda is the neuron's leak.  For one layer whose reset
-// is detached (detach_reset) this is BPTT, whatever the segments; below other spiking layers credit of the layers above
+// is detached (detach_reset) this is BPTT, whatever the segments; below other spiking layers error signal of the layers above
 // still ends at the cuts.
 // Source: the trace of Xiao et al. 2022 (OTTT) on cut edges only; the combination is ours.  Deviation: none.
 // Memory: what the neuron's vjp reads for the steps of a segment, and one trace per synapse.
