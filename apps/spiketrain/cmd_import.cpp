@@ -96,7 +96,7 @@ void add_import(CLI::App& app, int& exit_code) {
   sub->add_option("--dt", options.dt, "seconds a step; default: what the file says or suggests")
       ->check(CLI::PositiveNumber);
   sub->add_option("--reset", options.reset,
-                  "zero: to v_reset, the default; subtract: takes the threshold off; none");
+                  "zero: set to v_reset, the default; subtract: minus the threshold; none: no reset");
   sub->add_option("--reset-delay", options.reset_delay,
                   "true: the reset is part of the next step, without gradient; false, the default");
   sub->add_option("--threshold", options.threshold,

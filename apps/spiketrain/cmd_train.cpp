@@ -187,7 +187,7 @@ void add_train(CLI::App& app, int& exit_code) {
   sub->add_option("recipe", command->recipe, "recipe (TOML); with --resume the run's own by default");
   sub->add_option(
          "--set", command->sets,
-         "override an option, e.g. --set epochs=3 --set neuron=lif --set 'rule={name=\"bptt\", surrogate=\"atan\"}'")
+         "override an option, e.g. --set epochs=3 --set neuron=lif --set 'neuron={name=\"lif\", surrogate=\"atan\"}'")
       ->allow_extra_args(false);
   sub->add_option("--init", command->init, "begin with the weights of this .safetensors file (init.file)");
   sub->add_option("--redraw", command->redraw,

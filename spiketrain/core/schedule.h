@@ -46,13 +46,13 @@ using Plan = std::vector<Segment>;
 /// Option of schedules with a loss at some steps only: the divisor of the sum of their losses.
 inline Choices divide_by_choices() { return {{"scored", "steps", "one"}}; }
 inline const char* divide_by_doc() {
-  return "divisor of the summed loss: the number of steps with a loss, T, or one";
+  return "the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing";
 }
 /// Options of schedules whose loss may cover the last steps alone.
-inline const char* live_doc() { return "number of last steps with a loss; 0: all"; }
+inline const char* live_doc() { return "only the last so many steps have a loss; 0: all"; }
 inline Choices predict_choices() { return {{"all", "scored"}}; }
 inline const char* predict_doc() {
-  return "steps that a prediction is read from, in training and evaluation: all, or those with a loss";
+  return "steps that the prediction reads, in training and evaluation: all, or scored: those with a loss";
 }
 /// Restricts the loss to the last `live` of T steps (0: all): a live segment before them becomes a burn-in, while replay
 /// segments still backpropagate.  UsageError if T has not as many.

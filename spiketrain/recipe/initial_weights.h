@@ -15,10 +15,9 @@ struct InitSection {
   template <class V>
   void visit(V& v) {
     v(file, "file",
-      "checkpoint or weights (.safetensors) that training begins with, tensor by tensor by name; empty: all weights are "
-      "drawn");
+      "checkpoint or weights (.safetensors) to start from, matched by tensor name; empty: random initial weights");
     v(redraw, "redraw",
-      "places whose weights are drawn all the same, and may have other shapes than in the file; names as in [rules]: a "
+      "layers that get random weights in spite of `file`, and may have other shapes than in it; names as in [rules]: a "
       "layer, block0, readout");
   }
   /// UsageError for places without a file.

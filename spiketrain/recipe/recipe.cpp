@@ -32,11 +32,10 @@ OptionDoc metrics_doc() {
 }
 
 OptionDoc regularizers_doc() {
-  return {
-      "regularizers", "list",
-      "penalties on the activity of spiking layers, beside the objective: a list of names or of tables with "
-      "name and options",
-      join(Registry<Regularizer>::get().names(), " | "), Config::array()};
+  return {"regularizers", "list",
+          "penalties on the activity of spiking layers, added to the loss: a list of names or of tables with "
+          "name and options",
+          join(Registry<Regularizer>::get().names(), " | "), Config::array()};
 }
 
 std::vector<OptionDoc> top_options() {

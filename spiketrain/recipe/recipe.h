@@ -38,14 +38,14 @@ struct DataSection {
     v(limit, "limit", "use only this many training samples, the first ones; 0: all", Range{0, 1e9});
     v(test_limit, "test_limit", "use only this many test samples, the first ones; 0: all", Range{0, 1e9});
     v(augment, "augment",
-      "training images: random shift by up to 2 pixels (mnist, fashion-mnist) or 4 (cifar10), and random "
-      "mirror (not mnist)");
+      "augmentation of training images: random shift by up to 2 pixels (mnist, fashion-mnist) or 4 (cifar10), and random left-right flip (not mnist)");
     v(drop_last, "drop_last", "leave out the last training batch if it is smaller");
     v(train_size, "train_size", "built-in data sets: number of training samples", Range{1, 1e7});
     v(test_size, "test_size", "built-in data sets: number of test samples", Range{1, 1e7});
     v(mean, "mean", "[m]: x = (pixel / 255 - m) / std; []: the data set's own");
     v(std, "std", "[s]: see mean; []: the data set's own");
-    v(loader_threads, "loader_threads", "threads that prepare batches in the background; the same batches",
+    v(loader_threads, "loader_threads",
+      "threads that prepare batches in the background; their number does not change the batches",
       Range{1, 256}, OnResume::may_change);
   }
   /// UsageError unless mean and std are empty or one value each.
@@ -68,8 +68,7 @@ struct BlockSection {
       "from [learning_signal]",
       Choices{{"joined", "apart"}});
     v(order, "order",
-      "block: a block finishes a window, backward included, before the next begins (least memory); time: all "
-      "blocks go forward first, the same bits; auto: block",
+      "block: a block finishes a window, backward included, before the next begins (least memory); time: all blocks go forward first, bit-identical, more memory; auto: block",
       Choices{{"auto", "block", "time"}}, OnResume::may_change);
     v(cut, "cut",
       "a block ends after the pooling and dropout that follow its last layer, or before them: its head then "
@@ -90,15 +89,13 @@ struct ComputeSection {
   template <class V>
   void visit(V& v) {
     v(precision, "precision",
-      "factors of the dense products of spikes and of errors: fp32, or mixed: bfloat16, added up in float32, where that is "
-      "faster; states, sums and the weights that the optimizer keeps are fp32 in both",
+      "fp32; mixed: dense matrix products and convolutions take bfloat16 operands with float32 sums where that is faster, states and the optimizer's weights stay float32",
       Choices{{"fp32", "mixed"}});
     v(products, "products",
-      "products of spikes: automatic: event-driven where the spikes are few enough for that to be faster; or always one way",
+      "how layers multiply spikes with weights: automatic: event-driven where spikes are few enough for that to be faster, else dense; events, dense: always one",
       Choices{{"automatic", "events", "dense"}});
     v(samples, "samples",
-      "samples of a batch that are trained on at a time, accumulating gradients, with the memory of only these; 0: "
-      "all; networks with batch norm, and regularizers, take all",
+      "micro-batches: this many samples of a batch at a time, with accumulated gradients, so that memory is that of these only; 0: the whole batch; networks with batch norm, and regularizers, take all",
       Range{0, 1e6});
     v(memory_limit, "memory_limit",
       "most that the activations of a training pass may take, such as 500MiB or 2GiB: as many samples are taken at a "
@@ -127,8 +124,8 @@ struct Recipe {
   template <class V>
   void visit(V& v) {
     v(title, "title", "free text", Range{}, OnResume::may_change);
-    v(seed, "seed", "key of everything random", Range{0, 1e15});
-    v(steps, "steps", "time steps T per sample", Range{1, 1e5});
+    v(seed, "seed", "seed of all random numbers", Range{0, 1e15});
+    v(steps, "steps", "number of time steps T per sample", Range{1, 1e5});
     v(epochs, "epochs", "passes over the training data", Range{0, 1e9}, OnResume::may_change);
   }
 };

@@ -14,7 +14,8 @@ struct SavedNetwork final : NetworkBuilder, StartsWithWeights {
   std::string file;
   template <class V>
   void visit(V& v) {
-    v(file, "file", "checkpoint or weights (.safetensors); read again whenever the network is built");
+    v(file, "file",
+      "checkpoint or weights (.safetensors); must stay there, as it is read whenever the network is built");
   }
 
   std::shared_ptr<Network> build(const NetworkContext& context) const override {

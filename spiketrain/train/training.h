@@ -28,10 +28,9 @@ struct TrainOptions {
   void visit(V& v) {
     constexpr OnResume free = OnResume::may_change;
     v(clip_norm, "clip_norm",
-      "largest norm of the gradient, of all parameters of a block together; 0: no clipping", Range{0, 1e9});
+      "gradient clipping: largest norm of the gradient of all parameters of a block; 0: none", Range{0, 1e9});
     v(patience, "patience",
-      "early stopping: the run ends when the first metric has not improved on the validation split for so many epochs; 0: "
-      "after `epochs` epochs",
+      "early stopping: end after so many epochs in which the first metric has not improved on the validation split; 0: no early stopping",
       Range{0, 1e9}, free);
     v(freeze, "freeze",
       "places that do not learn: their weights, neuron parameters and norm statistics stay as they are; names as in "
@@ -43,15 +42,16 @@ struct TrainOptions {
     v(keep, "keep", "number of checkpoints kept", Range{1, 1e6}, free);
     v(eval_batch, "eval_batch", "samples per batch in evaluation; 0: as in training", Range{0, 1e6});
     v(gradient_cosine, "gradient_cosine",
-      "after each epoch, compare the gradient of this many training samples with that of the whole sequence "
-      "and one block, layer by layer; 0: no",
+      "after each epoch, cosine between the recipe's gradient and that of full BPTT, for each layer, on this many training samples; 0: no",
       Range{0, 1e6}, free);
     v(on_nan, "on_nan",
       "a training loss or gradient that is not finite: stop with exit code 4, or skip the update; weights or "
       "an evaluation that are not finite stop in any case",
       Choices{{"stop", "skip"}}, free);
-    v(dead_below, "dead_below", "warn of layers that fire less often than this", Range{0, 1}, free);
-    v(saturated_above, "saturated_above", "warn of layers that fire more often than this", Range{0, 1}, free);
+    v(dead_below, "dead_below", "warn of layers with fewer spikes per neuron and step than this", Range{0, 1},
+      free);
+    v(saturated_above, "saturated_above", "warn of layers with more spikes per neuron and step than this",
+      Range{0, 1}, free);
   }
 };
 

@@ -35,16 +35,20 @@ struct EventOptions {
   template <class V>
   void visit(V& v) {
     constexpr double kLongest = 1e12;
-    v(by, "by", "frames hold equal times, or equal numbers of events", Choices{{"time", "count"}});
-    v(dt_us, "dt_us", "by time: length of a frame; 0: the window in T equal parts", Range{0, kLongest});
+    v(by, "by", "time: frames of equal duration; count: frames of equal numbers of events",
+      Choices{{"time", "count"}});
+    v(dt_us, "dt_us",
+      "with by = \"time\": duration of a frame, microseconds; 0: the window is cut into T equal parts",
+      Range{0, kLongest});
     v(origin, "origin", "where the window begins: at the first event, or at time zero of the recording",
       Choices{{"first", "zero"}});
-    v(offset_us, "offset_us", "the window begins so much later", Range{0, kLongest});
-    v(duration_us, "duration_us", "length of the window; 0: to the last event", Range{0, kLongest});
+    v(offset_us, "offset_us", "the window begins this many microseconds after `origin`", Range{0, kLongest});
+    v(duration_us, "duration_us", "length of the window, microseconds; 0: up to the last event",
+      Range{0, kLongest});
     v(accumulate, "accumulate",
-      "value of a pixel: 0 or 1, number of events (at most 255), or that up to `clip`",
+      "value of a pixel of a frame: or: 0 or 1; count: number of events, at most 255; clip: number of events, at most `clip`",
       Choices{{"or", "count", "clip"}});
-    v(clip, "clip", "limit of accumulate = \"clip\"", Range{1, 255});
+    v(clip, "clip", "largest value of a pixel, for accumulate = \"clip\"", Range{1, 255});
     v(crop, "crop", "keep the centred square of the sensor");
     v(downsample, "downsample", "this many pixels of the sensor, in each direction, become one",
       Range{1, 1e4});
@@ -55,8 +59,10 @@ struct EventOptions {
     v(roll, "roll", "training: shift by up to this many pixels of a frame in each direction", Range{0, 1e4});
     v(drop, "drop", "training: each event is left out with this probability", Range{0, 1});
     v(noise_filter_us, "noise_filter_us",
-      "drop events without one at a neighbouring pixel so shortly before; 0: off", Range{0, kLongest});
-    v(refractory_us, "refractory_us", "drop events so shortly after one of the same pixel; 0: off",
+      "noise filter: keep an event only if one of the eight neighbouring pixels had one in the last so many microseconds; 0: off",
+      Range{0, kLongest});
+    v(refractory_us, "refractory_us",
+      "drop events that follow the last kept event of the same pixel within so many microseconds; 0: off",
       Range{0, kLongest});
     v(cache_mib, "cache_mib", "memory for samples kept from the first epoch on, per split", Range{0, 1e7});
     v(train_share, "train_share", "cifar10-dvs: share of each class that is the training part", Range{0, 1});
@@ -64,8 +70,7 @@ struct EventOptions {
     v(train_dir, "train_dir", "event-folder: training part; a class is a folder in it, or a file");
     v(test_dir, "test_dir", "event-folder: test part");
     v(test_share, "test_share",
-      "event-folder: share of each class's recordings in train_dir that is held out as the test part, whole files "
-      "drawn by test_seed; 0: test_dir is",
+      "event-folder: share of each class's recordings in train_dir that is held out as the test part, whole files, chosen by test_seed; 0: the test part is test_dir",
       Range{0, 0.999});
     v(test_seed, "test_seed", "event-folder: which recordings test_share holds out", Range{0, 1e15});
     v(extension, "extension", "event-folder: only files with this ending; \"\": every known one");
@@ -79,7 +84,8 @@ struct EventOptions {
       Range{0.02, 10});
     v(noise_hz, "noise_hz", "glyph-, motion-events: background events per pixel and second", Range{0, 1e4});
     v(speed, "speed", "motion-events: pixels per second", Range{0, 1e4});
-    v(sway, "sway", "motion-events: speed of the motions that are not the class, relative to speed",
+    v(sway, "sway",
+      "motion-events: speed of the two distracting motions that cancel, relative to that of the class; 0: none",
       Range{0, 1});
     v(contrast, "contrast", "motion-events: standard deviation of the log intensity", Range{0, 10});
   }

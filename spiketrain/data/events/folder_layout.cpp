@@ -181,8 +181,7 @@ ClipSet folder_clips(const EventOptions& options, const std::string& dir, bool t
 namespace {
 
 struct EventFolder final : EventSet {
-  static constexpr const char* kDoc =
-      "one's own event recordings, a folder or a file per class; see [events]";
+  static constexpr const char* kDoc = "your own event recordings, a folder or a file per class; see [events]";
   template <class V>
   void visit(V&) {}
   DatasetInfo info() const override { return describe(kDoc, true, {0, 0, 0}, 0); }

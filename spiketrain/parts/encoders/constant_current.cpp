@@ -8,12 +8,13 @@ namespace spiketrain {
 namespace {
 
 struct ConstantCurrent final : Encoder {
-  static constexpr const char* kDoc = "spikes of a LIF neuron for each value, which is its constant current";
+  static constexpr const char* kDoc =
+      "a LIF neuron for each value, driven by the value as constant current, makes the spikes";
   double leak = 0.9, threshold = 1.0;
   template <class V>
   void visit(V& v) {
     v(leak, "leak", "decay of the membrane per step", Range{0, 1});
-    v(threshold, "threshold", "a membrane above it spikes and is set to 0", Range{1e-9, 1e9});
+    v(threshold, "threshold", "firing threshold of these neurons; the reset is to 0", Range{1e-9, 1e9});
   }
   /// Runs from the first step whatever the segment, so that segments join.
   Signal encode(const Batch& batch, const Request& request) const override {

@@ -14,9 +14,9 @@ struct Latency final : Encoder {
   bool exact = false;
   template <class V>
   void visit(V& v) {
-    v(cutoff, "cutoff", "values at or below it stay silent", Range{0, 1});
+    v(cutoff, "cutoff", "values at or below this send no spike", Range{0, 1});
     v(exact, "exact",
-      "send times as they are, for event-driven layers, instead of a spike in the nearest step");
+      "send real-valued spike times, for event-driven layers, instead of a spike in the nearest step");
   }
   bool reads_intensities() const override { return true; }
   Signal encode(const Batch& batch, const Request& request) const override {

@@ -17,7 +17,7 @@ struct Poisson final : Encoder {
   double rate = 1.0;
   template <class V>
   void visit(V& v) {
-    v(rate, "rate", "spike probability per step of the value 1", Range{0, 1});
+    v(rate, "rate", "spike probability per step of a pixel of value 1", Range{0, 1});
   }
   bool reads_intensities() const override { return true; }
   Signal encode(const Batch& batch, const Request& request) const override {

@@ -13,7 +13,7 @@ namespace spiketrain {
 namespace {
 
 struct SignFeedback final : Feedback {
-  static constexpr const char* kDoc = "the signs of the weight, all of one size";
+  static constexpr const char* kDoc = "the signs of the weights, times one constant";
   double scale = 0;
   template <class V>
   void visit(V& v) {

@@ -27,7 +27,7 @@ struct LinearHead final : Head {
       "weights of the local heads: trained, or fixed: random uniform, random sign, square waves",
       Choices{{"trained", "uniform", "sign", "square_wave"}});
     v(scale, "scale",
-      "size of fixed weights and of a feedback without a scale; 0: 1/sqrt(inputs), 1/inputs for square_wave",
+      "size s of fixed weights, U(-s, s) or s * sign, and of a feedback that has no scale of its own; 0: 1/sqrt(inputs), 1/inputs for square_wave",
       Range{0, 1e6});
     v(feedback, "feedback", "how errors are backpropagated through the head", OnePart<Feedback>{});
     v(pool_to, "pool_to", "average a block's maps until it has at most this many features; 0: no pooling",

@@ -12,7 +12,7 @@ struct ExactMatch final : Metric {
   double threshold = 0.5;
   template <class V>
   void visit(V& v) {
-    v(threshold, "threshold", "predicted are the outputs above this (rate_bce: 0.5)", Range{-1e9, 1e9});
+    v(threshold, "threshold", "an output above this predicts its label (rate_bce: 0.5)", Range{-1e9, 1e9});
   }
   std::vector<Target::Kind> targets() const override { return {Target::Kind::values}; }
   Tensor sums(const Tensor& prediction, const Target& target, const Tensor& /*valid*/) const override {

@@ -14,7 +14,7 @@ struct F1 final : Metric {
   double threshold = 0.5;
   template <class V>
   void visit(V& v) {
-    v(average, "average", "macro: the mean over the classes; micro: of all decisions together",
+    v(average, "average", "macro: mean of the F1 of each class; micro: F1 of all decisions together",
       Choices{{"macro", "micro"}});
     v(threshold, "threshold", "of several labels: predicted are the outputs above this (rate_bce: 0.5)",
       Range{-1e9, 1e9});

@@ -12,7 +12,7 @@ struct TopK final : Metric {
   int64_t k = 5;
   template <class V>
   void visit(V& v) {
-    v(k, "k", "number of outputs that count", Range{1, 1 << 20});
+    v(k, "k", "the label has to be among the k largest outputs", Range{1, 1 << 20});
   }
   std::vector<Target::Kind> targets() const override { return {Target::Kind::class_index}; }
   Tensor sums(const Tensor& prediction, const Target& target, const Tensor& /*valid*/) const override {

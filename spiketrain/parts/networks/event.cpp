@@ -28,17 +28,17 @@ struct EventNetwork final : NetworkBuilder {
     v(tau_s, "tau_s", "time constant of the synaptic current, steps", Range{1e-3, 1e9});
     v(threshold, "threshold", "firing threshold", Range{1e-6, 1e6});
     v(weight_mean, "weight_mean",
-      "mean of the initial weights of spiking layers; 1: all inputs at once raise the membrane to 1",
+      "mean of the initial weights of spiking layers, scaled: at 1 one spike of every input at the same time raises the membrane potential to 1",
       Range{-1e6, 1e6});
-    v(weight_std, "weight_std", "their standard deviation, times the root of the number of inputs",
-      Range{0, 1e6});
+    v(weight_std, "weight_std",
+      "standard deviation of the initial weights, times the root of the number of inputs", Range{0, 1e6});
     v(recurrent_std, "recurrent_std",
       "standard deviation of the initial recurrent weights, as weight_std; their mean is 0", Range{0, 1e6});
     v(min_slope, "min_slope",
-      "grazing spikes: the adjoint divides by at least this times the threshold; 0: by current - threshold as it is",
+      "lower bound of the slope (current - threshold) that the gradient divides by at a spike, relative to the threshold; 0: no bound. It keeps spikes that barely reach the threshold from dominating",
       Range{0, 1e6});
-    v(max_spikes, "max_spikes", "more spikes of a sample than this times the neurons of a layer are an error",
-      Range{1, 1e9});
+    v(max_spikes, "max_spikes",
+      "limit of the spikes per neuron and sample, mean over a layer; more are an error", Range{1, 1e9});
   }
   void check() override {
     for (const int64_t n : hidden)

@@ -26,14 +26,14 @@ const std::vector<std::pair<const char*, const char*>>& presets() {
 }
 
 struct Preset final : NetworkBuilder, SpecOptions {
-  static constexpr const char* kDoc = "a network known by a name";
+  static constexpr const char* kDoc = "a network of a paper, by name";
   std::string model = "tssl_mnist";
   template <class V>
   void visit(V& v) {
     Choices names;
     for (const auto& preset : presets()) names.values.push_back(preset.first);
     v(model, "model",
-      "which network; its layers only: the authors of tssl_cifar_* also set conv_scale = 5 and "
+      "name of the network, which sets the layers only; for tssl_cifar_* the authors also set conv_scale = 5 and "
       "dropout_shared = \"row\"",
       names);
     SpecOptions::visit(v);

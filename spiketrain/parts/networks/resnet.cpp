@@ -22,7 +22,9 @@ struct ResNet18 : NetworkBuilder, SpecOptions {
   explicit ResNet18(const char* unit) : unit_(unit) { norm = {{"name", "bn"}}; }
   template <class V>
   void visit(V& v) {
-    v(width, "width", "maps of the first group; the others have 2, 4 and 8 times as many", Range{1, 1024});
+    v(width, "width",
+      "feature maps of the first of the four groups of layers; the others have 2, 4 and 8 times as many",
+      Range{1, 1024});
     SpecOptions::visit(v);
   }
   std::shared_ptr<Network> build(const NetworkContext& context) const override {

@@ -23,13 +23,14 @@ struct SpecOptions {
   template <class V>
   void visit(V& v) {
     v(padding, "padding",
-      "padding of a convolution without a p suffix: none, or such that the map keeps its size",
+      "padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size",
       Choices{{"valid", "same"}});
-    v(pool, "pool", "kind of pooling of a plain P2", Choices{{"sum", "avg", "max"}});
-    v(pool_scale, "pool_scale", "factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)");
+    v(pool, "pool", "pooling that a plain P2 means (AP2, MP2, SP2 say it themselves)",
+      Choices{{"sum", "avg", "max"}});
+    v(pool_scale, "pool_scale", "factor on the sum of sum pooling (TSSL-BP: 1.1)");
     v(norm, "norm", "normalisation of the current in every layer but the last", OnePart<Norm>{"none"});
     v(quantizer, "quantizer",
-      "quantizes the weights in the products of every layer; learning keeps full precision",
+      "quantization-aware training: layers compute with quantized weights, updates go to full-precision ones",
       OnePart<Quantizer>{"none"});
     v(bias, "bias", "learnable bias in every layer");
     v(weight_standardisation, "weight_standardisation",
@@ -42,8 +43,11 @@ struct SpecOptions {
     v(longest_delay, "longest_delay",
       "fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none",
       Range{0, 1 << 16});
-    v(delay_per, "delay_per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
-    v(whole_delays, "whole_delays", "when delays are rounded to integer steps",
+    v(delay_per, "delay_per",
+      "one delay for each synapse, or one for each input neuron (axon), the same to all its targets",
+      Choices{{"synapse", "axon"}});
+    v(whole_delays, "whole_delays",
+      "when delays are rounded to integer steps: in evaluation, always (training too), or never",
       Choices{{"evaluation", "always", "never"}});
     v(bias_init, "bias_init",
       "initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them",
@@ -55,7 +59,8 @@ struct SpecOptions {
     v(conv_scale, "conv_scale", "factor on the initial weights of convolutions");
     v(linear_init, "linear_init", "initial weights of fully connected layers, as conv_init", init_choices());
     v(linear_scale, "linear_scale", "factor on the initial weights of fully connected layers");
-    v(dropout_shared, "dropout_shared", "what shares one draw of dropout: nothing, a row of a map, a map",
+    v(dropout_shared, "dropout_shared",
+      "what is dropped together: single values (element), rows of a map (row), whole maps (channel)",
       Choices{{"element", "row", "channel"}});
   }
 };

@@ -30,12 +30,17 @@ struct Alif final : Stepped {
   }
   template <class V>
   void visit(V& v) {
-    v(leak, "leak", "membrane decay per step", Range{0, 1});
+    v(leak, "leak",
+      "factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau",
+      Range{0, 1});
     v(gain, "gain", "weight of the input current", Range{-1e9, 1e9});
-    v(leak_adaptation, "leak_adaptation", "decay per step of the adaptation of the threshold", Range{0, 1});
+    v(leak_adaptation, "leak_adaptation", "factor by which the rise of the threshold decays per step",
+      Range{0, 1});
     v(beta, "beta", "rise of the threshold per spike", Range{0, 1e9});
-    v(adaptive, "adaptive", "share of a layer's neurons that adapt, the last ones", Range{0, 1});
-    v(refractory, "refractory", "silent steps after a spike", Range{0, 1 << 20});
+    v(adaptive, "adaptive", "fraction of a layer's neurons whose threshold adapts; these are the last ones",
+      Range{0, 1});
+    v(refractory, "refractory", "number of steps after a spike in which the neuron cannot fire",
+      Range{0, 1 << 20});
     firing.visit(v, Choices{{"soft_decayed", "soft", "hard", "none"}});
   }
   void check() override { firing.check(); }

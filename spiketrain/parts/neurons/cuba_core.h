@@ -16,9 +16,11 @@ struct CubaCore {
 
   template <class V>
   void visit(V& v) {
-    v(leak_syn, "leak_syn", "decay of the synaptic current per step", Range{0, 1});
-    v(gain_syn, "gain_syn", "weight of the input in the synaptic current", Range{-1e9, 1e9});
-    v(order, "order", "the membrane sees the synaptic current of its own step, or that of the step before",
+    v(leak_syn, "leak_syn", "factor by which the synaptic current decays per step; snnTorch's alpha",
+      Range{0, 1});
+    v(gain_syn, "gain_syn", "factor on the input of the synaptic current", Range{-1e9, 1e9});
+    v(order, "order",
+      "the membrane potential reads the synaptic current of the same step, or that of the step before",
       Choices{{"new", "old"}});
   }
   /// `core`: of the membrane.

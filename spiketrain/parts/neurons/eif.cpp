@@ -24,7 +24,8 @@ struct Eif final : Stepped {
     v(tau_m, "tau_m", "membrane time constant, steps", Range{1, 1e9});
     v(sharpness, "sharpness", "Delta_T: width of the exponential rise, unit of the potential",
       Range{1e-9, 1e9});
-    v(theta_rh, "theta_rh", "rheobase threshold: above it the membrane rises by itself");
+    v(theta_rh, "theta_rh",
+      "rheobase threshold: above it the membrane potential rises to a spike without input");
     v(v_rest, "v_rest", "resting potential");
     firing.visit(v, Choices{{"soft_decayed", "hard"}});  // without a reset the exponential has no end
   }

@@ -32,22 +32,26 @@ struct Firing {
   template <class V>
   void visit(V& v, const Choices& resets) {
     v(threshold, "threshold", "firing threshold, unit of the weights", Range{1e-9, 1e9});
-    v(strict, "strict", "fire above the threshold only, not at it");
+    v(strict, "strict", "a neuron fires if u > threshold; otherwise if u >= threshold");
     v(reset, "reset",
-      "what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, "
-      "hard sets v_reset",
+      "membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged",
       resets);
-    v(v_reset, "v_reset", "membrane after a spike if reset is hard");
-    v(reset_by, "reset_by", "what a soft or soft_decayed reset takes off; 0: the threshold", Range{0, 1e9});
-    v(detach_reset, "detach_reset", "no gradient through the spike in the reset");
+    v(v_reset, "v_reset", "membrane potential after a spike, with reset = \"hard\"");
+    v(reset_by, "reset_by",
+      "amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold",
+      Range{0, 1e9});
+    v(detach_reset, "detach_reset",
+      "stop the gradient through the spike in the reset (the reset itself stays)");
     v(reset_slope, "reset_slope",
-      "derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset",
+      "with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient",
       Range{-1e6, 1e6});
-    v(surrogate, "surrogate", "derivative of the spike", Choices{surrogate_names()});
+    v(surrogate, "surrogate", "surrogate derivative of the spike, used in the backward pass",
+      Choices{surrogate_names()});
     v(surrogate_scale, "surrogate_scale",
-      "the surrogate's own number (alpha, slope or width); 0 = its default", Range{0, 1e9});
+      "steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default",
+      Range{0, 1e9});
     v(surrogate_gate, "surrogate_gate",
-      "the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate",
+      "the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere",
       Range{0, 1e9});
   }
   /// UsageError if the options contradict each other.

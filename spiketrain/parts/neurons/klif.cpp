@@ -16,7 +16,8 @@ struct Klif final : Stepped {
   Tensor k;  ///< scalar parameter, starts at 1
   template <class V>
   void visit(V& v) {
-    v(scale_reset, "scale_reset", "divide the membrane by k again after the spike");
+    v(scale_reset, "scale_reset",
+      "divide the membrane potential by k after the spike, which undoes the scaling");
     core.visit_membrane(v);
     core.Firing::visit(v, Choices{{"soft_decayed", "hard", "none"}});
     core.visit_per(v);

@@ -53,8 +53,9 @@ struct Liaf final : AnalogFire {
   static constexpr const char* kDoc = "LIF dynamics with analog output";
   template <class V>
   void visit(V& v) {
-    v(act, "act", "output function of the membrane", Choices{{"relu", "tanh", "identity"}});
-    v(threshold_related, "threshold_related", "take the output of u - threshold, not of u");
+    v(act, "act", "activation function: output = act(membrane potential)",
+      Choices{{"relu", "tanh", "identity"}});
+    v(threshold_related, "threshold_related", "output = act(u - threshold) instead of act(u)");
     visit_membrane(v);
   }
 };
@@ -62,7 +63,7 @@ ST_REGISTER(Neuron, "liaf", Liaf);
 
 struct MembraneReadout final : AnalogFire {
   static constexpr const char* kDoc =
-      "LIF for outputs, whose output is the membrane that its own spikes reset";
+      "LIF that spikes and resets; its output is the membrane potential (snnTorch's mem)";
   MembraneReadout() { act = "identity"; }
   template <class V>
   void visit(V& v) {

@@ -11,12 +11,12 @@ struct Lif final : LifNeuron {
   template <class V>
   void visit(V& v) {
     core.visit_membrane(v);
-    v(core.learn_leak, "learn_leak", "learn leak = 1 - sigmoid(w), as many w as `per` says");
+    v(core.learn_leak, "learn_leak",
+      "the leak is trained (PLIF): leak = 1 - sigmoid(w), with one w for each value that `per` says");
     core.Firing::visit(v, Choices{{"soft_decayed", "soft", "hard", "none"}});
     core.visit_delay(v);
     v(core.raise_after_overshoot, "raise_after_overshoot",
-      "where the membrane is over the threshold after a soft_decayed reset, fire next at twice the threshold "
-      "only");
+      "where the membrane potential is still above the threshold after a soft_decayed reset, the neuron next fires at twice the threshold only, as snnTorch's Leaky with reset_delay=False");
     core.visit_per(v);
   }
   void check() override { core.check(); }

@@ -42,26 +42,27 @@ struct LifCore : Firing {
   /// Options of the membrane; the neuron adds those of the reset that it has.
   template <class V>
   void visit_membrane(V& v) {
-    v(leak, "leak", "membrane decay per step", Range{0, 1});
-    v(gain, "gain", "weight of the input current", Range{-1e9, 1e9});
+    v(leak, "leak",
+      "factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau",
+      Range{0, 1});
+    v(gain, "gain", "factor on the input current", Range{-1e9, 1e9});
     v(decay_input, "decay_input", "multiply gain by 1 - leak");
-    v(v_rest, "v_rest", "resting potential, and membrane before the first step");
+    v(v_rest, "v_rest", "resting potential, to which the membrane potential decays");
     visit_start(v);
   }
   template <class V>
   void visit_start(V& v) {
-    v(start, "start", "membrane before the first step: at rest, or 0 wherever that is",
+    v(start, "start", "membrane potential before the first step: rest: v_rest; zero: 0",
       Choices{{"rest", "zero"}});
   }
   template <class V>
   void visit_delay(V& v) {
     v(reset_delay, "reset_delay",
-      "reset in the next step, without gradient; the state is the membrane before it");
+      "the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset");
   }
   template <class V>
   void visit_per(V& v) {
-    v(per, "per",
-      "how many of each coefficient there are: one for the layer, one per channel or one per neuron",
+    v(per, "per", "leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron",
       Choices{{"layer", "channel", "neuron"}});
   }
   /// UsageError if the options contradict each other.

@@ -32,7 +32,7 @@ struct PspSpike : torch::autograd::Function<PspSpike> {
 
 struct PspLif final : Stepped {
   static constexpr const char* kDoc =
-      "current-based LIF with hard reset that emits the PSP of its spikes (TSSL-BP)";
+      "LIF with hard reset whose output is the postsynaptic potential (PSP) of its spikes: a low-pass filter of them (TSSL-BP)";
   double tau_m = 5, tau_s = 3, threshold = 1, surrogate_width = 0.2;
   template <class V>
   void visit(V& v) {

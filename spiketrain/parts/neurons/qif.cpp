@@ -20,9 +20,9 @@ struct Qif final : Stepped {
   template <class V>
   void visit(V& v) {
     v(tau_m, "tau_m", "membrane time constant, steps", Range{1, 1e9});
-    v(a0, "a0", "curvature", Range{1e-9, 1e9});
+    v(a0, "a0", "factor of the quadratic term a0*(u - v_rest)*(u - v_c)", Range{1e-9, 1e9});
     v(v_rest, "v_rest", "resting potential");
-    v(v_c, "v_c", "critical potential: above it the membrane rises by itself");
+    v(v_c, "v_c", "critical potential: above it the membrane potential rises to a spike without input");
     firing.visit(v, Choices{{"soft_decayed", "hard", "none"}});
   }
   void check() override { firing.check(); }

@@ -15,24 +15,30 @@ namespace spiketrain {
 namespace {
 
 struct Srm0 final : Stepped {
-  static constexpr const char* kDoc = "membrane without memory but for a refractory kernel (DECOLLE)";
+  static constexpr const char* kDoc =
+      "spike response model: the membrane potential is the filtered input plus a refractory term (DECOLLE)";
   double leak_membrane = 0.9, leak_synapse = 0.85, leak_refractory = 0.65, weight_refractory = 1;
   double gain = 1, threshold = 0, surrogate_scale = 10;
   std::string surrogate = "fast_sigmoid", output = "spikes";
   SurrogateCurve curve;
   template <class V>
   void visit(V& v) {
-    v(leak_membrane, "leak_membrane", "second decay per step of the filter before the weights", Range{0, 1});
-    v(leak_synapse, "leak_synapse", "first decay per step of the filter before the weights", Range{0, 1});
+    v(leak_membrane, "leak_membrane",
+      "decay per step of the second of the two low-pass filters before the weights", Range{0, 1});
+    v(leak_synapse, "leak_synapse",
+      "decay per step of the first of the two low-pass filters before the weights", Range{0, 1});
     v(leak_refractory, "leak_refractory", "decay per step of the refractory kernel", Range{0, 1});
     v(weight_refractory, "weight_refractory", "size of the refractory kernel", Range{0, 1e9});
     v(gain, "gain", "weight of the input current", Range{-1e9, 1e9});
     v(threshold, "threshold", "firing threshold, unit of the weights", Range{-1e9, 1e9});
-    v(output, "output", "what leaves: spikes, or the membrane, for pooling before the threshold",
+    v(output, "output",
+      "output of the layer: spikes, or the membrane potential, to be pooled before stage `fire`",
       Choices{{"spikes", "membrane"}});
-    v(surrogate, "surrogate", "derivative of the spike", Choices{surrogate_names()});
+    v(surrogate, "surrogate", "surrogate derivative of the spike, used in the backward pass",
+      Choices{surrogate_names()});
     v(surrogate_scale, "surrogate_scale",
-      "the surrogate's own number (alpha, slope or width); 0 = its default", Range{0, 1e9});
+      "steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default",
+      Range{0, 1e9});
   }
   void check() override {
     ST_CHECK(!surrogate_reads_threshold(surrogate), "neuron srm0: the surrogate ", surrogate,

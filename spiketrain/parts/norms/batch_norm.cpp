@@ -33,7 +33,7 @@ struct BatchNorm : Norm {
 
   template <class V>
   void visit(V& v) {
-    v(momentum, "momentum", "weight of a batch in the running statistics", Range{0, 1});
+    v(momentum, "momentum", "weight of a new batch in the running statistics, as in PyTorch", Range{0, 1});
     v(eps, "eps", "added to the variance", Range{1e-12, 1e6});
   }
 

@@ -7,7 +7,7 @@ namespace spiketrain {
 namespace {
 
 struct Relu final : Norm {
-  static constexpr const char* kDoc = "no statistics: the positive part of the current";
+  static constexpr const char* kDoc = "ReLU of the current, no statistics";
   template <class V>
   void visit(V&) {}
   void build(const Shape& /*shape*/) override {}

@@ -10,7 +10,8 @@ namespace spiketrain {
 namespace {
 
 struct Count final : Objective {
-  static constexpr const char* kDoc = "one-sided squared error of the output's sum over time";
+  static constexpr const char* kDoc =
+      "squared error of spike counts that miss their bound: the label's should be at least `desired`, the others' at most `undesired`";
   double desired = 15, undesired = 3;
   template <class V>
   void visit(V& v) {

@@ -17,7 +17,8 @@ struct Distillation final : Objective {
   template <class V>
   void visit(V& v) {
     v(temperature, "temperature", "divides both outputs before the softmax", Range{1e-3, 1e6});
-    v(label_weight, "label_weight", "share of the cross-entropy with the label", Range{0, 1});
+    v(label_weight, "label_weight",
+      "weight of the cross-entropy with the label; the teacher's term has 1 minus this", Range{0, 1});
     v(scale, "scale", "factor on the output's mean", Range{1e-9, 1e9});
   }
   Tensor loss(const Output& out, const Target& target) const override {

@@ -15,8 +15,9 @@ struct FirstSpikeCe final : Objective {
   void visit(V& v) {
     v(xi, "xi", "times are divided by xi*tau_s before the softmax", Range{1e-9, 1e9});
     v(alpha, "alpha", "weight of the term that makes the label's output spike early", Range{0, 1e9});
-    v(beta, "beta", "that term grows with the time divided by beta*tau_s", Range{1e-9, 1e9});
-    v(tau_s, "tau_s", "the unit of times, steps: time constant of the synaptic current", Range{1e-9, 1e9});
+    v(beta, "beta", "the term of alpha is exp(t/(beta*tau_s)) - 1", Range{1e-9, 1e9});
+    v(tau_s, "tau_s", "time constant of the synaptic current in steps, the unit of xi and beta",
+      Range{1e-9, 1e9});
   }
   Tensor loss(const Output& out, const Target& target) const override {
     const Tensor t = out.mean();

@@ -16,9 +16,10 @@ struct RateBce final : Objective {
   void visit(V& v) {
     v(scale, "scale", "factor before the sigmoid", Range{1e-9, 1e9});
     v(center, "center",
-      "mean output at which a label is as likely as not: 0 for a membrane, 0.5 or less for firing rates",
+      "mean output that means a probability of 1/2: 0 for a membrane, 0.5 or less for firing rates",
       Range{-1e9, 1e9});
-    v(pos_weight, "pos_weight", "weight of the samples that have a label, for each output; []: all 1");
+    v(pos_weight, "pos_weight",
+      "for each label: weight of the samples that have it, against those that do not; []: all 1");
   }
   std::vector<Target::Kind> targets() const override { return {Target::Kind::values}; }
   void prepare(const Context& context) override {

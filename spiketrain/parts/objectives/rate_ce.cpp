@@ -12,7 +12,9 @@ struct RateCe final : ClassObjective {
   double scale = 1.0;
   template <class V>
   void visit(V& v) {
-    v(scale, "scale", "factor on the mean before the softmax; steps: the sum", Range{1e-9, 1e9});
+    v(scale, "scale",
+      "factor on the mean output before the softmax; scale = T makes it the sum over the steps",
+      Range{1e-9, 1e9});
     visit_classes(v);
   }
   Tensor loss(const Output& out, const Target& target) const override {

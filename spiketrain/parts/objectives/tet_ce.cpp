@@ -19,9 +19,12 @@ struct TetCe final : ClassObjective {
   template <class V>
   void visit(V& v) {
     v(scale, "scale", "factor on the output before the softmax", Range{1e-9, 1e9});
-    v(mse_weight, "mse_weight", "share of the squared-error regulariser", Range{0, 1});
-    v(mse_target, "mse_target", "value the regulariser pulls every output to");
-    v(mse_one_hot, "mse_one_hot", "pull the output of the label to mse_target and the others to zero");
+    v(mse_weight, "mse_weight", "weight of the squared-error term; the cross-entropy has 1 minus this",
+      Range{0, 1});
+    v(mse_target, "mse_target",
+      "value that the squared-error term pulls the outputs to: all, or with mse_one_hot the label's only");
+    v(mse_one_hot, "mse_one_hot",
+      "the squared-error term pulls the label's output to mse_target and the others to 0");
     v(over_steps, "over_steps", "the losses of the steps are averaged, or added up",
       Choices{{"mean", "sum"}});
     visit_classes(v);

@@ -20,8 +20,10 @@ struct VanRossum final : Objective {
   template <class V>
   void visit(V& v) {
     v(target, "target",
-      "desired train of the label's output, repeated to T steps; empty: 0,1,1,1,1 for T=5, 0,1,... for even T");
-    v(filter, "filter", "how often the desired train is PSP-filtered", Choices{{"double", "single"}});
+      "target spike train of the label's output, repeated to T steps; empty: 0,1,1,1,1 for T=5, 0,1,... for even T");
+    v(filter, "filter",
+      "the target spike train passes the PSP filter once (single, the formula) or twice (double, the authors' code)",
+      Choices{{"double", "single"}});
     v(tau_s, "tau_s", "time constant of the filter, steps; 0: the output neuron's", Range{0, 1e9});
   }
   std::vector<Target::Kind> targets() const override {

@@ -10,7 +10,7 @@ namespace spiketrain {
 namespace {
 
 struct Adam final : AdamFamily<torch::optim::Adam, torch::optim::AdamOptions, torch::optim::AdamParamState> {
-  static constexpr const char* kDoc = "steps scaled by running means of the gradient and its square";
+  static constexpr const char* kDoc = "Adam: running means of the gradient and its square";
   template <class V>
   void visit(V& v) {
     visit_means(v);

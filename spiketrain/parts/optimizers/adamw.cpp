@@ -15,7 +15,8 @@ struct AdamW final
   template <class V>
   void visit(V& v) {
     visit_means(v);
-    v(weight_decay, "weight_decay", "decay of the weights per unit of lr", Range{0, 1e3});
+    v(weight_decay, "weight_decay",
+      "decoupled weight decay: each step multiplies the weights by 1 - lr * weight_decay", Range{0, 1e3});
   }
 };
 ST_REGISTER(Optimizer, "adamw", AdamW);

@@ -16,15 +16,14 @@ namespace {
 
 struct Uniform final : Quantizer {
   static constexpr const char* kDoc =
-      "symmetric levels of equal distance, one scale per weight tensor; straight through";
+      "symmetric levels of equal distance, one scale per weight tensor; the gradient passes straight through";
   int64_t bits = 8;
   std::string scale = "largest";
   template <class V>
   void visit(V& v) {
     v(bits, "bits", "bits per weight, sign included; 1: two values", Range{1, 16});
     v(scale, "scale",
-      "distance of the levels: such that the largest weight is one, or a power of two, as `spiketrain export c` "
-      "needs it to lose nothing",
+      "distance of the levels: largest: the largest weight is a level; power_of_two: a power of two, with which `spiketrain export c` is exact",
       Choices{{"largest", "power_of_two"}});
   }
   Tensor apply(const Tensor& W) const override {

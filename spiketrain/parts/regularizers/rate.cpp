@@ -18,9 +18,11 @@ struct Rate final : Regularizer {
   template <class V>
   void visit(V& v) {
     v(weight, "weight", "factor on the penalty", Range{0, 1e9});
-    v(lower, "lower", "rate below which a neuron is pushed up; 0: none is", Range{0, 1e3});
-    v(upper, "upper", "rate above which a neuron is pushed down; lower = upper: a target", Range{0, 1e3});
-    v(readouts, "readouts", "also for the output layer and local heads, whose rates the objective sets");
+    v(lower, "lower", "spikes per step below which there is a penalty; 0: no lower bound", Range{0, 1e3});
+    v(upper, "upper", "spikes per step above which there is a penalty; lower = upper: a target",
+      Range{0, 1e3});
+    v(readouts, "readouts",
+      "also penalise the output layer and local heads, whose rates the objective already drives");
   }
   void check() override {
     ST_CHECK(lower <= upper, "regularizer rate: expected lower <= upper, got ", lower, " and ", upper);

@@ -9,7 +9,8 @@ namespace spiketrain {
 namespace {
 
 struct Bptt final : Rule {
-  static constexpr const char* kDoc = "backpropagation through time with a surrogate derivative, exact";
+  static constexpr const char* kDoc =
+      "backpropagation through time with a surrogate derivative of the spike: the reference";
   template <class V>
   void visit(V&) {}
   bool q_is_input() const override { return true; }

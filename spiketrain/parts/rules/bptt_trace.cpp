@@ -17,7 +17,8 @@ namespace spiketrain {
 namespace {
 
 struct BpttTrace final : Rule {
-  static constexpr const char* kDoc = "truncated BPTT with a presynaptic trace over the cuts";
+  static constexpr const char* kDoc =
+      "truncated BPTT, with a trace of the inputs that carries part of the gradient over the borders of windows";
   template <class V>
   void visit(V&) {}
   uint32_t needs() const override { return kLeak; }

@@ -14,11 +14,12 @@ namespace {
 
 struct EProp final : EligibilityRule {
   static constexpr const char* kDoc =
-      "trace of each synapse, filtered as the readout filters spikes (e-prop)";
+      "online, for recurrent layers: eligibility trace for each synapse, low-pass filtered like the readout (e-prop)";
   double kappa = 0;
   template <class V>
   void visit(V& v) {
-    v(kappa, "kappa", "decay per step of the filter of the traces: the leak of the readout", Range{0, 1});
+    v(kappa, "kappa",
+      "decay per step of the low-pass filter of the traces; set it to the leak of the readout", Range{0, 1});
   }
   std::string caveat(const Neuron& readout) const override {
     if (!(readout.provides() & kLeak) || readout.leak() == kappa) return {};

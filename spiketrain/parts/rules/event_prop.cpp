@@ -21,15 +21,17 @@ namespace {
 
 struct EventProp final : Rule {
   static constexpr const char* kDoc =
-      "adjoint that jumps at spikes, by steps (EventProp), for current-based LIF neurons";
+      "EventProp in time steps, for LIF neurons with a synaptic current (cuba_lif); no surrogate";
   std::string form = "adjoint_pair";
   double min_slope = 0.1;
   template <class V>
   void visit(V& v) {
-    v(form, "form", "which discretisation: that of Norse, or one with a factor of its own for the weights",
+    v(form, "form",
+      "discretisation of the adjoint: norse: that of Norse; adjoint_pair: a second public form (docs/methods/event-prop.md)",
       Choices{{"norse", "adjoint_pair"}});
     v(min_slope, "min_slope",
-      "smallest absolute value of the divisor, relative to the threshold; 0: no limit", Range{0, 1});
+      "smallest slope of the membrane potential at a spike that the gradient divides by, relative to the threshold; 0: no limit",
+      Range{0, 1});
   }
   uint32_t needs() const override { return kI | kU | kCurrentBased; }
   bool uses_vjp() const override { return false; }

@@ -14,7 +14,8 @@ namespace spiketrain {
 namespace {
 
 struct Ottt final : Rule {
-  static constexpr const char* kDoc = "error signal of the same step times a presynaptic trace (OTTT)";
+  static constexpr const char* kDoc =
+      "online: error signal of the same step times a trace of the inputs (OTTT)";
   double trace_leak = kLeakOfNeuron;
   template <class V>
   void visit(V& v) {

@@ -16,7 +16,7 @@ namespace {
 
 struct Rtrl final : EligibilityRule {
   static constexpr const char* kDoc =
-      "exact trace of each synapse, no gradient from neuron to neuron in time";
+      "online: an exact eligibility trace for each synapse; no gradient from neuron to neuron in time (diagonal RTRL)";
   template <class V>
   void visit(V&) {}
 };

@@ -22,12 +22,15 @@ struct STllr final : Rule {
   std::string post_trace = "paper";
   template <class V>
   void visit(V& v) {
-    v(alpha_pre, "alpha_pre", "weight of the causal term", Range{-1e3, 1e3});
-    v(alpha_post, "alpha_post", "weight of the non-causal term; 0: none", Range{-1e3, 1e3});
+    v(alpha_pre, "alpha_pre", "weight of the causal term (inputs before the neuron is near its threshold)",
+      Range{-1e3, 1e3});
+    v(alpha_post, "alpha_post", "weight of the non-causal term (inputs after that); 0: none",
+      Range{-1e3, 1e3});
     v(lambda_pre, "lambda_pre", "decay per step of the trace of the input", Range{0, 1});
-    v(lambda_post, "lambda_post", "decay per step of the trace of psi", Range{0, 1});
+    v(lambda_post, "lambda_post", "decay per step of the neuron's trace, a trace of its surrogate derivative",
+      Range{0, 1});
     v(post_trace, "post_trace",
-      "the psi of the step before enters the non-causal term times lambda_post, as in the paper, or as it is",
+      "the surrogate derivative of the previous step enters the non-causal term times lambda_post (paper), or undecayed (released_code)",
       Choices{{"paper", "released_code"}});
   }
   uint32_t needs() const override { return kPsi; }

@@ -37,7 +37,7 @@ struct TsslBp final : Rule {
   template <class V>
   void visit(V& v) {
     v(variant, "variant",
-      "the authors' code at three dates (dec2020 is the latest), or its warm-up surrogate everywhere",
+      "the authors' code at three dates (dec2020 is the latest), or a surrogate gradient at every neuron and step",
       Choices{{"dec2020", "sep2020", "jun2020", "surrogate"}});
   }
   void check() override { kernel_variant = variant_of(variant); }

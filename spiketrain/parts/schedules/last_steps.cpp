@@ -9,7 +9,7 @@ namespace spiketrain {
 namespace {
 
 struct LastSteps final : Schedule {
-  static constexpr const char* kDoc = "single steps; the loss is taken at the last `live` ones";
+  static constexpr const char* kDoc = "windows of one step; only the last `live` steps have a loss";
   int64_t live = 1;
   std::string update = "batch", divide_by = "scored", predict = "all";
   template <class V>

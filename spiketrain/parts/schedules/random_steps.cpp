@@ -12,7 +12,8 @@ namespace spiketrain {
 namespace {
 
 struct RandomSteps final : Schedule {
-  static constexpr const char* kDoc = "single steps; the loss is taken at `live` random ones of each batch";
+  static constexpr const char* kDoc =
+      "windows of one step; only `live` random steps of each batch have a loss";
   int64_t live = 1;
   std::string divide_by = "scored";
   template <class V>

@@ -29,7 +29,8 @@ struct Skipper final : Schedule {
   template <class V>
   void visit(V& v) {
     v(segment, "segment", segment_doc(), Range{0, 1 << 20});
-    v(skip, "skip", "percentile of a segment's activity below which steps are skipped, below 100; 0: none",
+    v(skip, "skip",
+      "steps of a segment whose number of spikes is below this percentile are skipped; 0: none; 100 is refused",
       Range{0, 100});
     v(mode, "mode",
       "skipped steps are not recomputed, or (mask) recomputed without loss and with the gradient cut around them",

@@ -21,7 +21,7 @@ struct Truncated final : Schedule {
   template <class V>
   void visit(V& v) {
     v(window, "window", "length of a window in steps; the last one may be shorter", Range{1, 1 << 20});
-    v(burn_in, "burn_in", "number of first steps without a loss", Range{0, 1 << 20});
+    v(burn_in, "burn_in", "the first so many steps have no loss; the state settles", Range{0, 1 << 20});
     v(update, "update",
       "the optimiser steps once per batch (gradients accumulate), after every window, or after every step "
       "(needs window = 1)",
@@ -30,8 +30,7 @@ struct Truncated final : Schedule {
     v(live, "live", live_doc(), Range{0, 1 << 20});
     v(divide_by, "divide_by", divide_by_doc(), divide_by_choices());
     v(predict, "predict", predict_doc(), predict_choices());
-    v(scale_lr, "scale_lr",
-      "updates per window: divide the learning rate by the number of updates per batch");
+    v(scale_lr, "scale_lr", "with several updates per batch: divide the learning rate by their number");
   }
   void check() override {
     ST_CHECK(update != "step" || window == 1, "schedule truncated: update = \"step\" needs window = 1, got ",

@@ -6,7 +6,7 @@ namespace spiketrain {
 namespace {
 
 struct Whole final : Schedule {
-  static constexpr const char* kDoc = "one window over all steps";
+  static constexpr const char* kDoc = "the whole sequence at once, no cut in time";
   int64_t live = 0;
   std::string divide_by = "scored", predict = "all";
   template <class V>

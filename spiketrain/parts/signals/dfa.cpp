@@ -20,7 +20,8 @@ struct DirectFeedback final : LearningSignal {
   template <class V>
   void visit(V& v) {
     v(scale, "scale", "size s of the entries, U(-s, s); 0: 1/sqrt(features of the block)", Range{0, 1e6});
-    v(send, "send", "what is sent: the error, or its sign alone (sDFA)", Choices{{"error", "sign"}});
+    v(send, "send", "what the matrices multiply: the output's error, or only its sign (sDFA)",
+      Choices{{"error", "sign"}});
     v(divide_by, "divide_by", batch_doc(), batch_choices());
   }
 

@@ -11,7 +11,7 @@ namespace spiketrain {
 
 inline Choices batch_choices() { return {{"batch", "one"}}; }
 inline const char* batch_doc() {
-  return "batch: a mean over the samples, as the loss; one: their sum, as in the released code of S-TLLR";
+  return "batch: the signal is divided by the number of samples, like a mean loss; one: it is not, as in the released code of S-TLLR";
 }
 
 class Projections {

@@ -12,7 +12,7 @@ struct Delay final : Stage {
   int64_t longest = 1;
   template <class V>
   void visit(V& v) {
-    v(longest, "longest", "maximum delay in steps, and that of every element until others are loaded",
+    v(longest, "longest", "maximum delay in steps; also the initial delay of every element",
       Range{0, 1 << 20});
   }
 

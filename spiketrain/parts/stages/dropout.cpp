@@ -21,8 +21,9 @@ struct Dropout final : Stage {
   std::string shared = "element";
   template <class V>
   void visit(V& v) {
-    v(probability, "probability", "of a value to be zero", Range{0, 1});
-    v(shared, "shared", "what shares one draw: nothing, a row of a map (over W), a map (over H and W)",
+    v(probability, "probability", "probability that a value is set to zero", Range{0, 1});
+    v(shared, "shared",
+      "what is dropped together: single values (element), rows of a map (row), whole maps (channel)",
       Choices{{"element", "row", "channel"}});
   }
   void check() override {

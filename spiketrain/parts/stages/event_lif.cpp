@@ -50,7 +50,7 @@ struct EventLif final : EventStage {
     v(recurrent_std, "recurrent_std",
       "standard deviation of the initial recurrent weights, as weight_std; their mean is 0", Range{0, 1e6});
     v(p.min_slope, "min_slope",
-      "grazing spikes: the adjoint divides by at least this times the threshold; 0: by current - threshold as it is",
+      "lower bound of the slope (current - threshold) that the gradient divides by at a spike, relative to the threshold; 0: no bound. It keeps spikes that barely reach the threshold from dominating",
       Range{0, 1e6});
     v(p.max_spikes, "max_spikes", "more spikes of a sample than this times the neurons are an error",
       Range{1, 1e9});

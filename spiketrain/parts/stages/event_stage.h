@@ -47,8 +47,8 @@ struct EventStage : Stage {
     v(weight_mean, "weight_mean",
       "mean of the initial weights; 1: all inputs together, one spike each at once, raise the membrane to 1",
       Range{-1e6, 1e6});
-    v(weight_std, "weight_std", "their standard deviation, times the root of the number of inputs",
-      Range{0, 1e6});
+    v(weight_std, "weight_std",
+      "standard deviation of the initial weights, times the root of the number of inputs", Range{0, 1e6});
   }
 
   Shape build(const std::vector<Shape>& inputs) override {

@@ -11,16 +11,18 @@ namespace spiketrain {
 namespace {
 
 struct Fire final : Stage {
-  static constexpr const char* kDoc = "spikes where a membrane is over the threshold";
+  static constexpr const char* kDoc = "spikes where its input, a membrane potential, is above the threshold";
   double threshold = 0, surrogate_scale = 10;
   std::string surrogate = "fast_sigmoid";
   SurrogateCurve curve;
   template <class V>
   void visit(V& v) {
-    v(threshold, "threshold", "spikes above it", Range{-1e9, 1e9});
-    v(surrogate, "surrogate", "derivative of the spike", Choices{surrogate_names()});
+    v(threshold, "threshold", "firing threshold; a spike where the input is above it", Range{-1e9, 1e9});
+    v(surrogate, "surrogate", "surrogate derivative of the spike, used in the backward pass",
+      Choices{surrogate_names()});
     v(surrogate_scale, "surrogate_scale",
-      "the surrogate's own number (alpha, slope or width); 0 = its default", Range{0, 1e9});
+      "steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default",
+      Range{0, 1e9});
   }
   void check() override {
     ST_CHECK(!surrogate_reads_threshold(surrogate), "stage fire: the surrogate ", surrogate,

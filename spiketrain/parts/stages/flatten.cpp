@@ -16,7 +16,7 @@ struct Flatten final : Stage {
   void visit(V& v) {
     v(first, "first", "first dimension that is joined, without time and batch; negative: from the end",
       Range{-8, 7});
-    v(last, "last", "last one; -1: the last there is", Range{-8, 7});
+    v(last, "last", "last dimension that is joined; -1: the last of all", Range{-8, 7});
   }
 
   Shape build(const std::vector<Shape>& inputs) override {

@@ -12,7 +12,7 @@ struct Taps final : Stage {
   int64_t longest = 10;
   template <class V>
   void visit(V& v) {
-    v(longest, "longest", "how many steps back", Range{1, 1 << 16});
+    v(longest, "longest", "number of earlier steps that are concatenated", Range{1, 1 << 16});
   }
 
   Shape build(const std::vector<Shape>& inputs) override {

@@ -27,8 +27,11 @@ struct Conv final : Synapse {
     v(stride, "stride", "stride of each dimension; one number: of all");
     v(padding, "padding", "zeros in front of each dimension; one number: of all");
     v(padding_end, "padding_end", "zeros after each dimension; []: as many as before it");
-    v(dilation, "dilation", "distance of what a kernel reads; one number: in all dimensions");
-    v(groups, "groups", "groups of maps, each reads those of its own group alone", Range{1, 1 << 16});
+    v(dilation, "dilation",
+      "dilation: distance between neighbouring inputs of the kernel; one number: in all dimensions");
+    v(groups, "groups",
+      "number of groups of channels; outputs of a group read only the inputs of the same group",
+      Range{1, 1 << 16});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");
     v(has_bias, "bias", "add a learnable bias per map");

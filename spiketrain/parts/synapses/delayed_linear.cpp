@@ -1,8 +1,8 @@
-// Fully connected synapse whose connections have delays of their own, learnt with the weights:
+// Fully connected synapse whose connections have delays of their own, learned with the weights:
 //   I[t] = sum_j W[i,j] * a_j[t - d[i,j]],   d between whole steps n and n + 1: (n+1-d)*a_j[t-n] + (d-n)*a_j[t-n-1]
 // It reads the taps of stage `taps`, a_j[t], a_j[t-1], ..., a_j[t-longest], and multiplies them with the effective weight
 //   V[i, k*N + j] = W[i,j] * max(0, 1 - |k - d[i,j]|)
-// so that every rule teaches W and d through dV.  d = unit*p, p the learnt parameter, kept between 0 and `longest`.
+// so that every rule teaches W and d through dV.  d = unit*p, p the learned parameter, kept between 0 and `longest`.
 //   per: a delay for each synapse [features,N], or for each axon [1,N], the same for all neurons that it reaches
 //   whole = "evaluation": between whole steps in training, rounded to whole steps in evaluation; "always": rounded in both, with
 //   the gradient of the other; "never"
@@ -19,7 +19,7 @@ namespace spiketrain {
 namespace {
 
 struct DelayedLinear final : Synapse {
-  static constexpr const char* kDoc = "fully connected, with a learnt delay for each synapse or axon";
+  static constexpr const char* kDoc = "fully connected, with a learned delay for each synapse or axon";
   int64_t features = 10, longest = 10;
   std::string init = "kaiming_normal", bias_init = "zero", per = "synapse", whole = "evaluation";
   double unit = 10;
@@ -27,12 +27,15 @@ struct DelayedLinear final : Synapse {
   template <class V>
   void visit(V& v) {
     v(features, "features", "number of outputs", Range{1, 1 << 24});
-    v(longest, "longest", "maximum delay in steps; the stage before has as many taps, and one",
+    v(longest, "longest", "maximum delay in steps; stage taps before it has the same `longest`",
       Range{1, 1 << 16});
-    v(per, "per", "a delay for each synapse, or for each axon", Choices{{"synapse", "axon"}});
-    v(whole, "whole", "when delays are rounded to integer steps", Choices{{"evaluation", "always", "never"}});
-    v(unit, "unit",
-      "steps that a delay moves when its parameter moves by one: its share of the learning rate",
+    v(per, "per",
+      "one delay for each synapse, or one for each input neuron (axon), the same to all its targets",
+      Choices{{"synapse", "axon"}});
+    v(whole, "whole",
+      "when delays are rounded to integer steps: in evaluation, always (training too), or never",
+      Choices{{"evaluation", "always", "never"}});
+    v(unit, "unit", "delay = unit * parameter; a larger unit makes delays learn faster than weights",
       Range{1e-6, 1e6});
     v(init, "init", "distribution of the initial weights", init_choices());
     v(weight_scale, "weight_scale", "factor on the initial weights");

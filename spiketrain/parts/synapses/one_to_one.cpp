@@ -10,7 +10,7 @@ namespace spiketrain {
 namespace {
 
 struct OneToOne final : Synapse {
-  static constexpr const char* kDoc = "one weight for each neuron, w like the input";
+  static constexpr const char* kDoc = "one weight for each neuron: I = w * input, element by element";
   std::string weights = "trained";
   template <class V>
   void visit(V& v) {
