@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer.h"
+#include "spiketrain/parts/networks/dilations.h"
 #include "spiketrain/parts/networks/notation.h"
 #include "spiketrain/parts/networks/size_limits.h"
 
@@ -31,9 +31,6 @@ class Builder {
              "network: expected an output of [N] or [C,H,W], got ", at::IntArrayRef(context.output));
     ST_CHECK((in.size() == 1 || in.size() == 3) && *std::min_element(in.begin(), in.end()) >= 1,
              "network: expected an input of [C,H,W] or [N], got ", at::IntArrayRef(in));
-    for (const int64_t dilation : options.dilations)
-      ST_CHECK(dilation >= 1 && dilation <= 1 << 12, "network: dilations: expected 1 to ", 1 << 12, ", got ",
-               dilation);
     output_ = output_token();
     check_sizes(spec, tokens_, options, in);
     refuse_input_token();
@@ -104,8 +101,6 @@ class Builder {
                     " has values; the input is not written, so leave it out, or write 1x(", first.size,
                     ") for a hidden layer of that size"));
   }
-
-  // The graph so far.
 
   /// The last node, or the network's input.
   Input below() const { return {static_cast<int64_t>(network_->nodes().size()) - 1}; }
@@ -183,19 +178,7 @@ class Builder {
   /// The first one was made to see what it emits.
   std::shared_ptr<Neuron> neuron(const Token& token) {
     auto made = first_ ? std::exchange(first_, nullptr) : make_neuron(token);
-    if (!options_.dilations.empty() && token.index != output_) dilate(*made);
-    return made;
-  }
-  /// The next of the dilations.
-  void dilate(Neuron& neuron) {
-    auto* dilated = dynamic_cast<Dilated*>(&neuron);
-    ST_CHECK(dilated, "network: dilations are for neurons with an option dilation, but neuron is ",
-             neuron.part_name(), "; use sliding_psn or cw_psn, or leave dilations out");
-    ST_CHECK(dilated->dilation_now() == 1,
-             "network: dilations give each layer its own, but neuron.dilation is ", dilated->dilation_now(),
-             "; give one of them");
-    const auto n = options_.dilations.size();
-    dilated->dilate(options_.dilations[layers_++ % n]);
+    return token.index == output_ ? made : dilations_.given(std::move(made));
   }
 
   Connection connect(std::shared_ptr<Synapse> synapse, const Token& token, bool error_returns) const {
@@ -379,7 +362,7 @@ class Builder {
   int64_t first_layer_ = -1;       ///< node of the first layer
   int64_t place_ = 0;              ///< of the present token; the PSP filter counts as one
   size_t output_ = 0;
-  size_t layers_ = 0;  ///< that have a dilation of their own
+  Dilations dilations_ = Dilations(options_.dilations);
 };
 
 struct Spec final : NetworkBuilder, SpecOptions {
