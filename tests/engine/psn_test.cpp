@@ -81,7 +81,7 @@ std::string refusal(const LearnerParts& parts) {
 
 TEST(EnginePsn, WholeSequencesAreRefusedInParts) {
   for (const Config& neuron : {Config{{"name", "psn"}, {"steps", kSteps}},
-                               Config{{"name", "masked_psn"}, {"steps", kSteps}, {"lambda", 0.5}}}) {
+                               Config{{"name", "masked_psn"}, {"steps", kSteps}, {"mask", 0.5}}}) {
     LearnerParts parts = learner_parts(network_of(neuron), kSteps);
     EXPECT_NO_THROW(Learner(parts).pass(frames(), 0));
     EXPECT_FALSE(runs_step_by_step(*parts.network));

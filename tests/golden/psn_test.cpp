@@ -75,7 +75,7 @@ TEST(PsnGolden, FullMaskedAndSliding) {
         config = {{"name", "masked_psn"},
                   {"steps", whole(r, "T")},
                   {"k", whole(r, "k")},
-                  {"lambda", r.number("lambda")}};
+                  {"mask", r.number("lambda")}};
       if (r.word("kind") == "sliding") config = {{"name", "sliding_psn"}, {"k", whole(r, "k")}};
       const auto neuron =
           neuron_of(r, config, shape_of(r.at("x")), {{"weight", r.at("weight")}, {"bias", r.at("bias")}});

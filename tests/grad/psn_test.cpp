@@ -141,7 +141,7 @@ Definition matrix(double lambda, int64_t k) {
 TEST(PsnGrad, WholeSequences) {
   for (const Shape& shape : {Shape{5}, Shape{3, 2, 2}}) {
     check({{{"name", "psn"}, {"steps", kSteps}}, shape, matrix(0, kSteps)});
-    check({{{"name", "masked_psn"}, {"steps", kSteps}, {"k", 3}, {"lambda", 0.4}}, shape, matrix(0.4, 3)});
+    check({{{"name", "masked_psn"}, {"steps", kSteps}, {"k", 3}, {"mask", 0.4}}, shape, matrix(0.4, 3)});
   }
   Case maps = {{{"name", "psn"}, {"steps", kSteps}}, {3, 2, 2}, matrix(0, kSteps)};
   maps.last = true;

@@ -1,12 +1,12 @@
 // Parallel spiking neurons that weigh the steps of a whole sequence, every neuron of a layer in the same way:
 //   h[t] = sum_{j<T} We[t,j] * I[j] + bias[t];   s[t] = H(h[t]);   weight [T,T], row t: what step t reads
 //   psn          We = weight: every step reads every other, later ones too
-//   masked_psn   We = weight * (lambda*M + (1 - lambda)),  M[t,j] = 1 where t-k < j <= t, else 0
-// lambda = 1 reads the last k steps and nothing else: it is causal, runs in windows and step by step (state
+//   masked_psn   We = weight * (mask*M + (1 - mask)),  M[t,j] = 1 where t-k < j <= t, else 0
+// mask = 1 reads the last k steps and nothing else: it is causal, runs in windows and step by step (state
 // {I[t-1], ..., I[t-k+1], number of steps so far}), and sequences may be shorter than `steps`.  All else needs the whole
 // sequence, of exactly `steps` steps, and is one matrix product.
 // Initial weights: uniform, U(-b, b), b = 1/sqrt(steps); exponential, 2^(j-t) where j <= t, else 0.
-// Source: Fang et al. 2023 (psn_core.h).  Deviation: there lambda grows with the epochs; here it is an option of a run.
+// Source: Fang et al. 2023 (psn_core.h).  Deviation: there mask, called lambda, grows with the epochs; here it is an option of a run.
 // Page: docs/methods/psn.md.  Tests: grad/psn_test.cpp, golden/psn_test.cpp, engine/psn_test.cpp.
 #include <algorithm>
 #include <cmath>
@@ -128,28 +128,28 @@ struct MaskedPsn final : MatrixPsn {
   static constexpr const char* kDoc =
       "parallel spiking neuron whose matrix over time is masked to the last k steps";
   int64_t k = 4;
-  double lambda = 1;
+  double mask = 1;
   MaskedPsn() { init = "exponential"; }
   template <class V>
   void visit(V& v) {
     v(k, "k", "steps that a step reads, itself included", Range{1, 1 << 14});
-    v(lambda, "lambda",
-      "how far the mask is on: 1: causal; below, all other steps are weighed by 1 - lambda and the whole sequence is "
+    v(mask, "mask",
+      "how far the mask is on: 1: causal; below, all other steps are weighed by 1 - mask and the whole sequence is "
       "needed",
       Range{0, 1});
     visit_matrix(v);
   }
-  bool whole_sequence() const override { return lambda < 1; }
-  uint32_t provides() const override { return lambda < 1 ? kU : kU | kPsi; }
+  bool whole_sequence() const override { return mask < 1; }
+  uint32_t provides() const override { return mask < 1 ? kU : kU | kPsi; }
   uint32_t vjp_reads(const Tensor& /*I*/) const override { return kI | kU; }
 
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
-    if (lambda < 1) return {};
+    if (mask < 1) return {};
     return silent_past(taps(), shape, options);  // the last one counts
   }
 
   void run(Record& record, Steps now) const override {
-    if (lambda < 1) return run_matrix(record, now, weight_ * factors());
+    if (mask < 1) return run_matrix(record, now, weight_ * factors());
     const torch::NoGradGuard no_grad;
     const Tensor I = at_steps(record.I, now);
     const int64_t first = steps_so_far(record.state), dims = I.dim();
@@ -170,21 +170,20 @@ struct MaskedPsn final : MatrixPsn {
 
   Credit vjp(const Record& record, const Tensor& delta, const State& g_after) const override {
     const torch::NoGradGuard no_grad;
-    if (lambda < 1) {
-      const Tensor mask = factors();
-      MatrixCredit c = matrix_credit(record, delta, weight_ * mask);
-      return {std::move(c.g), {}, {c.g_W * mask, std::move(c.g_bias)}};
+    if (mask < 1) {
+      const Tensor factor = factors();
+      MatrixCredit c = matrix_credit(record, delta, weight_ * factor);
+      return {std::move(c.g), {}, {c.g_W * factor, std::move(c.g_bias)}};
     }
     return band_credit(record, delta, g_after);
   }
 
  private:
   int64_t taps() const { return std::min(k, steps); }
-  /// lambda*M + (1 - lambda)
+  /// mask*M + (1 - mask)
   Tensor factors() const {
-    const Tensor mask =
-        torch::ones({steps, steps}, weight_.options().requires_grad(false)).tril().triu(1 - k);
-    return mask * lambda + (1 - lambda);
+    const Tensor M = torch::ones({steps, steps}, weight_.options().requires_grad(false)).tril().triu(1 - k);
+    return M * mask + (1 - mask);
   }
   /// Numbers of steps, to broadcast over [T,B,*].
   static Tensor over_time(const Tensor& x, int64_t dims) {
