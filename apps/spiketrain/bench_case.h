@@ -12,7 +12,7 @@ namespace spiketrain::cli::bench {
 
 /// One way to do the work of a case: "ours", "plain" (the best that plain LibTorch does), "naive" (a loop over steps under
 /// autograd), "local" (plain LibTorch with a loss of each block), "relu" (the network without spikes), "mixed" (ours with
-/// bfloat16 factors; of a product LibTorch's own in bfloat16).
+/// bfloat16 factors; of a product LibTorch's own in bfloat16), or the name of another neuron.
 struct Form {
   std::string name;
   std::function<void()> run;
@@ -35,6 +35,8 @@ struct Case {
 /// `densities` empty: the level's own.
 std::vector<Case> kernel_cases(const std::vector<double>& densities);
 std::vector<Case> layer_cases(const std::vector<double>& densities);
+/// Whatever the densities: currents are drawn.
+std::vector<Case> neuron_cases();
 /// What `step` may be told; 0: as the case says, and of samples all at once.
 struct StepOptions {
   int64_t steps = 0, batch = 0, samples = 0;

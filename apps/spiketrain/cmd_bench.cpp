@@ -1,4 +1,4 @@
-// spiketrain bench [kernel|layer|step]: what this machine gains by spikes.  Every case is timed beside plain LibTorch in the
+// spiketrain bench [kernel|layer|neuron|step]: what this machine gains by spikes.  Every case is timed beside plain LibTorch in the
 // same run, in turns, so that a busy machine slows both; see docs/performance.md.
 #include <algorithm>
 #include <filesystem>
@@ -29,7 +29,7 @@ struct BenchCommand {
 };
 
 void check_bench(const BenchCommand& command) {
-  const std::vector<std::string> levels = {"kernel", "layer", "step"};
+  const std::vector<std::string> levels = {"kernel", "layer", "neuron", "step"};
   ST_CHECK(command.level.empty() || std::count(levels.begin(), levels.end(), command.level) > 0,
            "bench: unknown level '", command.level, "'", spelled_like(command.level, levels, "."),
            " Levels: ", join(levels), "; leave it out for all of them");
@@ -76,6 +76,7 @@ std::vector<bench::Case> chosen_cases(const BenchCommand& command) {
   };
   add("kernel", bench::kernel_cases(command.densities));
   add("layer", bench::layer_cases(command.densities));
+  add("neuron", bench::neuron_cases());
   add("step", bench::step_cases(command.densities, command.step));
   return chosen_of(all, command.name);
 }
@@ -155,7 +156,7 @@ void add_bench(CLI::App& app, int& exit_code) {
   CLI::App* sub = app.add_subcommand("bench", "time spiking kernels, layers and steps beside plain LibTorch");
   sub->add_option(
       "level", command->level,
-      "kernel: products of spikes; layer: one layer; step: a training step; without it all, in few "
+      "kernel: products of spikes; layer: one layer; neuron: neurons over a sequence; step: a training step; without it all, in few "
       "rounds");
   sub->add_option("--case", command->name, "only cases with this text in their name, e.g. conv");
   sub->add_option(

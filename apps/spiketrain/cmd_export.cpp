@@ -11,6 +11,7 @@ void add_export(CLI::App& app, int& exit_code) {
   add_export_nir(*sub, exit_code);
   add_export_c(*sub, exit_code);
   add_export_onnx(*sub, exit_code);
+  add_export_shifts(*sub, exit_code);
 }
 
 }  // namespace spiketrain::cli

@@ -10,6 +10,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/cost/neurobench.h"
+#include "spiketrain/cost/neuron_energy.h"
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/engine/by_step.h"
@@ -133,6 +134,29 @@ void print_cost(const std::vector<NetworkRow>& network, const CostOptions& optio
               << " of the weight gradient are carried out\n";
   }
   std::cout << "energy: about " << number(report.energy_uj) << " uJ, an estimate (recipe section [cost])\n";
+}
+
+/// What neurons that weigh their input over time do in a forward pass; nothing where there are none.
+void print_time_operations(const std::vector<NetworkRow>& network, int64_t steps) {
+  std::vector<std::vector<std::string>> rows = {
+      {"neurons over time, forward, per sample", "multiplications", "shifts", "additions", "uJ"}};
+  const auto add = [&](const std::string& name, const NeuronOperations& n) {
+    rows.push_back({name, thousands(n.multiplications), thousands(n.shifts), thousands(n.additions),
+                    number(n.energy_uj(), 4)});
+  };
+  NeuronOperations total, published;
+  for (const NetworkRow& row : network) {
+    if (!row.neuron || !weighs_time(*row.neuron)) continue;
+    const NeuronOperations n = neuron_operations(*row.neuron, row.neurons, steps);
+    add(row.spec, n);
+    total += n;
+    published += neuron_operations(*row.neuron, row.neurons, steps, /*published=*/true);
+  }
+  if (rows.size() == 1) return;
+  add("total", total);
+  if (published.additions != total.additions) add("total, taps counted as if dilations were 1", published);
+  std::cout << '\n';
+  print_table(rows);
 }
 
 /// NeuroBench's metrics of a forward pass: of a complete run as it has measured them, else what no sample is needed for.
@@ -276,6 +300,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   print_network(*network, rows);
   print_event_limits(rows, recipe);
   print_cost(rows, options);
+  print_time_operations(rows, recipe.steps);
   print_neurobench(*network, recipe.steps, command.sets.empty() ? run_cost(command.what) : Config::object());
   std::cout << std::flush;   // what follows takes a while
   prepare_process(nullptr);  // as many threads as train takes: each holds a share of what products need

@@ -132,6 +132,28 @@ def cuba_readout(I, z, p):
     return u, [i, u]
 
 
+def sliding(I, z, p):
+    x = [I, *z]
+    return fire(sum(p["weight"][i] * x[2 * (2 - i)] for i in range(3)) + p["bias"]), x[:-1]
+
+
+def channelwise(I, z, p):
+    x = [I, *z]
+    return fire(sum(p["weight"][:, i] * x[2 * (2 - i)] for i in range(3)) + p["bias"]), x[:-1]
+
+
+def masked(I, z, p):
+    x, t = [I, *z[:-1]], int(z[-1][0, 0])
+    h = sum(p["weight"][t, t - lag] * x[lag] for lag in range(3) if lag <= t) + p["bias"][t]
+    return fire(h), [*x[:-1], z[-1] + 1]
+
+
+def psn(I, p):
+    return fire(torch.einsum("tj,jbn->tbn", p["weight"], I) + p["bias"][:, None, None])
+
+
+psn.whole = True
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -147,6 +169,10 @@ CASES = {
     "srm0": (st.neurons.srm0(), [0.0], srm0),
     "cuba_readout": (st.neurons.cuba_readout(leak_syn=0.6, leak=0.8), [0.0, 0.0], cuba_readout),
     "leaky_readout": (st.leaky_readout(leak=0.9), [0.0], readout),
+    "sliding_psn": (st.neurons.sliding_psn(k=3, dilation=2), [0.0] * 4, sliding),
+    "cw_psn": (st.neurons.cw_psn(k=3, dilation=2), [0.0] * 4, channelwise),
+    "masked_psn": (st.neurons.masked_psn(k=3, steps=T), [0.0] * 3, masked),
+    "psn": (st.neurons.psn(steps=T), [], psn),
 }
 
 
@@ -174,6 +200,8 @@ def double_filter(x):
 
 
 def layer(x, weight, step, start, params):
+    if getattr(step, "whole", False):
+        return step(F.linear(x, weight), params)
     z, out = [torch.full((x.shape[1], len(weight)), v, dtype=D) for v in start], []
     for t in range(len(x)):
         a, z = step(F.linear(x[t], weight), z, params)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer_credit.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/core/watch.h"
@@ -70,6 +71,13 @@ Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g, 
 /// Whether a rule meets a synapse in each segment; a held current whose factor is the input is the weights' affair, once.
 bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_is_input(); }
 
+/// Runs the neuron over all steps of a segment.
+void fire(Record& record, Neuron& neuron, Mode mode) {
+  auto* normed = mode == Mode::evaluate ? nullptr : dynamic_cast<NormedNeuron*>(&neuron);
+  if (normed && normed->couples_samples()) return normed->run_training(record, mode == Mode::train);
+  neuron.run(record, record.all());
+}
+
 /// What leaves the layer, as autograd sees it.
 Tensor output_edge(const Record& record) {
   if (!record.spiking()) return record.a.alias();
@@ -125,10 +133,10 @@ struct Layer::Nodes {
 
   /// (I, parameters, state) -> (output, state after the segment); backward asks the rule.
   struct Fire : torch::autograd::Function<Fire> {
-    static variable_list forward(AutogradContext* ctx, const Tensor& I, at::TensorList /*parameters*/,
-                                 at::TensorList /*state*/, RecordP record) {
+    static variable_list forward(AutogradContext* ctx, const Tensor& /*I*/, at::TensorList /*parameters*/,
+                                 at::TensorList /*state*/, RecordP record, Neuron* neuron, Mode mode) {
       ctx->set_materialize_grads(false);
-      record->neuron->run(*record, {0, I.size(0)});
+      fire(*record, *neuron, mode);
       variable_list out;
       out.reserve(1 + record->state.size());
       out.push_back(output_edge(*record));
@@ -146,7 +154,7 @@ struct Layer::Nodes {
       variable_list result = {std::move(credit.g)};
       result.insert(result.end(), credit.g_params.begin(), credit.g_params.end());
       result.insert(result.end(), credit.g_before.begin(), credit.g_before.end());
-      result.emplace_back();
+      result.resize(result.size() + 3);
       return result;
     }
   };
@@ -203,6 +211,8 @@ void Layer::initialise(uint64_t seed) {
     if (connections_[k].synapse) connections_[k].synapse->initialise(seed, index);
     if (connections_[k].feedback) connections_[k].feedback->initialise(seed, index);
   }
+  if (auto* draws = dynamic_cast<DrawsValues*>(neuron_.get()))
+    draws->initialise(seed, static_cast<uint64_t>(slot_));
 }
 
 Layer::LinkP Layer::link(size_t k, const Signal& x) const {
@@ -317,7 +327,8 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
   for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
   State& state = carry.state.at(static_cast<size_t>(slot_));
   const RecordP record = this->record(I, rule, context, learns, Storage::bits, state);
-  const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record);
+  const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record,
+                                               neuron_.get(), context.mode);
   state.assign(out.begin() + 1, out.end());
   return finish(out[0], links, record, rule, context, carry);
 }
@@ -338,7 +349,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const RecordP record =
       this->record(I, rule, context, /*learns=*/true, own ? Storage::in_place : Storage::bits, state);
   I.reset();
-  record->neuron->run(*record, record->all());
+  fire(*record, *neuron_, context.mode);
   state = record->state;
   const bool meets = meets_each_segment(held.defined(), *rule);
   Signal y = finish(output_edge(*record), {meets ? link : LinkP()}, record, rule, context, carry);

@@ -1,5 +1,7 @@
 #include "spiketrain/core/norm.h"
 
+#include "spiketrain/core/extras.h"
+
 namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Norm, "norm")
@@ -7,6 +9,9 @@ ST_DEFINE_REGISTRY(Norm, "norm")
 NormStatistics::NormStatistics(const torch::nn::Module& network, bool active) {
   if (!active) return;
   for (const auto& module : network.modules()) {
+    if (const auto normed = std::dynamic_pointer_cast<NormedNeuron>(module)) {
+      for (const Tensor& buffer : normed->statistics()) statistics_.push_back(buffer);
+    }
     if (!std::dynamic_pointer_cast<Norm>(module)) continue;
     for (const Tensor& buffer : module->buffers(/*recurse=*/false)) statistics_.push_back(buffer);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer.h"
 
 namespace spiketrain {
@@ -11,6 +12,8 @@ bool is_separate(const Stage& stage) {
   if (stage.takes_times()) return false;
   const auto* layer = dynamic_cast<const Layer*>(&stage);
   if (!layer) return true;
+  const auto* normed = dynamic_cast<const NormedNeuron*>(layer->neuron().get());
+  if (normed && normed->couples_samples()) return false;
   return std::all_of(layer->connections().begin(), layer->connections().end(), [](const Connection& c) {
     return !c.feedback && (!c.norm || !c.norm->couples_samples());
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "spiketrain/base/text.h"
+#include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/optimizer.h"
 
@@ -62,6 +63,8 @@ void freeze(Network& network, const std::vector<std::string>& named) {
       for (const Tensor& parameter : stage->parameters()) Tensor(parameter).set_requires_grad(false);
       for (const auto& module : stage->modules())
         if (const auto norm = std::dynamic_pointer_cast<Norm>(module)) norm->frozen = true;
+      for (const auto& module : stage->modules())
+        if (const auto normed = std::dynamic_pointer_cast<NormedNeuron>(module)) normed->frozen = true;
     }
   }
   ST_CHECK(named.empty() || !trained_parameters(network).empty(), "train.freeze: every layer of the network ",

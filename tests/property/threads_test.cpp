@@ -108,9 +108,28 @@ TEST(Threads, EveryNeuron) {
     SCOPED_TRACE(name);
     Case c;
     c.neuron = {{"name", name}};
+    if (make<Neuron>(c.neuron)->whole_sequence()) c.neuron["steps"] = kSteps;
     check(c);
     c.readout = c.neuron;
     c.objective = {{"name", "rate_ce"}};
+    check(c);
+  }
+}
+
+TEST(Threads, FiltersOverTimeWithANormOnRowsAndMaps) {
+  Case c;
+  c.neuron = {
+      {"name", "cw_psn"}, {"k", 2}, {"dilation", 2}, {"norm", "batch"}, {"quantizer", "power_of_two"}};
+  check(c);
+  c.neuron["norm"] = "none";
+  check(c);
+  c.spec = "37C3-P2-211";
+  c.input = {2, 12, 12};
+  for (const Config& neuron :
+       {Config{{"name", "cw_psn"}, {"norm", "batch"}}, Config{{"name", "sliding_psn"}},
+        Config{{"name", "psn"}, {"steps", kSteps}}, Config{{"name", "masked_psn"}, {"k", 2}}}) {
+    SCOPED_TRACE(neuron.dump());
+    c.neuron = neuron;
     check(c);
   }
 }

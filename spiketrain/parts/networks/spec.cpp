@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "spiketrain/core/layer.h"
+#include "spiketrain/parts/networks/dilations.h"
 #include "spiketrain/parts/networks/notation.h"
 #include "spiketrain/parts/networks/size_limits.h"
 
@@ -101,8 +102,6 @@ class Builder {
                     ") for a hidden layer of that size"));
   }
 
-  // The graph so far.
-
   /// The last node, or the network's input.
   Input below() const { return {static_cast<int64_t>(network_->nodes().size()) - 1}; }
   /// Of what the next token reads.
@@ -178,8 +177,8 @@ class Builder {
   }
   /// The first one was made to see what it emits.
   std::shared_ptr<Neuron> neuron(const Token& token) {
-    if (first_) return std::exchange(first_, nullptr);
-    return make_neuron(token);
+    auto made = first_ ? std::exchange(first_, nullptr) : make_neuron(token);
+    return token.index == output_ ? made : dilations_.given(std::move(made));
   }
 
   Connection connect(std::shared_ptr<Synapse> synapse, const Token& token, bool error_returns) const {
@@ -363,6 +362,7 @@ class Builder {
   int64_t first_layer_ = -1;       ///< node of the first layer
   int64_t place_ = 0;              ///< of the present token; the PSP filter counts as one
   size_t output_ = 0;
+  Dilations dilations_ = Dilations(options_.dilations);
 };
 
 struct Spec final : NetworkBuilder, SpecOptions {

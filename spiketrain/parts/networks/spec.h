@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/core/network.h"
@@ -19,6 +20,7 @@ struct SpecOptions {
   double output_scale = 1.0;
   int64_t longest_delay = 0;
   std::string delay_per = "synapse", whole_delays = "evaluation";
+  std::vector<int64_t> dilations;
 
   template <class V>
   void visit(V& v) {
@@ -49,6 +51,9 @@ struct SpecOptions {
     v(whole_delays, "whole_delays",
       "when delays are rounded to integer steps: in evaluation, always (training too), or never",
       Choices{{"evaluation", "always", "never"}});
+    v(dilations, "dilations",
+      "dilations that the hidden layers' neurons get, layer by layer, begun anew when they are used up: [1, 2, 3] is "
+      "1, 2, 3, 1, 2, 3, ...; empty: all have neuron.dilation");
     v(bias_init, "bias_init",
       "initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them",
       bias_init_choices());
