@@ -160,6 +160,25 @@ def psn(I, p):
 
 psn.whole = True
 
+def phase_weight(n):
+    return 0.5 ** (1 + n.detach() % 8)
+
+
+def phase_if(I, z, p):
+    w = phase_weight(z[1])
+    v = z[0] + w * I
+    s = fire(v / w - 1)
+    return s, [v - s * w, z[1] + 1]
+
+
+def phase_readout(I, z, p):
+    return 8 * phase_weight(z[0]) * I, [z[0] + 1]
+
+
+def relu(I, z, p):
+    return torch.relu(I), z
+
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -180,6 +199,9 @@ CASES = {
     "cw_psn": (st.neurons.cw_psn(k=3, dilation=2), [0.0] * 4, channelwise),
     "masked_psn": (st.neurons.masked_psn(k=3, steps=T), [0.0] * 3, masked),
     "psn": (st.neurons.psn(steps=T), [], psn),
+    "phase_if": (st.neurons.phase_if(), [0.0, 0.0], phase_if),
+    "phase_readout": (st.neurons.phase_readout(), [0.0], phase_readout),
+    "relu": (st.neurons.relu(), [], relu),
 }
 
 
@@ -244,7 +266,7 @@ def test_bptt_of_every_neuron(name):
     loss = (out * target).sum()
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
-    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout"):
+    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()
