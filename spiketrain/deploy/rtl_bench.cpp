@@ -167,7 +167,8 @@ std::vector<int64_t> spike_words(const RtlExport& from, size_t k) {
         Word word;
         word.add(0, 1);
         words.push_back(
-            add_place(word, stream, site % layer.out.channels, at / layer.out.width, at % layer.out.width).value());
+            add_place(word, stream, site % layer.out.channels, at / layer.out.width, at % layer.out.width)
+                .value());
       }
       words.push_back(int64_t{1} << stream.place());
     }
@@ -207,8 +208,8 @@ std::vector<Checked> checked(const RtlExport& from) {
     const auto of = [&](const char* name) { return str("dut.", name, "_", k); };
     const int place = RtlStream(program.layers[k].out).place();
     all.push_back({str("spikes_", k), of("valid") + " && " + of("ready"),
-                   str("{", of("end"), ", ", of("end"), " ? ", place, "'d0 : {", of("channel"), ", ", of("row"), ", ",
-                       of("column"), "}}"),
+                   str("{", of("end"), ", ", of("end"), " ? ", place, "'d0 : {", of("channel"), ", ",
+                       of("row"), ", ", of("column"), "}}"),
                    1 + place, spike_words(from, k)});
   }
   all.push_back({"outputs", "left && !out_end", "{dut.out_fired, dut.out_value}", 1 + value,
@@ -246,13 +247,15 @@ std::string ports(const RtlExport& from, int bits) {
   const RtlStream in(from.program->input);
   const int value = rtl_input_bits(*from.program);
   const auto field = [&](int low, int width) { return str("token[", low + width - 1, ":", low, "]"); };
-  std::string text = str(
-      "  model dut (\n    .clk, .rst, .in_valid, .in_ready, .in_end(token[", bits - 1, "]), .in_keep(token[",
-      bits - 2, "]), .in_last(token[", bits - 3, "]),\n    .in_column(", field(value, in.column), "), .in_row(",
-      field(value + in.column, in.row), "), .in_channel(", field(value + in.column + in.row, in.channel), "),\n");
+  std::string text =
+      str("  model dut (\n    .clk, .rst, .in_valid, .in_ready, .in_end(token[", bits - 1,
+          "]), .in_keep(token[", bits - 2, "]), .in_last(token[", bits - 3, "]),\n    .in_column(",
+          field(value, in.column), "), .in_row(", field(value + in.column, in.row), "), .in_channel(",
+          field(value + in.column + in.row, in.channel), "),\n");
   if (value > 0) text += str("    .in_value(", field(0, value), "),\n");
-  text += "    .out_valid, .out_ready, .out_end, .out_last, .out_channel(), .out_row(), .out_column(), "
-          ".out_fired(), .out_value()";
+  text +=
+      "    .out_valid, .out_ready, .out_end, .out_last, .out_channel(), .out_row(), .out_column(), "
+      ".out_fired(), .out_value()";
   if (from.reading.decides()) text += ",\n    .class_valid(), .class_index()";
   return text + "\n  );\n";
 }
@@ -264,18 +267,18 @@ std::string rtl_bench(const RtlExport& from) {
   for (const auto& sample : from.samples) tokens.add(sample);
   int64_t steps = 0;
   const int64_t spikes = spikes_of(from, &steps);
-  std::string text = "// Recorded samples: every spike, output and decision must be as recorded.\n`timescale 1ns/1ps\n";
+  std::string text = "// Recorded samples: every spike, output and decision must be as recorded.\n";
   text += kCheck;
   text += str("\nmodule model_tb;\n  localparam int TOKENS = ", tokens.words.size(), ", BITS = ", tokens.bits,
-              ", SAMPLES = ", from.samples.size(), ", SILENCE = ", silence(*from.program), ";\n  localparam int steps = ",
-              steps, ", spikes = ", spikes, ";");
+              ", SAMPLES = ", from.samples.size(), ", SILENCE = ", silence(*from.program),
+              ";\n  localparam int steps = ", steps, ", spikes = ", spikes, ";");
   text += kDrive + ("\n" + ports(from, tokens.bits)) + "\n";
   std::string wrong, missing;
   for (const Checked& c : checked(from)) {
     text += str("  int seen_", c.name, ", wrong_", c.name, ";\n  spike_check #(.BITS(", c.bits, "), .COUNT(",
                 c.words.size(), "), .FILE(\"mem/tb_", c.name, ".mem\"), .WHAT(\"", c.name, "\")) check_",
-                c.name, "\n      (.clk, .valid(!rst && ", c.valid, "), .word(", c.word, "), .seen(seen_", c.name,
-                "), .wrong(wrong_", c.name, "));\n");
+                c.name, "\n      (.clk, .valid(!rst && ", c.valid, "), .word(", c.word, "), .seen(seen_",
+                c.name, "), .wrong(wrong_", c.name, "));\n");
     wrong += str(wrong.empty() ? "" : " + ", "wrong_", c.name);
     missing += str(missing.empty() ? "" : " || ", "seen_", c.name, " != ", c.words.size());
   }

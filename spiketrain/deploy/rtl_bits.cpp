@@ -33,8 +33,9 @@ class Prover {
       for (const int64_t w : product.weight) least = std::min(least, w), most = std::max(most, w);
       const Range sum = sums(product);
       const int width = bits_for(sum.least, sum.most);
-      ST_CHECK(width <= 32, place(), "its sums may reach ", std::max(-sum.least, sum.most),
-               ", which does not fit 32 bits; export with type q7, or train with smaller weights or fewer inputs");
+      ST_CHECK(
+          width <= 32, place(), "its sums may reach ", std::max(-sum.least, sum.most),
+          ", which does not fit 32 bits; export with type q7, or train with smaller weights or fewer inputs");
       bits.products.push_back({bits_for(least, most), width});
       // Without a cut: the program's exponents leave room.
       const Range current = scaled(sum, product.shift);
@@ -128,9 +129,8 @@ class Prover {
     }
     carried.push_back(start);
     if (!current.within(box)) return false;
-    return std::all_of(carried.begin(), carried.end(), [&](const Range& c) {
-      return c.within(box) && (c + current).within(box);
-    });
+    return std::all_of(carried.begin(), carried.end(),
+                       [&](const Range& c) { return c.within(box) && (c + current).within(box); });
   }
 
   Range lowered(const Range& v, size_t i) const {

@@ -36,8 +36,10 @@ std::vector<RtlLayerBits> rtl_bits(const FixedProgram& program);
 
 struct RtlFootprint {
   int64_t weight_bits = 0, sum_bits = 0, state_bits = 0, coefficient_bits = 0;  ///< of memories
-  double events = 0;          ///< events that layers take per sample, those of the input too, mean over the recorded samples
-  double most_cycles = 0;     ///< cycles per sample if no two layers worked at the same time, mean over the recorded samples
+  double events =
+      0;  ///< events that layers take per sample, those of the input too, mean over the recorded samples
+  double most_cycles =
+      0;  ///< cycles per sample if no two layers worked at the same time, mean over the recorded samples
   int64_t sample_cycles = 0;  ///< the same, of the sample that takes most
 };
 RtlFootprint rtl_footprint(const RtlExport& from);
@@ -51,7 +53,7 @@ std::string rtl_bench(const RtlExport& from);
 std::string rtl_readme(const RtlExport& from);
 std::string rtl_makefile();
 /// Memories of the network, and of the test bench.
-Files rtl_memories(const FixedProgram& program), rtl_bench_memories(const RtlExport& from);
+Files rtl_memories(const FixedProgram&program), rtl_bench_memories(const RtlExport&from);
 
 /// Bits that count to n - 1, at least 1.
 int count_bits(int64_t n);
@@ -69,9 +71,9 @@ int rtl_input_bits(const FixedProgram& program);
 
 /// A coefficient: a number where all neurons have the same, else a memory with one for each channel or neuron.
 struct RtlCoefficient {
-  const char* name;           ///< of the parameter, without its S
-  std::vector<int64_t> x;     ///< one, or the memory
-  int bits = 0;               ///< 0: those of the membrane
+  const char* name;        ///< of the parameter, without its S
+  std::vector<int64_t> x;  ///< one, or the memory
+  int bits = 0;            ///< 0: those of the membrane
 };
 /// Those that a layer uses.  `start`: after its leak.
 std::vector<RtlCoefficient> rtl_coefficients(const ProgramLayer<Fixed>& layer);

@@ -36,7 +36,8 @@ int64_t event_cycles(const ProgramProduct<Fixed>& product, int64_t row, int64_t 
   column /= s.window;
   constexpr int64_t kTaken = 2;
   if (row >= pooled.height || column >= pooled.width) return kTaken;
-  return kTaken + (s.conv ? s.kernel * s.kernel : 0) + joined_places(product, row, column) * product.out.channels;
+  return kTaken + (s.conv ? s.kernel * s.kernel : 0) +
+         joined_places(product, row, column) * product.out.channels;
 }
 
 /// Cycles of a step beside those of its events: every neuron, and the way through the pipeline.

@@ -3,7 +3,8 @@
 
 namespace spiketrain::deploy::rtl_text {
 
-constexpr const char* kNeurons = R"sv(// Neurons of a layer, one after the other: one enters the pipeline each cycle, unless a spike waits for who takes it.
+constexpr const char* kNeurons =
+    R"sv(// Neurons of a layer, one after the other: one enters the pipeline each cycle, unless a spike waits for who takes it.
 //   current  I = sum 2^SHIFT (+ own sum 2^OWN_SHIFT, of the layer's spikes one step before)
 //   filter   g = K_CURRENT g + I takes the place of I
 //   bias     I = I + bias
@@ -18,9 +19,11 @@ module spike_neurons #(
   parameter bit SATURATE = 1, RECURRENT = 0, FILTERED = 0, SPIKING = 1, STRICT = 0,
   parameter int K_CURRENT = 0,
   parameter int RESET = 0,  // 0 none, 1 soft_decayed, 2 soft, 3 hard
-  parameter int BIASES = 1, BIAS = 0, LEAKS = 1, LEAK = 0, THRESHOLDS = 1, THRESHOLD = 0, DROPS = 1, DROP = 0,
-  parameter int V_RESETS = 1, V_RESET = 0, STARTS = 1, START = 0,
-  parameter BIAS_FILE = "", LEAK_FILE = "", THRESHOLD_FILE = "", DROP_FILE = "", V_RESET_FILE = "", START_FILE = "",
+  // Coefficients: a number, or COUNT, one for each channel or neuron, in a file.
+  parameter int BIAS_COUNT = 1, BIAS = 0, LEAK_COUNT = 1, LEAK = 0, THRESHOLD_COUNT = 1, THRESHOLD = 0,
+  parameter int DROP_COUNT = 1, DROP = 0, V_RESET_COUNT = 1, V_RESET = 0, START_COUNT = 1, START = 0,
+  parameter BIAS_FILE = "", LEAK_FILE = "", THRESHOLD_FILE = "",
+  parameter DROP_FILE = "", V_RESET_FILE = "", START_FILE = "",
   // What leaves: the spikes, or, OUTPUT, a value of each neuron: u if nothing spikes, else the spike, or OUTPUT_FILTERED its filtered sum.
   parameter bit OUTPUT = 0, OUTPUT_FILTERED = 0,
   parameter int K_OUTPUT = 0, OUTPUT_STEP = 0, VALUE_BITS = 2
@@ -152,8 +155,8 @@ module spike_neurons #(
   logic signed [M-1:0] bias_3, biased_3, current_4;
   wire [CHANNEL_BITS-1:0] channel_2 = place_2[CHANNEL_BITS-1:0], channel_3 = place_3[CHANNEL_BITS-1:0];
   wire [CHANNEL_BITS-1:0] channel_4 = place_4[CHANNEL_BITS-1:0], channel_5 = place_5[CHANNEL_BITS-1:0];
-  spike_coefficient #(.BITS(M), .COUNT(BIASES), .AT_BITS(SITE_BITS), .VALUE(BIAS), .FILE(BIAS_FILE)) bias
-      (.clk, .read(advance), .at(BIASES == SITES ? site_2 : SITE_BITS'(channel_2)), .value(bias_3));
+  spike_coefficient #(.BITS(M), .COUNT(BIAS_COUNT), .AT_BITS(SITE_BITS), .VALUE(BIAS), .FILE(BIAS_FILE)) bias
+      (.clk, .read(advance), .at(BIAS_COUNT == SITES ? site_2 : SITE_BITS'(channel_2)), .value(bias_3));
   spike_add #(.BITS(M), .SATURATE(SATURATE)) add_bias (.a(current_3), .b(bias_3), .y(biased_3));
   always_ff @(posedge clk) if (advance) current_4 <= biased_3;
 
@@ -161,20 +164,20 @@ module spike_neurons #(
   logic signed [M-1:0] carried [0:SITES-1];
   logic signed [M-1:0] start_4, carried_4, u_4, u_5;
   always_ff @(posedge clk) if (advance) carried_4 <= carried[site_3];
-  spike_coefficient #(.BITS(M), .COUNT(STARTS), .AT_BITS(SITE_BITS), .VALUE(START), .FILE(START_FILE)) start
-      (.clk, .read(advance), .at(STARTS == SITES ? site_3 : SITE_BITS'(channel_3)), .value(start_4));
+  spike_coefficient #(.BITS(M), .COUNT(START_COUNT), .AT_BITS(SITE_BITS), .VALUE(START), .FILE(START_FILE)) start
+      (.clk, .read(advance), .at(START_COUNT == SITES ? site_3 : SITE_BITS'(channel_3)), .value(start_4));
   spike_add #(.BITS(M), .SATURATE(SATURATE)) add_membrane (.a(fresh ? start_4 : carried_4), .b(current_4), .y(u_4));
   always_ff @(posedge clk) if (advance) u_5 <= u_4;
 
   // 5: spike and reset.
   logic signed [M-1:0] threshold_5, v_reset_5, drop_5, less_5, v_6, u_6, drop_6;
   logic fired_6;
-  spike_coefficient #(.BITS(M), .COUNT(THRESHOLDS), .AT_BITS(SITE_BITS), .VALUE(THRESHOLD), .FILE(THRESHOLD_FILE)) threshold
-      (.clk, .read(advance), .at(THRESHOLDS == SITES ? site_4 : SITE_BITS'(channel_4)), .value(threshold_5));
-  spike_coefficient #(.BITS(M), .COUNT(V_RESETS), .AT_BITS(SITE_BITS), .VALUE(V_RESET), .FILE(V_RESET_FILE)) v_reset
-      (.clk, .read(advance), .at(V_RESETS == SITES ? site_4 : SITE_BITS'(channel_4)), .value(v_reset_5));
-  spike_coefficient #(.BITS(M), .COUNT(DROPS), .AT_BITS(SITE_BITS), .VALUE(DROP), .FILE(DROP_FILE)) drop
-      (.clk, .read(advance), .at(DROPS == SITES ? site_4 : SITE_BITS'(channel_4)), .value(drop_5));
+  spike_coefficient #(.BITS(M), .COUNT(THRESHOLD_COUNT), .AT_BITS(SITE_BITS), .VALUE(THRESHOLD), .FILE(THRESHOLD_FILE)) threshold
+      (.clk, .read(advance), .at(THRESHOLD_COUNT == SITES ? site_4 : SITE_BITS'(channel_4)), .value(threshold_5));
+  spike_coefficient #(.BITS(M), .COUNT(V_RESET_COUNT), .AT_BITS(SITE_BITS), .VALUE(V_RESET), .FILE(V_RESET_FILE)) v_reset
+      (.clk, .read(advance), .at(V_RESET_COUNT == SITES ? site_4 : SITE_BITS'(channel_4)), .value(v_reset_5));
+  spike_coefficient #(.BITS(M), .COUNT(DROP_COUNT), .AT_BITS(SITE_BITS), .VALUE(DROP), .FILE(DROP_FILE)) drop
+      (.clk, .read(advance), .at(DROP_COUNT == SITES ? site_4 : SITE_BITS'(channel_4)), .value(drop_5));
   spike_add #(.BITS(M), .SUBTRACT(1), .SATURATE(SATURATE)) lower (.a(u_5), .b(drop_5), .y(less_5));
   wire fired_5 = SPIKING && (STRICT ? u_5 > threshold_5 : u_5 >= threshold_5);
   always_ff @(posedge clk) if (advance) begin
@@ -188,8 +191,8 @@ module spike_neurons #(
   logic signed [16:0] leak_6;
   logic signed [M-1:0] decayed_6, decayed_7, u_7, drop_7;
   logic fired_7;
-  spike_coefficient #(.BITS(17), .COUNT(LEAKS), .AT_BITS(SITE_BITS), .VALUE(LEAK), .FILE(LEAK_FILE)) leak
-      (.clk, .read(advance), .at(LEAKS == SITES ? site_5 : SITE_BITS'(channel_5)), .value(leak_6));
+  spike_coefficient #(.BITS(17), .COUNT(LEAK_COUNT), .AT_BITS(SITE_BITS), .VALUE(LEAK), .FILE(LEAK_FILE)) leak
+      (.clk, .read(advance), .at(LEAK_COUNT == SITES ? site_5 : SITE_BITS'(channel_5)), .value(leak_6));
   spike_decay #(.BITS(M)) decay (.k(leak_6), .x(v_6), .y(decayed_6));
   always_ff @(posedge clk) if (advance) begin
     decayed_7 <= decayed_6;

@@ -17,7 +17,7 @@ const char* const kMakefile = R"(# The exported network, its test and its synthe
 STALL = 0
 CLOCK = 25
 SOURCES = spike_parts.sv spike_sums.sv spike_neurons.sv spike_decision.sv model.sv
-READ = read_verilog -sv $(SOURCES)
+READ = read_verilog -defer -sv $(SOURCES)
 
 icarus: model.vvp
 	vvp -n model.vvp
@@ -26,7 +26,7 @@ model.vvp: $(SOURCES) model_tb.sv FORCE
 	iverilog -g2012 -Pmodel_tb.STALL=$(STALL) -s model_tb -o $@ $(SOURCES) model_tb.sv
 
 verilator: $(SOURCES) model_tb.sv
-	verilator --binary --timing -O3 -Wno-WIDTH -GSTALL=$(STALL) --top-module model_tb -Mdir obj_$(STALL) $(SOURCES) model_tb.sv > /dev/null
+	verilator --binary --timing -O3 -Wno-WIDTH -Wno-UNSIGNED -GSTALL=$(STALL) --top-module model_tb -Mdir obj_$(STALL) $(SOURCES) model_tb.sv > /dev/null
 	obj_$(STALL)/Vmodel_tb
 
 lint: $(SOURCES)
@@ -76,9 +76,11 @@ std::string input_text(const RtlExport& from) {
       "The last layer sends an item for each of its neurons and step, `out_value` and `out_fired`, then one with `out_end`; `out_last` marks the items "
       "of a sample's last step.  An output stands for `out_value` times 2^-";
   text += str(program.output_exponent, ".  ");
-  text += from.reading.decides() ? "`class_valid` is high for one cycle after the last item of a sample, with the class in `class_index`"
-                                   ", which stays.  "
-                                 : "";
+  text +=
+      from.reading.decides()
+          ? "`class_valid` is high for one cycle after the last item of a sample, with the class in `class_index`"
+            ", which stays.  "
+          : "";
   return text + c_prediction(from.reading) + ".  " + from.scaling + ".\n\n";
 }
 
@@ -93,8 +95,8 @@ std::string layer_table(const RtlExport& from) {
       weights += str(weights.empty() ? "" : ", ", product.weight);
       sums += str(sums.empty() ? "" : ", ", product.sum);
     }
-    text += str("| ", program.layers[k].notation, " | ", program.layers[k].out.size(), " | ", weights, " | ", sums,
-                " | ", bits[k].membrane, bits[k].saturates ? ", saturating" : "", " |\n");
+    text += str("| ", program.layers[k].notation, " | ", program.layers[k].out.size(), " | ", weights, " | ",
+                sums, " | ", bits[k].membrane, bits[k].saturates ? ", saturating" : "", " |\n");
   }
   return text +
          "\nNo sum can leave its bits, whatever the input within the limits above, and no membrane but where it says `saturating`: there "
@@ -116,11 +118,12 @@ std::string rtl_readme(const RtlExport& from) {
       "For a design take `model.sv`, `spike_*.sv` and `mem/` (memories are read from there, relative to where the tool runs).  The top module is "
       "`model`.  Every number equals that of `spiketrain eval --integer`.\n\n";
   text += input_text(from);
-  text += str("## What it takes\n\n| | |\n|---|---|\n| weights | ", f.weight_bits, " bits |\n| sums | ", f.sum_bits,
-              " bits |\n| membranes and what else stays | ", f.state_bits, " bits |\n| coefficients that differ | ",
-              f.coefficient_bits, " bits |\n");
-  text += str("| events that layers take, a sample | ", rounded(f.events), " |\n| cycles a sample, at most | ",
-              rounded(f.most_cycles), " on the mean of the recorded samples, ", f.sample_cycles, " of one |\n\n");
+  text += str("## What it takes\n\n| | |\n|---|---|\n| weights | ", f.weight_bits, " bits |\n| sums | ",
+              f.sum_bits, " bits |\n| membranes and what else stays | ", f.state_bits,
+              " bits |\n| coefficients that differ | ", f.coefficient_bits, " bits |\n");
+  text +=
+      str("| events that layers take, a sample | ", rounded(f.events), " |\n| cycles a sample, at most | ",
+          rounded(f.most_cycles), " on the mean of the recorded samples, ", f.sample_cycles, " of one |\n\n");
   text +=
       "An event takes two cycles and one for each weight that it adds, in a convolution one more for each place of the kernel; a step takes a "
       "cycle for each neuron and some 16.  Layers work at the same time on different steps, so a sample takes less than the sum; the simulation "

@@ -3,7 +3,8 @@
 
 namespace spiketrain::deploy::rtl_text {
 
-constexpr const char* kParts = R"sv(// A coefficient of neurons: one number, or one per place in a memory that is read one cycle after `at`.
+constexpr const char* kParts =
+    R"sv(// A coefficient of neurons: one number, or one per place in a memory that is read one cycle after `at`.
 module spike_coefficient #(
   parameter int BITS = 32, COUNT = 1, AT_BITS = 1, VALUE = 0,
   parameter FILE = ""
@@ -104,7 +105,8 @@ module spike_list #(
 endmodule
 )sv";
 
-constexpr const char* kSums = R"sv(// Sums of weights: one product of a layer.  Each event of a step adds the weights that its place has, one weight a cycle; after the step's end
+constexpr const char* kSums =
+    R"sv(// Sums of weights: one product of a layer.  Each event of a step adds the weights that its place has, one weight a cycle; after the step's end
 // the sums are read and cleared.  An event takes 2 cycles and one for each weight; before a convolution one more for each place of the kernel.
 module spike_sums #(
   // The source's maps, and the sums over windows of them that the product reads.
@@ -262,7 +264,8 @@ module spike_sums #(
 endmodule
 )sv";
 
-constexpr const char* kDecision = R"sv(// The class: the output with the greatest sum of values over the steps from FIRST_STEP on, or, MAXIMUM, with the greatest value; of several the
+constexpr const char* kDecision =
+    R"sv(// The class: the output with the greatest sum of values over the steps from FIRST_STEP on, or, MAXIMUM, with the greatest value; of several the
 // first.  Sums have 32 bits more than values: room for 2^32 steps.
 module spike_decision #(
   parameter int OUTPUTS = 1, INDEX_BITS = 1, VALUE_BITS = 32, FIRST_STEP = 0,
