@@ -18,5 +18,5 @@ set(st_public_headers
   cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h
   recipe/cost_options.h recipe/experiment.h recipe/initial_weights.h recipe/memory.h recipe/overrides.h recipe/part_kinds.h recipe/recipe.h recipe/run_training.h recipe/toml.h
   nir/export.h nir/file.h nir/graph.h nir/import.h
-  deploy/c_export.h deploy/deployment.h deploy/export.h deploy/machine.h deploy/model.h deploy/onnx.h deploy/program.h deploy/program_network.h deploy/read_network.h
+  deploy/c_export.h deploy/deployment.h deploy/export.h deploy/machine.h deploy/model.h deploy/onnx.h deploy/program.h deploy/program_network.h deploy/read_network.h deploy/rtl_export.h
   report/plot.h report/report.h report/run_data.h report/run_page.h report/run_report.h report/svg.h report/sweep.h report/sweep_results.h)

@@ -26,21 +26,6 @@ void print_footprint(const deploy::CFootprint& f) {
                {"neurons updated per step", thousands(f.updates)}});
 }
 
-void print_comparison(const deploy::Exported& made) {
-  const deploy::Comparison& check = made.check;
-  std::cout << "spikes of the library's network on " << thousands(check.samples)
-            << " test samples, beside the exported one's:\n";
-  std::vector<std::vector<std::string>> rows = {{"layer", "spikes", "different"}};
-  for (const auto& layer : check.layers)
-    rows.push_back({layer.layer, thousands(layer.spikes), thousands(layer.different)});
-  print_table(rows);
-  if (made.decides)
-    std::cout << "decisions different: " << thousands(check.decisions) << " of " << thousands(check.samples)
-              << "; ";
-  std::cout << "outputs differ by at most " << number(check.output, 2) << ", the largest is "
-            << number(check.largest_output, 2) << "\n";
-}
-
 int run_export(const CExportCommand& command) {
   prepare_process(nullptr, 0);
   const Trained trained = load_trained(command.from, torch::kCPU);
@@ -51,7 +36,7 @@ int run_export(const CExportCommand& command) {
   std::cout << trained.path << " -> " << command.out << ", " << options.type << "\n";
   print_footprint(made.footprint);
   std::cout << made.input << "\n";
-  if (made.check.samples > 0) print_comparison(made);
+  if (made.check.samples > 0) print_comparison(made.check, made.decides);
   return kOk;
 }
 

@@ -29,24 +29,37 @@ std::string scaling(const FloatProgram& program) {
                                        : "A value of the input is what the encoder sends";
 }
 
+/// What is written beside the program: recorded samples, and how to read it.
 template <class Math>
-Exported export_program(const Training& training, const ExportOptions& options, const std::string& notation,
-                        const Program<Math>& program) {
+CExport<Math> recorded(const Training& training, const ExportOptions& options, const std::string& notation,
+                       const Program<Math>& program) {
   CExport<Math> c;
   c.program = &program;
   c.reading = reading_of(training);
   c.about = str(notation, " of ", options.source, " as ", options.type);
   c.scaling = scaling(program);
-  const Dataset& data = *training.data.test;
-  c.samples = read_samples(training, data, program, options.samples);
+  c.samples = read_samples(training, *training.data.test, program, options.samples);
   Machine<Math> machine(program);
   for (auto& sample : c.samples) record(machine, c.reading, sample);
+  return c;
+}
+
+void check_counts(const char* command, const ExportOptions& options) {
+  ST_CHECK(options.samples >= 1 && options.check >= 0, command,
+           ": expected at least one sample, and samples to check of at least 0, got ", options.samples,
+           " and ", options.check);
+}
+
+template <class Math>
+Exported export_program(const Training& training, const ExportOptions& options, const std::string& notation,
+                        const Program<Math>& program) {
+  const CExport<Math> c = recorded(training, options, notation, program);
   Exported made;
   made.files = write_c(c);
   made.footprint = footprint(c);
   made.decides = c.reading.decides();
   made.input = c.scaling;
-  if (options.check > 0) made.check = compare(training, data, program, options.check);
+  if (options.check > 0) made.check = compare(training, *training.data.test, program, options.check);
   if (!Math::kFixed) check_rounding(made.check);
   return made;
 }
@@ -56,13 +69,29 @@ Exported export_program(const Training& training, const ExportOptions& options, 
 Exported export_c(const Training& training, const ExportOptions& options) {
   ST_CHECK(options.type == "f32" || options.type == "q7" || options.type == "q15",
            "export c: expected type f32, q7 or q15, got '", options.type, "'");
-  ST_CHECK(options.samples >= 1 && options.check >= 0,
-           "export c: expected at least one sample, and samples to check of at least 0, got ",
-           options.samples, " and ", options.check);
+  check_counts("export c", options);
   const Deployment d = read_training(training);
   const std::string& notation = d.model.notation;
   if (options.type == "f32") return export_program(training, options, notation, lower(d.model, d.kind));
   return export_program(training, options, notation, whole_numbers(d, options.type));
+}
+
+ExportedRtl export_rtl(const Training& training, const ExportOptions& options) {
+  ST_CHECK(options.type == "q7" || options.type == "q15", "export rtl: expected type q7 or q15, got '",
+           options.type, "'");
+  check_counts("export rtl", options);
+  const Deployment d = read_training(training);
+  const FixedProgram program = whole_numbers(d, options.type);
+  const RtlExport rtl = recorded(training, options, d.model.notation, program);
+  ExportedRtl made;
+  made.files = write_rtl(rtl);
+  made.footprint = rtl_footprint(rtl);
+  made.bits = rtl_bits(program);
+  for (const auto& layer : program.layers) made.layers.push_back(layer.notation);
+  made.input = rtl.scaling;
+  made.decides = rtl.reading.decides();
+  if (options.check > 0) made.check = compare(training, *training.data.test, program, options.check);
+  return made;
 }
 
 void check_rounding(const Comparison& c) {

@@ -1,4 +1,4 @@
-// A trained network for devices: what `spiketrain export c`, `eval --integer` and Python's Run.to_c() and Run.evaluate(integer=...) do.
+// A trained network for devices: what `spiketrain export c`, `export rtl`, `eval --integer` and Python's Run.to_c() and Run.evaluate(integer=...) do.
 // Tests: deploy/run_test.cpp, python/tests/test_export.py.
 #pragma once
 #include <string>
@@ -6,6 +6,7 @@
 
 #include "spiketrain/deploy/c_export.h"
 #include "spiketrain/deploy/deployment.h"
+#include "spiketrain/deploy/rtl_export.h"
 
 namespace spiketrain::deploy {
 
@@ -30,6 +31,18 @@ void check_rounding(const Comparison& c);
 /// UsageError for a type, a network or an objective that cannot be exported.  InternalError of check_rounding() if a program of type f32 differs from the
 /// network by more than rounding.
 Exported export_c(const Training& training, const ExportOptions& options);
+
+struct ExportedRtl {
+  Files files;
+  RtlFootprint footprint;
+  std::vector<std::string> layers;  ///< notation
+  std::vector<RtlLayerBits> bits;   ///< [layer]
+  std::string input;                ///< what the values of the input are
+  bool decides = false;             ///< whether there are classes
+  Comparison check;
+};
+/// SystemVerilog, type q7 or q15.  UsageError for another, for a network or an objective that cannot be exported, and of rtl_bits().
+ExportedRtl export_rtl(const Training& training, const ExportOptions& options);
 /// Makes the folder, and those in it.  SystemError if that cannot be done.
 void write_files(const std::string& dir, const Files& files);
 
