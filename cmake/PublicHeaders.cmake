@@ -8,7 +8,7 @@ set(st_public_headers
   ops/tssl_scan.h ops/windows.h
   core/context.h core/encoder.h core/extras.h core/forward.h core/head.h core/initialise.h core/layer.h core/learning_signal.h core/network.h core/neuron.h
   core/norm.h core/objective.h core/optimizer.h core/record.h core/regularizer.h core/rule.h core/schedule.h core/signal.h core/spikes.h
-  core/stage.h core/synapse.h core/coded_input.h core/tape.h core/target.h core/watch.h
+  core/stage.h core/synapse.h core/tape.h core/target.h core/watch.h
   data/catalogue.h data/dataset.h data/loader.h data/source.h data/split.h data/tensor_dataset.h
   data/images/image_dataset.h data/images/raw_images.h
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h

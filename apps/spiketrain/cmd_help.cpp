@@ -113,9 +113,8 @@ std::vector<std::string> recipe_keys(const std::string& option) {
 void add_help(CLI::App& app, int& exit_code) {
   auto word = std::make_shared<std::string>();
   CLI::App* sub = app.add_subcommand("help", "explain a command, a part or an option");
-  sub->add_option(
-      "what", *word,
-      "a command, a part such as lif, or an option such as tau_m, train.clip_norm or confusion");
+  sub->add_option("what", *word,
+                  "a command, a part such as lif, or an option such as tau_m, train.clip_norm or confusion");
   sub->callback([&app, word, &exit_code] {
     exit_code = kOk;
     if (word->empty()) {

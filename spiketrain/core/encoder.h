@@ -6,6 +6,8 @@
 
 namespace spiketrain {
 
+class Network;
+
 struct Encoder : Part {
   /// Steps [t0, t1) of T, and the seed of random encoders, whose streams are keyed by (seed, epoch, id of the sample).
   struct Request {
@@ -19,6 +21,10 @@ struct Encoder : Part {
   virtual Signal frames(const Batch& batch, const Request& request) const;
   /// UsageError unless the encoder can take frames.
   virtual void check_frames() const;
+  /// Shape of a step for samples of this shape.  UsageError if there is none.
+  virtual Shape step_shape(const Shape& sample) const { return sample; }
+  /// For codes that only some neurons read: UsageError unless the network, over this many steps, reads it.
+  virtual void check_network(const Network& /*network*/, int64_t /*steps*/) const {}
   /// Whether values mean intensities from 0 to 1, so that normalised pixels would be coded wrongly.
   virtual bool reads_intensities() const { return false; }
 };

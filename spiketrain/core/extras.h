@@ -1,15 +1,9 @@
-// Interfaces that few parts have beside their main one.  Who needs one asks the part for it (dynamic_cast).
+// Interfaces that few neurons have beside their main one.  Who needs one asks the neuron for it (dynamic_cast).
 #pragma once
 #include "spiketrain/core/context.h"
+#include "spiketrain/core/neuron.h"
 
 namespace spiketrain {
-
-/// A neuron that draws initial values of its own.
-struct DrawsValues {
-  virtual ~DrawsValues() = default;
-  /// After build(); the same bits for the same (seed, index), index: the layer's slot.
-  virtual void initialise(uint64_t seed, uint64_t index) = 0;
-};
 
 /// A neuron that reads its input of every so many steps: a network may hand such numbers out, layer by layer.
 struct Dilated {
@@ -36,18 +30,11 @@ struct NormedNeuron {
   bool couples_samples() const { return has_norm() && !frozen; }
 };
 
-/// An encoder whose steps have another shape than the sample.
-struct ReshapesSamples {
-  virtual ~ReshapesSamples() = default;
-  /// Shape of a step for samples of this shape.  UsageError if there is none.
-  virtual Shape step_shape(const Shape& sample) const = 0;
-};
-
-/// What a network reads of samples of this shape that `encoder` sends.
-template <class Encoder>
-Shape step_shape(const Encoder& encoder, const Shape& sample) {
-  const auto* reshapes = dynamic_cast<const ReshapesSamples*>(&encoder);
-  return reshapes ? reshapes->step_shape(sample) : sample;
+/// Runs the neuron over all steps of a segment: as in training if it has a norm that takes part.
+inline void run_neuron(Neuron& neuron, Record& record, Mode mode) {
+  auto* normed = mode == Mode::evaluate ? nullptr : dynamic_cast<NormedNeuron*>(&neuron);
+  if (normed && normed->couples_samples()) return normed->run_training(record, mode == Mode::train);
+  neuron.run(record, record.all());
 }
 
 }  // namespace spiketrain

@@ -71,13 +71,6 @@ Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g, 
 /// Whether a rule meets a synapse in each segment; a held current whose factor is the input is the weights' affair, once.
 bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_is_input(); }
 
-/// Runs the neuron over all steps of a segment.
-void fire(Record& record, Neuron& neuron, Mode mode) {
-  auto* normed = mode == Mode::evaluate ? nullptr : dynamic_cast<NormedNeuron*>(&neuron);
-  if (normed && normed->couples_samples()) return normed->run_training(record, mode == Mode::train);
-  neuron.run(record, record.all());
-}
-
 /// What leaves the layer, as autograd sees it.
 Tensor output_edge(const Record& record) {
   if (!record.spiking()) return record.a.alias();
@@ -136,7 +129,7 @@ struct Layer::Nodes {
     static variable_list forward(AutogradContext* ctx, const Tensor& /*I*/, at::TensorList /*parameters*/,
                                  at::TensorList /*state*/, RecordP record, Neuron* neuron, Mode mode) {
       ctx->set_materialize_grads(false);
-      fire(*record, *neuron, mode);
+      run_neuron(*neuron, *record, mode);
       variable_list out;
       out.reserve(1 + record->state.size());
       out.push_back(output_edge(*record));
@@ -211,8 +204,7 @@ void Layer::initialise(uint64_t seed) {
     if (connections_[k].synapse) connections_[k].synapse->initialise(seed, index);
     if (connections_[k].feedback) connections_[k].feedback->initialise(seed, index);
   }
-  if (auto* draws = dynamic_cast<DrawsValues*>(neuron_.get()))
-    draws->initialise(seed, static_cast<uint64_t>(slot_));
+  neuron_->initialise(seed, static_cast<uint64_t>(slot_));
 }
 
 Layer::LinkP Layer::link(size_t k, const Signal& x) const {
@@ -349,7 +341,7 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const RecordP record =
       this->record(I, rule, context, /*learns=*/true, own ? Storage::in_place : Storage::bits, state);
   I.reset();
-  fire(*record, *neuron_, context.mode);
+  run_neuron(*neuron_, *record, context.mode);
   state = record->state;
   const bool meets = meets_each_segment(held.defined(), *rule);
   Signal y = finish(output_edge(*record), {meets ? link : LinkP()}, record, rule, context, carry);

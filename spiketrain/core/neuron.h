@@ -19,6 +19,8 @@ struct Emission {
 struct Neuron : Part, torch::nn::Module {
   /// For neurons of shape `shape` (of one sample): registers parameters and resolves options, once.
   virtual void build(const Shape& /*shape*/) {}
+  /// Draws initial values after build(): the same bits for the same (seed, index), index: the layer's slot.
+  virtual void initialise(uint64_t /*seed*/, uint64_t /*index*/) {}
   virtual Emission emits() const { return {}; }
   /// A stage that has to stand before every synapse onto this neuron; null: none.
   virtual Config input_filter() const { return nullptr; }

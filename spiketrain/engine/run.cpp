@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "spiketrain/core/extras.h"
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
@@ -69,7 +68,7 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
-  const Shape step = step_shape(*p_.encoder, sample.vec());
+  const Shape step = p_.encoder->step_shape(sample.vec());
   ST_CHECK(step == network_.input_shape(), "batch: expected samples of shape ",
            at::IntArrayRef(network_.input_shape()), ", got ", at::IntArrayRef(step));
   ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ",

@@ -1,7 +1,6 @@
 #include "spiketrain/recipe/cost_options.h"
 
 #include "spiketrain/core/encoder.h"
-#include "spiketrain/core/extras.h"
 #include "spiketrain/data/source.h"
 
 namespace spiketrain {
@@ -20,7 +19,7 @@ CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
   const Signal signal = frames ? encoder->frames(batch, request) : encoder->encode(batch, request);
 
   CostInput input;
-  input.shape = step_shape(*encoder, sample.shape);
+  input.shape = encoder->step_shape(sample.shape);
   input.constant = signal.is_constant();
   const bool zero_or_one = frames && sample.type == torch::kByte && recipe.events.accumulate == "or";
   input.values = (signal.is_spikes() && !frames) || zero_or_one ? Values::binary : Values::real;

@@ -3,7 +3,6 @@
 #include <torch/cuda.h>
 
 #include "spiketrain/base/text.h"
-#include "spiketrain/core/extras.h"
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
@@ -175,7 +174,7 @@ torch::Device parse_device(const std::string& name) {
 
 std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, const Shape& output) {
   NetworkContext context;
-  context.input = step_shape(*make<Encoder>(recipe.encoder), input);
+  context.input = make<Encoder>(recipe.encoder)->step_shape(input);
   context.output = output;
   context.neuron = [&] { return make<Neuron>(recipe.neuron); };
   context.readout = [&] { return make<Neuron>(recipe.readout); };

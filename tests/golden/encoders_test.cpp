@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "spiketrain/core/encoder.h"
-#include "spiketrain/core/extras.h"
 #include "spiketrain/parts/encoders/gaussian_fields.h"
 #include "tests/support/golden_files.h"
 #include "tests/support/golden_record.h"
@@ -93,7 +92,7 @@ TEST(EncoderGolden, PopulationOfGaussianFields) {
   batch.x = x;
   const Config options = {{"name", "population"}, {"fields", 5}, {"low", -1.0}, {"high", 1.0}};
   const auto encoder = make<Encoder>(options);
-  EXPECT_EQ(step_shape(*encoder, {2}), Shape{10});
+  EXPECT_EQ(encoder->step_shape({2}), Shape{10});
   const Tensor s = encoder->encode(batch, {0, 6, 6}).values();
   for (int64_t b = 0; b < 3; ++b) {
     for (int64_t d = 0; d < 2; ++d) {

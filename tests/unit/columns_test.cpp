@@ -28,8 +28,8 @@ TEST(Columns, SendsOneColumnPerStep) {
       EXPECT_TRUE(torch::equal(encoder->encode(batch, {t, end, 7}).values(), all.slice(0, t, end)));
     }
   }
-  EXPECT_EQ(step_shape(*encoder, {2, 4, 5}), Shape{8});
-  EXPECT_EQ(step_shape(*make<Encoder>("direct"), {2, 4, 5}), (Shape{2, 4, 5}));
+  EXPECT_EQ(encoder->step_shape({2, 4, 5}), Shape{8});
+  EXPECT_EQ(make<Encoder>("direct")->step_shape({2, 4, 5}), (Shape{2, 4, 5}));
 }
 
 TEST(Columns, RefusesWhatItCannotRead) {
@@ -39,7 +39,7 @@ TEST(Columns, RefusesWhatItCannotRead) {
   EXPECT_TRUE(has(message_of<UsageError>([&] { encoder->encode(batch, {0, 4, 4}); }), "steps = 5"));
   batch.x = torch::rand({3, 8});
   EXPECT_TRUE(has(message_of<UsageError>([&] { encoder->encode(batch, {0, 8, 8}); }), "[B,C,H,W]"));
-  EXPECT_TRUE(has(message_of<UsageError>([&] { step_shape(*encoder, {8}); }), "[C,H,W]"));
+  EXPECT_TRUE(has(message_of<UsageError>([&] { encoder->step_shape({8}); }), "[C,H,W]"));
   EXPECT_THROW(encoder->check_frames(), UsageError);
 }
 

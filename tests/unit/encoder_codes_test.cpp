@@ -29,9 +29,9 @@ TEST(EncoderCodes, PhaseClipsWhatIsNoFraction) {
 
 TEST(EncoderCodes, FieldsLieSideBySide) {
   const auto encoder = make<Encoder>("receptive_fields", {{"fields", 4}});
-  EXPECT_EQ(step_shape(*encoder, {3}), Shape{12});
-  EXPECT_EQ(step_shape(*encoder, {2, 5, 6}), (Shape{8, 5, 6}));
-  EXPECT_EQ(step_shape(*make<Encoder>("latency"), {2, 5, 6}), (Shape{2, 5, 6}));
+  EXPECT_EQ(encoder->step_shape({3}), Shape{12});
+  EXPECT_EQ(encoder->step_shape({2, 5, 6}), (Shape{8, 5, 6}));
+  EXPECT_EQ(make<Encoder>("latency")->step_shape({2, 5, 6}), (Shape{2, 5, 6}));
   // Centres at -1/4, 1/4, 3/4, 5/4: a value at a centre makes that neuron spike at once.
   const Tensor x = torch::tensor({0.25, 0.75}).view({1, 2, 1, 1}).expand({1, 2, 2, 2}).contiguous();
   const Tensor s = encoder->encode(images(x), {0, 9, 9}).values();
@@ -87,8 +87,8 @@ TEST(EncoderCodes, SigmaDeltaShapesItsNoise) {
 
 TEST(EncoderCodes, SendOnDeltaReadsSequencesOnly) {
   const auto encoder = make<Encoder>("delta", {{"threshold", 0.5}, {"reference", "sent"}});
-  EXPECT_EQ(step_shape(*encoder, {3}), Shape{6});
-  EXPECT_EQ(step_shape(*make<Encoder>("delta", {{"off", "none"}}), {3}), Shape{3});
+  EXPECT_EQ(encoder->step_shape({3}), Shape{6});
+  EXPECT_EQ(make<Encoder>("delta", {{"off", "none"}})->step_shape({3}), Shape{3});
   encoder->check_frames();
   Batch batch;
   batch.form = Batch::Form::frames;

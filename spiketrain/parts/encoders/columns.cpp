@@ -7,12 +7,11 @@
 #include <algorithm>
 
 #include "spiketrain/core/encoder.h"
-#include "spiketrain/core/extras.h"
 
 namespace spiketrain {
 namespace {
 
-struct Columns final : Encoder, ReshapesSamples {
+struct Columns final : Encoder {
   static constexpr const char* kDoc = "one column of the image per step, left to right; steps = width";
   template <class V>
   void visit(V&) {}

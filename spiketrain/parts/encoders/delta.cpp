@@ -7,12 +7,11 @@
 // Source: snnTorch's spikegen.delta (reference = "sample"; its off_spike sends -1 for an off-spike); "sent" as cameras of events do.
 // Deviation: none.  Tests: golden/encoders_test.cpp, unit/encoder_test.cpp.
 #include "spiketrain/core/encoder.h"
-#include "spiketrain/core/extras.h"
 
 namespace spiketrain {
 namespace {
 
-struct Delta final : Encoder, ReshapesSamples {
+struct Delta final : Encoder {
   static constexpr const char* kDoc = "spikes where the values of a sequence have changed by a threshold";
   double threshold = 0.1;
   std::string reference = "sample", start = "zero", off = "channel";

@@ -7,7 +7,6 @@
 // Deviation: none.  Tests: golden/phase_test.cpp, unit/phase_test.cpp, unit/encoder_test.cpp.
 #include <cmath>
 
-#include "spiketrain/core/coded_input.h"
 #include "spiketrain/core/encoder.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/network.h"
@@ -15,7 +14,7 @@
 namespace spiketrain {
 namespace {
 
-struct PhaseEncoder final : Encoder, CodedInput {
+struct PhaseEncoder final : Encoder {
   static constexpr const char* kDoc =
       "the binary digits of a value, one a step, for phase_if; needs data.mean = [0], data.std = [1]";
   int64_t bits = 8;

@@ -8,7 +8,7 @@
 namespace spiketrain {
 namespace {
 
-struct ReceptiveFields final : Encoder, ReshapesSamples {
+struct ReceptiveFields final : Encoder {
   static constexpr const char* kDoc =
       "one spike of each of several neurons with Gaussian receptive fields, earlier the nearer the value";
   GaussianFields gauss;

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "spiketrain/core/extras.h"
 #include "spiketrain/core/initialise.h"
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/layout.h"
@@ -22,7 +21,7 @@
 namespace spiketrain {
 namespace {
 
-struct MatrixPsn : Neuron, DrawsValues {
+struct MatrixPsn : Neuron {
   PsnCore core;
   int64_t steps = 32;
   std::string init = "uniform";
