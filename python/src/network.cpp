@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "python/src/bind.h"
+#include "spiketrain/core/extras.h"
 #include "spiketrain/core/forward.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/norm.h"
@@ -207,12 +208,14 @@ py::tuple forward(const Trainable& t, const Tensor& x, const WindowState* state,
   return py::make_tuple(values, std::move(after), rates, records);
 }
 
-using NormP = std::shared_ptr<Norm>;
-std::vector<NormP> norms_of(const Trainable& t) {
-  std::vector<NormP> norms;
-  for (const auto& module : t.network->modules())
-    if (auto norm = std::dynamic_pointer_cast<Norm>(module)) norms.push_back(std::move(norm));
-  return norms;
+/// The flags `frozen` of layers' norms and of neurons with one.
+std::vector<bool*> frozen_norms(const Trainable& t) {
+  std::vector<bool*> flags;
+  for (const auto& module : t.network->modules()) {
+    if (const auto norm = std::dynamic_pointer_cast<Norm>(module)) flags.push_back(&norm->frozen);
+    if (const auto neuron = std::dynamic_pointer_cast<NormedNeuron>(module)) flags.push_back(&neuron->frozen);
+  }
+  return flags;
 }
 
 }  // namespace
@@ -255,14 +258,14 @@ void bind_network(py::module_& m) {
           "frozen_norms",
           [](const Trainable& t) {
             std::vector<bool> frozen;
-            for (const NormP& norm : norms_of(t)) frozen.push_back(norm->frozen);
+            for (const bool* flag : frozen_norms(t)) frozen.push_back(*flag);
             return frozen;
           },
           [](const Trainable& t, const std::vector<bool>& frozen) {
-            const std::vector<NormP> norms = norms_of(t);
-            ST_CHECK(norms.size() == frozen.size(), "network: expected ", norms.size(), " norms, got ",
+            const std::vector<bool*> flags = frozen_norms(t);
+            ST_CHECK(flags.size() == frozen.size(), "network: expected ", flags.size(), " norms, got ",
                      frozen.size());
-            for (size_t k = 0; k < norms.size(); ++k) norms[k]->frozen = frozen[k];
+            for (size_t k = 0; k < flags.size(); ++k) *flags[k] = frozen[k];
           },
           "Of each normalisation whether it uses and keeps its running statistics in training, too.")
       .def("nodes", &nodes)
