@@ -139,6 +139,7 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   if (!parts_.signal) parts_.signal = make<LearningSignal>("heads");
   const Network& network = *parts_.network;
   const Plan first = plan();
+  parts_.encoder->check_network(network, parts_.steps);
   check_method(network, parts_.method, first);
   check_regularizers(network, parts_.method, parts_.regularizers);
   for (int64_t b = 0; b + 1 < network.blocks(); ++b) {

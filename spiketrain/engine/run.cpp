@@ -68,8 +68,9 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
-  ST_CHECK(sample.equals(network_.input_shape()), "batch: expected samples of shape ",
-           at::IntArrayRef(network_.input_shape()), ", got ", sample);
+  const Shape sent = p_.encoder->out_shape(sample.vec());
+  ST_CHECK(sent == network_.input_shape(), "batch: expected samples of shape ",
+           at::IntArrayRef(network_.input_shape()), ", got ", at::IntArrayRef(sent));
   ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ",
            batch.x.size(0));
   ST_CHECK(batch.target.kind == p_.target, "batch: expected targets of kind ", to_string(p_.target), ", got ",
@@ -94,8 +95,7 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
 
 Signal Run::input(const Segment& segment) const {
   const Encoder::Request request = {segment.t0, segment.t1, p_.steps, p_.seed};
-  return batch_.form == Batch::Form::frames ? p_.encoder->frames(batch_, request)
-                                            : p_.encoder->encode(batch_, request);
+  return p_.encoder->send(batch_, request);
 }
 
 /// Counts the steps in which error enters.

@@ -16,10 +16,10 @@ CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
   batch.form = sample.form;
   batch.x = torch::zeros(shape, sample.type);
   const Encoder::Request request = {0, recipe.steps, recipe.steps};
-  const Signal signal = frames ? encoder->frames(batch, request) : encoder->encode(batch, request);
+  const Signal signal = encoder->send(batch, request);
 
   CostInput input;
-  input.shape = sample.shape;
+  input.shape = encoder->out_shape(sample.shape);
   input.constant = signal.is_constant();
   const bool zero_or_one = frames && sample.type == torch::kByte && recipe.events.accumulate == "or";
   input.values = (signal.is_spikes() && !frames) || zero_or_one ? Values::binary : Values::real;

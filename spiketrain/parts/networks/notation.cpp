@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kForms =
     "a convolution like 15C5 (15C5p2s1), pooling P2 (SP2, AP2, MP2), a number of neurons like 300 "
-    "(recurrent: 300R, 300R1, 15C5R3), D0.2, RB64, SEW64, GAP or a repetition like 3x(64C3)";
+    "(recurrent: 300R, 300R1, 15C5R3), D0.2, RB64, SEW64, GAP, POP10 or a repetition like 3x(64C3)";
 
 /// Tokens that begin with letters; of two that fit, the first counts.
 struct Word {
@@ -21,14 +21,9 @@ struct Word {
   char pool = 0;
 };
 constexpr Word kWords[] = {
-    {"GAP", Token::Kind::global_average},
-    {"SEW", Token::Kind::sew_unit},
-    {"RB", Token::Kind::basic_unit},
-    {"SP", Token::Kind::pool, 'S'},
-    {"AP", Token::Kind::pool, 'A'},
-    {"MP", Token::Kind::pool, 'M'},
-    {"P", Token::Kind::pool},
-    {"D", Token::Kind::dropout},
+    {"GAP", Token::Kind::global_average}, {"POP", Token::Kind::population}, {"SEW", Token::Kind::sew_unit},
+    {"RB", Token::Kind::basic_unit},      {"SP", Token::Kind::pool, 'S'},   {"AP", Token::Kind::pool, 'A'},
+    {"MP", Token::Kind::pool, 'M'},       {"P", Token::Kind::pool},         {"D", Token::Kind::dropout},
 };
 
 char upper(char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); }
@@ -111,6 +106,8 @@ class TokenReader {
       token_.kind = known.kind;
       token_.pool = known.pool;
       if (known.kind == Token::Kind::pool) token_.size = number("side of the pooling window", 1, kMaxKernel);
+      if (known.kind == Token::Kind::population)
+        token_.size = number("number of neurons in a group", 1, kMaxNeurons);
       if (known.kind == Token::Kind::dropout) dropout();
       if (known.kind == Token::Kind::basic_unit || known.kind == Token::Kind::sew_unit) unit();
       return;
@@ -332,6 +329,8 @@ std::string to_string(const Token& token) {
       return str("SEW", token.size, stride);
     case Token::Kind::global_average:
       return "GAP";
+    case Token::Kind::population:
+      return str("POP", token.size);
   }
   return "";
 }

@@ -8,6 +8,7 @@
 //   RB64, RB64s2   basic residual unit, 64 maps, stride 1 or 2; shortcut added to the current
 //   SEW64, SEW64s2 the same, shortcut added to the output (SEW-ResNet)
 //   GAP            global average pooling
+//   POP10          population code, last: 10 output neurons for each output, whose sum it is
 //   3x(64C3-D0.1)  repetition
 // The input is not written.  Who does, 784-1000-10 or 28x28-1000-10 for images of 28x28, would get a hidden layer of 784
 // neurons; so a first layer with as many neurons as the input has values is refused, unless it is written 1x(784).
@@ -22,11 +23,11 @@
 namespace spiketrain {
 
 struct Token {
-  enum class Kind { conv, pool, linear, dropout, basic_unit, sew_unit, global_average };
+  enum class Kind { conv, pool, linear, dropout, basic_unit, sew_unit, global_average, population };
   Kind kind = Kind::linear;
   std::string text;        ///< as written
   size_t index = 0;        ///< place in the expanded list, from 1
-  int64_t size = 0;        ///< maps, neurons, or the side of a pooling window
+  int64_t size = 0;        ///< maps, neurons, the side of a pooling window, or neurons of a group
   int64_t kernel = 0;      ///< conv: side of the kernel
   int64_t stride = 1;      ///< conv, residual units
   int64_t padding = -1;    ///< conv; -1: not written

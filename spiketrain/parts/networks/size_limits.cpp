@@ -53,6 +53,10 @@ void linear(Sizes& s, const Token& token) {
 void count(Sizes& s, const Token& token, const SpecOptions& options) {
   if (token.kind == Kind::linear) return linear(s, token);
   if (token.kind == Kind::dropout) return;
+  if (token.kind == Kind::population) {
+    if (s.shape.size() == 1) s.shape[0] /= token.size;
+    return;
+  }
   if (s.shape.size() != 3) {
     s.shape.clear();
   } else if (token.kind == Kind::conv) {

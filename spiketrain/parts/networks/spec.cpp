@@ -6,6 +6,7 @@
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/parts/networks/notation.h"
+#include "spiketrain/parts/networks/output_token.h"
 #include "spiketrain/parts/networks/size_limits.h"
 
 namespace spiketrain {
@@ -30,7 +31,7 @@ class Builder {
              "network: expected an output of [N] or [C,H,W], got ", at::IntArrayRef(context.output));
     ST_CHECK((in.size() == 1 || in.size() == 3) && *std::min_element(in.begin(), in.end()) >= 1,
              "network: expected an input of [C,H,W] or [N], got ", at::IntArrayRef(in));
-    output_ = output_token();
+    output_ = output_token(spec, tokens_, options, context.output);
     check_sizes(spec, tokens_, options, in);
     refuse_input_token();
     network_ = std::make_shared<Network>(in);
@@ -62,33 +63,6 @@ class Builder {
 
   [[noreturn]] void fail(const Token& token, const std::string& what) const {
     throw UsageError(token_error(spec_, token, what));
-  }
-
-  /// Number of the token that makes the output layer; UsageError if the network does not end in one.
-  size_t output_token() const {
-    const Token& last = tokens_.back();
-    if (context_.output.size() == 3) {
-      if (last.kind == Kind::conv) return last.index;
-      fail(last, str("a network whose output is ", text(context_.output), " must end in a convolution"));
-    }
-    const int64_t outputs = context_.output[0];
-    const std::string advice = str("; append \"-", outputs, "\" for the output layer");
-    ST_CHECK(last.kind == Kind::linear || options_.output_weights == "trained",
-             "network: output_weights are those of a fully connected output layer, but ", spec_, " ends in ",
-             to_string(last), "; use output_weights = \"trained\"");
-    if (last.kind == Kind::linear) {
-      if (last.size == outputs) return last.index;
-      fail(last, str("the last layer must have one neuron for each of the ", outputs, " outputs, it has ",
-                     last.size, "; write ", outputs, " in its place, or", advice.substr(1), " behind it"));
-    }
-    if (last.kind == Kind::global_average && tokens_.size() > 1) {
-      const Token& before = tokens_[tokens_.size() - 2];
-      if (before.kind == Kind::conv && before.size == outputs) return before.index;
-      fail(last, str("as the last token it must follow a convolution with one map for each of the ", outputs,
-                     " outputs", advice));
-    }
-    fail(last,
-         str("a network must end in a layer with one neuron for each of the ", outputs, " outputs", advice));
   }
 
   /// UsageError if the notation seems to begin with the input.
@@ -161,6 +135,10 @@ class Builder {
         if (shape()[1] != shape()[2])
           fail(token, "global averaging needs a square map, the signal here is " + text(shape()));
         add(make<Stage>("global_average"), {below()}, to_string(token));
+        return;
+      case Kind::population:
+        if (token.index != tokens_.size()) fail(token, "the sum of a population code must be the last token");
+        add(make<Stage>("population", {{"size", token.size}}), {below()}, to_string(token));
         return;
       case Kind::basic_unit:
         return basic_unit(token);
@@ -372,7 +350,7 @@ struct Spec final : NetworkBuilder, SpecOptions {
   void visit(V& v) {
     v(spec, "spec",
       "the layers: 15C5 convolution, P2 pooling, 300 fully connected, 300R recurrent, D0.2 dropout, RB64, "
-      "SEW64, GAP");
+      "SEW64, GAP, POP10 sum of 10 output neurons for each class");
     SpecOptions::visit(v);
   }
   void check() override { parse_notation(spec); }

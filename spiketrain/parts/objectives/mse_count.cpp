@@ -14,8 +14,9 @@ struct MseCount final : Objective {
   double correct_rate = 1.0, incorrect_rate = 0.0;
   template <class V>
   void visit(V& v) {
-    v(correct_rate, "correct_rate", "target spikes per step of the label's output", Range{0, 1});
-    v(incorrect_rate, "incorrect_rate", "target spikes per step of the other outputs", Range{0, 1});
+    v(correct_rate, "correct_rate", "target sum per step of the label's output; with POP10 up to 10",
+      Range{0, 1e6});
+    v(incorrect_rate, "incorrect_rate", "target sum per step of the other outputs", Range{0, 1e6});
   }
   Tensor loss(const Output& out, const Target& target) const override {
     const Tensor sum = out.values().sum(0);
