@@ -30,7 +30,8 @@ size_t output_token(const std::string& spec, const std::vector<Token>& tokens, c
   const auto fail = [&](const std::string& what) { fail_at(spec, last, what); };
   if (output.size() == 3) {
     if (last.kind != Kind::conv)
-      fail(str("a network whose output is ", at::IntArrayRef(output), " must end in a convolution"));
+      fail(spiketrain::str("a network whose output is ", at::IntArrayRef(output),
+                           " must end in a convolution"));
     return last.index;
   }
   const int64_t outputs = output[0];
