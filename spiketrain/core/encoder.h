@@ -14,7 +14,7 @@ struct Encoder : Part {
     int64_t t0, t1, T;
     uint64_t seed = 0;
   };
-  /// batch.x [B,*] float, an image -> the signal at these steps, of shape out_shape([*]).  Segments join: what a step holds does
+  /// batch.x [B,*] float, an image -> the signal at these steps, of shape step_shape([*]).  Segments join: what a step holds does
   /// not depend on which others are asked for with it.
   virtual Signal encode(const Batch& batch, const Request& request) const = 0;
   /// batch.x holds the steps themselves.  UsageError unless the encoder can take them.
@@ -24,7 +24,7 @@ struct Encoder : Part {
   /// UsageError unless the encoder can take images.
   virtual void check_images() const {}
   /// Shape of what it sends of a sample, or of a frame, of this shape.  UsageError if it cannot take such.
-  virtual Shape out_shape(const Shape& in) const { return in; }
+  virtual Shape step_shape(const Shape& in) const { return in; }
   /// UsageError unless the network, over this many steps, reads the code that the encoder sends.
   virtual void check_network(const Network& /*network*/, int64_t /*steps*/) const {}
   /// Whether values mean intensities from 0 to 1, so that normalised pixels would be coded wrongly.

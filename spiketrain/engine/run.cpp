@@ -68,7 +68,7 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
-  const Shape sent = p_.encoder->out_shape(sample.vec());
+  const Shape sent = p_.encoder->step_shape(sample.vec());
   ST_CHECK(sent == network_.input_shape(), "batch: expected samples of shape ",
            at::IntArrayRef(network_.input_shape()), ", got ", at::IntArrayRef(sent));
   ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ",

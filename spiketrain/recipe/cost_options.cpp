@@ -19,7 +19,7 @@ CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
   const Signal signal = encoder->send(batch, request);
 
   CostInput input;
-  input.shape = encoder->out_shape(sample.shape);
+  input.shape = encoder->step_shape(sample.shape);
   input.constant = signal.is_constant();
   const bool zero_or_one = frames && sample.type == torch::kByte && recipe.events.accumulate == "or";
   input.values = (signal.is_spikes() && !frames) || zero_or_one ? Values::binary : Values::real;

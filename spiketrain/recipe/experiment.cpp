@@ -174,7 +174,7 @@ torch::Device parse_device(const std::string& name) {
 
 std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, const Shape& output) {
   NetworkContext context;
-  context.input = make<Encoder>(recipe.encoder)->out_shape(input);
+  context.input = make<Encoder>(recipe.encoder)->step_shape(input);
   context.output = output;
   context.neuron = [&] { return make<Neuron>(recipe.neuron); };
   context.readout = [&] { return make<Neuron>(recipe.readout); };

@@ -30,7 +30,7 @@ struct Delta final : Encoder {
         "encoder delta: sends the changes of a sequence, but the data set gives still images; use encoder phase, latency or "
         "poisson");
   }
-  Shape out_shape(const Shape& in) const override {
+  Shape step_shape(const Shape& in) const override {
     ST_CHECK(!in.empty(), "encoder delta: expected frames of [N] or [C,H,W]");
     Shape out = in;
     if (off == "channel") out[0] *= 2;

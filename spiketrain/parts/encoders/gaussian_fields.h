@@ -31,7 +31,7 @@ struct GaussianFields {
     return (torch::arange(1, fields + 1, torch::kDouble) * 2 - 3) / 2 * distance() + low;
   }
   /// [C,*] -> [C*M,*]: the fields of a value or map lie side by side.
-  Shape out_shape(Shape in, const std::string& encoder) const {
+  Shape step_shape(Shape in, const std::string& encoder) const {
     ST_CHECK(!in.empty(), "encoder ", encoder, ": expected samples of [N] or [C,H,W]");
     in[0] *= fields;
     return in;

@@ -21,7 +21,7 @@ struct Population final : Encoder {
   }
   void check() override { gauss.check("population"); }
   bool reads_intensities() const override { return gauss.of_intensities(); }
-  Shape out_shape(const Shape& in) const override { return gauss.out_shape(in, "population"); }
+  Shape step_shape(const Shape& in) const override { return gauss.step_shape(in, "population"); }
   Signal encode(const Batch& batch, const Request& request) const override {
     return integrate_and_fire(gauss.responses(batch.x), threshold, request);
   }

@@ -23,7 +23,7 @@ struct ReceptiveFields final : Encoder {
   }
   void check() override { gauss.check("receptive_fields"); }
   bool reads_intensities() const override { return gauss.of_intensities(); }
-  Shape out_shape(const Shape& in) const override { return gauss.out_shape(in, "receptive_fields"); }
+  Shape step_shape(const Shape& in) const override { return gauss.step_shape(in, "receptive_fields"); }
   Signal encode(const Batch& batch, const Request& request) const override {
     const Tensor r = gauss.responses(batch.x), sends = r >= cutoff;
     return exact ? latency_times(r, sends, request, "receptive_fields") : latency_steps(r, sends, request);

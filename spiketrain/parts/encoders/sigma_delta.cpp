@@ -36,7 +36,7 @@ struct SigmaDelta final : Encoder {
              "encoder sigma_delta: a modulator of order 2 overloads above 0.8, but limit = ", limit,
              "; set limit = 0.7, or order = 1");
   }
-  Shape out_shape(const Shape& in) const override {
+  Shape step_shape(const Shape& in) const override {
     ST_CHECK(!in.empty(), "encoder sigma_delta: expected samples with a dimension of time, the last one");
     return in;
   }
