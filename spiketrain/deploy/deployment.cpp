@@ -28,7 +28,8 @@ void for_signals(const Training& training, const Dataset& data, int64_t count, F
   for (Batch batch; done < count && loader.next(batch); done += batch.size()) {
     batch.epoch = kEvaluationEpoch;
     const Encoder::Request request = {0, parts.steps, parts.steps, parts.seed};
-    f(batch, parts.encoder->send(batch, request));
+    const bool frames = batch.form == Batch::Form::frames;
+    f(batch, frames ? parts.encoder->frames(batch, request) : parts.encoder->encode(batch, request));
   }
 }
 

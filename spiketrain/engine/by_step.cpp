@@ -33,7 +33,7 @@ std::vector<Signal> infer_by_step(const LearnerParts& parts, const Batch& batch)
   std::vector<Signal> out;
   for (int64_t t = 0; t < T; t += window) {
     const Encoder::Request request = {t, t + window, T, parts.seed};
-    const Signal x = parts.encoder->send(batch, request);
+    const Signal x = frames ? parts.encoder->frames(batch, request) : parts.encoder->encode(batch, request);
     if (valid.defined()) context.valid = valid.slice(0, t, t + window);
     out.push_back(parts.network->forward(x, context, carry));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "spiketrain/core/coded_input.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/run.h"
 #include "spiketrain/engine/shares.h"
@@ -139,7 +140,8 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   if (!parts_.signal) parts_.signal = make<LearningSignal>("heads");
   const Network& network = *parts_.network;
   const Plan first = plan();
-  parts_.encoder->check_network(network, parts_.steps);
+  if (const auto* coded = dynamic_cast<const CodedInput*>(parts_.encoder.get()))
+    coded->check_network(network, parts_.steps);
   check_method(network, parts_.method, first);
   check_regularizers(network, parts_.method, parts_.regularizers);
   for (int64_t b = 0; b + 1 < network.blocks(); ++b) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spiketrain/core/extras.h"
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
@@ -68,9 +69,9 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
   const bool frames = batch.form == Batch::Form::frames;
   const at::IntArrayRef sizes = batch.x.sizes(),
                         sample = sizes.slice(std::min<size_t>(sizes.size(), frames ? 2 : 1));
-  const Shape sent = p_.encoder->step_shape(sample.vec());
-  ST_CHECK(sent == network_.input_shape(), "batch: expected samples of shape ",
-           at::IntArrayRef(network_.input_shape()), ", got ", at::IntArrayRef(sent));
+  const Shape step = step_shape(*p_.encoder, sample.vec());
+  ST_CHECK(step == network_.input_shape(), "batch: expected samples of shape ",
+           at::IntArrayRef(network_.input_shape()), ", got ", at::IntArrayRef(step));
   ST_CHECK(!frames || batch.x.size(0) == p_.steps, "batch: expected ", p_.steps, " frames, got ",
            batch.x.size(0));
   ST_CHECK(batch.target.kind == p_.target, "batch: expected targets of kind ", to_string(p_.target), ", got ",
@@ -95,7 +96,8 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
 
 Signal Run::input(const Segment& segment) const {
   const Encoder::Request request = {segment.t0, segment.t1, p_.steps, p_.seed};
-  return p_.encoder->send(batch_, request);
+  return batch_.form == Batch::Form::frames ? p_.encoder->frames(batch_, request)
+                                            : p_.encoder->encode(batch_, request);
 }
 
 /// Counts the steps in which error enters.

@@ -1,6 +1,7 @@
 #include "spiketrain/recipe/cost_options.h"
 
 #include "spiketrain/core/encoder.h"
+#include "spiketrain/core/extras.h"
 #include "spiketrain/data/source.h"
 
 namespace spiketrain {
@@ -16,10 +17,10 @@ CostInput input_of(const Recipe& recipe, const SampleSpec& sample) {
   batch.form = sample.form;
   batch.x = torch::zeros(shape, sample.type);
   const Encoder::Request request = {0, recipe.steps, recipe.steps};
-  const Signal signal = encoder->send(batch, request);
+  const Signal signal = frames ? encoder->frames(batch, request) : encoder->encode(batch, request);
 
   CostInput input;
-  input.shape = encoder->step_shape(sample.shape);
+  input.shape = step_shape(*encoder, sample.shape);
   input.constant = signal.is_constant();
   const bool zero_or_one = frames && sample.type == torch::kByte && recipe.events.accumulate == "or";
   input.values = (signal.is_spikes() && !frames) || zero_or_one ? Values::binary : Values::real;

@@ -3,6 +3,7 @@
 #include <torch/cuda.h>
 
 #include "spiketrain/base/text.h"
+#include "spiketrain/core/extras.h"
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
@@ -174,7 +175,7 @@ torch::Device parse_device(const std::string& name) {
 
 std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, const Shape& output) {
   NetworkContext context;
-  context.input = make<Encoder>(recipe.encoder)->step_shape(input);
+  context.input = step_shape(*make<Encoder>(recipe.encoder), input);
   context.output = output;
   context.neuron = [&] { return make<Neuron>(recipe.neuron); };
   context.readout = [&] { return make<Neuron>(recipe.readout); };
@@ -226,7 +227,7 @@ void check_recipe(const Recipe& recipe) {
   freeze(*network, recipe.train.freeze);
   places(*network, recipe.init.redraw, "init.redraw");
   const Learner learner(learner_parts(unbalanced(recipe), network, data.target.kind));
-  learner.parts().encoder->check_form(data.form);
+  if (data.form == Batch::Form::frames) learner.parts().encoder->check_frames();
   make_metrics(recipe, data.target.kind);
 }
 
@@ -292,7 +293,7 @@ Experiment build_experiment(const Recipe& given, Datasets data, torch::Device de
   training.caveats = idle_sections(recipe, *network);
   training.rate_advice = rate_advice(recipe);
   training.learner = std::make_shared<Learner>(learner_parts(recipe, std::move(network), target.kind));
-  training.learner->parts().encoder->check_form(train.sample().form);
+  if (train.sample().form == Batch::Form::frames) training.learner->parts().encoder->check_frames();
   training.optimizer = optimizer;
   training.rate = make<LearningRate>(recipe.learning_rate);
   training.metrics = make_metrics(recipe, target.kind);

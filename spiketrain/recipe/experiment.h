@@ -24,8 +24,7 @@ void check_data(const Datasets& data, const Recipe& recipe);
 /// "cpu" or "cuda".  UsageError for another name, or if this machine or LibTorch has no CUDA.
 torch::Device parse_device(const std::string& name);
 
-/// The network alone, its weights zero until Network::initialise, for samples of shape `input` at one step, before the encoder, and an
-/// output of shape `output`.
+/// The network alone, its weights zero until Network::initialise, for samples of shape `input` at one step and an output of shape `output`.
 std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, const Shape& output);
 
 /// The rule of every layer.  Places of the section [rules], the later in this list win:

@@ -81,7 +81,8 @@ GradientAgreement agreement(const NamedWeight& of, Tensor ours, Tensor reference
 /// The same samples as the encoder sends them, in double: what any encoder draws is then the same for all.
 Batch encoded(const Batch& batch, const LearnerParts& parts) {
   const Encoder::Request request = {0, parts.steps, parts.steps, parts.seed};
-  const Signal x = parts.encoder->send(batch, request);
+  const bool frames = batch.form == Batch::Form::frames;
+  const Signal x = frames ? parts.encoder->frames(batch, request) : parts.encoder->encode(batch, request);
   Batch sent = batch;
   sent.form = Batch::Form::frames;
   sent.x = x.values().to(torch::kDouble);

@@ -18,6 +18,7 @@ Batch images(Tensor x, std::vector<int64_t> ids = {}, int64_t epoch = 0) {
 
 TEST(Encoder, SegmentsJoin) {
   for (const std::string& name : Registry<Encoder>::get().names()) {
+    if (name == "delta") continue;  // encoder_codes_test: it reads sequences
     const auto encoder = make<Encoder>(name.c_str());
     const Batch batch = images(torch::rand({3, 2, 5, 5}), {4, 0, 9}, 1);
     const Tensor whole = encoder->encode(batch, {0, 7, 7, 3}).values();

@@ -7,11 +7,12 @@
 // Source: snnTorch's spikegen.delta (reference = "sample"; its off_spike sends -1 for an off-spike); "sent" as cameras of events do.
 // Deviation: none.  Tests: golden/encoders_test.cpp, unit/encoder_test.cpp.
 #include "spiketrain/core/encoder.h"
+#include "spiketrain/core/extras.h"
 
 namespace spiketrain {
 namespace {
 
-struct Delta final : Encoder {
+struct Delta final : Encoder, ReshapesSamples {
   static constexpr const char* kDoc = "spikes where the values of a sequence have changed by a threshold";
   double threshold = 0.1;
   std::string reference = "sample", start = "zero", off = "channel";
@@ -25,7 +26,7 @@ struct Delta final : Encoder {
     v(off, "off", "falling values: spikes in channels of their own, or none", Choices{{"channel", "none"}});
   }
   void check_frames() const override {}
-  void check_images() const override {
+  Signal encode(const Batch& /*batch*/, const Request& /*request*/) const override {
     throw UsageError(
         "encoder delta: sends the changes of a sequence, but the data set gives still images; use encoder phase, latency or "
         "poisson");
@@ -35,10 +36,6 @@ struct Delta final : Encoder {
     Shape out = in;
     if (off == "channel") out[0] *= 2;
     return out;
-  }
-  Signal encode(const Batch& /*batch*/, const Request& /*request*/) const override {
-    check_images();
-    return {};
   }
   Signal frames(const Batch& batch, const Request& request) const override {
     const Tensor x = batch.x.is_floating_point() ? batch.x : batch.x.to(torch::kFloat);

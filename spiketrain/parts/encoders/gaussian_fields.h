@@ -5,6 +5,7 @@
 // Source: Bohte, Kok, La Poutre 2002, SpikeProp.  Deviation: none.
 #pragma once
 #include "spiketrain/core/encoder.h"
+#include "spiketrain/core/extras.h"
 
 namespace spiketrain {
 

@@ -7,6 +7,7 @@
 // Deviation: none.  Tests: golden/phase_test.cpp, unit/phase_test.cpp, unit/encoder_test.cpp.
 #include <cmath>
 
+#include "spiketrain/core/coded_input.h"
 #include "spiketrain/core/encoder.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/network.h"
@@ -14,7 +15,7 @@
 namespace spiketrain {
 namespace {
 
-struct PhaseEncoder final : Encoder {
+struct PhaseEncoder final : Encoder, CodedInput {
   static constexpr const char* kDoc =
       "the binary digits of a value, one a step, for phase_if; needs data.mean = [0], data.std = [1]";
   int64_t bits = 8;
@@ -37,17 +38,29 @@ struct PhaseEncoder final : Encoder {
     ST_CHECK(steps % bits == 0, "encoder phase: a value takes ", bits,
              " steps, its bits, but steps = ", steps, "; set steps to a multiple of encoder.bits");
     for (const Network::Node& node : network.nodes()) {
-      const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
-      if (!layer) continue;
-      const Neuron& neuron = *layer->neuron();
-      const std::string& name = neuron.part_name();
-      ST_CHECK(name == "phase_if" || name == "phase_readout",
-               "encoder phase: a spike weighs 2^-(1+i) in phase i, but neuron ", name, " of layer ",
-               node.name, " takes all alike; use neuron phase_if and readout phase_readout");
-      const auto read = neuron.config().at("bits").get<int64_t>();
-      ST_CHECK(read == bits, "encoder phase: sends values of ", bits, " bits, but neuron ", name,
-               " of layer ", node.name, " reads ", read, "; set the same bits");
+      const std::string& stage = node.stage->part_name();
+      ST_CHECK(stage != "pool" || node.stage->config().at("kind") != "max",
+               "encoder phase: the greatest of digits is not the ",
+               "digit of the greatest value, so that the maximum pooling of node ", node.name,
+               " would be wrong; use average pooling");
+      if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage))
+        check_layer(*layer, node.name);
     }
+  }
+
+ private:
+  void check_layer(const Layer& layer, const std::string& node) const {
+    const Neuron& neuron = *layer.neuron();
+    const std::string& name = neuron.part_name();
+    ST_CHECK(name == "phase_if" || name == "phase_readout",
+             "encoder phase: a spike weighs 2^-(1+i) in phase i, but neuron ", name, " of layer ", node,
+             " takes all alike; use neuron phase_if and readout phase_readout");
+    const auto read = neuron.config().at("bits").get<int64_t>();
+    ST_CHECK(read == bits, "encoder phase: sends values of ", bits, " bits, but neuron ", name, " of layer ",
+             node, " reads ", read, "; set the same bits");
+    for (const Connection& c : layer.connections())
+      ST_CHECK(!c.norm, "encoder phase: norm ", c.norm->part_name(), " of layer ", node,
+               " would work on the current of each digit, not on that of the value; leave network.norm out");
   }
 };
 ST_REGISTER(Encoder, "phase", PhaseEncoder);

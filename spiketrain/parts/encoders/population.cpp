@@ -9,7 +9,7 @@
 namespace spiketrain {
 namespace {
 
-struct Population final : Encoder {
+struct Population final : Encoder, ReshapesSamples {
   static constexpr const char* kDoc =
       "spikes of neurons with Gaussian receptive fields, several for each value";
   GaussianFields gauss;

@@ -8,7 +8,7 @@
 namespace spiketrain {
 namespace {
 
-struct ReceptiveFields final : Encoder {
+struct ReceptiveFields final : Encoder, ReshapesSamples {
   static constexpr const char* kDoc =
       "one spike of each of several neurons with Gaussian receptive fields, earlier the nearer the value";
   GaussianFields gauss;
