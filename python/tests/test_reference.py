@@ -132,6 +132,25 @@ def cuba_readout(I, z, p):
     return u, [i, u]
 
 
+def phase_weight(n):
+    return 0.5 ** (1 + n.detach() % 8)
+
+
+def phase_if(I, z, p):
+    w = phase_weight(z[1])
+    v = z[0] + w * I
+    s = fire(v / w - 1)
+    return s, [v - s * w, z[1] + 1]
+
+
+def phase_readout(I, z, p):
+    return 8 * phase_weight(z[0]) * I, [z[0] + 1]
+
+
+def relu(I, z, p):
+    return torch.relu(I), z
+
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -147,6 +166,9 @@ CASES = {
     "srm0": (st.neurons.srm0(), [0.0], srm0),
     "cuba_readout": (st.neurons.cuba_readout(leak_syn=0.6, leak=0.8), [0.0, 0.0], cuba_readout),
     "leaky_readout": (st.leaky_readout(leak=0.9), [0.0], readout),
+    "phase_if": (st.neurons.phase_if(), [0.0, 0.0], phase_if),
+    "phase_readout": (st.neurons.phase_readout(), [0.0], phase_readout),
+    "relu": (st.neurons.relu(), [], relu),
 }
 
 
@@ -209,7 +231,7 @@ def test_bptt_of_every_neuron(name):
     loss = (out * target).sum()
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
-    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout"):
+    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()

@@ -190,7 +190,7 @@ TEST(Dataset, ListNamesEverySet) {
   EXPECT_EQ(names, (std::vector<std::string>{"cifar10", "cifar10-dvs", "delayed-memory", "dvs-gesture",
                                              "echo", "event-folder", "fashion-mnist", "given", "glyph-events",
                                              "glyph-pairs", "glyphs", "mnist", "motion-events", "nmnist",
-                                             "own-pixels", "shd", "ssc", "waves"}))
+                                             "own-pixels", "radio", "shd", "ssc", "waves"}))
       << "own-pixels: of this file";
   EXPECT_FALSE(dataset_info("glyphs").files);
   EXPECT_TRUE(dataset_info("mnist").files);

@@ -144,6 +144,7 @@ struct Radio final : DatasetSource {
     TensorDatasetOptions options;
     options.name = part_name() + " " + o.split;
     options.classes = kRadioClasses;
+    options.class_names = {"BPSK", "QPSK", "8PSK", "16QAM", "2FSK", "noise"};
     options.ids = torch::tensor(indices, torch::kLong);
     return tensor_dataset(x, {Target::Kind::class_index, y}, options);
   }
