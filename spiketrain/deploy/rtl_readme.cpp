@@ -12,11 +12,12 @@ const char* const kMakefile = R"(# The exported network, its test and its synthe
 #   make verilator   the same in Verilator, faster for many samples
 #   make lint        Verilator's warnings
 #   make ice40       cells of a Lattice iCE40, from yosys; make ecp5, make xilinx: others
-#   make timing      place and route for an iCE40 HX8K by nextpnr-ice40: does it fit, and how fast
+#   make timing      place and route for an iCE40 HX8K by nextpnr-ice40, asked for CLOCK MHz: does it fit, and how fast
 # Debian's packages: iverilog, verilator, yosys, nextpnr-ice40.
 STALL = 0
-CLOCK = 25
+CLOCK = 50
 SOURCES = spike_parts.sv spike_sums.sv spike_neurons.sv spike_decision.sv model.sv
+ALL = $(SOURCES) $(wildcard mem/*.mem)
 READ = read_verilog -defer -sv $(SOURCES)
 
 icarus: model.vvp
@@ -39,16 +40,16 @@ ecp5: ecp5.txt
 xilinx: xilinx.txt
 	tail -n 40 $<
 
-ice40.txt ice40.json: $(SOURCES)
+ice40.txt ice40.json: $(ALL)
 	yosys -q -p '$(READ); synth_ice40 -top model -json ice40.json; tee -o ice40.txt stat'
-ecp5.txt: $(SOURCES)
+ecp5.txt: $(ALL)
 	yosys -q -p '$(READ); synth_ecp5 -top model; tee -o ecp5.txt stat'
-xilinx.txt: $(SOURCES)
+xilinx.txt: $(ALL)
 	yosys -q -p '$(READ); synth_xilinx -family xc7 -top model; tee -o xilinx.txt stat'
 
 # Pins are free: the clock's maximum is that of the logic.
 timing: ice40.json
-	nextpnr-ice40 --hx8k --package ct256 --pcf-allow-unconstrained --freq $(CLOCK) --seed 1 --json ice40.json --asc model.asc --log timing.txt -q
+	nextpnr-ice40 --hx8k --package ct256 --pcf-allow-unconstrained --timing-allow-fail --freq $(CLOCK) --seed 1 --json ice40.json --asc model.asc --log timing.txt -q
 	grep -E 'Max frequency|ICESTORM_(LC|RAM)' timing.txt
 
 clean:
