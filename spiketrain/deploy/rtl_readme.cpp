@@ -61,6 +61,22 @@ FORCE:
 
 std::string rounded(double x) { return std::to_string(static_cast<int64_t>(x + 0.5)); }
 
+/// What is predicted, in words.
+std::string prediction(const Reading& reading) {
+  const std::string steps = str("over the sample's steps",
+                                reading.first > 0 ? str(", the first ", reading.first, " left out") : "");
+  switch (reading.prediction) {
+    case Prediction::greatest_sum:
+      return "The class is the output with the greatest sum " + steps + "; of several the first";
+    case Prediction::greatest_maximum:
+      return "The class is the output with the greatest value " + steps + "; of several the first";
+    case Prediction::mean:
+      return "The prediction, the mean of the outputs " + steps + ", is left to who reads them";
+    default:
+      return "The prediction is the outputs, step by step";
+  }
+}
+
 std::string input_text(const RtlExport& from) {
   const FixedProgram& program = *from.program;
   std::string text =
@@ -82,7 +98,7 @@ std::string input_text(const RtlExport& from) {
           ? "`class_valid` is high for one cycle after the last item of a sample, with the class in `class_index`"
             ", which stays.  "
           : "";
-  return text + c_prediction(from.reading) + ".  " + from.scaling + ".\n\n";
+  return text + prediction(from.reading) + ".  " + from.scaling + ".\n\n";
 }
 
 std::string layer_table(const RtlExport& from) {

@@ -155,7 +155,8 @@ TEST(DeployRtl, RegressionHasNoClass) {
   Small small;
   small.read({deploy::Prediction::mean, 2});
   EXPECT_THAT(rtl_model(small.rtl), Not(HasSubstr("class")));
-  EXPECT_THAT(rtl_readme(small.rtl), HasSubstr("The prediction is the mean of y"));
+  EXPECT_THAT(rtl_readme(small.rtl),
+              HasSubstr("the mean of the outputs over the sample's steps, the first 2 left out"));
   write_all(dir / "rtl", write_rtl(small.rtl));
   expect_as_recorded(dir, "icarus", "mean");
 }
