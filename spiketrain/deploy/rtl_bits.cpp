@@ -29,16 +29,17 @@ class Prover {
   RtlLayerBits prove() {
     RtlLayerBits bits;
     for (const auto& product : layer_.products) {
+      const RtlProduct kept = rtl_product(product);
       int64_t least = 0, most = 0;
-      for (const int64_t w : product.weight) least = std::min(least, w), most = std::max(most, w);
-      const Range sum = sums(product);
+      for (const int64_t w : kept.weight) least = std::min(least, w), most = std::max(most, w);
+      const Range sum = sums(product, kept.weight);
       const int width = bits_for(sum.least, sum.most);
       ST_CHECK(
           width <= 32, place(), "its sums may reach ", std::max(-sum.least, sum.most),
           ", which does not fit 32 bits; export with type q7, or train with smaller weights or fewer inputs");
       bits.products.push_back({bits_for(least, most), width});
       // Without a cut: the program's exponents leave room.
-      const Range current = scaled(sum, product.shift);
+      const Range current = scaled(sum, kept.shift);
       ST_CHECK(current.within(box_of(32)), place(), "its currents may reach ",
                std::max(-current.least, current.most), ", which does not fit 32 bits");
       currents_.push_back(current);
@@ -56,7 +57,7 @@ class Prover {
   std::string place() const { return str("export rtl: layer ", layer_.name, " (", layer_.notation, "): "); }
 
   /// All sums that inputs can make, those on the way included: weights of one sign only add up.
-  Range sums(const ProgramProduct<Fixed>& product) const {
+  Range sums(const ProgramProduct<Fixed>& product, const std::vector<int64_t>& weight) const {
     const bool input = product.shape.source == Product::kInput;
     const bool signs = input && program_.kind == Input::real;
     const int64_t times = product.shape.window * product.shape.window * (input ? program_.input_max : 1);
@@ -64,8 +65,7 @@ class Prover {
     Range all;
     for (size_t f = 0; f < features; ++f) {
       int64_t positive = 0, negative = 0;
-      for (size_t i = f; i < product.weight.size(); i += features)
-        (product.weight[i] > 0 ? positive : negative) += product.weight[i];
+      for (size_t i = f; i < weight.size(); i += features) (weight[i] > 0 ? positive : negative) += weight[i];
       if (signs) positive -= negative, negative = -positive;
       all = {std::min(all.least, negative * times), std::max(all.most, positive * times)};
     }
@@ -172,6 +172,18 @@ int bits_for(int64_t least, int64_t most) {
   int bits = 2;
   while (bits < 64 && !Range{least, most}.within(box_of(bits))) ++bits;
   return bits;
+}
+
+RtlProduct rtl_product(const ProgramProduct<Fixed>& product) {
+  int any = 0;
+  for (const int16_t w : product.weight) any |= w;
+  int zeros = 0;
+  while (any != 0 && (any >> zeros & 1) == 0) ++zeros;
+  RtlProduct kept;
+  for (const int16_t w : product.weight) kept.weight.push_back(w >> zeros);
+  kept.exponent = product.exponent - zeros;
+  kept.shift = product.shift + zeros;
+  return kept;
 }
 
 std::vector<RtlLayerBits> rtl_bits(const FixedProgram& program) {

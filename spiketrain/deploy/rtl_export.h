@@ -17,6 +17,14 @@ namespace spiketrain::deploy {
 /// What is exported: as for C.
 using RtlExport = CExport<Fixed>;
 
+/// A product's weights without the zeros at the end of all of them, as those have that were trained with few bits.
+struct RtlProduct {
+  std::vector<int64_t> weight;
+  int exponent = 0;  ///< a weight w stands for w 2^-exponent
+  int shift = 0;     ///< from a sum to the membrane's scale, to the left if positive
+};
+RtlProduct rtl_product(const ProgramProduct<Fixed>& product);
+
 /// Bits of a product's weights and sums.
 struct RtlProductBits {
   int weight = 0, sum = 0;

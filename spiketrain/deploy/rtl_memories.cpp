@@ -133,9 +133,8 @@ Files rtl_memories(const FixedProgram& program) {
   for (size_t k = 0; k < program.layers.size(); ++k) {
     const auto& layer = program.layers[k];
     for (size_t c = 0; c < layer.products.size(); ++c) {
-      const auto& w = layer.products[c].weight;
       files.emplace_back(str("mem/weights_", k, "_", c, ".mem"),
-                         rtl_words({w.begin(), w.end()}, bits[k].products[c].weight));
+                         rtl_words(rtl_product(layer.products[c]).weight, bits[k].products[c].weight));
     }
     for (const RtlCoefficient& c : rtl_coefficients(layer))
       if (c.x.size() > 1)

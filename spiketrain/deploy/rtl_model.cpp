@@ -79,7 +79,7 @@ class Writer {
     const auto& layer = program_.layers[k];
     const RtlStream stream(layer.out);
     put("\n  // Layer ", k, ": ", layer.notation, "; weights are numbers times 2^",
-        -layer.products[0].exponent, ", membranes times 2^", -layer.exponent, ".\n");
+        -rtl_product(layer.products[0]).exponent, ", membranes times 2^", -layer.exponent, ".\n");
     put("  logic valid_", k, ", ready_", k, ", end_", k, ", last_", k, ", fired_", k, ";\n");
     put("  logic ", range(stream.channel), "channel_", k, ";\n  logic ", range(stream.row), "row_", k,
         ";\n  logic ", range(stream.column), "column_", k, ";\n");
@@ -195,9 +195,9 @@ class Writer {
                     {"COLUMN_BITS", number(stream.column)},
                     {"SITE_BITS", number(count_bits(layer.out.size()))},
                     {"SUM_BITS", number(bits_[k].products[0].sum)},
-                    {"SHIFT", number(layer.products[0].shift)},
+                    {"SHIFT", number(rtl_product(layer.products[0]).shift)},
                     {"OWN_BITS", number(recurrent ? bits_[k].products[1].sum : 1)},
-                    {"OWN_SHIFT", number(recurrent ? layer.products[1].shift : 0)},
+                    {"OWN_SHIFT", number(recurrent ? rtl_product(layer.products[1]).shift : 0)},
                     {"MEMBRANE_BITS", number(bits_[k].membrane)},
                     {"SATURATE", flag(bits_[k].saturates)},
                     {"RECURRENT", flag(recurrent)},

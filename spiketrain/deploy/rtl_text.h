@@ -278,18 +278,23 @@ module spike_decision #(
   output logic [INDEX_BITS-1:0] out_class
 );
   localparam int BITS = MAXIMUM ? VALUE_BITS : VALUE_BITS + 32;
-  logic [31:0] step, step_1;
-  logic [INDEX_BITS-1:0] index, index_1;
-  logic valid_1, end_1;
+  localparam int STEP_BITS = $clog2(FIRST_STEP + 2);
+  localparam logic [STEP_BITS-1:0] FIRST = STEP_BITS'(FIRST_STEP), LATER = STEP_BITS'(FIRST_STEP + 1);
+  logic [STEP_BITS-1:0] step;  // stays at LATER
+  logic [INDEX_BITS-1:0] index, index_1, index_2;
+  logic valid_1, valid_2, end_1, end_2;
+  logic new_1, read_1, begins_1;  // the sample's first step; one that is read; the first of these
   logic signed [VALUE_BITS-1:0] value_1;
   logic signed [BITS-1:0] evidence [0:OUTPUTS-1];
-  logic signed [BITS-1:0] evidence_1, best;
+  logic signed [BITS-1:0] evidence_1, updated_2, best;
 
   always_ff @(posedge clk) begin
     evidence_1 <= evidence[index];
     value_1 <= in_value;
     index_1 <= index;
-    step_1 <= step;
+    new_1 <= step == 0;
+    begins_1 <= step == FIRST;
+    read_1 <= step == FIRST || step == LATER;
     valid_1 <= in_valid && !in_end && !rst;
     end_1 <= in_valid && in_end && in_last && !rst;
     if (rst) begin
@@ -297,23 +302,25 @@ module spike_decision #(
       index <= 0;
     end else if (in_valid) begin
       index <= in_end ? '0 : index + 1'b1;
-      if (in_end) step <= in_last ? 0 : &step ? step : step + 1;
+      if (in_end) step <= in_last ? '0 : step == LATER ? step : step + 1'b1;
     end
   end
 
-  wire signed [BITS-1:0] old = step_1 == 0 ? BITS'(0) : evidence_1;
+  wire signed [BITS-1:0] old = new_1 ? BITS'(0) : evidence_1;
   wire signed [BITS-1:0] value = BITS'(value_1);
-  wire read = step_1 >= FIRST_STEP;
-  wire taken = MAXIMUM && (step_1 == FIRST_STEP || value > old);
-  wire signed [BITS-1:0] updated = !read ? old : MAXIMUM ? (taken ? value : old) : old + value;
-  always_ff @(posedge clk) if (valid_1) evidence[index_1] <= updated;
-
+  wire taken = begins_1 || value > old;
+  wire signed [BITS-1:0] updated = !read_1 ? old : !MAXIMUM ? old + value : taken ? value : old;
   always_ff @(posedge clk) begin
-    if (valid_1 && (index_1 == 0 || updated > best)) begin
-      best <= updated;
-      out_class <= index_1;
+    if (valid_1) evidence[index_1] <= updated;
+    updated_2 <= updated;
+    index_2 <= index_1;
+    valid_2 <= valid_1;
+    end_2 <= end_1;
+    if (valid_2 && (index_2 == 0 || updated_2 > best)) begin
+      best <= updated_2;
+      out_class <= index_2;
     end
-    out_valid <= end_1;
+    out_valid <= end_2;
   end
 endmodule
 )sv";

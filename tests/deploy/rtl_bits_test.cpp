@@ -63,6 +63,22 @@ TEST(DeployRtlBits, ByHand) {
   EXPECT_EQ(deploy::rtl_bits(program)[0].products[0].sum, 8);
 }
 
+TEST(DeployRtlBits, ZerosAtTheEndOfAllWeightsAreNotStored) {
+  auto program = one_neuron({48, -16, 0});
+  program.layers[0].products[0].exponent = 9;
+  program.layers[0].products[0].shift = -3;
+  const deploy::RtlProduct product = deploy::rtl_product(program.layers[0].products[0]);
+  EXPECT_EQ(product.weight, (std::vector<int64_t>{3, -1, 0}));
+  EXPECT_EQ(product.exponent, 5);
+  EXPECT_EQ(product.shift, 1);
+  EXPECT_EQ(deploy::rtl_bits(program)[0].products[0].weight, 3);
+  EXPECT_EQ(deploy::rtl_bits(program)[0].products[0].sum, 3);
+  program.layers[0].products[0].weight = {0, 0, 0};
+  EXPECT_EQ(deploy::rtl_product(program.layers[0].products[0]).shift, -3);
+  program.layers[0].products[0].weight = {1, 2, -4};
+  EXPECT_EQ(deploy::rtl_product(program.layers[0].products[0]).weight, (std::vector<int64_t>{1, 2, -4}));
+}
+
 TEST(DeployRtlBits, AMembraneWithoutALeakSaturates) {
   auto program = one_neuron({20, 7, -6});
   program.layers[0].leak = {32768};
