@@ -6,6 +6,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/recipe/overrides.h"
 #include "spiketrain/train/checkpoint.h"
 
 namespace spiketrain::cli {
@@ -58,9 +59,11 @@ SafetensorsFile open_weights(const SavedRun& from) {
 
 Trained load_trained(const TrainedRun& from, torch::Device device) {
   const SafetensorsFile file = open_weights(from);
-  Config config = from.is_file() ? checkpoint_config(file) : load_config(from.run + "/config.toml");
+  Config config = !from.as.empty() ? load_config(from.as)
+                  : from.is_file() ? checkpoint_config(file)
+                                   : load_config(from.run + "/config.toml");
   if (!from.data.empty()) config["data"]["name"] = from.data;
-  const Recipe recipe = make_recipe(config);
+  const Recipe recipe = overridden(std::move(config), from.sets);
   Experiment experiment = build_experiment(recipe, open_datasets(recipe, from.data_dir), device);
   load_weights(file, experiment.training.network());
   return {file.path(), std::move(experiment)};
@@ -81,6 +84,12 @@ void add_saved(CLI::App& command, SavedRun& from) {
 void add_trained(CLI::App& command, TrainedRun& from) {
   add_saved(command, from);
   command.add_option("--data", from.data, "another data set of the same shape");
+  command
+      .add_option("--as", from.as,
+                  "a recipe whose network reads the weights, such as a spiking one those of an analog one")
+      ->check(CLI::ExistingFile);
+  command.add_option("--set", from.sets, "section.key=value: changes the recipe of the run, or of --as")
+      ->allow_extra_args(false);
   add_data_dir(command, from.data_dir);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/recipe/experiment.h"
@@ -16,9 +17,11 @@ struct SavedRun {
   bool is_file() const;  ///< run is a file of weights by itself
 };
 
-/// Which run, and on which data.
+/// Which run, on which data, and as what network.
 struct TrainedRun : SavedRun {
   std::string data, data_dir;
+  std::string as;                 ///< a recipe whose network reads the weights; empty: the run's own
+  std::vector<std::string> sets;  ///< "section.key=value" of that recipe, or of the run's own
 };
 
 /// Adds the arguments that name weights.
@@ -36,7 +39,8 @@ struct Trained {
   Experiment experiment;
 };
 
-/// The experiment of a run with the weights of its checkpoint.  Errors as open_weights().
+/// The experiment of a run, or of another recipe, with the weights of the run's checkpoint.  Errors as open_weights(), and UsageError
+/// if the network has other weights.
 Trained load_trained(const TrainedRun& from, torch::Device device);
 
 }  // namespace spiketrain::cli

@@ -56,8 +56,9 @@ struct PhaseIf final : Stepped {
     return State(online() ? 2 : 4, torch::zeros({}, options).expand(shape));
   }
 
+  /// Aligned: one step of the same with the delay, which is what run() does but for that.
   Step step(const Tensor& I, const State& state) const override {
-    ST_ASSERT(!whole_sequence());
+    if (whole_sequence()) return pipelined_step(I, State(4, torch::zeros_like(I)));
     return online() ? online_step(I, state) : pipelined_step(I, state);
   }
 
