@@ -172,7 +172,7 @@ CASES = {
     "sliding_psn": (st.neurons.sliding_psn(k=3, dilation=2), [0.0] * 4, sliding),
     "cw_psn": (st.neurons.cw_psn(k=3, dilation=2), [0.0] * 4, channelwise),
     "masked_psn": (st.neurons.masked_psn(k=3, steps=T), [0.0] * 3, masked),
-    "psn": (st.neurons.psn(steps=T), [], psn),
+    "psn": (st.neurons.psn(steps=T, threshold=0.1), [], psn),
 }
 
 

@@ -71,13 +71,6 @@ Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g, 
 /// Whether a rule meets a synapse in each segment; a held current whose factor is the input is the weights' affair, once.
 bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_is_input(); }
 
-/// Runs the neuron over all steps of a segment.
-void fire(Record& record, Neuron& neuron, Mode mode) {
-  auto* normed = mode == Mode::evaluate ? nullptr : dynamic_cast<NormedNeuron*>(&neuron);
-  if (normed && normed->couples_samples()) return normed->run_training(record, mode == Mode::train);
-  neuron.run(record, record.all());
-}
-
 /// What leaves the layer, as autograd sees it.
 Tensor output_edge(const Record& record) {
   if (!record.spiking()) return record.a.alias();

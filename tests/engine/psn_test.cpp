@@ -165,6 +165,18 @@ TEST(EnginePsn, NormFollowsTheMode) {
   EXPECT_TRUE(torch::equal(frozen, learner.infer(frames()).prediction));
 }
 
+TEST(EnginePsn, NormIsRefusedWhereStepsRunApart) {
+  const Config neuron = {{"name", "cw_psn"}, {"k", 2}, {"norm", "batch"}};
+  LearnerParts parts = learner_parts(network_of(neuron), kSteps);
+  parts.schedule = make<Schedule>("skipper", {{"segment", 3}, {"mode", "mask"}});
+  EXPECT_NE(refusal(parts).find("has a norm, whose statistics over single runs"), std::string::npos);
+  const auto net = std::make_shared<Network>(Shape{kIn});
+  net->add(std::make_shared<Layer>(std::vector<Connection>{linear(4), linear(4)}, make<Neuron>(neuron)),
+           {{Network::kInput}, {0, 1}}, true);
+  EXPECT_NE(refusal(learner_parts(net, kSteps)).find("a recurrent layer runs one step at a time"),
+            std::string::npos);
+}
+
 TEST(EnginePsn, ShapesTheSameNetworkFromItsConfig) {
   for (const Config& neuron : kCausal) {
     const auto net = network_of(neuron);
