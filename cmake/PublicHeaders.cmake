@@ -15,7 +15,7 @@ set(st_public_headers
   engine/gradients.h engine/learner.h
   train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/tensorboard.h train/training.h
-  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h
+  cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h cost/neuron_energy.h
   recipe/cost_options.h recipe/experiment.h recipe/initial_weights.h recipe/memory.h recipe/overrides.h recipe/part_kinds.h recipe/recipe.h recipe/run_training.h recipe/toml.h
   nir/export.h nir/file.h nir/graph.h nir/import.h
   deploy/c_export.h deploy/deployment.h deploy/export.h deploy/machine.h deploy/model.h deploy/onnx.h deploy/program.h deploy/program_network.h deploy/read_network.h deploy/rtl_export.h

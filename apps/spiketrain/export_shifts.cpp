@@ -11,6 +11,7 @@
 #include "spiketrain/data/loader.h"
 #include "spiketrain/parts/neurons/shift_add.h"
 #include "spiketrain/train/checkpoint.h"
+#include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
 
 namespace spiketrain::cli {

@@ -198,7 +198,7 @@ CASES = {
     "sliding_psn": (st.neurons.sliding_psn(k=3, dilation=2), [0.0] * 4, sliding),
     "cw_psn": (st.neurons.cw_psn(k=3, dilation=2), [0.0] * 4, channelwise),
     "masked_psn": (st.neurons.masked_psn(k=3, steps=T), [0.0] * 3, masked),
-    "psn": (st.neurons.psn(steps=T), [], psn),
+    "psn": (st.neurons.psn(steps=T, threshold=0.1), [], psn),
     "phase_if": (st.neurons.phase_if(), [0.0, 0.0], phase_if),
     "phase_readout": (st.neurons.phase_readout(), [0.0], phase_readout),
     "relu": (st.neurons.relu(), [], relu),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/run.h"
 #include "spiketrain/engine/shares.h"
@@ -70,6 +71,12 @@ void check_method(const Network& network, const Method& method, const Plan& plan
              " backpropagates nothing to the segment before; ", "use schedule whole or truncated");
     ST_CHECK(!layer->neuron()->whole_sequence() || (plan.size() == 1 && !skip), "neuron ",
              layer->neuron()->part_name(), " reads the whole sequence at once; use schedule whole");
+    const auto* normed = dynamic_cast<const NormedNeuron*>(layer->neuron().get());
+    const bool neuron_norm = normed && normed->couples_samples();
+    ST_CHECK(
+        !cuts || !neuron_norm, "neuron ", layer->neuron()->part_name(), " of layer ", node.name,
+        " has a norm, whose statistics over single runs of kept steps would change the states that are to be "
+        "the true ones; use mode = \"recompute\", or norm = \"none\"");
     for (const Connection& c : layer->connections()) {
       ST_CHECK(
           !cuts || !c.norm, "layer ", node.name,
@@ -89,6 +96,10 @@ void check_method(const Network& network, const Method& method, const Plan& plan
                node.name, " has a recurrent connection, which runs step by step");
       ST_CHECK(!layer->neuron()->whole_sequence(), "neuron ", layer->neuron()->part_name(),
                " reads the whole sequence at once; it cannot be recurrent");
+      ST_CHECK(
+          !neuron_norm, "neuron ", layer->neuron()->part_name(), " of layer ", node.name,
+          " has a norm, whose statistics are over all steps, but a recurrent layer runs one step at a time; use "
+          "norm = \"none\"");
     }
   }
 }

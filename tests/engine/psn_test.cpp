@@ -14,6 +14,11 @@ std::shared_ptr<Network> network_of(const Config& neuron, int64_t layers = 1) {
   for (int64_t l = 0; l < layers; ++l) net->add(dense_layer(4, make<Neuron>(neuron)), /*new_unit=*/true);
   net->add(dense_layer(kClasses, leaky_readout()), /*new_unit=*/true);
   draw_weights(*net);
+  const torch::NoGradGuard no_grad;
+  for (auto& item : net->named_parameters()) {  // so that all layers fire
+    if (item.key().find("neuron.weight") != std::string::npos)
+      item.value().copy_(torch::rand(item.value().sizes(), real()) * 0.8 + 0.3);
+  }
   return net;
 }
 
@@ -29,6 +34,7 @@ std::map<std::string, Tensor> gradients(const std::shared_ptr<Network>& net,
                                         const std::shared_ptr<Schedule>& schedule) {
   LearnerParts parts = learner_parts(net, kSteps);
   parts.schedule = schedule;
+  for (auto& item : net->named_parameters()) item.value().mutable_grad() = Tensor();
   Learner(parts).pass(frames(), 0);
   std::map<std::string, Tensor> g;
   for (auto& item : net->named_parameters()) {
@@ -66,7 +72,7 @@ TEST(EnginePsn, StepByStepIsTheWhole) {
     EXPECT_TRUE(runs_step_by_step(*net));
     LearnerParts parts = learner_parts(net, kSteps);
     const Tensor whole = Learner(parts).infer(frames()).prediction;
-    std::vector<Signal> steps = infer_by_step(parts, frames());
+    const std::vector<Signal> steps = infer_by_step(Learner(parts).parts(), frames());
     Tensor sum = torch::zeros({kBatch, kClasses}, real());
     for (const Signal& step : steps) sum = sum + step.values()[0];
     EXPECT_LE((sum / static_cast<double>(kSteps) - whole).abs().max().item<double>(), 1e-12);
@@ -163,6 +169,18 @@ TEST(EnginePsn, NormFollowsTheMode) {
   const Tensor frozen = learner.pass(frames(), 0).prediction;
   EXPECT_TRUE(same(buffers(), after));
   EXPECT_TRUE(torch::equal(frozen, learner.infer(frames()).prediction));
+}
+
+TEST(EnginePsn, NormIsRefusedWhereStepsRunApart) {
+  const Config neuron = {{"name", "cw_psn"}, {"k", 2}, {"norm", "batch"}};
+  LearnerParts parts = learner_parts(network_of(neuron), kSteps);
+  parts.schedule = make<Schedule>("skipper", {{"segment", 3}, {"mode", "mask"}});
+  EXPECT_NE(refusal(parts).find("has a norm, whose statistics over single runs"), std::string::npos);
+  const auto net = std::make_shared<Network>(Shape{kIn});
+  net->add(std::make_shared<Layer>(std::vector<Connection>{linear(4), linear(4)}, make<Neuron>(neuron)),
+           {{Network::kInput}, {0, 1}}, true);
+  EXPECT_NE(refusal(learner_parts(net, kSteps)).find("a recurrent layer runs one step at a time"),
+            std::string::npos);
 }
 
 TEST(EnginePsn, ShapesTheSameNetworkFromItsConfig) {

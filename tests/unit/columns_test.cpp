@@ -54,7 +54,7 @@ std::vector<std::string> by_columns(const std::vector<std::string>& more) {
 TEST(Columns, NetworksReadAColumn) {
   Experiment e = tiny_experiment(by_columns({}));
   EXPECT_EQ(e.training.network().input_shape(), Shape{6});
-  Trainer(e.training, {}).run();
+  Trainer(e.training, TrainerOptions{}).run();
   EXPECT_TRUE(
       has(message_of<UsageError>([] { tiny_experiment(by_columns({"network.spec=6C3-4"})); }), "map"));
 }
