@@ -105,6 +105,11 @@ TEST(DeployRtl, YosysMapsItToCells) {
   EXPECT_GE(cells(ice40.text, "SB_RAM40_4K"), 2);  // 640 weights of 8 bits, at 4096 bits each
   EXPECT_GT(cells(ice40.text, "SB_LUT4"), 300);
   EXPECT_EQ(cells(ice40.text, "SB_DLATCH") + cells(ice40.text, "$_DLATCH_P_"), 0);
+  if (has_program("iverilog")) {
+    const ShellResult netlist = make(dir, "netlist");
+    EXPECT_EQ(netlist.code, 0) << netlist.text;
+    EXPECT_THAT(netlist.text, HasSubstr("as recorded"));
+  }
   if (!has_program("nextpnr-ice40")) return;
   const ShellResult timing = make(dir, "timing");
   EXPECT_EQ(timing.code, 0) << timing.text;
