@@ -19,7 +19,7 @@ STALL = 0
 CLOCK = 50
 SOURCES = spike_parts.sv spike_sums.sv spike_neurons.sv spike_decision.sv model.sv
 ALL = $(SOURCES) $(wildcard mem/*.mem)
-CELLS = $(dir $(shell command -v yosys))../share/yosys/ice40/cells_sim.v
+CELLS = $(dir $(shell which yosys))../share/yosys/ice40/cells_sim.v
 READ = read_verilog -defer -sv $(SOURCES)
 
 icarus: model.vvp
