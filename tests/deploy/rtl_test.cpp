@@ -335,4 +335,6 @@ TEST(DeployRtl, RefusesByName) {
               HasSubstr("export rtl: expected at least one sample"));
 }
 
+#undef NEEDS
+
 }  // namespace spiketrain::deploy_rtl_test
