@@ -6,7 +6,7 @@
     tools/rtl_report.py DIR --only icarus ecp5
 
 Simulators (icarus, verilator) compare every spike, output and decision with those that were recorded; yosys counts cells for ice40, ecp5 and
-xilinx; nextpnr-ice40 (timing) places and routes for an iCE40 HX8K.  The commands are those of DIR/Makefile.  Exit code 1 if a simulator finds
+xilinx; netlist simulates the cells of the ice40; nextpnr-ice40 (timing) places and routes for an iCE40 HX8K.  The commands are those of DIR/Makefile.  Exit code 1 if a simulator finds
 a difference, or a tool fails; a network that is too large for the HX8K is no failure.
 """
 import argparse
@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-NEEDS = {"icarus": "iverilog", "verilator": "verilator", "ice40": "yosys", "ecp5": "yosys", "xilinx": "yosys", "timing": "nextpnr-ice40"}
+NEEDS = {"icarus": "iverilog", "verilator": "verilator", "ice40": "yosys", "ecp5": "yosys", "xilinx": "yosys", "netlist": "yosys", "timing": "nextpnr-ice40"}
 # What of a family counts as what.
 CELLS = {
     "ice40": {"LUTs": "SB_LUT4", "flip-flops": "SB_DFF.*", "carries": "SB_CARRY", "memories": "SB_RAM40_4K"},

@@ -45,6 +45,7 @@ class Prover {
       currents_.push_back(current);
     }
     check_factors();
+    if (layer_.filtered) filter();
     for (int width = 2; width <= 32 && bits.saturates; ++width) {
       bits.membrane = width;
       bits.saturates = !holds(box_of(width));
@@ -90,18 +91,30 @@ class Prover {
     }
   }
 
-  /// Whether a step that begins with all numbers in `box` ends so, without a cut on the way.
+  Range all_currents() const {
+    Range all;
+    for (const Range& from : currents_) all = all + from;
+    return all;
+  }
+
+  /// What the filter makes of the currents takes their place: the smallest range that it cannot leave.
+  void filter() {
+    const Range current = all_currents();
+    for (int width = 2; width <= 32; ++width) {
+      const Range filtered = decayed(layer_.current_decay, box_of(width)) + current;
+      if (!filtered.within(box_of(width))) continue;
+      currents_.push_back(decayed(layer_.current_decay, box_of(width)));
+      return;
+    }
+    currents_.push_back(box_of(33));  // more than any range to be proven
+  }
+
+  /// Whether a step that begins with all membranes in `box` ends so, without a cut on the way.
   bool holds(const Range& box) const {
-    Range current;
-    for (const Range& from : currents_) {
+    for (const Range& from : currents_)
       if (!from.within(box)) return false;
-      current = current + from;
-    }
+    const Range current = all_currents();
     if (!current.within(box)) return false;
-    if (layer_.filtered) {
-      current = current + decayed(layer_.current_decay, box);
-      if (!current.within(box)) return false;
-    }
     const auto size = static_cast<size_t>(layer_.out.size());
     for (size_t i = 0; i < size; ++i)
       if (!holds(box, current, i)) return false;

@@ -12,12 +12,14 @@ const char* const kMakefile = R"(# The exported network, its test and its synthe
 #   make verilator   the same in Verilator, faster for many samples
 #   make lint        Verilator's warnings
 #   make ice40       cells of a Lattice iCE40, from yosys; make ecp5, make xilinx: others
+#   make netlist     runs the samples in what yosys made for the iCE40 (Icarus Verilog)
 #   make timing      place and route for an iCE40 HX8K by nextpnr-ice40, asked for CLOCK MHz: does it fit, and how fast
 # Debian's packages: iverilog, verilator, yosys, nextpnr-ice40.
 STALL = 0
 CLOCK = 50
 SOURCES = spike_parts.sv spike_sums.sv spike_neurons.sv spike_decision.sv model.sv
 ALL = $(SOURCES) $(wildcard mem/*.mem)
+CELLS = $(dir $(shell which yosys))../share/yosys/ice40/cells_sim.v
 READ = read_verilog -defer -sv $(SOURCES)
 
 icarus: model.vvp
@@ -47,16 +49,21 @@ ecp5.txt: $(ALL)
 xilinx.txt: $(ALL)
 	yosys -q -p '$(READ); synth_xilinx -family xc7 -top model; tee -o xilinx.txt stat'
 
+netlist: ice40.json model_tb.sv
+	yosys -q -p 'read_json ice40.json; write_verilog -noattr netlist.v'
+	iverilog -g2012 -DNO_ICE40_DEFAULT_ASSIGNMENTS -Pmodel_tb.STALL=$(STALL) -s model_tb -o netlist.vvp $(CELLS) netlist.v model_tb.sv
+	vvp -n netlist.vvp
+
 # Pins are free: the clock's maximum is that of the logic.
 timing: ice40.json
 	nextpnr-ice40 --hx8k --package ct256 --pcf-allow-unconstrained --timing-allow-fail --freq $(CLOCK) --seed 1 --json ice40.json --asc model.asc --log timing.txt -q
 	grep -E 'Max frequency|ICESTORM_(LC|RAM)' timing.txt
 
 clean:
-	rm -rf model.vvp obj_0 obj_1 ice40.txt ice40.json ecp5.txt xilinx.txt model.asc timing.txt
+	rm -rf model.vvp netlist.v netlist.vvp obj_0 obj_1 ice40.txt ice40.json ecp5.txt xilinx.txt model.asc timing.txt
 
 FORCE:
-.PHONY: icarus verilator lint ice40 ecp5 xilinx timing clean FORCE
+.PHONY: icarus verilator lint ice40 ecp5 xilinx netlist timing clean FORCE
 )";
 
 std::string rounded(double x) { return std::to_string(static_cast<int64_t>(x + 0.5)); }
@@ -130,6 +137,7 @@ std::string rtl_readme(const RtlExport& from) {
   text +=
       "    make icarus      simulates the recorded samples: every spike, output and decision must be as recorded\n"
       "    make verilator   the same, faster\n    make ice40       logic cells and memories (also ecp5, xilinx)\n"
+      "    make netlist     simulates what synthesis made for the iCE40\n"
       "    make timing      place and route for an iCE40 HX8K\n\n";
   text +=
       "For a design take `model.sv`, `spike_*.sv` and `mem/` (memories are read from there, relative to where the tool runs).  The top module is "

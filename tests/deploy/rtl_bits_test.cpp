@@ -2,10 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <random>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/deploy/rtl_export.h"
-#include "tests/support/deploy.h"
 #include "tests/support/message.h"
 
 namespace spiketrain::deploy_rtl_bits_test {
@@ -145,18 +145,20 @@ TEST(DeployRtlBits, RefusesWhatDoesNotFit) {
               HasSubstr("its filtered outputs have no bound"));
 }
 
-/// Inputs that drive one neuron as far as weights allow, for some steps up, for some down.
+/// Inputs that drive one neuron as far as weights allow, for many steps up, for many down.
 TEST(DeployRtlBits, TheWorstInputsStayWithinThemAndNeedThem) {
-  torch::manual_seed(4);
+  std::mt19937 generator(4);
+  const auto draw = [&](int least, int most) {
+    return std::uniform_int_distribution<int>(least, most)(generator);
+  };
   for (int trial = 0; trial < 200; ++trial) {
-    std::vector<int16_t> weights;
-    for (int i = 0; i < 5; ++i)
-      weights.push_back(static_cast<int16_t>(torch::randint(-100, 101, {1}).item<int64_t>()));
+    std::vector<int16_t> weights(5);
+    for (int16_t& w : weights) w = static_cast<int16_t>(draw(-100, 100));
     auto program = one_neuron(weights);
     auto& layer = program.layers[0];
-    layer.leak = {torch::randint(0, 32000, {1}).item<int32_t>()};
+    layer.leak = {draw(0, 32000)};
     layer.spiking = false;
-    if (trial % 2 == 1) layer.bias = {torch::randint(-50, 51, {1}).item<int32_t>()};
+    if (trial % 2 == 1) layer.bias = {draw(-50, 50)};
     layer.products[0].shift = trial % 5;
     const auto bits = deploy::rtl_bits(program)[0];
     deploy::Machine<Fixed> machine(program);

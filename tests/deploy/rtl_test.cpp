@@ -6,10 +6,10 @@
 #include <cmath>
 #include <map>
 
-#include "spiketrain/deploy/rtl_export.h"
+#include "spiketrain/deploy/export.h"
 #include "tests/support/deploy.h"
 #include "tests/support/message.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/runs.h"
 
 namespace spiketrain::deploy_rtl_test {
 
@@ -105,6 +105,11 @@ TEST(DeployRtl, YosysMapsItToCells) {
   EXPECT_GE(cells(ice40.text, "SB_RAM40_4K"), 2);  // 640 weights of 8 bits, at 4096 bits each
   EXPECT_GT(cells(ice40.text, "SB_LUT4"), 300);
   EXPECT_EQ(cells(ice40.text, "SB_DLATCH") + cells(ice40.text, "$_DLATCH_P_"), 0);
+  if (has_program("iverilog")) {
+    const ShellResult netlist = make(dir, "netlist");
+    EXPECT_EQ(netlist.code, 0) << netlist.text;
+    EXPECT_THAT(netlist.text, HasSubstr("as recorded"));
+  }
   if (!has_program("nextpnr-ice40")) return;
   const ShellResult timing = make(dir, "timing");
   EXPECT_EQ(timing.code, 0) << timing.text;
@@ -283,5 +288,53 @@ TEST(DeployRtl, WordsAreTwosComplement) {
   EXPECT_EQ(deploy::count_bits(256), 8);
   EXPECT_EQ(deploy::count_bits(257), 9);
 }
+
+TEST(DeployRtl, TrainedNetworksByTheCommand) {
+  TempDir dir;
+  const std::string recipe = write_recipe(dir), run = dir / "run";
+  const auto cli = [&](const std::string& line) {
+    return shell(str(ST_CLI, " ", line, " 2>&1"), dir / "output");
+  };
+  ASSERT_EQ(cli("train " + recipe + " --out " + run + " --set epochs=1").code, 0);
+  const std::string command = "export rtl " + run + " --out ";
+  for (const std::string type : {"q7", "q15"}) {
+    const ShellResult made = cli(command + (dir / "rtl") + " --type " + type + " --samples 3 --check 20");
+    ASSERT_EQ(made.code, 0) << made.text;
+    EXPECT_THAT(made.text, HasSubstr("bits of weights")) << made.text;
+    EXPECT_THAT(made.text, HasSubstr("on 20 test samples")) << made.text;
+    EXPECT_THAT(made.text, HasSubstr(" of 20; outputs differ by at most ")) << made.text;
+    if (!has_program("iverilog")) continue;
+    const ShellResult result = make(dir, "icarus");
+    EXPECT_EQ(result.code, 0) << result.text;
+    EXPECT_THAT(result.text, HasSubstr("3 samples, 15 steps, "));
+    const ShellResult report = shell(
+        "/usr/bin/python3 " ST_SOURCE_DIR "/tools/rtl_report.py " + (dir / "rtl") + " --only icarus 2>&1",
+        dir / "output");
+    EXPECT_EQ(report.code, 0) << report.text;
+    EXPECT_THAT(report.text, HasSubstr("as recorded; cycles per sample: mean "));
+  }
+  EXPECT_EQ(cli(command + (dir / "x") + " --type f32").code, 2);
+  EXPECT_EQ(cli(command + (dir / "x") + " --samples 0").code, 2);
+  EXPECT_EQ(cli("export rtl " + (dir / "none") + " --out " + (dir / "x")).code, 2);
+  EXPECT_EQ(cli(command + recipe).code, 3);
+  if (!has_program("iverilog")) GTEST_SKIP() << "not simulated: iverilog is not installed";
+}
+
+TEST(DeployRtl, RefusesByName) {
+  const Experiment experiment = tiny_experiment({"network.pool=max", "network.spec=4C3p1-P2-4"});
+  deploy::ExportOptions options;
+  options.type = "q7";
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::export_rtl(experiment.training, options); }),
+              HasSubstr("maximum pooling cannot be exported"));
+  options.type = "f32";
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::export_rtl(experiment.training, options); }),
+              HasSubstr("export rtl: expected type q7 or q15, got 'f32'"));
+  options.type = "q7";
+  options.samples = 0;
+  EXPECT_THAT(message_of<UsageError>([&] { deploy::export_rtl(experiment.training, options); }),
+              HasSubstr("export rtl: expected at least one sample"));
+}
+
+#undef NEEDS
 
 }  // namespace spiketrain::deploy_rtl_test
