@@ -28,29 +28,98 @@ def load_plugin(path: Any) -> None: ...
 from_nir = Network.from_nir
 
 class _encoders(Kind):
+    def columns(self) -> Part:
+        """one column of the image per step, left to right; steps = width"""
     def constant_current(self, *, leak: float = ..., threshold: float = ...) -> Part:
-        """spikes of a LIF neuron for each value, which is its constant current
+        """a LIF neuron for each value, driven by the value as constant current, makes the spikes
         
             leak = 0.9: decay of the membrane per step ([0, 1])
-            threshold = 1.0: a membrane above it spikes and is set to 0 ([1e-09, 1000000000])
+            threshold = 1.0: firing threshold of these neurons; the reset is to 0 ([1e-09, 1000000000])
+        """
+    def delta(self, *, threshold: float = ..., reference: str = ..., start: str = ..., off: str = ...) -> Part:
+        """spikes where the values of a sequence have changed by a threshold
+        
+            threshold = 0.1: the change that is sent ([1e-09, 1000000000])
+            reference = 'sample': change since the step before (sample), or since what was sent (sample | sent)
+            start = 'zero': the first step is compared with 0, or with itself (first) (zero | first)
+            off = 'channel': falling values: spikes in channels of their own, or none (channel | none)
         """
     def direct(self) -> Part:
         """the sample itself at every step, or the frames of a sequence"""
     def latency(self, *, cutoff: float = ..., exact: bool = ...) -> Part:
         """one spike per value, earlier for larger values; needs data.mean = [0], data.std = [1]
         
-            cutoff = 0.0: values at or below it stay silent ([0, 1])
-            exact = False: send times as they are, for event-driven layers, instead of a spike in the nearest step
+            cutoff = 0.0: values at or below this send no spike ([0, 1])
+            exact = False: send real-valued spike times, for event-driven layers, instead of a spike in the nearest step
+        """
+    def phase(self, *, bits: int = ...) -> Part:
+        """the binary digits of a value, one a step, for phase_if; needs data.mean = [0], data.std = [1]
+        
+            bits = 8: phases of a period, the binary digits of a value ([1, 24])
         """
     def poisson(self, *, rate: float = ...) -> Part:
         """independent spikes with a probability proportional to the value; needs data.mean = [0], data.std = [1]
         
-            rate = 1.0: spike probability per step of the value 1 ([0, 1])
+            rate = 1.0: spike probability per step of a pixel of value 1 ([0, 1])
+        """
+    def population(self, *, fields: int = ..., low: float = ..., high: float = ..., beta: float = ..., threshold: float = ...) -> Part:
+        """spikes of neurons with Gaussian receptive fields, several for each value
+        
+            fields = 8: neurons for each value ([3, 4096])
+            low = 0.0: least value that is told apart ([-1000000000, 1000000000])
+            high = 1.0: greatest value that is told apart ([-1000000000, 1000000000])
+            beta = 1.5: distance of the centres in units of the width ([0.001, 1000])
+            threshold = 0.999: of the integrate-and-fire neurons; a response is at most 1 ([1e-09, 1000000000])
+        """
+    def receptive_fields(self, *, fields: int = ..., low: float = ..., high: float = ..., beta: float = ..., cutoff: float = ..., exact: bool = ...) -> Part:
+        """one spike of each of several neurons with Gaussian receptive fields, earlier the nearer the value
+        
+            fields = 8: neurons for each value ([3, 4096])
+            low = 0.0: least value that is told apart ([-1000000000, 1000000000])
+            high = 1.0: greatest value that is told apart ([-1000000000, 1000000000])
+            beta = 1.5: distance of the centres in units of the width ([0.001, 1000])
+            cutoff = 0.1: responses below it stay silent ([0, 1])
+            exact = False: send times as they are, for event-driven layers, instead of a spike in the nearest step
+        """
+    def sigma_delta(self, *, order: int = ..., interpolation: str = ..., gain: float = ..., limit: float = ...) -> Part:
+        """bits of a sigma-delta modulator along the last dimension, oversampled by the number of steps
+        
+            order = 1: integrators of the modulator ([1, 2])
+            interpolation = 'hold': between two samples: the first is held, or a line (hold | linear)
+            gain = 1.0: factor on the values ([-1000000000, 1000000000])
+            limit = 1.0: greatest size of what the modulator reads; 0.7 suits order 2 ([1e-06, 1])
         """
 
 encoders: _encoders
 
 class _networks(Kind):
+    def ds_resnet(self, *, depth: int = ..., width: int = ..., block: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+        """spiking DS-ResNet of depth 14, 20, 32, 44, 68, or another 6n + 2
+        
+            depth = 20: layers with weights, shortcuts aside: 6n + 2 ([8, 1202])
+            width = 64: maps of the first group; the others have 2 and 4 times as many ([1, 1024])
+            block = 'ds': ds: shortcuts are added to spikes; plain: to currents (ds | plain)
+            padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
+            pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
+            pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
+            norm = {'name': 'tdbn', 'scale': 0.6, 'eps_outside': True}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
+            bias = False: learnable bias in every layer
+            output_bias = True: learnable bias in the output layer, whether or not others have one
+            weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
+            output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
+            output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
+            longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
+            delay_per = 'synapse': one delay for each synapse, or one for each input neuron (axon), the same to all its targets (synapse | axon)
+            whole_delays = 'evaluation': when delays are rounded to integer steps: in evaluation, always (training too), or never (evaluation | always | never)
+            dilations = []: dilations that the hidden layers' neurons get, layer by layer, begun anew when they are used up: [1, 2, 3] is 1, 2, 3, 1, 2, 3, ...; empty: all have neuron.dilation
+            bias_init = 'uniform': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
+            conv_init = 'kaiming_normal': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            conv_scale = 1.0: factor on the initial weights of convolutions
+            linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
+            linear_scale = 1.0: factor on the initial weights of fully connected layers
+            dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
+        """
     def event(self, *, hidden: Sequence[int] = ..., readout: str = ..., recurrent: bool = ..., tau_m: float = ..., tau_s: float = ..., threshold: float = ..., weight_mean: float = ..., weight_std: float = ..., recurrent_std: float = ..., min_slope: float = ..., max_spikes: int = ...) -> Part:
         """event-driven layers with exact spike times and gradients (EventProp)
         
@@ -60,108 +129,116 @@ class _networks(Kind):
             tau_m = 20.0: time constant of the membrane, steps ([0.001, 1000000000])
             tau_s = 5.0: time constant of the synaptic current, steps ([0.001, 1000000000])
             threshold = 1.0: firing threshold ([1e-06, 1000000])
-            weight_mean = 4.0: mean of the initial weights of spiking layers; 1: all inputs at once raise the membrane to 1 ([-1000000, 1000000])
-            weight_std = 3.0: their standard deviation, times the root of the number of inputs ([0, 1000000])
+            weight_mean = 4.0: mean of the initial weights of spiking layers, scaled: at 1 one spike of every input at the same time raises the membrane potential to 1 ([-1000000, 1000000])
+            weight_std = 3.0: standard deviation of the initial weights, times the root of the number of inputs ([0, 1000000])
             recurrent_std = 0.5: standard deviation of the initial recurrent weights, as weight_std; their mean is 0 ([0, 1000000])
-            min_slope = 0.001: grazing spikes: the adjoint divides by at least this times the threshold; 0: by current - threshold as it is ([0, 1000000])
-            max_spikes = 1000: more spikes of a sample than this times the neurons of a layer are an error ([1, 1000000000])
+            min_slope = 0.001: lower bound of the slope (current - threshold) that the gradient divides by at a spike, relative to the threshold; 0: no bound. It keeps spikes that barely reach the threshold from dominating ([0, 1000000])
+            max_spikes = 1000: limit of the spikes per neuron and sample, mean over a layer; more are an error ([1, 1000000000])
         """
-    def preset(self, *, model: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
-        """a network known by a name
+    def preset(self, *, model: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+        """a network of a paper, by name
         
-            model = 'tssl_mnist': which network; its layers only: the authors of tssl_cifar_* also set conv_scale = 5 and dropout_shared = "row" (tssl_mnist | tssl_fmnist_mlp | tssl_fmnist_cnn | tssl_nmnist | tssl_cifar_cnn1 | tssl_cifar_cnn2 | vgg9 | vgg11)
-            padding = 'valid': padding of a convolution without a p suffix: none, or such that the map keeps its size (valid | same)
-            pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
-            pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
+            model = 'tssl_mnist': name of the network, which sets the layers only; for tssl_cifar_* the authors also set conv_scale = 5 and dropout_shared = "row" (tssl_mnist | tssl_fmnist_mlp | tssl_fmnist_cnn | tssl_nmnist | tssl_cifar_cnn1 | tssl_cifar_cnn2 | vgg9 | vgg11)
+            padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
+            pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
+            pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
             norm = 'none': normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
             bias = False: learnable bias in every layer
+            output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
             output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
-            delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
+            delay_per = 'synapse': one delay for each synapse, or one for each input neuron (axon), the same to all its targets (synapse | axon)
+            whole_delays = 'evaluation': when delays are rounded to integer steps: in evaluation, always (training too), or never (evaluation | always | never)
+            dilations = []: dilations that the hidden layers' neurons get, layer by layer, begun anew when they are used up: [1, 2, 3] is 1, 2, 3, 1, 2, 3, ...; empty: all have neuron.dilation
             bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
             conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
-            dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
+            dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
         """
     def saved(self, *, file: str = ...) -> Part:
         """the network of a file of weights, its neurons included, to continue training
         
-            file = '': checkpoint or weights (.safetensors); read again whenever the network is built
+            file = '': checkpoint or weights (.safetensors); must stay there, as it is read whenever the network is built
         """
-    def sew_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def sew_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """SEW-ResNet-18, shortcuts added to spikes
         
-            width = 64: maps of the first group; the others have 2, 4 and 8 times as many ([1, 1024])
-            padding = 'valid': padding of a convolution without a p suffix: none, or such that the map keeps its size (valid | same)
-            pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
-            pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
+            width = 64: feature maps of the first of the four groups of layers; the others have 2, 4 and 8 times as many ([1, 1024])
+            padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
+            pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
+            pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
             norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
             bias = False: learnable bias in every layer
+            output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
             output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
-            delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
+            delay_per = 'synapse': one delay for each synapse, or one for each input neuron (axon), the same to all its targets (synapse | axon)
+            whole_delays = 'evaluation': when delays are rounded to integer steps: in evaluation, always (training too), or never (evaluation | always | never)
+            dilations = []: dilations that the hidden layers' neurons get, layer by layer, begun anew when they are used up: [1, 2, 3] is 1, 2, 3, 1, 2, 3, ...; empty: all have neuron.dilation
             bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
             conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
-            dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
+            dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
         """
-    def spec(self, *, spec: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def spec(self, *, spec: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """network written as in the papers, e.g. 15C5-P2-40C5-P2-300-10
         
-            spec = '': the layers: 15C5 convolution, P2 pooling, 300 fully connected, 300R recurrent, D0.2 dropout, RB64, SEW64, GAP
-            padding = 'valid': padding of a convolution without a p suffix: none, or such that the map keeps its size (valid | same)
-            pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
-            pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
+            spec = '': the layers: 15C5 convolution, P2 pooling, 300 fully connected, 300R recurrent, D0.2 dropout, RB64, SEW64, GAP, POP10 sum of 10 output neurons for each class
+            padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
+            pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
+            pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
             norm = 'none': normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
             bias = False: learnable bias in every layer
+            output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
             output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
-            delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
+            delay_per = 'synapse': one delay for each synapse, or one for each input neuron (axon), the same to all its targets (synapse | axon)
+            whole_delays = 'evaluation': when delays are rounded to integer steps: in evaluation, always (training too), or never (evaluation | always | never)
+            dilations = []: dilations that the hidden layers' neurons get, layer by layer, begun anew when they are used up: [1, 2, 3] is 1, 2, 3, 1, 2, 3, ...; empty: all have neuron.dilation
             bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
             conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
-            dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
+            dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
         """
-    def spiking_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
+    def spiking_resnet18(self, *, width: int = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """ResNet-18, shortcuts added to currents
         
-            width = 64: maps of the first group; the others have 2, 4 and 8 times as many ([1, 1024])
-            padding = 'valid': padding of a convolution without a p suffix: none, or such that the map keeps its size (valid | same)
-            pool = 'sum': kind of pooling of a plain P2 (sum | avg | max)
-            pool_scale = 1.1: factor on the sum over a window, for sum pooling (TSSL-BP: 1.1)
+            width = 64: feature maps of the first of the four groups of layers; the others have 2, 4 and 8 times as many ([1, 1024])
+            padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
+            pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
+            pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
             norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantizes the weights in the products of every layer; learning keeps full precision (none | uniform)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
             bias = False: learnable bias in every layer
+            output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
             output_scale = 1.0: factor on the output of every layer but the last (OTTT: 2.74) ([1e-09, 1000000000])
             output_weights = 'trained': weights of a fully connected output layer: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
             longest_delay = 0: fully connected hidden layers learn a delay for each synapse, of at most this many steps; 0: none ([0, 65536])
-            delay_per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole_delays = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
+            delay_per = 'synapse': one delay for each synapse, or one for each input neuron (axon), the same to all its targets (synapse | axon)
+            whole_delays = 'evaluation': when delays are rounded to integer steps: in evaluation, always (training too), or never (evaluation | always | never)
+            dilations = []: dilations that the hidden layers' neurons get, layer by layer, begun anew when they are used up: [1, 2, 3] is 1, 2, 3, 1, 2, 3, ...; empty: all have neuron.dilation
             bias_init = 'zero': initial biases: zero, or uniform: U(-b, b), b = 1/sqrt(inputs of a neuron), as PyTorch draws them (zero | uniform)
             conv_init = 'uniform': initial weights of convolutions, n being the inputs of a neuron: uniform: U(-b, b), b = 1/sqrt(n), PyTorch's default; kaiming_normal: N(0, 2/n); kaiming_uniform: b = sqrt(6/n); xavier_normal: N(0, 2/(n + outputs)) (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             conv_scale = 1.0: factor on the initial weights of convolutions
             linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
-            dropout_shared = 'element': what shares one draw of dropout: nothing, a row of a map, a map (element | row | channel)
+            dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
         """
 
 networks: _networks
@@ -170,196 +247,253 @@ class _neurons(Kind):
     def alif(self, *, leak: float = ..., gain: float = ..., leak_adaptation: float = ..., beta: float = ..., adaptive: float = ..., refractory: int = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
         """LIF whose threshold rises with each spike and decays back
         
-            leak = 0.9: membrane decay per step ([0, 1])
+            leak = 0.9: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
-            leak_adaptation = 0.99: decay per step of the adaptation of the threshold ([0, 1])
+            leak_adaptation = 0.99: factor by which the rise of the threshold decays per step ([0, 1])
             beta = 0.1: rise of the threshold per spike ([0, 1000000000])
-            adaptive = 1.0: share of a layer's neurons that adapt, the last ones ([0, 1])
-            refractory = 0: silent steps after a spike ([0, 1048576])
+            adaptive = 1.0: fraction of a layer's neurons whose threshold adapts; these are the last ones ([0, 1])
+            refractory = 0: number of steps after a spike in which the neuron cannot fire ([0, 1048576])
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-            surrogate = 'threshold_triangle': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'threshold_triangle': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
         """
     def cuba_lif(self, *, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
         """leaky integrate-and-fire with a synaptic current
         
-            leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
-            gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
-            order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            leak_syn = 0.5: factor by which the synaptic current decays per step; snnTorch's alpha ([0, 1])
+            gain_syn = 1.0: factor on the input of the synaptic current ([-1000000000, 1000000000])
+            order = 'new': the membrane potential reads the synaptic current of the same step, or that of the step before (new | old)
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | hard_input | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-            reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | hard_input | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+            reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def cuba_readout(self, *, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
         """leaky integrator of a synaptic current; its output is the membrane potential
         
-            leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
-            gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
-            order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            leak_syn = 0.5: factor by which the synaptic current decays per step; snnTorch's alpha ([0, 1])
+            gain_syn = 1.0: factor on the input of the synaptic current ([-1000000000, 1000000000])
+            order = 'new': the membrane potential reads the synaptic current of the same step, or that of the step before (new | old)
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
+        """
+    def cw_psn(self, *, k: int = ..., dilation: int = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., norm: str = ..., momentum: float = ..., eps: float = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+        """parallel spiking neuron without reset that weighs its last k inputs, each channel by itself
+        
+            k = 4: taps: how many steps a neuron reads ([1, 4096])
+            dilation = 1: steps between two taps; network.dilations hands them out layer by layer ([1, 4096])
+            quantizer = 'none': of the weights that multiply the inputs; learning keeps full precision (none | power_of_two | uniform)
+            norm = 'none': batch: a batch norm per channel, folded into weights and threshold (none | batch)
+            momentum = 0.1: weight of a batch in the norm's running statistics ([0, 1])
+            eps = 1e-05: added to the norm's variance ([1e-12, 1000000])
+            threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
+            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
         """
     def eif(self, *, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
         """exponential integrate-and-fire
         
             tau_m = 2.0: membrane time constant, steps ([1, 1000000000])
             sharpness = 0.2: Delta_T: width of the exponential rise, unit of the potential ([1e-09, 1000000000])
-            theta_rh = 0.8: rheobase threshold: above it the membrane rises by itself
+            theta_rh = 0.8: rheobase threshold: above it the membrane potential rises to a spike without input
             v_rest = 0.0: resting potential
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'hard': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard)
-            v_reset = -0.1: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'hard': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard)
+            v_reset = -0.1: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
         """
     def if_(self, *, gain: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., start: str = ..., per: str = ...) -> Part:
         """integrate-and-fire without leak
         
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-            reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+            reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def klif(self, *, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
         """LIF with a learned scale k of the membrane potential
         
-            scale_reset = False: divide the membrane by k again after the spike
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            scale_reset = False: divide the membrane potential by k after the spike, which undoes the scaling
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def leaky_readout(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
         """leaky integrator that does not spike; its output is the membrane potential
         
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def liaf(self, *, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
         """LIF dynamics with analog output
         
-            act = 'relu': output function of the membrane (relu | tanh | identity)
-            threshold_related = False: take the output of u - threshold, not of u
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            act = 'relu': activation function: output = act(membrane potential) (relu | tanh | identity)
+            threshold_related = False: output = act(u - threshold) instead of act(u)
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-            surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-            reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+            reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def lif(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., learn_leak: bool = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., raise_after_overshoot: bool = ..., per: str = ...) -> Part:
         """leaky integrate-and-fire; learn_leak makes it PLIF
         
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-            learn_leak = False: learn leak = 1 - sigmoid(w), as many w as `per` says
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            learn_leak = False: the leak is trained (PLIF): leak = 1 - sigmoid(w), with one w for each value that `per` says
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+            reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+            raise_after_overshoot = False: where the membrane potential is still above the threshold after a soft_decayed reset, the neuron next fires at twice the threshold only, as snnTorch's Leaky with reset_delay=False
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
+        """
+    def masked_psn(self, *, k: int = ..., mask: float = ..., steps: int = ..., init: str = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+        """parallel spiking neuron whose matrix over time is masked to the last k steps
+        
+            k = 4: steps that a step reads, itself included ([1, 16384])
+            mask = 1.0: how far the mask is on: 1: causal; below, all other steps are weighed by 1 - mask and the whole sequence is needed ([0, 1])
+            steps = 32: T: steps of the sequence, as many as the recipe has ([1, 16384])
+            init = 'exponential': initial weights: uniform random, or exponential: each step half of the one after it (uniform | exponential)
+            threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
             surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-            reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-            raise_after_overshoot = False: where the membrane is over the threshold after a soft_decayed reset, fire next at twice the threshold only
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def membrane_readout(self, *, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
-        """LIF for outputs, whose output is the membrane that its own spikes reset
+        """LIF that spikes and resets; its output is the membrane potential (snnTorch's mem)
         
-            leak = 0.5: membrane decay per step ([0, 1])
-            gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+            leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+            gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
-            v_rest = 0.0: resting potential, and membrane before the first step
-            start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+            v_rest = 0.0: resting potential, to which the membrane potential decays
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-            v_reset = 0.0: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+            v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+            reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+            per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
+        """
+    def mlf(self, *, levels: int = ..., threshold: float = ..., spacing: float = ..., leak: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+        """multi-level firing: sends how many of its thresholds were crossed
+        
+            levels = 3: thresholds, and the greatest count that is sent ([1, 64])
+            threshold = 0.6: the lowest threshold, unit of the weights ([1e-09, 1000000000])
+            spacing = 1.0: from one threshold to the next ([1e-09, 1000000000])
+            leak = 0.25: membrane decay per step ([0, 1])
+            surrogate = 'rect': derivative of each level's spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default: rect is then one wide ([0, 1000000000])
+        """
+    def phase_if(self, *, bits: int = ..., form: str = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+        """integrate-and-fire for phase coding: sends the binary digits of its sum
+        
+            bits = 8: phases of a period, the binary digits of a value; as many as the encoder's ([1, 24])
+            form = 'online': digits are sent as they come in (online), a period later (pipelined), or in the same period, which is then read as a whole (aligned) (online | pipelined | aligned)
+            threshold = 1.0: the value of which digits are sent is the sum over a period divided by it ([1e-09, 1000000000])
+            surrogate = 'atan': derivative of the spike, form = "online" only (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: the surrogate's own number; 0 = its default ([0, 1000000000])
+        """
+    def phase_readout(self, *, bits: int = ...) -> Part:
+        """readout for phase coding: its mean over a period is the value that was sent
+        
+            bits = 8: phases of a period, the binary digits of a value; as many as the encoder's ([1, 24])
+        """
+    def psn(self, *, steps: int = ..., init: str = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+        """parallel spiking neuron without reset: one T x T product over the whole sequence
+        
+            steps = 32: T: steps of the sequence, as many as the recipe has ([1, 16384])
+            init = 'uniform': initial weights: uniform random, or exponential: each step half of the one after it (uniform | exponential)
+            threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
             surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-            reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-            per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
         """
     def psp_lif(self, *, tau_m: float = ..., tau_s: float = ..., threshold: float = ..., surrogate_width: float = ...) -> Part:
-        """current-based LIF with hard reset that emits the PSP of its spikes (TSSL-BP)
+        """LIF with hard reset whose output is the postsynaptic potential (PSP) of its spikes: a low-pass filter of them (TSSL-BP)
         
             tau_m = 5.0: membrane time constant, steps ([1, 1000000000])
             tau_s = 3.0: time constant of the PSP, steps ([1, 1000000000])
@@ -370,74 +504,89 @@ class _neurons(Kind):
         """quadratic integrate-and-fire
         
             tau_m = 2.0: membrane time constant, steps ([1, 1000000000])
-            a0 = 1.0: curvature ([1e-09, 1000000000])
+            a0 = 1.0: factor of the quadratic term a0*(u - v_rest)*(u - v_c) ([1e-09, 1000000000])
             v_rest = 0.0: resting potential
-            v_c = 0.8: critical potential: above it the membrane rises by itself
+            v_c = 0.8: critical potential: above it the membrane potential rises to a spike without input
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-            strict = False: fire above the threshold only, not at it
-            reset = 'hard': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
-            v_reset = -0.1: membrane after a spike if reset is hard
-            reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-            detach_reset = False: no gradient through the spike in the reset
-            reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+            strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+            reset = 'hard': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
+            v_reset = -0.1: membrane potential after a spike, with reset = "hard"
+            reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+            detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+            reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+            surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+            surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+        """
+    def relu(self, *, ceiling: float = ..., bits: int = ...) -> Part:
+        """rectified linear unit, analog: for a network beside a spiking one
+        
+            ceiling = 0.0: greatest value; 0: none ([0, 1000000000])
+            bits = 0: the value is cut to so many binary digits below the ceiling; 0: not ([0, 24])
+        """
+    def sliding_psn(self, *, k: int = ..., dilation: int = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+        """parallel spiking neuron without reset that weighs its last k inputs, all neurons alike
+        
+            k = 4: taps: how many steps a neuron reads ([1, 4096])
+            dilation = 1: steps between two taps; network.dilations hands them out layer by layer ([1, 4096])
+            threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
             surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
             surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-            surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
         """
     def srm0(self, *, leak_membrane: float = ..., leak_synapse: float = ..., leak_refractory: float = ..., weight_refractory: float = ..., gain: float = ..., threshold: float = ..., output: str = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
-        """membrane without memory but for a refractory kernel (DECOLLE)
+        """spike response model: the membrane potential is the filtered input plus a refractory term (DECOLLE)
         
-            leak_membrane = 0.9: second decay per step of the filter before the weights ([0, 1])
-            leak_synapse = 0.85: first decay per step of the filter before the weights ([0, 1])
+            leak_membrane = 0.9: decay per step of the second of the two low-pass filters before the weights ([0, 1])
+            leak_synapse = 0.85: decay per step of the first of the two low-pass filters before the weights ([0, 1])
             leak_refractory = 0.65: decay per step of the refractory kernel ([0, 1])
             weight_refractory = 1.0: size of the refractory kernel ([0, 1000000000])
             gain = 1.0: weight of the input current ([-1000000000, 1000000000])
             threshold = 0.0: firing threshold, unit of the weights ([-1000000000, 1000000000])
-            output = 'spikes': what leaves: spikes, or the membrane, for pooling before the threshold (spikes | membrane)
-            surrogate = 'fast_sigmoid': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 10.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
+            output = 'spikes': output of the layer: spikes, or the membrane potential, to be pooled before stage `fire` (spikes | membrane)
+            surrogate = 'fast_sigmoid': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 10.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
         """
 
 neurons: _neurons
 
 class _rules(Kind):
     def bptt(self) -> Part:
-        """backpropagation through time with a surrogate derivative, exact"""
+        """backpropagation through time with a surrogate derivative of the spike: the reference"""
     def bptt_trace(self) -> Part:
-        """truncated BPTT with a presynaptic trace over the cuts"""
+        """truncated BPTT, with a trace of the inputs that carries part of the gradient over the borders of windows"""
     def e_prop(self, *, kappa: float = ...) -> Part:
-        """trace of each synapse, filtered as the readout filters spikes (e-prop)
+        """online, for recurrent layers: eligibility trace for each synapse, low-pass filtered like the readout (e-prop)
         
-            kappa = 0.0: decay per step of the filter of the traces: the leak of the readout ([0, 1])
+            kappa = 0.0: decay per step of the low-pass filter of the traces; set it to the leak of the readout ([0, 1])
         """
     def event_prop(self, *, form: str = ..., min_slope: float = ...) -> Part:
-        """adjoint that jumps at spikes, by steps (EventProp), for current-based LIF neurons
+        """EventProp in time steps, for LIF neurons with a synaptic current (cuba_lif); no surrogate
         
-            form = 'adjoint_pair': which discretisation: that of Norse, or one with a factor of its own for the weights (norse | adjoint_pair)
-            min_slope = 0.1: smallest absolute value of the divisor, relative to the threshold; 0: no limit ([0, 1])
+            form = 'adjoint_pair': discretisation of the adjoint: norse: that of Norse; adjoint_pair: a second public form (docs/methods/event-prop.md) (norse | adjoint_pair)
+            min_slope = 0.1: smallest slope of the membrane potential at a spike that the gradient divides by, relative to the threshold; 0: no limit ([0, 1])
         """
     def ottt(self, *, trace_leak: float = ...) -> Part:
-        """error signal of the same step times a presynaptic trace (OTTT)
+        """online: error signal of the same step times a trace of the inputs (OTTT)
         
             trace_leak = -1.0: decay of the presynaptic trace per step; -1: the neuron's leak ([-1, 1])
         """
     def rtrl(self) -> Part:
-        """exact trace of each synapse, no gradient from neuron to neuron in time"""
+        """online: an exact eligibility trace for each synapse; no gradient from neuron to neuron in time (diagonal RTRL)"""
     def s_tllr(self, *, alpha_pre: float = ..., alpha_post: float = ..., lambda_pre: float = ..., lambda_post: float = ..., post_trace: str = ...) -> Part:
         """causal and non-causal eligibility traces (S-TLLR)
         
-            alpha_pre = 1.0: weight of the causal term ([-1000, 1000])
-            alpha_post = -1.0: weight of the non-causal term; 0: none ([-1000, 1000])
+            alpha_pre = 1.0: weight of the causal term (inputs before the neuron is near its threshold) ([-1000, 1000])
+            alpha_post = -1.0: weight of the non-causal term (inputs after that); 0: none ([-1000, 1000])
             lambda_pre = 0.75: decay per step of the trace of the input ([0, 1])
-            lambda_post = 0.2: decay per step of the trace of psi ([0, 1])
-            post_trace = 'paper': the psi of the step before enters the non-causal term times lambda_post, as in the paper, or as it is (paper | released_code)
+            lambda_post = 0.2: decay per step of the neuron's trace, a trace of its surrogate derivative ([0, 1])
+            post_trace = 'paper': the surrogate derivative of the previous step enters the non-causal term times lambda_post (paper), or undecayed (released_code) (paper | released_code)
         """
     def sltt(self) -> Part:
         """spatial gradient only, no backpropagation in time (SLTT)"""
     def tssl_bp(self, *, variant: str = ...) -> Part:
         """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
         
-            variant = 'dec2020': the authors' code at three dates (dec2020 is the latest), or its warm-up surrogate everywhere (dec2020 | sep2020 | jun2020 | surrogate)
+            variant = 'dec2020': the authors' code at three dates (dec2020 is the latest), or a surrogate gradient at every neuron and step (dec2020 | sep2020 | jun2020 | surrogate)
         """
 
 rules: _rules
@@ -447,31 +596,31 @@ class _schedules(Kind):
         """exact gradient through all steps with the memory of `segment` of them: each segment is computed twice
         
             segment = 0: length of a segment in steps; the last one may be shorter; 0: sqrt(T), rounded up ([0, 1048576])
-            live = 0: number of last steps with a loss; 0: all ([0, 1048576])
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
+            live = 0: only the last so many steps have a loss; 0: all ([0, 1048576])
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
+            predict = 'all': steps that the prediction reads, in training and evaluation: all, or scored: those with a loss (all | scored)
         """
     def last_steps(self, *, live: int = ..., update: str = ..., divide_by: str = ..., predict: str = ...) -> Part:
-        """single steps; the loss is taken at the last `live` ones
+        """windows of one step; only the last `live` steps have a loss
         
             live = 1: number of last steps with a loss ([1, 1048576])
             update = 'batch': the optimiser steps once per batch (gradients accumulate), or after every step with a loss (batch | step)
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
+            predict = 'all': steps that the prediction reads, in training and evaluation: all, or scored: those with a loss (all | scored)
         """
     def random_steps(self, *, live: int = ..., divide_by: str = ...) -> Part:
-        """single steps; the loss is taken at `live` random ones of each batch
+        """windows of one step; only `live` random steps of each batch have a loss
         
             live = 1: number of steps of a batch with a loss ([1, 1048576])
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
         """
     def skipper(self, *, segment: int = ..., skip: float = ..., mode: str = ..., divide_by: str = ...) -> Part:
         """as checkpointed, but the least active steps of each segment are not recomputed (Skipper)
         
             segment = 0: length of a segment in steps; the last one may be shorter; 0: sqrt(T), rounded up ([0, 1048576])
-            skip = 50.0: percentile of a segment's activity below which steps are skipped, below 100; 0: none ([0, 100])
+            skip = 50.0: steps of a segment whose number of spikes is below this percentile are skipped; 0: none; 100 is refused ([0, 100])
             mode = 'recompute': skipped steps are not recomputed, or (mask) recomputed without loss and with the gradient cut around them (recompute | mask)
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
         """
     def top_steps(self, *, live: int = ..., refresh: int = ..., smoothing: float = ..., divide_by: str = ...) -> Part:
         """the loss is taken at the `live` steps that add most to the gradient, measured from time to time (ST-BPTT)
@@ -479,26 +628,26 @@ class _schedules(Kind):
             live = 1: number of steps with a loss ([1, 1048576])
             refresh = 0: iterations between two measurements, each of which costs a pass over the whole sequence; 0: the first batch only ([0, 1000000000000])
             smoothing = 0.0: weight of earlier measurements in the running mean of the scores ([0, 1])
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
         """
     def truncated(self, *, window: int = ..., burn_in: int = ..., update: str = ..., loss: str = ..., live: int = ..., divide_by: str = ..., predict: str = ..., scale_lr: bool = ...) -> Part:
         """windows of `window` steps; the state is carried over, the gradient is cut (truncated BPTT)
         
             window = 1: length of a window in steps; the last one may be shorter ([1, 1048576])
-            burn_in = 0: number of first steps without a loss ([0, 1048576])
+            burn_in = 0: the first so many steps have no loss; the state settles ([0, 1048576])
             update = 'batch': the optimiser steps once per batch (gradients accumulate), after every window, or after every step (needs window = 1) (batch | window | step)
             loss = 'every': the loss is taken in every window, or in the last one only (every | last)
-            live = 0: number of last steps with a loss; 0: all ([0, 1048576])
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
-            scale_lr = False: updates per window: divide the learning rate by the number of updates per batch
+            live = 0: only the last so many steps have a loss; 0: all ([0, 1048576])
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
+            predict = 'all': steps that the prediction reads, in training and evaluation: all, or scored: those with a loss (all | scored)
+            scale_lr = False: with several updates per batch: divide the learning rate by their number
         """
     def whole(self, *, live: int = ..., divide_by: str = ..., predict: str = ...) -> Part:
-        """one window over all steps
+        """the whole sequence at once, no cut in time
         
-            live = 0: number of last steps with a loss; 0: all ([0, 1048576])
-            divide_by = 'scored': divisor of the summed loss: the number of steps with a loss, T, or one (scored | steps | one)
-            predict = 'all': steps that a prediction is read from, in training and evaluation: all, or those with a loss (all | scored)
+            live = 0: only the last so many steps have a loss; 0: all ([0, 1048576])
+            divide_by = 'scored': the losses of the steps are added up and divided by: scored: the number of steps with a loss; steps: T; one: nothing (scored | steps | one)
+            predict = 'all': steps that the prediction reads, in training and evaluation: all, or scored: those with a loss (all | scored)
         """
 
 schedules: _schedules
@@ -515,7 +664,7 @@ class _feedback(Kind):
             scale = 0.0: size s of the entries, U(-s, s); 0: 1/sqrt(inputs) ([0, 1000000])
         """
     def sign(self, *, scale: float = ...) -> Part:
-        """the signs of the weight, all of one size
+        """the signs of the weights, times one constant
         
             scale = 0.0: size s of the entries, s * sign(W); 0: 1/sqrt(inputs) ([0, 1000000])
         """
@@ -529,7 +678,7 @@ class _heads(Kind):
         """local head: fully connected readout of a block, with optional pooling before it
         
             weights = 'trained': weights of the local heads: trained, or fixed: random uniform, random sign, square waves (trained | uniform | sign | square_wave)
-            scale = 0.0: size of fixed weights and of a feedback without a scale; 0: 1/sqrt(inputs), 1/inputs for square_wave ([0, 1000000])
+            scale = 0.0: size s of fixed weights, U(-s, s) or s * sign, and of a feedback that has no scale of its own; 0: 1/sqrt(inputs), 1/inputs for square_wave ([0, 1000000])
             feedback = {'name': 'transpose'}: how errors are backpropagated through the head (adaptive | random | sign | transpose)
             pool_to = 0: average a block's maps until it has at most this many features; 0: no pooling ([0, 1000000000])
             grid = 0: instead of pool_to: average maps to grid x grid, vectors to grid values; 0: no pooling ([0, 1000000])
@@ -542,14 +691,14 @@ class _learning_signals(Kind):
         """the output's error times a fixed random matrix for each block (DFA)
         
             scale = 0.0: size s of the entries, U(-s, s); 0: 1/sqrt(features of the block) ([0, 1000000])
-            send = 'error': what is sent: the error, or its sign alone (sDFA) (error | sign)
-            divide_by = 'batch': batch: a mean over the samples, as the loss; one: their sum, as in the released code of S-TLLR (batch | one)
+            send = 'error': what the matrices multiply: the output's error, or only its sign (sDFA) (error | sign)
+            divide_by = 'batch': batch: the signal is divided by the number of samples, like a mean loss; one: it is not, as in the released code of S-TLLR (batch | one)
         """
     def drtp(self, *, scale: float = ..., divide_by: str = ...) -> Part:
         """the target times a fixed random matrix for each block (DRTP)
         
             scale = 0.0: size s of the entries, U(-s, s); 0: 1/sqrt(features of the block) ([0, 1000000])
-            divide_by = 'batch': batch: a mean over the samples, as the loss; one: their sum, as in the released code of S-TLLR (batch | one)
+            divide_by = 'batch': batch: the signal is divided by the number of samples, like a mean loss; one: it is not, as in the released code of S-TLLR (batch | one)
         """
     def heads(self) -> Part:
         """the objective's error at a local head of each block"""
@@ -558,7 +707,7 @@ learning_signals: _learning_signals
 
 class _objectives(Kind):
     def count(self, *, desired: float = ..., undesired: float = ...) -> Part:
-        """one-sided squared error of the output's sum over time
+        """squared error of spike counts that miss their bound: the label's should be at least `desired`, the others' at most `undesired`
         
             desired = 15.0: minimum sum over T steps for the label's output ([0, 1000000000])
             undesired = 3.0: maximum sum over T steps for the other outputs ([0, 1000000000])
@@ -567,7 +716,7 @@ class _objectives(Kind):
         """divergence from a teacher's softened outputs, and cross-entropy with the label
         
             temperature = 2.0: divides both outputs before the softmax ([0.001, 1000000])
-            label_weight = 0.1: share of the cross-entropy with the label ([0, 1])
+            label_weight = 0.1: weight of the cross-entropy with the label; the teacher's term has 1 minus this ([0, 1])
             scale = 1.0: factor on the output's mean ([1e-09, 1000000000])
         """
     def first_spike_ce(self, *, xi: float = ..., alpha: float = ..., beta: float = ..., tau_s: float = ...) -> Part:
@@ -575,8 +724,8 @@ class _objectives(Kind):
         
             xi = 0.4: times are divided by xi*tau_s before the softmax ([1e-09, 1000000000])
             alpha = 0.01: weight of the term that makes the label's output spike early ([0, 1000000000])
-            beta = 2.0: that term grows with the time divided by beta*tau_s ([1e-09, 1000000000])
-            tau_s = 5.0: the unit of times, steps: time constant of the synaptic current ([1e-09, 1000000000])
+            beta = 2.0: the term of alpha is exp(t/(beta*tau_s)) - 1 ([1e-09, 1000000000])
+            tau_s = 5.0: time constant of the synaptic current in steps, the unit of xi and beta ([1e-09, 1000000000])
         """
     def max_ce(self, *, scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ...) -> Part:
         """cross-entropy of the output's maximum over time
@@ -594,20 +743,20 @@ class _objectives(Kind):
     def mse_count(self, *, correct_rate: float = ..., incorrect_rate: float = ...) -> Part:
         """squared error of the output's sum over time
         
-            correct_rate = 1.0: target spikes per step of the label's output ([0, 1])
-            incorrect_rate = 0.0: target spikes per step of the other outputs ([0, 1])
+            correct_rate = 1.0: target sum per step of the label's output; with POP10 up to 10 ([0, 1000000])
+            incorrect_rate = 0.0: target sum per step of the other outputs ([0, 1000000])
         """
     def rate_bce(self, *, scale: float = ..., center: float = ..., pos_weight: Sequence[float] = ...) -> Part:
         """binary cross-entropy of the output's mean over time (several labels)
         
             scale = 1.0: factor before the sigmoid ([1e-09, 1000000000])
-            center = 0.0: mean output at which a label is as likely as not: 0 for a membrane, 0.5 or less for firing rates ([-1000000000, 1000000000])
-            pos_weight = []: weight of the samples that have a label, for each output; []: all 1
+            center = 0.0: mean output that means a probability of 1/2: 0 for a membrane, 0.5 or less for firing rates ([-1000000000, 1000000000])
+            pos_weight = []: for each label: weight of the samples that have it, against those that do not; []: all 1
         """
     def rate_ce(self, *, scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ..., decision: str = ..., count_above: float = ...) -> Part:
         """cross-entropy of the output's mean over time
         
-            scale = 1.0: factor on the mean before the softmax; steps: the sum ([1e-09, 1000000000])
+            scale = 1.0: factor on the mean output before the softmax; scale = T makes it the sum over the steps ([1e-09, 1000000000])
             class_weights = []: weight of the samples of each class in the loss; []: all 1
             balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
             decision = 'sum': which class is predicted: the greatest sum of the output over the steps (of spikes their number), or the most steps at which it is above count_above (the spikes of a membrane_readout) (sum | count)
@@ -623,9 +772,9 @@ class _objectives(Kind):
         """mean of the cross-entropies of all steps (TET)
         
             scale = 1.0: factor on the output before the softmax ([1e-09, 1000000000])
-            mse_weight = 0.0: share of the squared-error regulariser ([0, 1])
-            mse_target = 1.0: value the regulariser pulls every output to
-            mse_one_hot = False: pull the output of the label to mse_target and the others to zero
+            mse_weight = 0.0: weight of the squared-error term; the cross-entropy has 1 minus this ([0, 1])
+            mse_target = 1.0: value that the squared-error term pulls the outputs to: all, or with mse_one_hot the label's only
+            mse_one_hot = False: the squared-error term pulls the label's output to mse_target and the others to 0
             over_steps = 'mean': the losses of the steps are averaged, or added up (mean | sum)
             class_weights = []: weight of the samples of each class in the loss; []: all 1
             balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
@@ -635,8 +784,8 @@ class _objectives(Kind):
     def van_rossum(self, *, target: Sequence[int] = ..., filter: str = ..., tau_s: float = ...) -> Part:
         """van Rossum distance to a desired spike train
         
-            target = []: desired train of the label's output, repeated to T steps; empty: 0,1,1,1,1 for T=5, 0,1,... for even T
-            filter = 'double': how often the desired train is PSP-filtered (double | single)
+            target = []: target spike train of the label's output, repeated to T steps; empty: 0,1,1,1,1 for T=5, 0,1,... for even T
+            filter = 'double': the target spike train passes the PSP filter once (single, the formula) or twice (double, the authors' code) (double | single)
             tau_s = 0.0: time constant of the filter, steps; 0: the output neuron's ([0, 1000000000])
         """
 
@@ -644,7 +793,7 @@ objectives: _objectives
 
 class _optimizers(Kind):
     def adam(self, *, lr: float = ..., beta1: float = ..., beta2: float = ..., eps: float = ..., weight_decay: float = ...) -> Part:
-        """steps scaled by running means of the gradient and its square
+        """Adam: running means of the gradient and its square
         
             lr = 0.001: learning rate after warm-up ([0, 1000000])
             beta1 = 0.9: decay of the mean of the gradient ([0, 0.9999999])
@@ -659,7 +808,7 @@ class _optimizers(Kind):
             beta1 = 0.9: decay of the mean of the gradient ([0, 0.9999999])
             beta2 = 0.999: decay of the mean of its square ([0, 0.9999999])
             eps = 1e-08: added to the root of the mean square ([1e-30, 1])
-            weight_decay = 0.0: decay of the weights per unit of lr ([0, 1000])
+            weight_decay = 0.0: decoupled weight decay: each step multiplies the weights by 1 - lr * weight_decay ([0, 1000])
         """
     def sgd(self, *, lr: float = ..., momentum: float = ..., nesterov: bool = ..., weight_decay: float = ...) -> Part:
         """stochastic gradient descent, with or without momentum
@@ -702,12 +851,12 @@ class _metrics(Kind):
     def exact_match(self, *, threshold: float = ...) -> Part:
         """share of the samples all of whose labels are right
         
-            threshold = 0.5: predicted are the outputs above this (rate_bce: 0.5) ([-1000000000, 1000000000])
+            threshold = 0.5: an output above this predicts its label (rate_bce: 0.5) ([-1000000000, 1000000000])
         """
     def f1(self, *, average: str = ..., threshold: float = ...) -> Part:
         """F1 of classes, or of labels of which a sample has any number
         
-            average = 'macro': macro: the mean over the classes; micro: of all decisions together (macro | micro)
+            average = 'macro': macro: mean of the F1 of each class; micro: F1 of all decisions together (macro | micro)
             threshold = 0.5: of several labels: predicted are the outputs above this (rate_bce: 0.5) ([-1000000000, 1000000000])
         """
     def mse(self) -> Part:
@@ -717,7 +866,7 @@ class _metrics(Kind):
     def top_k(self, *, k: int = ...) -> Part:
         """share of the samples whose label is among the k largest outputs
         
-            k = 5: number of outputs that count ([1, 1048576])
+            k = 5: the label has to be among the k largest outputs ([1, 1048576])
         """
 
 metrics: _metrics
@@ -727,9 +876,9 @@ class _regularizers(Kind):
         """spikes per neuron and step are kept between two bounds
         
             weight = 1.0: factor on the penalty ([0, 1000000000])
-            lower = 0.01: rate below which a neuron is pushed up; 0: none is ([0, 1000])
-            upper = 0.2: rate above which a neuron is pushed down; lower = upper: a target ([0, 1000])
-            readouts = False: also for the output layer and local heads, whose rates the objective sets
+            lower = 0.01: spikes per step below which there is a penalty; 0: no lower bound ([0, 1000])
+            upper = 0.2: spikes per step above which there is a penalty; lower = upper: a target ([0, 1000])
+            readouts = False: also penalise the output layer and local heads, whose rates the objective already drives
         """
     def voltage(self, *, weight: float = ..., lower: float = ..., upper: float = ...) -> Part:
         """membrane potentials before reset are kept between two bounds
@@ -750,8 +899,8 @@ class _synapses(Kind):
             stride = [1]: stride of each dimension; one number: of all
             padding = [0]: zeros in front of each dimension; one number: of all
             padding_end = []: zeros after each dimension; []: as many as before it
-            dilation = [1]: distance of what a kernel reads; one number: in all dimensions
-            groups = 1: groups of maps, each reads those of its own group alone ([1, 65536])
+            dilation = [1]: dilation: distance between neighbouring inputs of the kernel; one number: in all dimensions
+            groups = 1: number of groups of channels; outputs of a group read only the inputs of the same group ([1, 65536])
             init = 'uniform': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
             bias = False: add a learnable bias per map
@@ -771,13 +920,13 @@ class _synapses(Kind):
             weight_standardisation = False: multiply with weights of mean 0 and variance 1/inputs per map, times a learned gain
         """
     def delayed_linear(self, *, features: int = ..., longest: int = ..., per: str = ..., whole: str = ..., unit: float = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., bias_init: str = ...) -> Part:
-        """fully connected, with a learnt delay for each synapse or axon
+        """fully connected, with a learned delay for each synapse or axon
         
             features = 10: number of outputs ([1, 16777216])
-            longest = 10: maximum delay in steps; the stage before has as many taps, and one ([1, 65536])
-            per = 'synapse': a delay for each synapse, or for each axon (synapse | axon)
-            whole = 'evaluation': when delays are rounded to integer steps (evaluation | always | never)
-            unit = 10.0: steps that a delay moves when its parameter moves by one: its share of the learning rate ([1e-06, 1000000])
+            longest = 10: maximum delay in steps; stage taps before it has the same `longest` ([1, 65536])
+            per = 'synapse': one delay for each synapse, or one for each input neuron (axon), the same to all its targets (synapse | axon)
+            whole = 'evaluation': when delays are rounded to integer steps: in evaluation, always (training too), or never (evaluation | always | never)
+            unit = 10.0: delay = unit * parameter; a larger unit makes delays learn faster than weights ([1e-06, 1000000])
             init = 'kaiming_normal': distribution of the initial weights (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             weight_scale = 1.0: factor on the initial weights
             bias = False: add a learnable bias
@@ -796,7 +945,7 @@ class _synapses(Kind):
             weight_standardisation = False: multiply with weights of mean 0 and variance 1/inputs per neuron, times a learned gain
         """
     def one_to_one(self, *, weights: str = ..., weight_scale: float = ...) -> Part:
-        """one weight for each neuron, w like the input
+        """one weight for each neuron: I = w * input, element by element
         
             weights = 'trained': trained, or fixed at 1 (trained | ones)
             weight_scale = 1.0: size s of the initial weights, U(-s, s)
@@ -805,30 +954,34 @@ class _synapses(Kind):
 synapses: _synapses
 
 class _norms(Kind):
-    def bn(self, *, momentum: float = ..., eps: float = ...) -> Part:
+    def bn(self, *, momentum: float = ..., eps: float = ..., eps_outside: bool = ...) -> Part:
         """batch norm per channel
         
-            momentum = 0.1: weight of a batch in the running statistics ([0, 1])
+            momentum = 0.1: weight of a new batch in the running statistics, as in PyTorch ([0, 1])
             eps = 1e-05: added to the variance ([1e-12, 1000000])
+            eps_outside = False: eps is added to the standard deviation instead, the root of the variance
         """
     def relu(self) -> Part:
-        """no statistics: the positive part of the current"""
-    def tdbn(self, *, scale: float = ..., momentum: float = ..., eps: float = ...) -> Part:
+        """ReLU of the current, no statistics"""
+    def tdbn(self, *, scale: float = ..., momentum: float = ..., eps: float = ..., eps_outside: bool = ...) -> Part:
         """threshold-dependent batch norm (tdBN)
         
             scale = 1.0: factor on the normalised current, alpha times the neuron's threshold ([0, 1000000])
-            momentum = 0.1: weight of a batch in the running statistics ([0, 1])
+            momentum = 0.1: weight of a new batch in the running statistics, as in PyTorch ([0, 1])
             eps = 1e-05: added to the variance ([1e-12, 1000000])
+            eps_outside = False: eps is added to the standard deviation instead, the root of the variance
         """
 
 norms: _norms
 
 class _quantizers(Kind):
+    def power_of_two(self) -> Part:
+        """each weight the nearest power of two, in its logarithm; straight through"""
     def uniform(self, *, bits: int = ..., scale: str = ...) -> Part:
-        """symmetric levels of equal distance, one scale per weight tensor; straight through
+        """symmetric levels of equal distance, one scale per weight tensor; the gradient passes straight through
         
             bits = 8: bits per weight, sign included; 1: two values ([1, 16])
-            scale = 'largest': distance of the levels: such that the largest weight is one, or a power of two, as `spiketrain export c` needs it to lose nothing (largest | power_of_two)
+            scale = 'largest': distance of the levels: largest: the largest weight is a level; power_of_two: a power of two, with which `spiketrain export c` is exact (largest | power_of_two)
         """
 
 quantizers: _quantizers
@@ -843,7 +996,7 @@ class _stages(Kind):
     def delay(self, *, longest: int = ...) -> Part:
         """delays each element by its own number of steps
         
-            longest = 1: maximum delay in steps, and that of every element until others are loaded ([0, 1048576])
+            longest = 1: maximum delay in steps; also the initial delay of every element ([0, 1048576])
         """
     def double_filter(self, *, leak_membrane: float = ..., leak_synapse: float = ...) -> Part:
         """two low-pass filters in a row, as before the weights of DECOLLE
@@ -854,8 +1007,8 @@ class _stages(Kind):
     def dropout(self, *, probability: float = ..., shared: str = ...) -> Part:
         """sets values to zero in training, for the whole sequence
         
-            probability = 0.5: of a value to be zero ([0, 1])
-            shared = 'element': what shares one draw: nothing, a row of a map (over W), a map (over H and W) (element | row | channel)
+            probability = 0.5: probability that a value is set to zero ([0, 1])
+            shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
         """
     def event_lif(self, *, features: int = ..., tau_m: float = ..., tau_s: float = ..., weight_mean: float = ..., weight_std: float = ..., threshold: float = ..., recurrent: bool = ..., recurrent_std: float = ..., min_slope: float = ..., max_spikes: int = ...) -> Part:
         """event-driven leaky integrate-and-fire layer, exact spike times
@@ -864,11 +1017,11 @@ class _stages(Kind):
             tau_m = 20.0: time constant of the membrane, steps ([0.001, 1000000000])
             tau_s = 5.0: time constant of the synaptic current, steps ([0.001, 1000000000])
             weight_mean = 4.0: mean of the initial weights; 1: all inputs together, one spike each at once, raise the membrane to 1 ([-1000000, 1000000])
-            weight_std = 3.0: their standard deviation, times the root of the number of inputs ([0, 1000000])
+            weight_std = 3.0: standard deviation of the initial weights, times the root of the number of inputs ([0, 1000000])
             threshold = 1.0: firing threshold ([1e-06, 1000000])
             recurrent = False: the layer reads its own spikes, too
             recurrent_std = 0.5: standard deviation of the initial recurrent weights, as weight_std; their mean is 0 ([0, 1000000])
-            min_slope = 0.001: grazing spikes: the adjoint divides by at least this times the threshold; 0: by current - threshold as it is ([0, 1000000])
+            min_slope = 0.001: lower bound of the slope (current - threshold) that the gradient divides by at a spike, relative to the threshold; 0: no bound. It keeps spikes that barely reach the threshold from dominating ([0, 1000000])
             max_spikes = 1000: more spikes of a sample than this times the neurons are an error ([1, 1000000000])
         """
     def event_membrane(self, *, features: int = ..., tau_m: float = ..., tau_s: float = ..., weight_mean: float = ..., weight_std: float = ...) -> Part:
@@ -878,14 +1031,14 @@ class _stages(Kind):
             tau_m = 20.0: time constant of the membrane, steps ([0.001, 1000000000])
             tau_s = 5.0: time constant of the synaptic current, steps ([0.001, 1000000000])
             weight_mean = 0.0: mean of the initial weights; 1: all inputs together, one spike each at once, raise the membrane to 1 ([-1000000, 1000000])
-            weight_std = 1.0: their standard deviation, times the root of the number of inputs ([0, 1000000])
+            weight_std = 1.0: standard deviation of the initial weights, times the root of the number of inputs ([0, 1000000])
         """
     def fire(self, *, threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
-        """spikes where a membrane is over the threshold
+        """spikes where its input, a membrane potential, is above the threshold
         
-            threshold = 0.0: spikes above it ([-1000000000, 1000000000])
-            surrogate = 'fast_sigmoid': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-            surrogate_scale = 10.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
+            threshold = 0.0: firing threshold; a spike where the input is above it ([-1000000000, 1000000000])
+            surrogate = 'fast_sigmoid': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+            surrogate_scale = 10.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
         """
     def first_spike(self) -> Part:
         """event-driven readout: the time of each neuron's first spike"""
@@ -893,7 +1046,7 @@ class _stages(Kind):
         """joins neighbouring dimensions of its input
         
             first = 0: first dimension that is joined, without time and batch; negative: from the end ([-8, 7])
-            last = -1: last one; -1: the last there is ([-8, 7])
+            last = -1: last dimension that is joined; -1: the last of all ([-8, 7])
         """
     def global_average(self) -> Part:
         """mean over each map"""
@@ -912,6 +1065,11 @@ class _stages(Kind):
             stride = [2, 2]: rows and columns from one window to the next
             padding = [0, 0]: rows and columns of zeros on each side, at most half a window
         """
+    def population(self, *, size: int = ...) -> Part:
+        """sum over groups of neurons, the readout of a population code
+        
+            size = 10: neurons in a group ([1, 16777216])
+        """
     def psp_filter(self, *, tau_s: float = ...) -> Part:
         """postsynaptic potential of its input, a low-pass filter
         
@@ -927,7 +1085,7 @@ class _stages(Kind):
     def taps(self, *, longest: int = ...) -> Part:
         """the last steps of its input side by side, for synapses with delays
         
-            longest = 10: how many steps back ([1, 65536])
+            longest = 10: number of earlier steps that are concatenated ([1, 65536])
         """
 
 stages: _stages
@@ -935,178 +1093,235 @@ stages: _stages
 def alif(*, leak: float = ..., gain: float = ..., leak_adaptation: float = ..., beta: float = ..., adaptive: float = ..., refractory: int = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
     """LIF whose threshold rises with each spike and decays back
     
-        leak = 0.9: membrane decay per step ([0, 1])
+        leak = 0.9: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
-        leak_adaptation = 0.99: decay per step of the adaptation of the threshold ([0, 1])
+        leak_adaptation = 0.99: factor by which the rise of the threshold decays per step ([0, 1])
         beta = 0.1: rise of the threshold per spike ([0, 1000000000])
-        adaptive = 1.0: share of a layer's neurons that adapt, the last ones ([0, 1])
-        refractory = 0: silent steps after a spike ([0, 1048576])
+        adaptive = 1.0: fraction of a layer's neurons whose threshold adapts; these are the last ones ([0, 1])
+        refractory = 0: number of steps after a spike in which the neuron cannot fire ([0, 1048576])
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'soft': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-        v_reset = 0.0: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-        surrogate = 'threshold_triangle': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'soft': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+        v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'threshold_triangle': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
     """
 def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
     """leaky integrate-and-fire with a synaptic current
     
-        leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
-        gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
-        order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        leak_syn = 0.5: factor by which the synaptic current decays per step; snnTorch's alpha ([0, 1])
+        gain_syn = 1.0: factor on the input of the synaptic current ([-1000000000, 1000000000])
+        order = 'new': the membrane potential reads the synaptic current of the same step, or that of the step before (new | old)
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | hard_input | none)
-        v_reset = 0.0: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-        surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-        reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | hard_input | none)
+        v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+        reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
     """
 def cuba_readout(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
     """leaky integrator of a synaptic current; its output is the membrane potential
     
-        leak_syn = 0.5: decay of the synaptic current per step ([0, 1])
-        gain_syn = 1.0: weight of the input in the synaptic current ([-1000000000, 1000000000])
-        order = 'new': the membrane sees the synaptic current of its own step, or that of the step before (new | old)
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        leak_syn = 0.5: factor by which the synaptic current decays per step; snnTorch's alpha ([0, 1])
+        gain_syn = 1.0: factor on the input of the synaptic current ([-1000000000, 1000000000])
+        order = 'new': the membrane potential reads the synaptic current of the same step, or that of the step before (new | old)
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
+    """
+def cw_psn(*, k: int = ..., dilation: int = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., norm: str = ..., momentum: float = ..., eps: float = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+    """parallel spiking neuron without reset that weighs its last k inputs, each channel by itself
+    
+        k = 4: taps: how many steps a neuron reads ([1, 4096])
+        dilation = 1: steps between two taps; network.dilations hands them out layer by layer ([1, 4096])
+        quantizer = 'none': of the weights that multiply the inputs; learning keeps full precision (none | power_of_two | uniform)
+        norm = 'none': batch: a batch norm per channel, folded into weights and threshold (none | batch)
+        momentum = 0.1: weight of a batch in the norm's running statistics ([0, 1])
+        eps = 1e-05: added to the norm's variance ([1e-12, 1000000])
+        threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
+        surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
     """
 def eif(*, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_rest: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
     """exponential integrate-and-fire
     
         tau_m = 2.0: membrane time constant, steps ([1, 1000000000])
         sharpness = 0.2: Delta_T: width of the exponential rise, unit of the potential ([1e-09, 1000000000])
-        theta_rh = 0.8: rheobase threshold: above it the membrane rises by itself
+        theta_rh = 0.8: rheobase threshold: above it the membrane potential rises to a spike without input
         v_rest = 0.0: resting potential
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'hard': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard)
-        v_reset = -0.1: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-        surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'hard': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard)
+        v_reset = -0.1: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
     """
 def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
     """LIF with a learned scale k of the membrane potential
     
-        scale_reset = False: divide the membrane by k again after the spike
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        scale_reset = False: divide the membrane potential by k after the spike, which undoes the scaling
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
-        v_reset = 0.0: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-        surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
+        v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
     """
 def leaky_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., per: str = ...) -> Part:
     """leaky integrator that does not spike; its output is the membrane potential
     
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
     """
 def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
     """LIF dynamics with analog output
     
-        act = 'relu': output function of the membrane (relu | tanh | identity)
-        threshold_related = False: take the output of u - threshold, not of u
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        act = 'relu': activation function: output = act(membrane potential) (relu | tanh | identity)
+        threshold_related = False: output = act(u - threshold) instead of act(u)
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-        v_reset = 0.0: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
-        surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-        reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+        v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+        reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
     """
 def lif(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., learn_leak: bool = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., raise_after_overshoot: bool = ..., per: str = ...) -> Part:
     """leaky integrate-and-fire; learn_leak makes it PLIF
     
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
-        learn_leak = False: learn leak = 1 - sigmoid(w), as many w as `per` says
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        learn_leak = False: the leak is trained (PLIF): leak = 1 - sigmoid(w), with one w for each value that `per` says
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-        v_reset = 0.0: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+        v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+        reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+        raise_after_overshoot = False: where the membrane potential is still above the threshold after a soft_decayed reset, the neuron next fires at twice the threshold only, as snnTorch's Leaky with reset_delay=False
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
+    """
+def masked_psn(*, k: int = ..., mask: float = ..., steps: int = ..., init: str = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+    """parallel spiking neuron whose matrix over time is masked to the last k steps
+    
+        k = 4: steps that a step reads, itself included ([1, 16384])
+        mask = 1.0: how far the mask is on: 1: causal; below, all other steps are weighed by 1 - mask and the whole sequence is needed ([0, 1])
+        steps = 32: T: steps of the sequence, as many as the recipe has ([1, 16384])
+        init = 'exponential': initial weights: uniform random, or exponential: each step half of the one after it (uniform | exponential)
+        threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
         surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
         surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-        reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-        raise_after_overshoot = False: where the membrane is over the threshold after a soft_decayed reset, fire next at twice the threshold only
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
 def membrane_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
-    """LIF for outputs, whose output is the membrane that its own spikes reset
+    """LIF that spikes and resets; its output is the membrane potential (snnTorch's mem)
     
-        leak = 0.5: membrane decay per step ([0, 1])
-        gain = 1.0: weight of the input current ([-1000000000, 1000000000])
+        leak = 0.5: factor by which the membrane potential decays per step: 1: no decay; snnTorch's beta; 1 - 1/tau ([0, 1])
+        gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
-        v_rest = 0.0: resting potential, and membrane before the first step
-        start = 'rest': membrane before the first step: at rest, or 0 wherever that is (rest | zero)
+        v_rest = 0.0: resting potential, to which the membrane potential decays
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'soft_decayed': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | soft | hard | none)
-        v_reset = 0.0: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
+        v_reset = 0.0: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+        reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
+        per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
+    """
+def mlf(*, levels: int = ..., threshold: float = ..., spacing: float = ..., leak: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+    """multi-level firing: sends how many of its thresholds were crossed
+    
+        levels = 3: thresholds, and the greatest count that is sent ([1, 64])
+        threshold = 0.6: the lowest threshold, unit of the weights ([1e-09, 1000000000])
+        spacing = 1.0: from one threshold to the next ([1e-09, 1000000000])
+        leak = 0.25: membrane decay per step ([0, 1])
+        surrogate = 'rect': derivative of each level's spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default: rect is then one wide ([0, 1000000000])
+    """
+def phase_if(*, bits: int = ..., form: str = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+    """integrate-and-fire for phase coding: sends the binary digits of its sum
+    
+        bits = 8: phases of a period, the binary digits of a value; as many as the encoder's ([1, 24])
+        form = 'online': digits are sent as they come in (online), a period later (pipelined), or in the same period, which is then read as a whole (aligned) (online | pipelined | aligned)
+        threshold = 1.0: the value of which digits are sent is the sum over a period divided by it ([1e-09, 1000000000])
+        surrogate = 'atan': derivative of the spike, form = "online" only (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: the surrogate's own number; 0 = its default ([0, 1000000000])
+    """
+def phase_readout(*, bits: int = ...) -> Part:
+    """readout for phase coding: its mean over a period is the value that was sent
+    
+        bits = 8: phases of a period, the binary digits of a value; as many as the encoder's ([1, 24])
+    """
+def psn(*, steps: int = ..., init: str = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+    """parallel spiking neuron without reset: one T x T product over the whole sequence
+    
+        steps = 32: T: steps of the sequence, as many as the recipe has ([1, 16384])
+        init = 'uniform': initial weights: uniform random, or exponential: each step half of the one after it (uniform | exponential)
+        threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
         surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
         surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
-        reset_delay = False: reset in the next step, without gradient; the state is the membrane before it
-        per = 'layer': how many of each coefficient there are: one for the layer, one per channel or one per neuron (layer | channel | neuron)
     """
 def psp_lif(*, tau_m: float = ..., tau_s: float = ..., threshold: float = ..., surrogate_width: float = ...) -> Part:
-    """current-based LIF with hard reset that emits the PSP of its spikes (TSSL-BP)
+    """LIF with hard reset whose output is the postsynaptic potential (PSP) of its spikes: a low-pass filter of them (TSSL-BP)
     
         tau_m = 5.0: membrane time constant, steps ([1, 1000000000])
         tau_s = 3.0: time constant of the PSP, steps ([1, 1000000000])
@@ -1117,68 +1332,83 @@ def qif(*, tau_m: float = ..., a0: float = ..., v_rest: float = ..., v_c: float 
     """quadratic integrate-and-fire
     
         tau_m = 2.0: membrane time constant, steps ([1, 1000000000])
-        a0 = 1.0: curvature ([1e-09, 1000000000])
+        a0 = 1.0: factor of the quadratic term a0*(u - v_rest)*(u - v_c) ([1e-09, 1000000000])
         v_rest = 0.0: resting potential
-        v_c = 0.8: critical potential: above it the membrane rises by itself
+        v_c = 0.8: critical potential: above it the membrane potential rises to a spike without input
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
-        strict = False: fire above the threshold only, not at it
-        reset = 'hard': what a spike does to the membrane: soft_decayed takes the threshold off before the leak, soft after it, hard sets v_reset (soft_decayed | hard | none)
-        v_reset = -0.1: membrane after a spike if reset is hard
-        reset_by = 0.0: what a soft or soft_decayed reset takes off; 0: the threshold ([0, 1000000000])
-        detach_reset = False: no gradient through the spike in the reset
-        reset_slope = 0.0: derivative of the membrane after the reset by the spike that learning takes instead, with detach_reset ([-1000000, 1000000])
+        strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
+        reset = 'hard': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
+        v_reset = -0.1: membrane potential after a spike, with reset = "hard"
+        reset_by = 0.0: amount that a soft or soft_decayed reset subtracts from the membrane potential; 0: the threshold ([0, 1000000000])
+        detach_reset = False: stop the gradient through the spike in the reset (the reset itself stays)
+        reset_slope = 0.0: with detach_reset: the backward pass takes this number as the derivative of the membrane potential after the reset with respect to the spike (BPTA: 0.2); 0: no gradient ([-1000000, 1000000])
+        surrogate = 'atan': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
+        surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
+    """
+def relu(*, ceiling: float = ..., bits: int = ...) -> Part:
+    """rectified linear unit, analog: for a network beside a spiking one
+    
+        ceiling = 0.0: greatest value; 0: none ([0, 1000000000])
+        bits = 0: the value is cut to so many binary digits below the ceiling; 0: not ([0, 24])
+    """
+def sliding_psn(*, k: int = ..., dilation: int = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
+    """parallel spiking neuron without reset that weighs its last k inputs, all neurons alike
+    
+        k = 4: taps: how many steps a neuron reads ([1, 4096])
+        dilation = 1: steps between two taps; network.dilations hands them out layer by layer ([1, 4096])
+        threshold = 1.0: initial firing threshold: the learned bias starts at minus that ([-1000000000, 1000000000])
         surrogate = 'atan': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
         surrogate_scale = 0.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
-        surrogate_gate = 0.0: the derivative is 0 where the membrane is so far from the threshold or farther; 0: no gate ([0, 1000000000])
     """
 def srm0(*, leak_membrane: float = ..., leak_synapse: float = ..., leak_refractory: float = ..., weight_refractory: float = ..., gain: float = ..., threshold: float = ..., output: str = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
-    """membrane without memory but for a refractory kernel (DECOLLE)
+    """spike response model: the membrane potential is the filtered input plus a refractory term (DECOLLE)
     
-        leak_membrane = 0.9: second decay per step of the filter before the weights ([0, 1])
-        leak_synapse = 0.85: first decay per step of the filter before the weights ([0, 1])
+        leak_membrane = 0.9: decay per step of the second of the two low-pass filters before the weights ([0, 1])
+        leak_synapse = 0.85: decay per step of the first of the two low-pass filters before the weights ([0, 1])
         leak_refractory = 0.65: decay per step of the refractory kernel ([0, 1])
         weight_refractory = 1.0: size of the refractory kernel ([0, 1000000000])
         gain = 1.0: weight of the input current ([-1000000000, 1000000000])
         threshold = 0.0: firing threshold, unit of the weights ([-1000000000, 1000000000])
-        output = 'spikes': what leaves: spikes, or the membrane, for pooling before the threshold (spikes | membrane)
-        surrogate = 'fast_sigmoid': derivative of the spike (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
-        surrogate_scale = 10.0: the surrogate's own number (alpha, slope or width); 0 = its default ([0, 1000000000])
+        output = 'spikes': output of the layer: spikes, or the membrane potential, to be pooled before stage `fire` (spikes | membrane)
+        surrogate = 'fast_sigmoid': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
+        surrogate_scale = 10.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
     """
 def bptt() -> Part:
-    """backpropagation through time with a surrogate derivative, exact"""
+    """backpropagation through time with a surrogate derivative of the spike: the reference"""
 def bptt_trace() -> Part:
-    """truncated BPTT with a presynaptic trace over the cuts"""
+    """truncated BPTT, with a trace of the inputs that carries part of the gradient over the borders of windows"""
 def e_prop(*, kappa: float = ...) -> Part:
-    """trace of each synapse, filtered as the readout filters spikes (e-prop)
+    """online, for recurrent layers: eligibility trace for each synapse, low-pass filtered like the readout (e-prop)
     
-        kappa = 0.0: decay per step of the filter of the traces: the leak of the readout ([0, 1])
+        kappa = 0.0: decay per step of the low-pass filter of the traces; set it to the leak of the readout ([0, 1])
     """
 def event_prop(*, form: str = ..., min_slope: float = ...) -> Part:
-    """adjoint that jumps at spikes, by steps (EventProp), for current-based LIF neurons
+    """EventProp in time steps, for LIF neurons with a synaptic current (cuba_lif); no surrogate
     
-        form = 'adjoint_pair': which discretisation: that of Norse, or one with a factor of its own for the weights (norse | adjoint_pair)
-        min_slope = 0.1: smallest absolute value of the divisor, relative to the threshold; 0: no limit ([0, 1])
+        form = 'adjoint_pair': discretisation of the adjoint: norse: that of Norse; adjoint_pair: a second public form (docs/methods/event-prop.md) (norse | adjoint_pair)
+        min_slope = 0.1: smallest slope of the membrane potential at a spike that the gradient divides by, relative to the threshold; 0: no limit ([0, 1])
     """
 def ottt(*, trace_leak: float = ...) -> Part:
-    """error signal of the same step times a presynaptic trace (OTTT)
+    """online: error signal of the same step times a trace of the inputs (OTTT)
     
         trace_leak = -1.0: decay of the presynaptic trace per step; -1: the neuron's leak ([-1, 1])
     """
 def rtrl() -> Part:
-    """exact trace of each synapse, no gradient from neuron to neuron in time"""
+    """online: an exact eligibility trace for each synapse; no gradient from neuron to neuron in time (diagonal RTRL)"""
 def s_tllr(*, alpha_pre: float = ..., alpha_post: float = ..., lambda_pre: float = ..., lambda_post: float = ..., post_trace: str = ...) -> Part:
     """causal and non-causal eligibility traces (S-TLLR)
     
-        alpha_pre = 1.0: weight of the causal term ([-1000, 1000])
-        alpha_post = -1.0: weight of the non-causal term; 0: none ([-1000, 1000])
+        alpha_pre = 1.0: weight of the causal term (inputs before the neuron is near its threshold) ([-1000, 1000])
+        alpha_post = -1.0: weight of the non-causal term (inputs after that); 0: none ([-1000, 1000])
         lambda_pre = 0.75: decay per step of the trace of the input ([0, 1])
-        lambda_post = 0.2: decay per step of the trace of psi ([0, 1])
-        post_trace = 'paper': the psi of the step before enters the non-causal term times lambda_post, as in the paper, or as it is (paper | released_code)
+        lambda_post = 0.2: decay per step of the neuron's trace, a trace of its surrogate derivative ([0, 1])
+        post_trace = 'paper': the surrogate derivative of the previous step enters the non-causal term times lambda_post (paper), or undecayed (released_code) (paper | released_code)
     """
 def sltt() -> Part:
     """spatial gradient only, no backpropagation in time (SLTT)"""
 def tssl_bp(*, variant: str = ...) -> Part:
     """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
     
-        variant = 'dec2020': the authors' code at three dates (dec2020 is the latest), or its warm-up surrogate everywhere (dec2020 | sep2020 | jun2020 | surrogate)
+        variant = 'dec2020': the authors' code at three dates (dec2020 is the latest), or a surrogate gradient at every neuron and step (dec2020 | sep2020 | jun2020 | surrogate)
     """

@@ -6,7 +6,7 @@ from torch import Tensor
 from ._parts import Part
 
 def count(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., desired: float = ..., undesired: float = ...) -> Tensor:
-    """one-sided squared error of the output's sum over time
+    """squared error of spike counts that miss their bound: the label's should be at least `desired`, the others' at most `undesired`
     
         desired = 15.0: minimum sum over T steps for the label's output ([0, 1000000000])
         undesired = 3.0: maximum sum over T steps for the other outputs ([0, 1000000000])
@@ -20,7 +20,7 @@ def distillation(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., le
     """divergence from a teacher's softened outputs, and cross-entropy with the label
     
         temperature = 2.0: divides both outputs before the softmax ([0.001, 1000000])
-        label_weight = 0.1: share of the cross-entropy with the label ([0, 1])
+        label_weight = 0.1: weight of the cross-entropy with the label; the teacher's term has 1 minus this ([0, 1])
         scale = 1.0: factor on the output's mean ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
@@ -33,8 +33,8 @@ def first_spike_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., 
     
         xi = 0.4: times are divided by xi*tau_s before the softmax ([1e-09, 1000000000])
         alpha = 0.01: weight of the term that makes the label's output spike early ([0, 1000000000])
-        beta = 2.0: that term grows with the time divided by beta*tau_s ([1e-09, 1000000000])
-        tau_s = 5.0: the unit of times, steps: time constant of the synaptic current ([1e-09, 1000000000])
+        beta = 2.0: the term of alpha is exp(t/(beta*tau_s)) - 1 ([1e-09, 1000000000])
+        tau_s = 5.0: time constant of the synaptic current in steps, the unit of xi and beta ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
@@ -67,8 +67,8 @@ def mse(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Op
 def mse_count(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., correct_rate: float = ..., incorrect_rate: float = ...) -> Tensor:
     """squared error of the output's sum over time
     
-        correct_rate = 1.0: target spikes per step of the label's output ([0, 1])
-        incorrect_rate = 0.0: target spikes per step of the other outputs ([0, 1])
+        correct_rate = 1.0: target sum per step of the label's output; with POP10 up to 10 ([0, 1000000])
+        incorrect_rate = 0.0: target sum per step of the other outputs ([0, 1000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
@@ -79,8 +79,8 @@ def rate_bce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., length
     """binary cross-entropy of the output's mean over time (several labels)
     
         scale = 1.0: factor before the sigmoid ([1e-09, 1000000000])
-        center = 0.0: mean output at which a label is as likely as not: 0 for a membrane, 0.5 or less for firing rates ([-1000000000, 1000000000])
-        pos_weight = []: weight of the samples that have a label, for each output; []: all 1
+        center = 0.0: mean output that means a probability of 1/2: 0 for a membrane, 0.5 or less for firing rates ([-1000000000, 1000000000])
+        pos_weight = []: for each label: weight of the samples that have it, against those that do not; []: all 1
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
@@ -90,7 +90,7 @@ def rate_bce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., length
 def rate_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., scale: float = ..., class_weights: Sequence[float] = ..., balanced: bool = ..., decision: str = ..., count_above: float = ...) -> Tensor:
     """cross-entropy of the output's mean over time
     
-        scale = 1.0: factor on the mean before the softmax; steps: the sum ([1e-09, 1000000000])
+        scale = 1.0: factor on the mean output before the softmax; scale = T makes it the sum over the steps ([1e-09, 1000000000])
         class_weights = []: weight of the samples of each class in the loss; []: all 1
         balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
         decision = 'sum': which class is predicted: the greatest sum of the output over the steps (of spikes their number), or the most steps at which it is above count_above (the spikes of a membrane_readout) (sum | count)
@@ -116,9 +116,9 @@ def tet_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths:
     """mean of the cross-entropies of all steps (TET)
     
         scale = 1.0: factor on the output before the softmax ([1e-09, 1000000000])
-        mse_weight = 0.0: share of the squared-error regulariser ([0, 1])
-        mse_target = 1.0: value the regulariser pulls every output to
-        mse_one_hot = False: pull the output of the label to mse_target and the others to zero
+        mse_weight = 0.0: weight of the squared-error term; the cross-entropy has 1 minus this ([0, 1])
+        mse_target = 1.0: value that the squared-error term pulls the outputs to: all, or with mse_one_hot the label's only
+        mse_one_hot = False: the squared-error term pulls the label's output to mse_target and the others to 0
         over_steps = 'mean': the losses of the steps are averaged, or added up (mean | sum)
         class_weights = []: weight of the samples of each class in the loss; []: all 1
         balanced = False: class_weights from the training split: samples / (classes * samples of the class), so that all classes count the same
@@ -133,8 +133,8 @@ def tet_ce(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths:
 def van_rossum(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., target: Sequence[int] = ..., filter: str = ..., tau_s: float = ...) -> Tensor:
     """van Rossum distance to a desired spike train
     
-        target = []: desired train of the label's output, repeated to T steps; empty: 0,1,1,1,1 for T=5, 0,1,... for even T
-        filter = 'double': how often the desired train is PSP-filtered (double | single)
+        target = []: target spike train of the label's output, repeated to T steps; empty: 0,1,1,1,1 for T=5, 0,1,... for even T
+        filter = 'double': the target spike train passes the PSP filter once (single, the formula) or twice (double, the authors' code) (double | single)
         tau_s = 0.0: time constant of the filter, steps; 0: the output neuron's ([0, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
