@@ -186,7 +186,7 @@ TEST_F(Report, ShowsEveryMetricInItsOwnWay) {
   EXPECT_EQ(count_of(html, "<figure"), 9) << "four for each metric, and the cosines";
   EXPECT_NE(html.find("Mse against activation memory"), std::string::npos);
   EXPECT_EQ(html.find("mse, last epoch (%)"), std::string::npos);
-  EXPECT_NE(html.find(": epoch 1, 0.3125</title>"), std::string::npos) << "no percent sign behind an error";
+  EXPECT_NE(html.find(": epoch 2, 0.3125</title>"), std::string::npos) << "no percent sign behind an error";
 }
 
 TEST(Plot, ScalesPutValuesWhereTheAxisSays) {
