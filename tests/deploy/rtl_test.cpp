@@ -120,7 +120,7 @@ TEST(DeployRtl, YosysMapsItToCells) {
 
 /// A small network, and its export.
 struct Small {
-  DeployCase of = {"small", "8-3", {6}};
+  DeployCase of = {"small", "8-3", {6}, {}, {{"name", "lif"}, {"threshold", 0.2}}};
   deploy::FixedProgram program =
       deploy::quantise(deploy::read_network(*build(of)), 8, deploy::Input::real, 1);
   deploy::RtlExport rtl = exported(program, random_input(of.input, 7, 3, false));
@@ -172,15 +172,15 @@ TEST(DeployRtl, CutsInputs) {
   NEEDS("iverilog");
   TempDir dir;
   Small small;
-  small.program.input_max = 20000;  // not a power of two less one: one step of the port is beyond it
+  small.program.input_max = 5000;  // not a power of two less one: the port holds more
   auto cut = exported(small.program, random_input(small.of.input, 7, 3, false));
-  ASSERT_EQ(deploy::rtl_input_bits(small.program), 16);
+  ASSERT_EQ(deploy::rtl_input_bits(small.program), 14);
   for (auto& sample : cut.samples) {
-    ASSERT_EQ(*std::max_element(sample.x.begin(), sample.x.end()), 20000);
+    ASSERT_EQ(*std::max_element(sample.x.begin(), sample.x.end()), 5000);
     for (int32_t& x : sample.x)
-      if (x == 20000) x = 32767;  // the same to the network
+      if (x == 5000) x = 8191;  // the same to the network
   }
-  cut.samples[2].x[1] = -32768;
+  cut.samples[2].x[1] = -8192;
   deploy::Machine<deploy::Fixed> machine(small.program);
   cut.samples[2].spikes.clear();
   record(machine, cut.reading, cut.samples[2]);
@@ -200,7 +200,9 @@ TEST(DeployRtl, ItsTestBenchFindsWhatIsWrong) {
     return make(dir, "icarus");
   };
   std::string weights = text["mem/weights_0_0.mem"];
-  weights[0] = weights[0] == '7' ? '8' : '7';
+  weights[0] = '7';
+  for (size_t i = 1; i < weights.size(); ++i)
+    if (weights[i - 1] == '\n') weights[i] = '7';
   const ShellResult weight = run("mem/weights_0_0.mem", weights);
   EXPECT_NE(weight.code, 0);
   EXPECT_THAT(weight.text, HasSubstr("the network differs from what was recorded"));
