@@ -299,7 +299,7 @@ TEST(DeployRtl, TrainedNetworksByTheCommand) {
   const auto cli = [&](const std::string& line) {
     return shell(str(ST_CLI, " ", line, " 2>&1"), dir / "output");
   };
-  ASSERT_EQ(cli("train " + recipe + " --out " + run + " --set epochs=1").code, 0);
+  ASSERT_EQ(cli("train " + recipe + " --out " + run + " --set epochs=1 --set network.spec=6-10").code, 0);
   const std::string command = "export rtl " + run + " --out ";
   for (const std::string type : {"q7", "q15"}) {
     const ShellResult made = cli(command + (dir / "rtl") + " --type " + type + " --samples 3 --check 20");
