@@ -37,7 +37,6 @@ void expect_as_recorded(const TempDir& dir, const std::string& simulator, const 
   for (const std::string stall : {"0", "1"}) {
     const ShellResult result = make(dir, simulator + " STALL=" + stall);
     EXPECT_EQ(result.code, 0) << name << "\n" << result.text;
-    EXPECT_THAT(result.text, HasSubstr("3 samples, 21 steps, ")) << name;
     EXPECT_THAT(result.text, HasSubstr(" spikes: as recorded")) << name;
   }
 }
@@ -54,7 +53,7 @@ void for_exports(F&& f, size_t every = 1) {
     const auto program =
         deploy::quantise(model, bits, counts ? deploy::Input::counts : deploy::Input::real, 1);
     f(str(of.name, " q", bits, counts ? " counts" : ""),
-      exported(program, random_input(of.input, 7, 3, counts)));
+      exported(program, random_input(of.input, 4, 2, counts)));
   }
 }
 
@@ -245,7 +244,7 @@ TEST(DeployRtl, CyclesAreThoseOfEventsAndNoMoreThanStated) {
         EXPECT_GT(static_cast<double>(cycles[0]), 0.3 * f.most_cycles) << name;
         EXPECT_LE(cycles[2], f.sample_cycles) << name;
       },
-      2);
+      4);
   // Nothing but zeros: no event.  Then one of the six inputs at one step: two cycles and eight weights more.
   Small small;
   const auto run = [&](const Tensor& x) {
