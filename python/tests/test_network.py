@@ -401,7 +401,7 @@ def test_threads_wait_passively_unless_told_otherwise():
 def test_repr_and_help():
     net = net_of()
     assert "6C3p1-P2-8-3" in repr(net)
-    assert "membrane decay per step" in st.neurons.lif.__doc__
+    assert "membrane potential decays" in st.neurons.lif.__doc__
     assert "leak" in str(__import__("inspect").signature(st.neurons.lif))
     assert "lif" in dir(st.neurons) and "if_" in dir(st.neurons) and st.neurons.if_.name == "if"
     with pytest.raises(AttributeError, match="did you mean 'lif'"):
