@@ -8,6 +8,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/deploy/export.h"
 #include "spiketrain/report/predictions.h"
+#include "spiketrain/train/dormant.h"
 #include "spiketrain/train/evaluate.h"
 #include "spiketrain/train/runtime.h"
 
@@ -19,14 +20,22 @@ struct EvalCommand {
   std::string split = "test", device = "cpu", integer, predictions;
   int threads = 0;
   int64_t batch = 0, limit = 0;
-  bool json = false, confusion = false;
+  bool json = false, confusion = false, dormant = false;
 };
 
 using deploy::IntegerEvaluation;
+/// [slot] Share of dormant neurons.
+using Dormant = std::map<int64_t, double>;
 
-Config rates_json(const Evaluation& result) {
+/// `dormant`, unless null: that of each layer, null where its neurons have no surrogate derivative.
+Config rates_json(const Evaluation& result, const Dormant* dormant = nullptr) {
   Config rates = Config::array();
-  for (const LayerRate& layer : result.rates) rates.push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+  for (const LayerRate& layer : result.rates) {
+    rates.push_back({{"layer", layer.spec}, {"rate", layer.rate}});
+    if (!dormant) continue;
+    const auto it = dormant->find(layer.slot);
+    rates.back()["dormant"] = it == dormant->end() ? Config() : Config(it->second);
+  }
   return rates;
 }
 
@@ -35,6 +44,7 @@ struct Found {
   Evaluation result;
   std::optional<Predictions> predictions;  ///< if asked for, or for the confusions
   std::optional<IntegerEvaluation> integer;
+  std::optional<Dormant> dormant;
 };
 
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
@@ -48,7 +58,7 @@ void print_json(const EvalCommand& command, const std::string& path, const std::
                  {"loss", result.loss}};
   for (const auto& [metric, value] : result.metrics) json[metric] = value;
   json["seconds"] = result.seconds;
-  json["rates"] = rates_json(result);
+  json["rates"] = rates_json(result, found.dormant ? &*found.dormant : nullptr);
   if (command.confusion) {
     const std::vector<std::string>& names = found.predictions->target().class_names;
     if (!names.empty()) json["class_names"] = names;
@@ -84,10 +94,17 @@ void print_scores(const Training& training, const Evaluation& result) {
             << duration(result.seconds) << "\n";
 }
 
-void print_text(const Training& training, const Evaluation& result) {
+void print_text(const Training& training, const Evaluation& result,
+                const std::optional<Dormant>& dormant = {}) {
   print_scores(training, result);
   std::vector<std::vector<std::string>> rows = {{"layer", "firing rate"}};
-  for (const LayerRate& layer : result.rates) rows.push_back({layer.spec, percent(layer.rate)});
+  if (dormant) rows[0].push_back("dormant");
+  for (const LayerRate& layer : result.rates) {
+    rows.push_back({layer.spec, percent(layer.rate)});
+    if (!dormant) continue;
+    const auto it = dormant->find(layer.slot);
+    rows.back().push_back(it == dormant->end() ? "-" : percent(it->second));
+  }
   print_table(rows);
 }
 
@@ -125,9 +142,14 @@ Found evaluate(const EvalCommand& command, const Trained& trained, const SomeSam
   if (command.confusion || !command.predictions.empty()) found.predictions.emplace(data);
   ST_CHECK(!command.confusion || found.predictions->classes(), "eval --confusion: the targets of data set ",
            trained.experiment.recipe.data.name, " are no classes");
+  std::optional<DormantWatch> watch;
+  if (command.dormant) watch.emplace();
   found.result = spiketrain::evaluate(training, data, batch, [&](const Batch& there, const PassResult& pass) {
     if (found.predictions) found.predictions->add(there, pass);
+    if (watch) watch->end_batch();
   });
+  if (watch) found.dormant = watch->shares();
+  watch.reset();
   if (!std::isfinite(found.result.loss))
     throw NumericError(str("eval: loss ", found.result.loss, " with the weights of ", trained.path));
   if (!command.integer.empty())
@@ -151,7 +173,7 @@ int run_eval(const EvalCommand& command) {
     return kOk;
   }
   std::cout << split->describe() << "\n" << trained.path << "\n";
-  print_text(training, found.result);
+  print_text(training, found.result, found.dormant);
   if (command.confusion) print_confusion(*found.predictions);
   if (found.integer) print_integer(training, command.integer, *found.integer);
   if (!command.predictions.empty()) std::cout << "writes " << command.predictions << "\n";
@@ -172,6 +194,9 @@ void add_eval(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(int64_t{0}, int64_t{1000000000}));
   sub->add_flag("--confusion", command->confusion,
                 "also which class was taken for which, and the accuracy of each class");
+  sub->add_flag("--dormant", command->dormant,
+                "also the share of neurons of each layer that no error reaches in a sample: their surrogate "
+                "derivative is zero at every step");
   add_out(*sub, command->predictions, "CSV file, a line a sample: target, prediction and outputs",
           "--predictions");
   sub->add_option("--integer", command->integer,

@@ -121,6 +121,12 @@ def srm0(I, z, p):
     return s, [0.65 * z[0] - 0.35 * s.detach()]
 
 
+def mlf(I, z, p):
+    u = [0.25 * v + I for v in z]
+    s = [fire(x - threshold, lambda x: (x.abs() < 0.5).to(D), strict=True) for x, threshold in zip(u, (0.6, 1.6, 2.6))]
+    return s[0] + s[1] + s[2], [x * (1 - y) for x, y in zip(u, s)]
+
+
 def readout(I, z, p):
     u = 0.9 * z[0] + I
     return u, [u]
@@ -145,6 +151,7 @@ CASES = {
     "qif": (st.neurons.qif(), [-0.1], qif),
     "psp_lif": (st.neurons.psp_lif(), [0.0, 0.0], psp_lif),
     "srm0": (st.neurons.srm0(), [0.0], srm0),
+    "mlf": (st.neurons.mlf(), [0.0, 0.0, 0.0], mlf),
     "cuba_readout": (st.neurons.cuba_readout(leak_syn=0.6, leak=0.8), [0.0, 0.0], cuba_readout),
     "leaky_readout": (st.leaky_readout(leak=0.9), [0.0], readout),
 }

@@ -1,6 +1,7 @@
 #include "spiketrain/cost/footprint.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "spiketrain/ops/memory_tracker.h"
 
@@ -38,7 +39,8 @@ class Probe {
   /// The arrays of the record.
   void sizes(NeuronFootprint& f) const {
     for (const Tensor& z : record_->before) f.state += z.numel() * kFloatBytes / count_;
-    f.spikes = record_->spiking() ? 0.125 : 0;
+    // As many bits as the greatest count takes.
+    if (record_->spiking()) f.spikes = 0.125 * std::ceil(std::log2(neuron_.emits().levels + 1));
     f.values = record_->a.defined() ? kFloatBytes : 0;
     f.slots = (record_->u.defined() ? kFloatBytes : 0) + (record_->psi.defined() ? kFloatBytes : 0);
     f.current = (record_->slots & kI) ? kFloatBytes : 0;

@@ -51,13 +51,15 @@ Affine read_norm(const Norm& norm, const std::string& place) {
   ST_CHECK(name == "bn" || name == "tdbn", place, "norm ", name,
            " cannot be folded into weights; train with network.norm = \"bn\", \"tdbn\" or without one");
   const double scale = name == "tdbn" ? config["scale"].get<double>() : 1, eps = config["eps"];
+  const bool outside = config["eps_outside"];
   const auto parameters = norm.named_parameters(false);
   const auto buffers = norm.named_buffers(false);
   const std::vector<double> weight = numbers(parameters["weight"]), bias = numbers(parameters["bias"]),
                             mean = numbers(buffers["running_mean"]), var = numbers(buffers["running_var"]);
   Affine y;
   for (size_t c = 0; c < weight.size(); ++c) {
-    y.factor.push_back(scale * weight[c] / std::sqrt(var[c] + eps));
+    const double deviation = outside ? std::sqrt(var[c]) + eps : std::sqrt(var[c] + eps);
+    y.factor.push_back(scale * weight[c] / deviation);
     y.shift.push_back(bias[c] - y.factor[c] * mean[c]);
   }
   return y;

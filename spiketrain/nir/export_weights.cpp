@@ -52,15 +52,18 @@ Weights::Weights(const Connection& connection, std::string what) : what_(std::mo
   if (connection.norm) fold(*connection.norm);
 }
 
-/// y = scale*gamma*(W x + b - mean)/sqrt(var + eps) + beta
+/// y = scale*gamma*(W x + b - mean)/sqrt(var + eps) + beta, or with sqrt(var) + eps
 void Weights::fold(const Norm& norm) {
   const std::string name = norm.part_name();
   ST_CHECK((name == "bn" || name == "tdbn") && kind_ != "one_to_one", what_, ": norm ", name,
            " behind synapse ", kind_, ": NIR has no such node");
   const Config config = norm.config();
   const auto parameters = norm.named_parameters(false), buffers = norm.named_buffers(false);
-  const Tensor gain = as_double(parameters["weight"]) * config.value("scale", 1.0) /
-                      torch::sqrt(as_double(buffers["running_var"]) + config["eps"].get<double>());
+  const Tensor var = as_double(buffers["running_var"]);
+  const auto eps = config["eps"].get<double>();
+  const Tensor deviation =
+      config["eps_outside"].get<bool>() ? torch::sqrt(var) + eps : torch::sqrt(var + eps);
+  const Tensor gain = as_double(parameters["weight"]) * config.value("scale", 1.0) / deviation;
   const Tensor shift = as_double(parameters["bias"]) - gain * as_double(buffers["running_mean"]);
   weight_ = weight_ * rows(gain, weight_);
   bias_ = bias_.defined() ? bias_ * gain + shift : shift;

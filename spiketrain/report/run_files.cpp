@@ -119,14 +119,20 @@ void read_times(RunData& run, const std::vector<Config>& epochs) {
 
 std::string name_of(const Config& part) { return part.value("name", ""); }
 
-void warn_of_rates(RunData& run, const TrainOptions& options) {
+/// Greatest number that a hidden neuron sends at a step.
+double greatest_count(const Recipe& recipe) {
+  const int64_t levels = recipe.neuron.is_null() ? 1 : make<Neuron>(recipe.neuron)->emits().levels;
+  return static_cast<double>(std::max<int64_t>(1, levels));
+}
+
+void warn_of_rates(RunData& run, const TrainOptions& options, double greatest) {
   std::vector<std::string> silent, busy;
   for (const Curve& layer : run.rates) {
     if (layer.points.empty()) continue;
     const double rate = layer.points.back().second;
     const std::string text = str(layer.name, " (rate ", rate, ")");
     if (rate < options.dead_below) silent.push_back(text);
-    if (rate > options.saturated_above) busy.push_back(text);
+    if (rate > options.saturated_above * greatest) busy.push_back(text);
   }
   if (!silent.empty())
     run.warnings.push_back("layers that are nearly silent in the last epoch: " + join(silent));
@@ -325,7 +331,7 @@ RunData read_run_curves(const std::string& given) {
     if (!all.points.empty()) run.grad_norms.push_back(std::move(all));
   }
   read_times(run, epochs);
-  warn_of_rates(run, recipe.train);
+  warn_of_rates(run, recipe.train, greatest_count(recipe));
   warn_of_updates(run, recipe.train);
   warn_of_log(run);
   return run;

@@ -191,6 +191,7 @@ class Builder {
     return c;
   }
 
+  bool biased(const Token& t) const { return options_.bias || (options_.output_bias && t.index == output_); }
   bool standardised(const Token& token) const {
     return options_.weight_standardisation && token.index != output_;
   }
@@ -210,7 +211,7 @@ class Builder {
                                             {"kernel", conv.kernel},
                                             {"stride", conv.stride},
                                             {"padding", conv.padding},
-                                            {"bias", options_.bias && conv.bias},
+                                            {"bias", biased(token) && conv.bias},
                                             {"weight_standardisation", standardised(token)},
                                             {"init", options_.conv_init},
                                             {"bias_init", options_.bias_init},
@@ -268,7 +269,7 @@ class Builder {
 
   void linear(const Token& token) {
     if (options_.longest_delay > 0 && token.index != output_) return delayed(token);
-    std::vector<Connection> connections = {multiply(token, options_.bias, learns(below()))};
+    std::vector<Connection> connections = {multiply(token, biased(token), learns(below()))};
     std::vector<Input> inputs = {below()};
     if (token.recurrent_kernel == 1) {
       const Config one = {{"name", "one_to_one"}, {"weight_scale", options_.linear_scale}};

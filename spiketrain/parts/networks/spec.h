@@ -15,7 +15,7 @@ struct SpecOptions {
               bias_init = "zero";
   Config norm = nullptr, quantizer = nullptr;
   double pool_scale = 1.1, conv_scale = 1.0, linear_scale = 1.0;
-  bool bias = false, weight_standardisation = false;
+  bool bias = false, output_bias = false, weight_standardisation = false;
   double output_scale = 1.0;
   int64_t longest_delay = 0;
   std::string delay_per = "synapse", whole_delays = "evaluation";
@@ -32,6 +32,7 @@ struct SpecOptions {
       "quantizes the weights in the products of every layer; learning keeps full precision",
       OnePart<Quantizer>{"none"});
     v(bias, "bias", "learnable bias in every layer");
+    v(output_bias, "output_bias", "learnable bias in the output layer, whether or not others have one");
     v(weight_standardisation, "weight_standardisation",
       "weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last");
     v(output_scale, "output_scale", "factor on the output of every layer but the last (OTTT: 2.74)",

@@ -1,12 +1,17 @@
 // Batch norm of the current, per channel:
 //   y = scale * weight * (I - mean) / sqrt(var + eps) + bias
+//   y = scale * weight * (I - mean) / (sqrt(var) + eps) + bias      with eps_outside
 // mean and biased variance over time, batch and space.  Running statistics, r += momentum * (batch - r) with the
 // unbiased variance, stand in for them in evaluation.
 //   bn    scale = 1
 //   tdbn  scale = alpha * threshold, which aims at currents of the size of the threshold
 // Source of tdbn: Zheng et al. 2021, "Going deeper with directly-trained larger spiking neural networks", eq. 4.
-// Deviation: none.  Tests: unit/norm_test.cpp, property/threads_test.cpp.
+// eps_outside is what the code of MLF (Feng et al. 2022, langfengQ/MLF-DSResNet, a49bdc3) computes.
+// Deviation: none.  Tests: unit/norm_test.cpp, unit/norm_eps_test.cpp, golden/mlf_test.cpp, property/threads_test.cpp.
+#include <algorithm>
+
 #include "spiketrain/core/norm.h"
+#include "spiketrain/ops/deviation_norm.h"
 
 namespace spiketrain {
 namespace {
@@ -30,11 +35,13 @@ struct Laid : torch::autograd::Function<Laid> {
 
 struct BatchNorm : Norm {
   double momentum = 0.1, eps = 1e-5;
+  bool eps_outside = false;
 
   template <class V>
   void visit(V& v) {
     v(momentum, "momentum", "weight of a batch in the running statistics", Range{0, 1});
     v(eps, "eps", "added to the variance", Range{1e-12, 1e6});
+    v(eps_outside, "eps_outside", "eps is added to the standard deviation instead, the root of the variance");
   }
 
   void build(const Shape& shape) override {
@@ -62,9 +69,24 @@ struct BatchNorm : Norm {
  private:
   virtual double scaling() const { return 1; }
   Tensor normalise(const Tensor& x, const Tensor& gain, Mode mode) const {
+    if (eps_outside) return normalise_outside(x, gain, mode);
     const bool replay = mode == Mode::replay;
     return torch::batch_norm(x, gain, bias_, replay ? Tensor() : mean_, replay ? Tensor() : var_,
                              /*training=*/mode != Mode::evaluate, momentum, eps, /*cudnn_enabled=*/true);
+  }
+  Tensor normalise_outside(const Tensor& x, const Tensor& gain, Mode mode) const {
+    if (mode == Mode::evaluate) {
+      const Tensor deviation = var_.sqrt() + eps;
+      return torch::batch_norm(x, gain, bias_, mean_, deviation * deviation, /*training=*/false, 0, 0,
+                               /*cudnn_enabled=*/true);
+    }
+    const ops::DeviationNorm normed = ops::deviation_norm(x, gain, bias_, eps);
+    if (mode == Mode::replay) return normed.y;
+    const torch::NoGradGuard no_grad;
+    const auto n = static_cast<double>(x.numel() / x.size(1));
+    Tensor(mean_).lerp_(normed.mean, momentum);
+    Tensor(var_).lerp_(normed.var * (n / std::max(1.0, n - 1)), momentum);
+    return normed.y;
   }
 
   Tensor weight_, bias_, mean_, var_;
