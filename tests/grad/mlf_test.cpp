@@ -2,6 +2,8 @@
 // layers, pooling and shortcuts pass counts on.
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "tests/support/engine.h"
 #include "tests/support/message.h"
 #include "tests/support/neuron_cases.h"

@@ -116,7 +116,8 @@ TEST(NormEps, ExportsFoldIt) {
   const torch::NoGradGuard no_grad;
   c.norm->named_buffers()["running_var"].fill_(4);
   const deploy::Model model = deploy::read_network(*network);
-  EXPECT_NEAR(model.layers[0].weight[0], c.synapse->weight().flatten()[0].item<double>() / (2 + kEps), 1e-7);
+  EXPECT_NEAR(model.layers[0].products[0].weight[0],
+              c.synapse->weight().flatten()[0].item<double>() / (2 + kEps), 1e-7);
 }
 
 }  // namespace spiketrain::norm_eps_test
