@@ -85,11 +85,11 @@ void check_block(const GoldenRecord& r) {
                 make_context(mlf(3), Shape(x.sizes().begin() + 2, x.sizes().end()), 2), {{"norm", kTdbn}});
   network->to(torch::kDouble);
   std::vector<std::pair<std::string, std::string>> layers = {{"1", "0_first"}, {"2", "0_second"}};
-  if (r.has("conv_s")) layers.emplace_back("s", plain ? "0_second" : "0_shortcut");
+  if (r.has("conv_s")) layers.emplace_back("_s", plain ? "0_second" : "0_shortcut");
   const auto all = network->named_parameters();
   NamedTensors parameters;
   for (const auto& [own, node] : layers) {
-    const std::string which = plain && own == "s" ? "1" : "";  // the layer's second connection
+    const std::string which = plain && own == "_s" ? "1" : "";  // the layer's second connection
     parameters.emplace_back("conv" + own, all[node + ".synapse" + which + ".weight"]);
     parameters.emplace_back("gamma" + own, all[node + ".norm" + which + ".weight"]);
     parameters.emplace_back("beta" + own, all[node + ".norm" + which + ".bias"]);

@@ -31,8 +31,9 @@ TEST(DsResNet, IsWhatTheNotationSays) {
   EXPECT_EQ(build({{"depth", 8}, {"width", 8}, {"block", "plain"}}, {1, 28, 28}, 10)->notation(),
             "8C3p1-RB8-RB16s2-RB32s2-GAP-10");
   for (const int64_t depth : {14, 32}) {  // as many layers as its name says, shortcuts aside
+    const auto network = build({{"depth", depth}, {"width", 2}}, {1, 28, 28}, 10);
     int64_t layers = 0;
-    for (const Network::Node& node : build({{"depth", depth}, {"width", 2}}, {1, 28, 28}, 10)->nodes()) {
+    for (const Network::Node& node : network->nodes()) {
       const bool shortcut = node.name.find("_shortcut") != std::string::npos;
       layers += dynamic_cast<const Layer*>(node.stage.get()) && !shortcut;
     }
