@@ -15,7 +15,8 @@ std::vector<LayerRate> layer_rates(const Network& network, const std::vector<Tal
       for (const StageInfo& row : nodes[n].stage->describe()) {
         const auto slot = static_cast<size_t>(row.slot);
         if (row.slot < 0 || slot >= counts.size() || counts[slot].sites == 0) continue;
-        rates.push_back({row.spec, row.slot, counts[slot].rate(), nodes[n].name});
+        const int64_t levels = row.neuron ? std::max<int64_t>(1, row.neuron->emits().levels) : 1;
+        rates.push_back({row.spec, row.slot, counts[slot].rate(), nodes[n].name, levels});
       }
     }
   };
@@ -38,7 +39,7 @@ std::vector<std::string> RateWarnings::of(const std::vector<LayerRate>& rates) {
   std::vector<std::string> silent, busy, warnings;
   for (const LayerRate& layer : rates) {
     const bool dead = layer.rate < dead_below_;
-    if (!dead && layer.rate <= saturated_above_) continue;
+    if (!dead && layer.rate <= saturated_above_ * static_cast<double>(layer.levels)) continue;
     if (!warned_.insert(layer.slot).second) continue;
     const std::string name = layer.node.empty() ? layer.spec : layer.node + " " + layer.spec;
     (dead ? silent : busy).push_back(str(name, " (rate ", layer.rate, ")"));

@@ -16,6 +16,7 @@ struct LayerRate {
   int64_t slot = -1;
   double rate = 0;        ///< spikes per neuron and step
   std::string node = {};  ///< of the network, which tells layers apart that look alike
+  int64_t levels = 1;     ///< greatest number that a neuron sends at a step
 };
 /// Norm of the gradient of one layer's parameters.
 struct LayerNorm {

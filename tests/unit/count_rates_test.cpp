@@ -1,0 +1,36 @@
+// Rates of neurons that send counts are compared with the greatest count.
+#include <gtest/gtest.h>
+
+#include "spiketrain/train/rates.h"
+#include "tests/support/network_fixture.h"
+
+namespace spiketrain::count_rates_test {
+
+TEST(CountRates, WarningsCompareWithTheGreatestCount) {
+  const auto warnings = [](double rate, int64_t levels) {
+    return RateWarnings(1e-3, 0.9).of({{"8C3", 0, rate, "0", levels}});
+  };
+  EXPECT_EQ(warnings(0.95, 1).size(), 1U);
+  EXPECT_EQ(warnings(0.95, 3).size(), 0U);
+  EXPECT_EQ(warnings(2.6, 3).size(), 0U);
+  ASSERT_EQ(warnings(2.8, 3).size(), 1U);
+  EXPECT_NE(warnings(2.8, 3)[0].find("(rate 2.8) fires nearly always"), std::string::npos)
+      << warnings(2.8, 3)[0];
+  EXPECT_EQ(warnings(0.0005, 3).size(), 1U);  // silent is silent
+}
+
+TEST(CountRates, RatesSayTheGreatestCount) {
+  NetworkContext context = make_context({{"name", "mlf"}, {"levels", 2}}, {6}, 3);
+  context.readout = [] { return make<Neuron>("lif"); };
+  const auto network = make_spec("4-3", context);
+  Tally tally;
+  tally.add(0, 30, 20);
+  tally.add(1, 5, 20);
+  const std::vector<LayerRate> rates = layer_rates(*network, tally.counts());
+  ASSERT_EQ(rates.size(), 2U);
+  EXPECT_EQ(rates[0].rate, 1.5);
+  EXPECT_EQ(rates[0].levels, 2);
+  EXPECT_EQ(rates[1].levels, 1);
+}
+
+}  // namespace spiketrain::count_rates_test
