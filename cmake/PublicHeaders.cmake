@@ -13,7 +13,7 @@ set(st_public_headers
   data/images/image_dataset.h data/images/raw_images.h
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
   engine/gradients.h engine/learner.h
-  train/checkpoint.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
+  train/checkpoint.h train/dormant.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/tensorboard.h train/training.h
   cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h
   recipe/cost_options.h recipe/experiment.h recipe/initial_weights.h recipe/memory.h recipe/overrides.h recipe/part_kinds.h recipe/recipe.h recipe/run_training.h recipe/toml.h

@@ -5,8 +5,7 @@
 // The unit "ds" is that of SEW-ResNet (connection ADD).  Convolutions without bias, tdBN whose eps is outside the root, a
 // bias in the output layer alone: the numbers of parameters are those of the authors' networks.
 // Source: Feng, Liu, Tang, Ma, Pan 2022, "Multi-level firing with spiking DS-ResNet", written from the authors' code
-// (langfengQ/MLF-DSResNet, a49bdc3).  Deviation: their norm of the input of DVS-Gesture is left out; their code draws the
-// output layer's bias as here, and uses one scale, 0.6 (alpha = 1), for all norms.
+// (langfengQ/MLF-DSResNet, a49bdc3).  Deviation: their norm of the input of DVS-Gesture is left out.
 // Tests: unit/ds_resnet_test.cpp, golden/mlf_test.cpp.
 #include "spiketrain/parts/networks/spec.h"
 
