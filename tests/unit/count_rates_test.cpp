@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "spiketrain/train/rates.h"
+#include "tests/support/cli.h"
 #include "tests/support/network_fixture.h"
 
 namespace spiketrain::count_rates_test {
@@ -31,6 +32,23 @@ TEST(CountRates, RatesSayTheGreatestCount) {
   EXPECT_EQ(rates[0].rate, 1.5);
   EXPECT_EQ(rates[0].levels, 2);
   EXPECT_EQ(rates[1].levels, 1);
+}
+
+class CountRatesCli : public Cli {};
+
+TEST_F(CountRatesCli, WatchComparesWithTheGreatestCount) {
+  const std::string out = dir_ / "run", path = out + "/metrics.jsonl";
+  ASSERT_EQ(run({"train", recipe(), "--out", out, "--threads", "1", "--set", "neuron=mlf", "--set",
+                 "rule=bptt", "--set", "readout=leaky_readout", "--set", "objective=rate_ce"})
+                .code,
+            0);
+  const Bytes bytes = read_file(path);
+  Config line = Config::parse(bytes.begin(), bytes.end());
+  for (const auto& [rate, busy] : {std::pair{2.6, false}, std::pair{2.8, true}}) {
+    line.at("rates")[0]["rate"] = rate;
+    write_file_atomic(path, line.dump() + "\n");
+    EXPECT_EQ(run({"watch", out}).has("fire nearly always"), busy) << rate;
+  }
 }
 
 }  // namespace spiketrain::count_rates_test
