@@ -1,6 +1,7 @@
 // Rates of neurons that send counts are compared with the greatest count.
 #include <gtest/gtest.h>
 
+#include "spiketrain/cost/footprint.h"
 #include "spiketrain/train/rates.h"
 #include "tests/support/cli.h"
 #include "tests/support/network_fixture.h"
@@ -32,6 +33,19 @@ TEST(CountRates, RatesSayTheGreatestCount) {
   EXPECT_EQ(rates[0].rate, 1.5);
   EXPECT_EQ(rates[0].levels, 2);
   EXPECT_EQ(rates[1].levels, 1);
+}
+
+/// A count is stored in as many bits as its greatest value takes.
+TEST(CountRates, FootprintCountsTheBits) {
+  for (const auto& [levels, bytes] : {std::pair{1, 0.125}, {3, 0.25}, {4, 0.375}}) {
+    const auto neuron = make<Neuron>("mlf", {{"levels", levels}});
+    neuron->build({8});
+    const NeuronFootprint f = neuron_footprint(*neuron, *bptt(), 4, {8});
+    EXPECT_EQ(f.spikes, bytes) << levels;
+    EXPECT_EQ(f.state, 4 * levels);
+    EXPECT_EQ(f.slots + f.values, 0);
+    EXPECT_EQ(f.current, 4);
+  }
 }
 
 class CountRatesCli : public Cli {};
