@@ -180,7 +180,8 @@ TEST_F(BenchCli, LayersOfAllFormsAgree) {
 }
 
 TEST_F(BenchCli, RefusesWhatThereIsNot) {
-  expect_error({"kernels"}, "unknown level 'kernels'; did you mean 'kernel'? Levels: kernel, layer, neuron, step");
+  expect_error({"kernels"},
+               "unknown level 'kernels'; did you mean 'kernel'? Levels: kernel, layer, neuron, step");
   expect_error({"layer", "--case", "transformer"},
                "expected a part of one of: conv 128->128 3x3 @16 T=4 B=32");
   for (const char* density : {"0", "1.5", "-0.1"})
