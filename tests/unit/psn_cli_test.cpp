@@ -45,7 +45,7 @@ TEST_F(PsnCli, ShiftsAreCountedAndExported) {
 }
 
 TEST_F(PsnCli, SaysWhatDoesNotFit) {
-  expect_error({"inspect", columns("name = \"cw_psn\"", "20")}, 2, "steps = 28");
+  expect_error({"train", columns("name = \"cw_psn\"", "20"), "--out", dir_ / "short"}, 2, "steps = 28");
   expect_error({"train", columns("name = \"psn\"\nsteps = 30"), "--out", dir_ / "none"}, 2,
                "set neuron.steps to the recipe's steps");
   expect_error({"inspect", columns("name = \"lif\""), "--set", "network.dilations=[1,2]"}, 2,
