@@ -34,7 +34,7 @@ DATA = {"glyphs": ("drawn digits", (1, 28, 28), "built in"), "glyph-pairs": ("pa
         "glyph-events": ("drawn digits, simulated event camera", SENSOR, "built in"),
         "motion-events": ("moving textures, simulated event camera", SENSOR, "built in"),
         "delayed-memory": ("a cue to remember", (25,), "built in"), "echo": ("decaying pulses", (4,), "built in"),
-        "waves": ("noisy waves", (8,), "built in"), "mnist": ("MNIST", (1, 28, 28), "fetch"),
+        "waves": ("noisy waves", (8,), "built in"), "radio": ("received radio signals", (2, 1, 128), "built in"), "mnist": ("MNIST", (1, 28, 28), "fetch"),
         "fashion-mnist": ("Fashion-MNIST", (1, 28, 28), "fetch"), "cifar10": ("CIFAR-10", (3, 32, 32), "fetch"),
         "nmnist": ("N-MNIST", SENSOR, "by hand"), "cifar10-dvs": ("CIFAR10-DVS", (2, 128, 128), "by hand"),
         "dvs-gesture": ("DVS128 Gesture", (2, 128, 128), "by hand"), "shd": ("Spiking Heidelberg Digits", (1, 1, 700), "by hand"),
@@ -151,6 +151,9 @@ def layers(recipe, entry):
         elif m := re.fullmatch(r"(\d+)(R\d*)?", token):
             shape = (int(m[1]),)
             found.append(("dense", m[1], shape))
+        elif m := re.fullmatch(r"POP(\d+)", token):
+            shape = (shape[0] // int(m[1]),)
+            found.append(("dense", token, shape))
         elif not re.fullmatch(r"D[\d.]+", token):
             raise Wrong(f"{token}: tools/gallery.py cannot read this part of the network")
         if min(shape) < 1:
