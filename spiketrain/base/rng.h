@@ -33,6 +33,7 @@ enum class Purpose : uint32_t {
   delayed_memory = 17,
   noise = 18,
   init_bias = 19,
+  radio = 20,
 };
 
 /// One Philox4x32-10 block.

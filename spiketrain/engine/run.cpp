@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "spiketrain/core/layer.h"
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {

@@ -137,9 +137,8 @@ struct Radio final : DatasetSource {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t index = indices[static_cast<size_t>(i)];
       const double ratio = -10 + 2 * static_cast<double>(index % kRatios);
-      y.data_ptr<int64_t>()[i] =
-          draw_radio(Rng(o.seed, static_cast<Purpose>(20), test, static_cast<uint64_t>(index)), ratio,
-                     x.data_ptr<float>() + i * 2 * kRadioSamples);
+      y.data_ptr<int64_t>()[i] = draw_radio(Rng(o.seed, Purpose::radio, test, static_cast<uint64_t>(index)),
+                                            ratio, x.data_ptr<float>() + i * 2 * kRadioSamples);
     }
     TensorDatasetOptions options;
     options.name = part_name() + " " + o.split;
