@@ -21,6 +21,7 @@ developer_packages=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libomp-14-dev
   gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm         # exported C on a Cortex-M3
   python3-onnx                                                      # exported ONNX
+  iverilog verilator yosys nextpnr-ice40 fpga-icestorm              # exported SystemVerilog
   chromium                                                          # how pages of reports look
   python3-sphinx python3-myst-parser furo doxygen                   # the documentation as a site
 )
