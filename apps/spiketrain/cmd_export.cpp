@@ -17,6 +17,14 @@ void add_export(CLI::App& app, int& exit_code) {
   add_export_rtl(*sub, exit_code);
 }
 
+void add_check_samples(CLI::App& command, deploy::ExportOptions& options) {
+  command
+      .add_option("--check", options.check,
+                  "test samples on which the program is compared with the library's network; 0: none")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+}
+
 void print_comparison(const deploy::Comparison& check, bool decides) {
   std::cout << "spikes of the library's network on " << thousands(check.samples)
             << " test samples, beside the exported one's:\n";

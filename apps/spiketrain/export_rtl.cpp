@@ -74,10 +74,7 @@ void add_export_rtl(CLI::App& app, int& exit_code) {
   sub->add_option("--samples", options.samples, "test samples that the test bench runs")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  sub->add_option("--check", options.check,
-                  "test samples on which the program is compared with the library's network; 0: none")
-      ->check(CLI::Range(0, 1000000))
-      ->capture_default_str();
+  add_check_samples(*sub, options);
   sub->callback([command, &exit_code] { exit_code = run_export(*command); });
 }
 
