@@ -30,6 +30,7 @@ struct Case {
   double density = 0;  ///< that was asked for; 0: as it comes out
   /// Draws the data.  std::runtime_error if the forms do not agree.
   std::function<Contest()> prepare;
+  int64_t samples = 0;  ///< that a run trains on; 0: it does not train
 };
 
 /// `densities` empty: the level's own.

@@ -85,7 +85,9 @@ Config json_of(const Row& row) {
   for (const Times& times : row.times) {
     result[times.form + "_ms"] = rounded(times.median);
     result[times.form + "_least_ms"] = rounded(times.least);
-    if (row.timed->level == "step") result[times.form + "_bytes"] = times.bytes;
+    if (row.timed->samples == 0) continue;
+    result[times.form + "_samples_per_s"] = rounded(row.samples_per_second(times));
+    result[times.form + "_bytes"] = times.bytes;
   }
   result["ratio"] = rounded(row.ratio());
   if (row.mixed_ratio() > 0) result["mixed_ratio"] = rounded(row.mixed_ratio());
@@ -104,6 +106,10 @@ double Row::mixed_ratio() const {
   for (const Times& one : times)
     if (one.form == "mixed") return one.median / times[0].median;
   return 0;
+}
+
+double Row::samples_per_second(const Times& of) const {
+  return static_cast<double>(timed->samples) * 1e3 / of.median;
 }
 
 Table::Table(const std::vector<Case>& cases, const std::vector<int>& threads) : threads_(threads) {
@@ -142,6 +148,10 @@ void Table::print(const Row& row) {
   if (row.mixed_ratio() > 0) {
     head.emplace_back("mixed / ours");
     cells.push_back(fixed(row.mixed_ratio(), 2));
+  }
+  if (row.timed->samples > 0) {
+    head.emplace_back("ours, samples/s");
+    cells.push_back(fixed(row.samples_per_second(row.times[0]), 0));
   }
   print_head(head);
   print_cells(cells);

@@ -16,6 +16,8 @@ struct Row {
   double ratio() const { return times[1].median / times[0].median; }
   /// The same of LibTorch's product in bfloat16; 0: it was not timed.
   double mixed_ratio() const;
+  /// That a form trains on, by its median; of steps.
+  double samples_per_second(const Times& of) const;
 };
 
 /// A product whose break-even was looked for.

@@ -25,7 +25,7 @@ struct LayerShape {
 };
 /// A network and its data.  `still`: an image shown for all steps, else frames of spikes of rate 0.1.  `classes`: cross-entropy
 /// of the mean rates, else the number of spikes is the loss.  With `heads` each hidden layer is a block that learns from the loss
-/// of its own head, the last one from that of the output layer.
+/// of its own head, the last one from that of the output layer.  `population`: output neurons whose sum decides for a class.
 struct StepSetting {
   const char *name, *spec;
   Shape in, out;
@@ -33,6 +33,7 @@ struct StepSetting {
   int64_t steps, batch;
   bool still, classes;
   std::vector<std::vector<int64_t>> heads = {};  ///< weights [classes,C,H,W]
+  int64_t population = 1;
   bool local() const { return !heads.empty(); }
 };
 const StepSetting kSettings[] = {
@@ -64,7 +65,19 @@ const StepSetting kSettings[] = {
      50,
      true,
      true},
-    {"dense 512-512", "512", {512}, {512}, {{{512, 512}}}, 500, 16, false, false}};
+    {"dense 512-512", "512", {512}, {512}, {{{512, 512}}}, 500, 16, false, false},
+    {"shallow 1000-10", "1000-10", {784}, {10}, {{{1000, 784}}, {{10, 1000}}}, 25, 128, true, true},
+    {"shallow 1000-100-POP10",
+     "1000-100-POP10",
+     {784},
+     {10},
+     {{{1000, 784}}, {{100, 1000}}},
+     1,
+     128,
+     true,
+     true,
+     {},
+     10}};
 
 /// The number of spikes.
 struct SpikeSum final : Objective {
@@ -222,18 +235,23 @@ Trainee local_trainee(const std::vector<PlainUnit>& units, const std::vector<Pla
   return trainee;
 }
 
+/// Values [N,classes] of output neurons [N,classes*population].
+Tensor by_class(const StepSetting& s, const Tensor& out) {
+  return s.population == 1 ? out : out.view({out.size(0), -1, s.population}).sum(-1);
+}
+
 /// Cross-entropy of the mean rates, or the number of spikes.
 Loss loss_of_rates(const StepSetting& s, const Tensor& labels) {
   return [s, labels](const Tensor& out) {
     if (!s.classes) return out.sum();
-    return torch::cross_entropy_loss(out.view({s.steps, s.batch, -1}).mean(0), labels);
+    return torch::cross_entropy_loss(by_class(s, out).view({s.steps, s.batch, -1}).mean(0), labels);
   };
 }
 
 Trainee relu_trainee(const StepSetting& s, const std::vector<Tensor>& weights, const Batch& batch) {
   const Tensor each = batch.target.y.repeat({s.steps});
   const Loss loss = [s, each](const Tensor& out) {
-    return s.classes ? torch::cross_entropy_loss(out, each) : out.sum();
+    return s.classes ? torch::cross_entropy_loss(by_class(s, out), each) : out.sum();
   };
   const Tensor shown = s.still ? batch.x.unsqueeze(0).repeat_interleave(s.steps, 0) : batch.x;
   Tensor samples = shown.flatten(0, 1).to(torch::kFloat);
@@ -324,7 +342,8 @@ std::vector<Case> step_cases(const std::vector<double>& densities, const StepOpt
   for (const StepSetting& s : kSettings) {
     for (const double d : densities.empty() ? own : densities)
       cases.push_back({"step", named(s, options), "training step", d,
-                       [&s, d, options] { return step_contest(s, d, options); }});
+                       [&s, d, options] { return step_contest(s, d, options); },
+                       options.batch > 0 ? options.batch : s.batch});
   }
   return cases;
 }

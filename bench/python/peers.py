@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A training step through Python beside the peers', on the networks of docs/performance.md: milliseconds and peak memory.
 
-usage: peers.py [--networks cifar,mnist,dense] [--frameworks spiketrain,spikingjelly,snntorch,norse] [--threads 2] [--steps 7]
+usage: peers.py [--networks cifar,mnist,dense,shallow] [--frameworks spiketrain,spikingjelly,snntorch,norse] [--threads 2] [--steps 7]
 
 Each pair runs in a process of its own, interleaved over --rounds; waiting threads are passive and freed memory is kept in all of them
 (MALLOC_* tunables), so that nobody pays for the default allocator.  A framework that is not installed is left out and named.
@@ -16,13 +16,14 @@ import subprocess
 import sys
 import time
 
-NETWORKS = {"cifar": (4, 64, (3, 32, 32)), "mnist": (5, 50, (1, 28, 28)), "dense": (500, 16, (512,))}
+NETWORKS = {"cifar": (4, 64, (3, 32, 32)), "mnist": (5, 50, (1, 28, 28)), "dense": (500, 16, (512,)), "shallow": (25, 128, (784,))}
 LAYERS = {  # convolution (in, out, kernel, padding), pooling, linear (in, out)
     "cifar": [("c", 3, 64, 3, 1), ("n",), ("c", 64, 128, 3, 1), ("n",), ("p",), ("c", 128, 128, 3, 1), ("n",), ("p",), ("f",), ("l", 8192, 10), ("n",)],
     "mnist": [("c", 1, 15, 5, 0), ("n",), ("p",), ("c", 15, 40, 5, 0), ("n",), ("p",), ("f",), ("l", 640, 300), ("n",), ("l", 300, 10), ("n",)],
     "dense": [("l", 512, 512), ("n",)],
+    "shallow": [("l", 784, 1000), ("n",), ("l", 1000, 10), ("n",)],
 }
-SPEC = {"cifar": "64C3p1-128C3p1-AP2-128C3p1-AP2-10", "mnist": "15C5-AP2-40C5-AP2-300-10", "dense": "512"}
+SPEC = {"cifar": "64C3p1-128C3p1-AP2-128C3p1-AP2-10", "mnist": "15C5-AP2-40C5-AP2-300-10", "dense": "512", "shallow": "1000-10"}
 
 
 def spiketrain(name):
@@ -141,7 +142,7 @@ def measure(framework, name, threads, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--networks", default="cifar,mnist,dense")
+    parser.add_argument("--networks", default=",".join(NETWORKS))
     parser.add_argument("--frameworks", default="spiketrain,spikingjelly,snntorch,norse")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=7)
@@ -164,11 +165,11 @@ def main():
                     missing[framework] = done.stderr.strip().splitlines()[-1]
                 else:
                     results.setdefault((name, framework), []).append(json.loads(done.stdout.splitlines()[-1]))
-    print("| network | framework | ms, best median of rounds | times ours | peak MiB | output rate |\n|---|---|---|---|---|---|")
+    print("| network | framework | ms, best median of rounds | times ours | samples/s | peak MiB | output rate |\n|---|---|---|---|---|---|---|")
     for (name, framework), runs in results.items():
         best = min(r["ms"] for r in runs)
         ours = min(r["ms"] for r in results.get((name, "spiketrain"), runs))
-        print(f"| {name} | {framework} | {best:.1f} | {best / ours:.2f} | {min(r['mib'] for r in runs):.0f} | {runs[0]['output_rate']:.3f} |")
+        print(f"| {name} | {framework} | {best:.1f} | {best / ours:.2f} | {NETWORKS[name][1] * 1e3 / best:.0f} | {min(r['mib'] for r in runs):.0f} | {runs[0]['output_rate']:.3f} |")
     for framework, why in missing.items():
         print(f"left out: {framework}: {why}")
     return 0

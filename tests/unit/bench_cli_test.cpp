@@ -104,6 +104,22 @@ TEST_F(BenchCli, StepsOfAllFormsAgree) {
   EXPECT_NEAR(json.at("cases")[0].at("measured_density").get<double>(), 0.1, 0.02);
 }
 
+// Ten output neurons for each class, one step: the sum of a class is the same in all forms.
+TEST_F(BenchCli, StepsOfPopulationsAgreeAndTellTheirThroughput) {
+  const Result result = run({"step", "--case", "POP10", "--batch", "16", "--density", "0.1", "--rounds", "1",
+                             "--json", dir_ / "out.json"});
+  EXPECT_EQ(result.code, 0) << result.text;
+  EXPECT_TRUE(result.has("ours, samples/s")) << result.text;
+  const Json json = read_json("out.json");
+  ASSERT_EQ(json.at("cases").size(), 1U);
+  const Json& one = json.at("cases")[0];
+  for (const char* form : {"ours", "plain", "naive", "relu", "mixed"})
+    EXPECT_NEAR(one.at(std::string(form) + "_samples_per_s").get<double>() *
+                    one.at(std::string(form) + "_ms").get<double>(),
+                16e3, 16e3 * 1e-2)
+        << form;
+}
+
 // Blocks with heads: plain LibTorch end to end and with the same local losses.
 TEST_F(BenchCli, LocalStepsAgree) {
   const Result result = run({"step", "--case", "local", "--steps", "2", "--batch", "3", "--density", "0.1",
