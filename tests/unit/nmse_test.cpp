@@ -52,7 +52,7 @@ TEST(Nmse, ExactPredictionsAndHugeErrorsStayFinite) {
   const auto median = make<Metric>("median_nmse_db");
   const auto [predicted, wanted] = samples({0, 0, 0});
   EXPECT_NEAR(median->value(sums(*median, predicted, wanted)), -120, 0.1);
-  const auto [far, same] = samples({1e9, 1e9});
+  const auto [far, same] = samples({1e9, std::nan("")});
   EXPECT_NEAR(median->value(sums(*median, far, same)), 40, 0.1);
 }
 

@@ -50,7 +50,9 @@ struct MedianNmseDb final : ErrorRatio {
   static constexpr int64_t kBins = 1600;
   static constexpr double kLow = -120, kStep = 0.1;
   Tensor sums(const Tensor& prediction, const Target& target, const Tensor& valid) const override {
-    const Tensor db = 10 * torch::log10(error_ratios(*this, prediction, target, valid));
+    const double high = kLow + kStep * kBins;  // what is no number fails, too
+    const Tensor db = torch::nan_to_num(10 * torch::log10(error_ratios(*this, prediction, target, valid)),
+                                        high, high, kLow);
     const Tensor bin = torch::clamp(torch::floor((db - kLow) / kStep), 0, kBins - 1).to(torch::kLong);
     return torch::bincount(bin.cpu(), {}, kBins).to(torch::kDouble).to(db.device());
   }
