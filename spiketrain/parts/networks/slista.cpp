@@ -40,7 +40,9 @@ struct Slista final : NetworkBuilder {
     auto network = std::make_shared<Network>(in);
     for (int64_t k = 0; k < layers; ++k) {
       const bool last = k + 1 == layers;
-      std::vector<Connection> connections = {connect("complex_linear", {{"grid", grid}}, in, last)};
+      std::vector<Connection> connections;
+      connections.reserve(2);
+      connections.push_back(connect("complex_linear", {{"grid", grid}}, in, last));
       std::vector<Network::Input> inputs = {{Network::kInput}};
       if (k > 0) {
         const Shape samples(in.begin() + 1, in.end());
