@@ -58,7 +58,7 @@ void list_recipe() {
 
 std::shared_ptr<Neuron> built_neuron(const std::string& name) {
   const auto neuron = make<Neuron>({{"name", name}});
-  neuron->build({1});
+  neuron->build({4});  // complex ones come in pairs, for either sign
   return neuron;
 }
 

@@ -179,6 +179,54 @@ def relu(I, z, p):
     return torch.relu(I), z
 
 
+def digits(alpha):
+    """Weights of the phases where a period is the sequence."""
+    return alpha * 0.5 ** torch.arange(1, T + 1, dtype=D)
+
+
+def few_spikes(I, p):
+    v, out = torch.einsum("t,tbn->bn", digits(1), I), []
+    for weight in digits(1):
+        w = (v - weight) / (v.abs() + 1)
+        s = (w > 0).to(D) + (w - w.detach()) * (1 - w.detach().abs()).clamp(min=0)
+        out.append(s)
+        v = v - s * weight
+    return torch.stack(out)
+
+
+def few_spikes_readout(I, z, p):
+    return T * digits(1)[z[0][0, 0].long()] * I, [z[0] + 1]
+
+
+def shrunk(z, threshold):
+    re, im = z.chunk(2, 1)
+    gain = torch.relu(1 - threshold / torch.sqrt(re ** 2 + im ** 2))
+    return torch.cat([re * gain, im * gain], 1)
+
+
+def complex_shrink(I, z, p):
+    return shrunk(I, p["threshold"]), z
+
+
+def complex_few_spikes(I, p):
+    w = digits(2)
+    v = shrunk(torch.einsum("t,tbn->bn", w, I[:, :, :I.shape[2] // 2]), p["threshold"])
+    m = torch.cat([v, -v], 1)
+    rest, out = m.detach(), []
+    for weight in w:
+        s = (rest >= weight).to(D)
+        way_back = m * ((m.detach() >= 0) * (m.detach() <= 2) * weight / (w ** 2).sum())
+        out.append(s + way_back - way_back.detach())
+        rest = rest - s * weight
+    return torch.stack(out)
+
+
+def complex_few_spikes_readout(I, p):
+    return shrunk(torch.einsum("t,tbn->bn", digits(2), I), p["threshold"]).expand(T, -1, -1)
+
+
+few_spikes.whole = complex_few_spikes.whole = complex_few_spikes_readout.whole = True
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -202,6 +250,11 @@ CASES = {
     "phase_if": (st.neurons.phase_if(), [0.0, 0.0], phase_if),
     "phase_readout": (st.neurons.phase_readout(), [0.0], phase_readout),
     "relu": (st.neurons.relu(), [], relu),
+    "few_spikes": (st.neurons.few_spikes(phases=T, alpha=1.0), [], few_spikes),
+    "few_spikes_readout": (st.neurons.few_spikes_readout(phases=T, alpha=1.0), [0.0], few_spikes_readout),
+    "complex_shrink": (st.neurons.complex_shrink(threshold=0.125), [], complex_shrink),
+    "complex_few_spikes": (st.neurons.complex_few_spikes(phases=T, threshold=0.125), [], complex_few_spikes),
+    "complex_few_spikes_readout": (st.neurons.complex_few_spikes_readout(phases=T, threshold=0.125), [], complex_few_spikes_readout),
 }
 
 
@@ -253,7 +306,8 @@ def reference(name, x, weights, step, start, params):
 @pytest.mark.parametrize("name", CASES)
 def test_bptt_of_every_neuron(name):
     part, start, step = CASES[name]
-    net = st.Network(f"{HIDDEN}-{HIDDEN}-{OUT}", input_shape=(IN,), neuron=part, readout=st.leaky_readout(leak=0.9)).double()
+    hidden = 8 if name.startswith("complex") else HIDDEN  # pairs, of either sign
+    net = st.Network(f"{hidden}-{hidden}-{OUT}", input_shape=(IN,), neuron=part, readout=st.leaky_readout(leak=0.9)).double()
     weights = [p for n, p in net.named_parameters() if n.endswith("synapse.weight")]
     with torch.no_grad():
         for w in weights:
@@ -266,7 +320,8 @@ def test_bptt_of_every_neuron(name):
     loss = (out * target).sum()
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
-    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu"):
+    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu", "few_spikes_readout", "complex_shrink",
+                    "complex_few_spikes_readout"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()

@@ -71,7 +71,7 @@ void check_compatible(const Rule& rule, const Neuron& neuron) {
   bool by_default = false;
   for (const auto* entry : Registry<Neuron>::get().entries()) {
     const std::shared_ptr<Neuron> other = entry->make(Config::object());
-    other->build({1});
+    other->build({4});  // complex ones come in pairs, for either sign
     if (!compatible(rule, *other)) continue;
     fitting.push_back(entry->name);
     by_default = by_default || entry->name == neuron.part_name();

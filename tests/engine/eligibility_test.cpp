@@ -38,7 +38,7 @@ std::vector<Config> neurons() {
   std::vector<Config> list;
   for (const auto* entry : Registry<Neuron>::get().entries()) {
     const auto neuron = entry->make(Config::object());
-    neuron->build({1});
+    neuron->build({4});
     if ((neuron->provides() & kJacobian) && neuron->parameters().empty())
       list.push_back({{"name", entry->name}});
   }

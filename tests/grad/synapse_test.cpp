@@ -6,6 +6,7 @@
 #include <set>
 
 #include "spiketrain/core/layer.h"
+#include "tests/support/complex_maps.h"
 #include "tests/support/convolve_sides.h"
 #include "tests/support/network_fixture.h"
 
@@ -68,6 +69,7 @@ std::vector<Case> cases() {
   for (const char* weights : {"uniform", "sign", "square_wave"}) {
     list.push_back({{{"name", "linear"}, {"features", 5}, {"weights", weights}}, {2, 3, 4}, multiply});
   }
+  for (const ComplexMapCase& c : complex_map_cases()) list.push_back({c.config, c.in, c.define});
   return list;
 }
 

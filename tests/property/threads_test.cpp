@@ -24,8 +24,9 @@ struct Case {
   Config readout = {{"name", "leaky_readout"}, {"leak", 0.5}};
   Config objective = {{"name", "tet_ce"}}, rule = {{"name", "bptt"}}, schedule = {{"name", "whole"}},
          options = Config::object(), regularizers = Config::array();
-  std::string spec = "701-211";
+  std::string spec = "701-211", builder = "spec";
   Shape input = {61};
+  int64_t classes = kClasses;
 };
 
 Case psp_case() {
@@ -44,9 +45,10 @@ Case own_case(const Config& neuron) {
 }
 
 std::shared_ptr<Network> network_of(const Case& c) {
-  NetworkContext context = make_context(c.neuron, c.input, kClasses);
+  NetworkContext context = make_context(c.neuron, c.input, c.classes);
   context.readout = [&c] { return make<Neuron>(c.readout); };
-  const auto network = make_spec(c.spec, context, c.options);
+  const auto network = c.builder == "spec" ? make_spec(c.spec, context, c.options)
+                                           : make<NetworkBuilder>(c.builder, c.options)->build(context);
   network->initialise(3);
   return network;
 }
@@ -64,8 +66,8 @@ NamedTensors outcome(const Case& c) {
   Batch batch;
   batch.form = Batch::Form::frames;
   batch.x = 2 * binary_input(kSteps, kBatch, c.input, 4);
-  batch.target = {Target::Kind::class_index, torch::arange(kBatch).remainder(kClasses)};
-  if (c.objective["name"] == "distillation") batch.target.teacher = torch::rand({kBatch, kClasses});
+  batch.target = {Target::Kind::class_index, torch::arange(kBatch).remainder(c.classes)};
+  if (c.objective["name"] == "distillation") batch.target.teacher = torch::rand({kBatch, c.classes});
   const Learner learner(parts);
   const PassResult result = learner.pass(batch, 0);
   NamedTensors all = {{"loss", result.loss}, {"prediction", result.prediction}};
@@ -108,8 +110,12 @@ TEST(Threads, EveryNeuron) {
     SCOPED_TRACE(name);
     Case c;
     c.neuron = {{"name", name}};
-    if (make<Neuron>(c.neuron)->whole_sequence()) c.neuron["steps"] = kSteps;
+    const auto neuron = make<Neuron>(c.neuron);
+    if (neuron->whole_sequence()) c.neuron[neuron->config().contains("steps") ? "steps" : "phases"] = kSteps;
+    const bool complex = name.rfind("complex_", 0) == 0;
+    if (complex) c.spec = "700-211";  // pairs of numbers, of either sign
     check(c);
+    if (complex) continue;  // as readout: below
     c.readout = c.neuron;
     c.objective = {{"name", "rate_ce"}};
     check(c);
@@ -177,8 +183,9 @@ TEST(Threads, EveryNormOnRowsAndMaps) {
 
 TEST(Threads, EverySynapseWithBias) {
   ASSERT_EQ(Registry<Synapse>::get().names(),
-            (std::vector<std::string>{"conv", "conv2d", "delayed_linear", "linear", "one_to_one"}))
-      << "conv: below";
+            (std::vector<std::string>{"complex_conv", "complex_linear", "conv", "conv2d", "delayed_linear",
+                                      "linear", "one_to_one"}))
+      << "conv, complex ones: below";
   for (const char* spec : {"37C3-P2-301-211", "1C5-211", "6C3R3-67R1-211", "67-211, delayed"}) {
     SCOPED_TRACE(spec);
     const std::string layers = spec;
@@ -189,6 +196,26 @@ TEST(Threads, EverySynapseWithBias) {
     if (c.spec != layers) c.options["longest_delay"] = 3;
     check(c);
     c.options["quantizer"] = {{"name", "uniform"}, {"bits", 1}};
+    check(c);
+  }
+}
+
+/// Analog, and as spikes of a signed code.
+TEST(Threads, HarmonicRetrieval) {
+  const Config digits = {{"phases", kSteps}};
+  const auto part = [](const char* name, Config options) {
+    options["name"] = name;
+    return options;
+  };
+  for (const bool coded : {false, true}) {
+    SCOPED_TRACE(coded);
+    Case c;
+    c.builder = "slista";
+    c.input = {coded ? 4 : 2, 31};
+    c.options = {{"layers", 3}, {"grid", {101}}};
+    c.neuron = coded ? part("complex_few_spikes", digits) : part("complex_shrink", Config::object());
+    c.readout = coded ? part("complex_few_spikes_readout", digits) : c.neuron;
+    c.classes = 202;
     check(c);
   }
 }
