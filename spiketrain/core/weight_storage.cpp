@@ -35,12 +35,14 @@ StoredWeight stored_weight(const Network::Node& node, const Connection& c) {
   return stored;
 }
 
-/// All numbers of a stage that are not counted: which quantizers are on is the format's affair.
+/// All numbers of a stage that it needs when it is used: no way back, and which quantizers are on is the format's affair.
 int64_t numbers_of(const Stage& stage) {
   int64_t sum = 0;
-  for (const Tensor& p : stage.parameters()) sum += p.numel();
-  for (const auto& item : stage.named_buffers())
-    if (!is_quantizer_switch("." + item.key())) sum += item.value().numel();
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    if (name.rfind("feedback", 0) != 0 && !is_quantizer_switch("." + name)) sum += tensor.numel();
+  };
+  for (const auto& item : stage.named_parameters()) add(item.key(), item.value());
+  for (const auto& item : stage.named_buffers()) add(item.key(), item.value());
   return sum;
 }
 
