@@ -171,7 +171,8 @@ int run_eval(const EvalCommand& command) {
   const Found found = evaluate(command, trained, data);
   if (!command.predictions.empty()) write_file_atomic(command.predictions, found.predictions->csv());
   if (command.json) {
-    print_json(command, trained.path, trained.experiment.recipe.data.name, weight_storage(training.network()), found);
+    print_json(command, trained.path, trained.experiment.recipe.data.name, weight_storage(training.network()),
+               found);
     return kOk;
   }
   std::cout << split->describe() << "\n" << trained.path << "\n";

@@ -15,6 +15,7 @@
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/engine/by_step.h"
+#include "spiketrain/recipe/binarize.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/memory.h"
@@ -302,6 +303,7 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   print_event_limits(rows, recipe);
   print_cost(rows, options);
   print_time_operations(rows, recipe.steps);
+  make_binarizer(recipe, network);  // layers begin as its choice says
   take_choice(command.what, *network);
   print_storage(*network);
   print_neurobench(*network, recipe.steps, command.sets.empty() ? run_cost(command.what) : Config::object());

@@ -27,8 +27,9 @@ StoredWeight stored_weight(const Network::Node& node, const Connection& c) {
   stored.numbers = kept.defined() ? kept.numel() : W.numel();
   stored.quantizer = std::dynamic_pointer_cast<const SwitchedQuantizer>(c.quantizer);
   if (!stored.quantizer) return stored;
-  ST_CHECK(stored.numbers == W.numel(), "quantizer ", stored.quantizer->part_name(), ": layer ", node.name, " (",
-           stored.spec, ") multiplies with other weights than it keeps, as learned delays do, most of them zero; ",
+  ST_CHECK(stored.numbers == W.numel(), "quantizer ", stored.quantizer->part_name(), ": layer ", node.name,
+           " (", stored.spec,
+           ") multiplies with other weights than it keeps, as learned delays do, most of them zero; ",
            "leave out the quantizer, or the delays");
   stored.quantizer->quantize(W);  // or says why not
   stored.quantized_bits = stored.quantizer->stored_bits(W);
@@ -75,8 +76,9 @@ std::string WeightStorage::text() const {
   for (const StoredWeight& w : weights)
     if (w.quantized()) layers.push_back(str(w.node, " (", w.spec, ")"));
   std::ostringstream text;
-  text << "binary: " << (layers.empty() ? "no layer" : join(layers)) << "; storage " << digits(bits()) << " of "
-       << digits(float_bits()) << " bits (" << std::fixed << std::setprecision(1) << 100 * share() << " %)";
+  text << "binary: " << (layers.empty() ? "no layer" : join(layers)) << "; storage " << digits(bits())
+       << " of " << digits(float_bits()) << " bits (" << std::fixed << std::setprecision(1) << 100 * share()
+       << " %)";
   return text.str();
 }
 

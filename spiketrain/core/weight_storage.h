@@ -27,7 +27,8 @@ struct StoredWeight {
 /// Heads of blocks are left out: they are not there when the network is used.
 struct WeightStorage {
   std::vector<StoredWeight> weights;
-  int64_t others = 0;  ///< biases, parameters and statistics of norms, parameters of neurons, ...: 32 bits each
+  int64_t others =
+      0;  ///< biases, parameters and statistics of norms, parameters of neurons, ...: 32 bits each
   int64_t bits() const;
   int64_t float_bits() const;
   double share() const { return static_cast<double>(bits()) / static_cast<double>(float_bits()); }

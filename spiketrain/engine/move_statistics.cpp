@@ -16,8 +16,8 @@ bool has_moving_statistics(const Network& network) {
 
 void move_statistics(const LearnerParts& parts, const Batch& batch, uint64_t iteration) {
   const torch::NoGradGuard no_grad;
-  const ops::WithProducts products(
-      parts.products == ops::Products::automatic ? ops::products_in_use() : parts.products);
+  const ops::WithProducts products(parts.products == ops::Products::automatic ? ops::products_in_use()
+                                                                              : parts.products);
   Context context;
   context.method = {make<Rule>("bptt")};  // keeps no traces; nothing is asked of it
   context.mode = Mode::train;

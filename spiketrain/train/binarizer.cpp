@@ -73,7 +73,8 @@ std::vector<double> random_ranks(size_t n, uint64_t seed) {
 }
 
 /// "2 (32C3) +0.0123, ..."
-std::string costs_text(const std::vector<StoredWeight>& weights, const std::vector<double>& costs, bool sign) {
+std::string costs_text(const std::vector<StoredWeight>& weights, const std::vector<double>& costs,
+                       bool sign) {
   std::vector<std::string> parts;
   for (size_t i = 0; i < weights.size(); ++i) {
     std::ostringstream text;
@@ -89,14 +90,17 @@ std::string costs_text(const std::vector<StoredWeight>& weights, const std::vect
 void BinarizeOptions::check() const {
   ST_CHECK((choice == "listed") == !layers.empty(),
            "binarize: choice = \"listed\" and layers go together: the places that become binary");
-  ST_CHECK(chooses() || keep.empty(), "binarize.keep: without a choice (binarize.choice) there is nothing to keep out of it");
-  ST_CHECK(choice != "listed" || keep.empty(), "binarize.keep: with choice = \"listed\", leave the places out of layers instead");
-  ST_CHECK(!chooses() || flips_after == 0 || flips_after > warmup, "binarize.flips_after: expected more than warmup = ", warmup,
+  ST_CHECK(chooses() || keep.empty(),
+           "binarize.keep: without a choice (binarize.choice) there is nothing to keep out of it");
+  ST_CHECK(choice != "listed" || keep.empty(),
+           "binarize.keep: with choice = \"listed\", leave the places out of layers instead");
+  ST_CHECK(!chooses() || flips_after == 0 || flips_after > warmup,
+           "binarize.flips_after: expected more than warmup = ", warmup,
            ", so that binary weights learn before their signs flip, or 0; got ", flips_after);
 }
 
-Binarizer::Binarizer(BinarizeOptions options, std::shared_ptr<const Network> network, const Stages& keep, const Stages& listed,
-                     uint64_t seed)
+Binarizer::Binarizer(BinarizeOptions options, std::shared_ptr<const Network> network, const Stages& keep,
+                     const Stages& listed, uint64_t seed)
     : options_(std::move(options)), network_(std::move(network)), seed_(seed) {
   options_.check();
   const auto kept = synapses_of(keep), named = synapses_of(listed);
@@ -112,21 +116,26 @@ Binarizer::Binarizer(BinarizeOptions options, std::shared_ptr<const Network> net
     listed_.push_back(holds(named, w));
     least -= std::max<int64_t>(0, w.float_bits() - w.quantized_bits);
   }
-  ST_CHECK(!candidates_.empty(), "binarize: no layer is left to choose; one that is frozen, has fixed weights or is in binarize.keep cannot be");
+  ST_CHECK(
+      !candidates_.empty(),
+      "binarize: no layer is left to choose; one that is frozen, has fixed weights or is in binarize.keep cannot be");
   ST_CHECK(options_.choice != "listed" || std::count(listed_.begin(), listed_.end(), true) > 0,
            "binarize.layers: no layer at these places has trained weights");
   const double within = static_cast<double>(least) / static_cast<double>(storage.float_bits());
-  ST_CHECK(!options_.chooses() || options_.choice == "listed" || within <= options_.budget, "binarize.budget: ", options_.budget,
-           " is out of reach: with every layer binary that may be, ", within, " of the storage is left");
+  ST_CHECK(!options_.chooses() || options_.choice == "listed" || within <= options_.budget,
+           "binarize.budget: ", options_.budget, " is out of reach: with every layer binary that may be, ",
+           within, " of the storage is left");
   begun_ = torch::full({1}, -1, torch::kInt64);
   if (options_.flips_after == 0) return;
   for (const StoredWeight& w : candidates_) {
     const torch::AutoGradMode grad(true);
     const Tensor W = std::const_pointer_cast<Synapse>(w.synapse)->weight();
-    ST_CHECK(w.quantizer->passes_gradient(),
-             "binarize.flips_after: flips follow the gradient of the binary weight; set network.quantizer.backward = \"identity\"");
-    ST_CHECK(W.is_leaf(), "binarize.flips_after: the weights of layer ", w.node,
-             " are made from others (weight_standardisation), so that there is no sign to flip; leave one of both out");
+    ST_CHECK(
+        w.quantizer->passes_gradient(),
+        "binarize.flips_after: flips follow the gradient of the binary weight; set network.quantizer.backward = \"identity\"");
+    ST_CHECK(
+        W.is_leaf(), "binarize.flips_after: the weights of layer ", w.node,
+        " are made from others (weight_standardisation), so that there is no sign to flip; leave one of both out");
     evidence_.push_back(torch::zeros_like(W.detach()));
   }
   flipped_ = torch::zeros({1}, evidence_[0].options().dtype(torch::kInt64));
@@ -146,7 +155,8 @@ bool Binarizer::flips() const {
 
 Binarizer::Change Binarizer::begin_epoch(const Training& training, int64_t epoch) {
   Change change;
-  if (epoch <= begun_.item<int64_t>()) return change;  // a run that was stopped between this and the first batch
+  if (epoch <= begun_.item<int64_t>())
+    return change;  // a run that was stopped between this and the first batch
   begun_.fill_(epoch);
   if (is_due(epoch)) choose(training, epoch, change);
   if (options_.flips_after > 0 && epoch == options_.flips_after) begin_flips(change);
@@ -185,15 +195,19 @@ void Binarizer::choose(const Training& training, int64_t epoch, Change& change) 
     int64_t others = storage.float_bits();
     for (size_t i = 0; i < candidates_.size(); ++i) {
       const StoredWeight& w = candidates_[i];
-      items.push_back({w.float_bits(), w.quantized_bits, costs[i], options_.at_most > 0 && w.quantizer->is_on()});
+      items.push_back(
+          {w.float_bits(), w.quantized_bits, costs[i], options_.at_most > 0 && w.quantizer->is_on()});
       others -= w.float_bits();
     }
-    const double budget = options_.budget * static_cast<double>(storage.float_bits()) - static_cast<double>(others);
+    const double budget =
+        options_.budget * static_cast<double>(storage.float_bits()) - static_cast<double>(others);
     chosen = choose_quantized(items, budget, options_.at_most);
     if (options_.choice == "loss_increase")
-      change.lines.push_back(str("epoch ", epoch + 1, ": loss that binary weights add: ", costs_text(candidates_, costs, true)));
+      change.lines.push_back(
+          str("epoch ", epoch + 1, ": loss that binary weights add: ", costs_text(candidates_, costs, true)));
     if (options_.choice == "relative_error")
-      change.lines.push_back(str("epoch ", epoch + 1, ": relative error of binary weights: ", costs_text(candidates_, costs, false)));
+      change.lines.push_back(str("epoch ", epoch + 1, ": relative error of binary weights: ",
+                                 costs_text(candidates_, costs, false)));
   }
   for (size_t i = 0; i < candidates_.size(); ++i) {
     change.layers = change.layers || candidates_[i].quantizer->is_on() != chosen[i];
@@ -213,7 +227,8 @@ void Binarizer::begin_flips(Change& change) {
     Tensor(W).copy_(w.quantizer->quantize(W));
     layers.push_back(str(w.node, " (", w.spec, ")"));
   }
-  change.lines.push_back(str("epoch ", begun_.item<int64_t>() + 1, ": signs flip in ", layers.empty() ? "no layer" : join(layers)));
+  change.lines.push_back(str("epoch ", begun_.item<int64_t>() + 1, ": signs flip in ",
+                             layers.empty() ? "no layer" : join(layers)));
 }
 
 void Binarizer::before_step() {

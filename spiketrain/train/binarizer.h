@@ -38,7 +38,8 @@ struct BinarizeOptions {
     v(warmup, "warmup", "epochs in full precision before the first choice", Range{0, 1e9});
     v(every, "every", "epochs from one choice to the next; 0: one choice for good", Range{0, 1e9});
     v(at_most, "at_most",
-      "layers that a choice may add to those before, which then stay binary; 0: each choice begins anew", Range{0, 1e6});
+      "layers that a choice may add to those before, which then stay binary; 0: each choice begins anew",
+      Range{0, 1e6});
     v(samples, "samples", "loss_increase: validation samples to measure on, in whole batches", Range{1, 1e9});
     v(norm_batches, "norm_batches",
       "training batches from which statistics of norms are estimated anew, after a choice and for each loss that is measured; 0: they stay",
@@ -46,9 +47,11 @@ struct BinarizeOptions {
     v(keep, "keep", "places that stay in full precision, such as readout; names as in [rules]");
     v(layers, "layers", "listed: places that become binary after the warm-up");
     v(flips_after, "flips_after",
-      "epochs after which the weights of binary layers change by flips of their signs alone; 0: never", Range{0, 1e9});
+      "epochs after which the weights of binary layers change by flips of their signs alone; 0: never",
+      Range{0, 1e9});
     v(flip_rate, "flip_rate", "weight of a new gradient in the evidence for a flip", Range{1e-9, 1});
-    v(flip_threshold, "flip_threshold", "evidence above which a sign flips, in units of the gradient", Range{0, 1e9});
+    v(flip_threshold, "flip_threshold", "evidence above which a sign flips, in units of the gradient",
+      Range{0, 1e9});
   }
   /// UsageError if options contradict each other.
   void check() const;
@@ -62,7 +65,8 @@ class Binarizer {
   using Stages = std::vector<std::shared_ptr<Stage>>;
   /// `keep` and `listed`: the stages at those places.  All layers begin in full precision, unless choice is none.  UsageError if no layer can be chosen, if the
   /// budget is out of reach, or if flips have no weights to flip.
-  Binarizer(BinarizeOptions options, std::shared_ptr<const Network> network, const Stages& keep, const Stages& listed, uint64_t seed);
+  Binarizer(BinarizeOptions options, std::shared_ptr<const Network> network, const Stages& keep,
+            const Stages& listed, uint64_t seed);
 
   /// What the start of an epoch changed, for people; `layers`: other layers are binary now.
   struct Change {

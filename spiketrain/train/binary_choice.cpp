@@ -23,7 +23,8 @@ std::vector<size_t> by_cost(const std::vector<ChoiceItem>& items) {
 
 int64_t bits_of(const std::vector<ChoiceItem>& items, const std::vector<bool>& quantized) {
   int64_t sum = 0;
-  for (size_t i = 0; i < items.size(); ++i) sum += quantized[i] ? items[i].quantized_bits : items[i].float_bits;
+  for (size_t i = 0; i < items.size(); ++i)
+    sum += quantized[i] ? items[i].quantized_bits : items[i].float_bits;
   return sum;
 }
 

@@ -41,10 +41,12 @@ void renew_statistics(const Training& training, int64_t batches, int64_t epoch) 
 
 HeldOutLoss::HeldOutLoss(const Training& training, int64_t samples, int64_t norm_batches, int64_t epoch)
     : training_(training), statistics_(training.network(), /*active=*/true) {
-  ST_CHECK(training.data.validation,
-           "binarize.choice = \"loss_increase\": expected validation samples to measure on; set data.validation to their number");
+  ST_CHECK(
+      training.data.validation,
+      "binarize.choice = \"loss_increase\": expected validation samples to measure on; set data.validation to their number");
   const int64_t batch = training.options.batch;
-  validation_ = some_batches(training, *training.data.validation, (samples + batch - 1) / batch, 0, /*shuffle=*/false);
+  validation_ =
+      some_batches(training, *training.data.validation, (samples + batch - 1) / batch, 0, /*shuffle=*/false);
   for (Batch& there : validation_) there.epoch = kEvaluationEpoch;
   train_ = spiketrain::norm_batches(training, norm_batches, epoch);
   statistics_.remember();

@@ -8,7 +8,8 @@
 namespace spiketrain {
 
 /// The first batches of an epoch, or of a split in order, on the device of the training.
-std::vector<Batch> some_batches(const Training& training, const Dataset& data, int64_t batches, int64_t epoch, bool shuffle);
+std::vector<Batch> some_batches(const Training& training, const Dataset& data, int64_t batches, int64_t epoch,
+                                bool shuffle);
 
 /// Moves the statistics of norms by so many training batches, those that an epoch begins with.
 void renew_statistics(const Training& training, int64_t batches, int64_t epoch);

@@ -2,8 +2,8 @@
 
 namespace spiketrain {
 
-torch::Tensor flip_signs(const torch::Tensor& W, const torch::Tensor& g, const torch::Tensor& evidence, double rate,
-                         double threshold) {
+torch::Tensor flip_signs(const torch::Tensor& W, const torch::Tensor& g, const torch::Tensor& evidence,
+                         double rate, double threshold) {
   const torch::NoGradGuard no_grad;
   torch::Tensor(evidence).mul_(1 - rate).add_(g, rate);
   const torch::Tensor flips = (evidence.abs() > threshold) & ((evidence > 0) == (W >= 0));

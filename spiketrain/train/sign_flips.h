@@ -9,7 +9,7 @@
 namespace spiketrain {
 
 /// Advances `evidence` (m) and flips the signs of W in place; all of the same shape.  Returns how many flipped, a scalar int64.
-torch::Tensor flip_signs(const torch::Tensor& W, const torch::Tensor& g, const torch::Tensor& evidence, double rate,
-                         double threshold);
+torch::Tensor flip_signs(const torch::Tensor& W, const torch::Tensor& g, const torch::Tensor& evidence,
+                         double rate, double threshold);
 
 }  // namespace spiketrain

@@ -118,7 +118,8 @@ void Trainer::finish_epoch() {
 void Trainer::report_storage() {
   const WeightStorage storage = weight_storage(network_);
   if (storage.switched()) message(storage.text());
-  if (const std::string line = t_.binarizer ? t_.binarizer->complaint() : ""; !line.empty()) message(line, true);
+  if (const std::string line = t_.binarizer ? t_.binarizer->complaint() : ""; !line.empty())
+    message(line, true);
 }
 
 void Trainer::finish() {
@@ -128,7 +129,8 @@ void Trainer::finish() {
   summary["seconds"] = progress_.seconds;
   summary["network"] = network_.notation();
   summary["parameters"] = network_.parameter_count();
-  if (const WeightStorage storage = weight_storage(network_); storage.switched()) summary["storage"] = storage.json();
+  if (const WeightStorage storage = weight_storage(network_); storage.switched())
+    summary["storage"] = storage.json();
   if (const Config paper = t_.config.value("paper", Config()); !paper.empty()) summary["paper"] = paper;
   options_.run_dir->write_json("summary.json", summary);
   options_.run_dir->mark_done();
