@@ -128,15 +128,6 @@ Section list_of(const char* name, Config Recipe::*field) {
   return section;
 }
 
-/// [binarize], left out where it does nothing.
-Section binarize() {
-  Section section = plain("binarize", &Recipe::binarize);
-  section.write = [write = section.write](const Recipe& recipe) {
-    return recipe.binarize.active() ? write(recipe) : Config();
-  };
-  return section;
-}
-
 /// [paper]
 Section free_text() {
   Section section;
@@ -178,7 +169,7 @@ std::vector<Section> make_sections() {
           plain("compute", &Recipe::compute),
           plain("init", &Recipe::init),
           plain("train", &Recipe::train),
-          binarize(),
+          plain("binarize", &Recipe::binarize),
           plain("cost", &Recipe::cost),
           free_text()};
 }
