@@ -38,4 +38,12 @@ void print_storage(const Network& network) {
   print_table(rows);
 }
 
+void print_unpacked(const Network& network) {
+  int64_t binary = 0;
+  for (const StoredWeight& w : weight_storage(network).weights) binary += w.quantized() ? 1 : 0;
+  if (binary == 0) return;
+  std::cout << binary << (binary == 1 ? " layer has" : " layers have")
+            << " binary weights; each is stored here like any other weight, not as a bit\n";
+}
+
 }  // namespace spiketrain::cli

@@ -12,4 +12,7 @@ void take_choice(const std::string& run, Network& network);
 /// A row for each layer, and the sum; nothing for a network without quantizers that can be switched.
 void print_storage(const Network& network);
 
+/// For an export that stores the weights of binary layers like any others: a line that says so; nothing if no layer is binary.
+void print_unpacked(const Network& network);
+
 }  // namespace spiketrain::cli
