@@ -12,6 +12,7 @@ set(st_public_headers
   data/catalogue.h data/dataset.h data/loader.h data/source.h data/split.h data/tensor_dataset.h
   data/images/image_dataset.h data/images/raw_images.h
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
+  core/switched_quantizer.h core/weight_storage.h train/binarizer.h
   engine/gradients.h engine/learner.h
   train/checkpoint.h train/dormant.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h train/progress.h train/rates.h
   train/run_dir.h train/runtime.h train/trainer.h train/tensorboard.h train/training.h

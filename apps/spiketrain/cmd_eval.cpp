@@ -6,6 +6,7 @@
 #include "apps/spiketrain/commands.h"
 #include "apps/spiketrain/trained.h"
 #include "spiketrain/base/file.h"
+#include "spiketrain/core/weight_storage.h"
 #include "spiketrain/deploy/export.h"
 #include "spiketrain/report/predictions.h"
 #include "spiketrain/train/dormant.h"
@@ -48,7 +49,7 @@ struct Found {
 };
 
 void print_json(const EvalCommand& command, const std::string& path, const std::string& data,
-                const Found& found) {
+                const WeightStorage& storage, const Found& found) {
   const Evaluation& result = found.result;
   const std::optional<IntegerEvaluation>& integer = found.integer;
   Config json = {{"checkpoint", path},
@@ -59,6 +60,7 @@ void print_json(const EvalCommand& command, const std::string& path, const std::
   for (const auto& [metric, value] : result.metrics) json[metric] = value;
   json["seconds"] = result.seconds;
   json["rates"] = rates_json(result, found.dormant ? &*found.dormant : nullptr);
+  if (storage.switched()) json["storage"] = storage.json();
   if (command.confusion) {
     const std::vector<std::string>& names = found.predictions->target().class_names;
     if (!names.empty()) json["class_names"] = names;
@@ -169,11 +171,14 @@ int run_eval(const EvalCommand& command) {
   const Found found = evaluate(command, trained, data);
   if (!command.predictions.empty()) write_file_atomic(command.predictions, found.predictions->csv());
   if (command.json) {
-    print_json(command, trained.path, trained.experiment.recipe.data.name, found);
+    print_json(command, trained.path, trained.experiment.recipe.data.name, weight_storage(training.network()),
+               found);
     return kOk;
   }
   std::cout << split->describe() << "\n" << trained.path << "\n";
   print_text(training, found.result, found.dormant);
+  if (const WeightStorage storage = weight_storage(training.network()); storage.switched())
+    std::cout << storage.text() << "\n";
   if (command.confusion) print_confusion(*found.predictions);
   if (found.integer) print_integer(training, command.integer, *found.integer);
   if (!command.predictions.empty()) std::cout << "writes " << command.predictions << "\n";

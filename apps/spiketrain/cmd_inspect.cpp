@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/storage_table.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/safetensors.h"
 #include "spiketrain/cost/neurobench.h"
@@ -14,6 +15,7 @@
 #include "spiketrain/data/events/event_file.h"
 #include "spiketrain/data/events/event_sets.h"
 #include "spiketrain/engine/by_step.h"
+#include "spiketrain/recipe/binarize.h"
 #include "spiketrain/recipe/cost_options.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/memory.h"
@@ -301,6 +303,9 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   print_event_limits(rows, recipe);
   print_cost(rows, options);
   print_time_operations(rows, recipe.steps);
+  make_binarizer(recipe, network);  // layers begin as its choice says
+  take_choice(command.what, *network);
+  print_storage(*network);
   print_neurobench(*network, recipe.steps, command.sets.empty() ? run_cost(command.what) : Config::object());
   std::cout << std::flush;   // what follows takes a while
   prepare_process(nullptr);  // as many threads as train takes: each holds a share of what products need

@@ -4,6 +4,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "apps/spiketrain/export.h"
+#include "apps/spiketrain/storage_table.h"
 #include "apps/spiketrain/trained.h"
 #include "spiketrain/deploy/export.h"
 #include "spiketrain/train/runtime.h"
@@ -35,6 +36,7 @@ int run_export(const CExportCommand& command) {
   deploy::write_files(command.out, made.files);
   std::cout << trained.path << " -> " << command.out << ", " << options.type << "\n";
   print_footprint(made.footprint);
+  print_unpacked(trained.experiment.training.network());
   std::cout << made.input << "\n";
   if (made.check.samples > 0) print_comparison(made.check, made.decides);
   return kOk;

@@ -4,6 +4,7 @@
 
 #include "apps/spiketrain/commands.h"
 #include "apps/spiketrain/export.h"
+#include "apps/spiketrain/storage_table.h"
 #include "apps/spiketrain/trained.h"
 #include "spiketrain/deploy/export.h"
 #include "spiketrain/train/runtime.h"
@@ -51,6 +52,7 @@ int run_export(const RtlCommand& command) {
   std::cout << trained.path << " -> " << command.out << ", " << options.type << "\n";
   print_memories(made.footprint);
   print_widths(made);
+  print_unpacked(trained.experiment.training.network());
   std::cout << made.input << "\n";
   if (made.check.samples > 0) print_comparison(made.check, made.decides);
   std::cout << "make -C " << command.out << " icarus    simulates the samples; its README.md says more\n";

@@ -6,6 +6,7 @@
 
 #include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer_credit.h"
+#include "spiketrain/core/switched_quantizer.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/core/watch.h"
 #include "spiketrain/ops/reduce.h"
@@ -163,6 +164,8 @@ Layer::Layer(std::vector<Connection> connections, std::shared_ptr<Neuron> neuron
     if (c.synapse) register_module("synapse" + suffix, c.synapse);
     if (c.norm) register_module("norm" + suffix, c.norm);
     if (c.feedback) register_module("feedback" + suffix, c.feedback);
+    if (const auto switched = std::dynamic_pointer_cast<const SwitchedQuantizer>(c.quantizer))
+      register_module("quantizer" + suffix, std::const_pointer_cast<SwitchedQuantizer>(switched));
   };
   join(0);
   neuron_ = register_module("neuron", std::move(neuron));

@@ -6,6 +6,7 @@
 #include "spiketrain/core/head.h"
 #include "spiketrain/core/layer.h"
 #include "spiketrain/data/events/event_sets.h"
+#include "spiketrain/recipe/binarize.h"
 #include "spiketrain/recipe/places.h"
 #include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/train/metrics.h"
@@ -225,6 +226,7 @@ void check_recipe(const Recipe& recipe) {
   const auto network = make_network(recipe, shape, data.target.shape);
   freeze(*network, recipe.train.freeze);
   places(*network, recipe.init.redraw, "init.redraw");
+  make_binarizer(recipe, network);
   const Learner learner(learner_parts(unbalanced(recipe), network, data.target.kind));
   if (data.form == Batch::Form::frames) learner.parts().encoder->check_frames();
   make_metrics(recipe, data.target.kind);
@@ -285,6 +287,7 @@ Experiment build_experiment(const Recipe& given, Datasets data, torch::Device de
   freeze(*network, recipe.train.freeze);
   const auto optimizer = make<Optimizer>(recipe.optimizer);
   optimizer->attach(trained_parameters(*network));
+  const auto binarizer = make_binarizer(recipe, network);
 
   Experiment experiment;
   experiment.recipe = recipe;
@@ -294,6 +297,7 @@ Experiment build_experiment(const Recipe& given, Datasets data, torch::Device de
   training.learner = std::make_shared<Learner>(learner_parts(recipe, std::move(network), target.kind));
   if (train.sample().form == Batch::Form::frames) training.learner->parts().encoder->check_frames();
   training.optimizer = optimizer;
+  training.binarizer = binarizer;
   training.rate = make<LearningRate>(recipe.learning_rate);
   training.metrics = make_metrics(recipe, target.kind);
   training.options = train_options(recipe);

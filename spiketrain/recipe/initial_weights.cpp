@@ -4,6 +4,7 @@
 #include <set>
 
 #include "spiketrain/base/text.h"
+#include "spiketrain/core/switched_quantizer.h"
 #include "spiketrain/recipe/places.h"
 #include "spiketrain/train/checkpoint.h"
 
@@ -67,7 +68,7 @@ std::string load_initial_weights(const InitSection& init, Network& network) {
   std::vector<std::string> fresh = init.redraw;
   for (const auto& [name, target] : network_tensors(network)) {
     known.insert(name);
-    if (drawn.count(target.unsafeGetTensorImpl()) != 0) continue;
+    if (is_quantizer_switch(name) || drawn.count(target.unsafeGetTensorImpl()) != 0) continue;
     if (is_feedback(name) && !file.find(name)) {
       fresh.push_back(name);
     } else {

@@ -169,6 +169,7 @@ std::vector<Section> make_sections() {
           plain("compute", &Recipe::compute),
           plain("init", &Recipe::init),
           plain("train", &Recipe::train),
+          plain("binarize", &Recipe::binarize),
           plain("cost", &Recipe::cost),
           free_text()};
 }

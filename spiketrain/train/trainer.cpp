@@ -8,6 +8,7 @@
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/engine/gradients.h"
+#include "spiketrain/train/binarizer.h"
 #include "spiketrain/train/caveats.h"
 #include "spiketrain/train/environment.h"
 #include "spiketrain/train/numeric_dump.h"
@@ -146,13 +147,17 @@ bool Trainer::run() {
     message(str("stopped early: ", metrics_.labels().front(),
                 " on the validation split has not improved for ", t_.options.patience,
                 t_.options.patience == 1 ? " epoch" : " epochs", " (train.patience)"));
-  if (complete) finish();
+  if (complete) {
+    report_storage();
+    finish();
+  }
   for (Observer* observer : options_.observers) observer->on_end(progress_, complete);
   return complete;
 }
 
 /// False if it was told to stop before the last batch.
 bool Trainer::train_epoch() {
+  if (progress_.batch == 0) begin_epoch();
   loader_.start(progress_.epoch, progress_.batch);
   Batch batch;
   for (auto begin = Clock::now(); !stopping() && loader_.next(batch); begin = Clock::now()) {
@@ -248,6 +253,7 @@ bool Trainer::update(const Batch& batch, const Segment& segment, const BlockLoss
     progress_.sums.clipped += std::any_of(now.norms.begin(), now.norms.end(), clips) ? 1 : 0;
     for (size_t b = 0; b < blocks_.size(); ++b) clip_grads(blocks_[b], now.norms[b], options.clip_norm);
   }
+  if (t_.binarizer) t_.binarizer->before_step();
   t_.optimizer->step(segment.lr_factor * learning_rate(progress_.iteration));
   if (options.clamp > 0) clamp_weights(synaptic_, options.clamp);
   t_.optimizer->zero_grad();
@@ -277,7 +283,7 @@ void Trainer::checkpoint() {
   progress_.sums.metrics = metrics_.totals();
   const std::string dir = options_.run_dir->checkpoints();
   save_checkpoint(checkpoint_path(dir, progress_.iteration), network_, *t_.optimizer, info(), progress_,
-                  t_.learner->state());
+                  kept());
   prune_checkpoints(dir, t_.options.keep);
   last_checkpoint_ = Clock::now();
 }
@@ -302,7 +308,7 @@ void Trainer::resume() {
       const SafetensorsFile file = open_checkpoint(path);
       check_resumable(checkpoint_config(file), t_.config, t_.docs);
       check_same_data(checkpoint_data(file), data_);
-      progress_ = load_checkpoint(file, network_, *t_.optimizer, t_.learner->state());
+      progress_ = load_checkpoint(file, network_, *t_.optimizer, kept());
       check_epochs();
       environment = checkpoint_environment(file);
     } catch (const SystemError&) {

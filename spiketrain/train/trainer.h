@@ -47,6 +47,9 @@ class Trainer {
   void begin();
   bool out_of_patience() const;
   bool train_epoch();
+  void begin_epoch();
+  /// What the learner and the choice of binary layers keep from batch to batch.
+  NamedTensors kept() const;
   void train_batch(const Batch& batch);
   Gathered gather(const BlockLosses& losses) const;
   bool update(const Batch& batch, const Segment& segment, const BlockLosses& losses);
@@ -62,6 +65,7 @@ class Trainer {
   void checkpoint();
   void check_epochs() const;
   void finish();
+  void report_storage();
   [[noreturn]] void fail(const Batch* batch, const std::string& what, const std::string& advice);
   void message(const std::string& text, bool warning = false);
   bool stopping() const { return options_.stop && *options_.stop; }

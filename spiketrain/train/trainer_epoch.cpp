@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spiketrain/train/binarizer.h"
 #include "spiketrain/train/runtime.h"
 #include "spiketrain/train/trainer.h"
 
@@ -71,6 +72,21 @@ void Trainer::evaluate_splits(EpochReport& report) {
   report.peak_memory_mib = peak_memory_mib();
 }
 
+NamedTensors Trainer::kept() const {
+  NamedTensors all = t_.learner->state();
+  if (!t_.binarizer) return all;
+  for (auto& item : t_.binarizer->state()) all.push_back(std::move(item));
+  return all;
+}
+
+void Trainer::begin_epoch() {
+  if (!t_.binarizer) return;
+  const Binarizer::Change change = t_.binarizer->begin_epoch(t_, progress_.epoch);
+  for (const std::string& line : change.lines) message(line);
+  // What was best before was another network, with more storage.
+  if (change.layers) progress_.best.clear();
+}
+
 void Trainer::finish_epoch() {
   progress_.sums.metrics = metrics_.totals();
   if (progress_.sums.updates == 0)
@@ -94,8 +110,16 @@ void Trainer::finish_epoch() {
   if (dir) progress_.metrics_bytes = dir->append_metrics(to_json(report));
   for (Observer* observer : options_.observers) observer->on_epoch(report);
   for (const std::string& warning : rate_warnings_.of(report.rates)) message(warning, true);
+  if (const std::string line = t_.binarizer ? t_.binarizer->end_epoch() : ""; !line.empty()) message(line);
   const bool last = progress_.epoch == t_.options.epochs || out_of_patience();
   if (last || progress_.epoch % t_.options.checkpoint_every == 0) checkpoint();
+}
+
+void Trainer::report_storage() {
+  const WeightStorage storage = weight_storage(network_);
+  if (storage.switched()) message(storage.text());
+  if (const std::string line = t_.binarizer ? t_.binarizer->complaint() : ""; !line.empty())
+    message(line, true);
 }
 
 void Trainer::finish() {
@@ -105,6 +129,8 @@ void Trainer::finish() {
   summary["seconds"] = progress_.seconds;
   summary["network"] = network_.notation();
   summary["parameters"] = network_.parameter_count();
+  if (const WeightStorage storage = weight_storage(network_); storage.switched())
+    summary["storage"] = storage.json();
   if (const Config paper = t_.config.value("paper", Config()); !paper.empty()) summary["paper"] = paper;
   options_.run_dir->write_json("summary.json", summary);
   options_.run_dir->mark_done();

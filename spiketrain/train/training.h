@@ -63,6 +63,8 @@ inline constexpr const char* kPatienceNeedsValidation =
 /// Options of a configuration by section; those of the section "" stand at its top level.
 using OptionDocs = std::vector<std::pair<std::string, std::vector<OptionDoc>>>;
 
+class Binarizer;
+
 struct Training {
   std::shared_ptr<Learner> learner;
   Datasets data;
@@ -76,6 +78,7 @@ struct Training {
   std::vector<std::string> caveats =
       {};  ///< what else should be said before this run is compared with another
   RateAdvice rate_advice = {};
+  std::shared_ptr<Binarizer> binarizer = {};  ///< null: which layers are binary does not change
 
   Network& network() const { return learner->network(); }
 };
