@@ -49,9 +49,8 @@ class RelpspForward {
     const int64_t n = relpsp_arrivals(in_, p_.end);
     for (int64_t i = 0; i < n; ++i) {
       const double now = in_.time[i];
-      for_reached(map_, in_.source[i], [&](int64_t position, int64_t row) {
-        arrive(position, now, weights_ + row, i);
-      });
+      for_reached(map_, in_.source[i],
+                  [&](int64_t position, int64_t row) { arrive(position, now, weights_ + row, i); });
     }
     for (int64_t position = 0; position < map_.positions(); ++position) finish(position, n, membrane);
     return sorted();
@@ -114,6 +113,9 @@ class RelpspForward {
       ST_CHECK(spiked || std::isfinite(V),
                "event layer: a membrane is not finite; its weights, or the times of its spikes, are not");
       if (membrane) membrane[m * map_.positions() + position] = spiked ? p_.threshold : V;
+      if (!spiked && p_.late > 0)
+        send(position, m, p_.end * (1 + p_.late * std::max(0.0, 1 - V / p_.threshold)),
+             p_.threshold / (p_.late * p_.end), n);
     }
   }
 
@@ -163,7 +165,7 @@ class RelpspFactors {
   void add_spikes(const RelpspRecord& record, const double* g) {
     const double begin = p_.falling ? p_.end : 0;
     for (size_t k = 0; k < record.time.size(); ++k) {
-      const double time = record.time[k] + begin;
+      const double time = std::min(record.time[k], p_.end) + begin;  // a late one is read off at the end
       double one = 1 / record.slope[k], by_time = time * one;
       if (p_.clip > 0) {
         one = std::min(one, p_.clip * p_.end / p_.threshold);
@@ -238,10 +240,10 @@ void event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, const R*
   }
 }
 
-#define ST_EVENT_RELPSP(R)                                                                                  \
-  template RelpspRecord event_relpsp_forward<R>(const RelpspParams&, const RelpspMap&, const R*,            \
-                                                const Arrivals&, double*);                                  \
-  template void event_relpsp_backward<R>(const RelpspParams&, const RelpspMap&, const R*, const Arrivals&,  \
+#define ST_EVENT_RELPSP(R)                                                                                 \
+  template RelpspRecord event_relpsp_forward<R>(const RelpspParams&, const RelpspMap&, const R*,           \
+                                                const Arrivals&, double*);                                 \
+  template void event_relpsp_backward<R>(const RelpspParams&, const RelpspMap&, const R*, const Arrivals&, \
                                          const RelpspRecord&, const RelpspErrors&, const RelpspGradients&);
 ST_EVENT_RELPSP(float)
 ST_EVENT_RELPSP(double)

@@ -10,11 +10,12 @@
 //   a time that no weight changes
 // Silent neurons have a membrane at the end of the window, and may have an error there:
 //   dV_j/dw_ij = end - t_i,  dV_j/dt_i = -w_ij          a spike at that time with dL/dt/S replaced by -dL/dV
+// or are recorded with a late spike, a time that says by how much they missed the threshold.
 // Which weight an arrival meets is said by a map: a convolution, of which a fully connected layer is the one of 1x1 on
 // maps of one pixel.  Work and memory are those of arrivals and the neurons that they reach, not of steps.
 // Sources: Zhang et al., "Rectified linear postsynaptic potential function for backpropagation in deep spiking neural
-// networks" (arXiv 2003.11837); falling threshold: Wei et al. 2023.  Deviation: `end`, and `clip`, which is that of public code
-// for the falling threshold.  All arithmetic is in double; R is the type of the weights.
+// networks" (arXiv 2003.11837); falling threshold: Wei et al. 2023.  Deviation: `end`, `late`, and `clip`, which is that of public
+// code for the falling threshold.  All arithmetic is in double; R is the type of the weights.
 // Tests: equiv/event_relpsp_test.cpp, golden/relpsp_test.cpp.
 #pragma once
 #include <cstdint>
@@ -30,6 +31,9 @@ struct RelpspParams {
   bool falling = false;
   /// Bound on 1/S and on t/S, both with time in units of `end` and S in thresholds; 0: none.
   double clip = 0;
+  /// > 0: a neuron that stayed silent is recorded with a late spike, no earlier than the window's end, for readouts:
+  /// t = end*(1 + late*(1 - V/threshold)), V at the end; 0: silent neurons are not recorded.
+  double late = 0;
 };
 
 /// Cross-correlation of maps; element (c, y, x) is c*height*width + y*width + x.
@@ -44,10 +48,12 @@ struct RelpspMap {
   int64_t weights() const { return channels * kernel * kernel * maps; }
 };
 
-/// The spikes of the layer, by rising time.
+/// The spikes of the layer, by rising time, with the late ones.
 struct RelpspRecord {
-  std::vector<double> time, slope;      ///< slope of the membrane over the threshold; infinity: pinned at the window's begin
-  std::vector<int64_t> neuron, causal;  ///< of the arrivals that reach it, those before position `causal` are its C
+  std::vector<double> time,
+      slope;  ///< slope of the membrane over the threshold; infinity: pinned at the window's begin
+  std::vector<int64_t> neuron,
+      causal;  ///< of the arrivals that reach it, those before position `causal` are its C
 };
 
 /// What an adjoint reads.
