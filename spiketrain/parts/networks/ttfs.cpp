@@ -13,6 +13,8 @@
 namespace spiketrain {
 namespace {
 
+std::string text_of_shape(const Shape& shape) { return spiketrain::str(at::IntArrayRef(shape)); }
+
 struct TtfsNetwork final : NetworkBuilder {
   static constexpr const char* kDoc =
       "layers with the rectified linear PSP, one exact spike time for each neuron (STDBP)";
@@ -114,11 +116,11 @@ struct TtfsNetwork final : NetworkBuilder {
       options["features"] = token.size;
       return make<Stage>("event_relpsp", options);
     }
-    if (in.size() != 3) fail(token, str("needs a map [C,H,W], the signal here is ", at::IntArrayRef(in)));
+    if (in.size() != 3) fail(token, str("needs a map [C,H,W], the signal here is ", text_of_shape(in)));
     if (token.kind == Token::Kind::pool) {
       if (in[1] < token.size || in[2] < token.size)
         fail(token, str("the ", token.size, "x", token.size,
-                        " window does not fit the map, the signal here is ", at::IntArrayRef(in)));
+                        " window does not fit the map, the signal here is ", text_of_shape(in)));
       return make<Stage>("event_pool", {{"window", token.size}});
     }
     return convolution(token, in);
@@ -134,7 +136,7 @@ struct TtfsNetwork final : NetworkBuilder {
     if (in[1] + 2 * pixels < token.kernel || in[2] + 2 * pixels < token.kernel)
       fail(token,
            str("the ", token.kernel, "x", token.kernel, " kernel does not fit the map, the signal here is ",
-               at::IntArrayRef(in), " and the padding ", pixels));
+               text_of_shape(in), " and the padding ", pixels));
     Config options = layer_options(false);
     options["channels"] = token.size;
     options["kernel"] = token.kernel;
