@@ -33,9 +33,9 @@ struct Trial {
   SpikeTimes in;
   Signal out;
 
-  Trial(const std::string& name, Config options, const Tensor& t_in, const Tensor& weight,
+  Trial(const char* name, Config options, const Tensor& t_in, const Tensor& weight,
         int64_t steps = 64) {
-    if (name != "event_pool") options["weight_std"] = 0;
+    if (weight.defined()) options["weight_std"] = 0;
     stage = make<Stage>(name, options);
     stage->build({Shape(t_in.sizes().begin() + 1, t_in.sizes().end())});
     stage->to(torch::kDouble);
@@ -68,7 +68,7 @@ Config alive(Config options) {
   return options;
 }
 
-void check_layer(const GoldenRecord& r, const std::string& name, const Config& options) {
+void check_layer(const GoldenRecord& r, const char* name, const Config& options) {
   Trial trial(name, alive(options), r.at("t_in"), r.at("weight"));
   trial.run();
   expect_times(trial.times(), r.at("t_out"));
