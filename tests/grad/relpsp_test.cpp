@@ -28,7 +28,7 @@ struct Trial {
     NetworkContext context;
     context.input = {2, 6, 6};
     context.output = {kOutputs};
-    Config options = {{"spec", "3C3p1-P2-8-3"}, {"revive", 0}};
+    Config options = {{"spec", "3C3p1-P2-8-3"}, {"revive", 0}, {"weight_mean", 0.5}, {"weight_std", 0.1}};
     options.update(c.options);
     network = make<NetworkBuilder>("ttfs", options)->build(context);
     network->initialise(5);

@@ -19,7 +19,7 @@ struct TtfsNetwork final : NetworkBuilder {
   static constexpr const char* kDoc =
       "layers with the rectified linear PSP, one exact spike time for each neuron (STDBP)";
   std::string spec = "100-10", padding = "valid", threshold_form = "fixed", readout = "first_spike";
-  double threshold = 1, weight_mean = 0.5, weight_std = 0.1, least_active = 0.1, revive = 1, late = 1,
+  double threshold = 1, weight_mean = 0.25, weight_std = 0.05, least_active = 0.1, revive = 1, late = 1,
          clip = 0;
 
   template <class V>

@@ -28,7 +28,7 @@ inline RelpspCallP held_relpsp_call(torch::autograd::AutogradContext* ctx) {
 }
 
 struct RelpspStage : Stage {
-  double threshold = 1, weight_mean = 0.5, weight_std = 0.1;
+  double threshold = 1, weight_mean = 0.25, weight_std = 0.05;
 
   template <class V>
   void visit(V& v) {
