@@ -1,6 +1,7 @@
 #include "spiketrain/ops/event_lif.h"
 
 #include "spiketrain/ops/chunks.h"
+#include "spiketrain/ops/event_samples.h"
 #include "spiketrain/ops/pointer.h"
 
 namespace spiketrain::ops {
@@ -36,22 +37,6 @@ EventWeights<R> weights(const Tensor& W, const Tensor& V) {
   return {W.size(1), pointer<R>(W), pointer<R>(V)};
 }
 
-class Samples {
- public:
-  explicit Samples(const SpikeTimes& s)
-      : time_(s.time.data_ptr<double>()),
-        index_(s.index.data_ptr<int64_t>()),
-        offset_(s.offset.data_ptr<int64_t>()) {}
-  int64_t begin(int64_t b) const { return offset_[b]; }
-  Arrivals arrivals(int64_t b) const {
-    return {offset_[b + 1] - offset_[b], time_ + offset_[b], index_ + offset_[b]};
-  }
-
- private:
-  const double* time_;
-  const int64_t *index_, *offset_;
-};
-
 EventSpikes join(const std::vector<EventRecord>& records, int64_t elements, int64_t steps) {
   EventSpikes out;
   out.sent.elements = elements;
@@ -74,7 +59,7 @@ EventSpikes join(const std::vector<EventRecord>& records, int64_t elements, int6
 }
 
 /// A sample's record again.
-EventRecord record_of(const EventSpikes& spikes, const Samples& sent, int64_t b) {
+EventRecord record_of(const EventSpikes& spikes, const EventSamples& sent, int64_t b) {
   const Arrivals own = sent.arrivals(b);
   const auto* current = spikes.current.data_ptr<double>() + sent.begin(b);
   return {{own.time, own.time + own.n}, {current, current + own.n}, {own.source, own.source + own.n}};
@@ -93,7 +78,7 @@ EventCredit gather(const SpikeTimes& in, const Tensor& W, const Tensor& V, bool 
   const auto of_chunk = [](const Tensor& sum, int64_t k) {
     return sum.defined() ? sum.data_ptr<double>() + k * sum.size(1) * sum.size(2) : nullptr;
   };
-  const Samples samples(in);
+  const EventSamples samples(in);
   for_chunks(B, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b)
       f(b, EventGradients{of_chunk(g_W, begin / size), of_chunk(g_V, begin / size),
@@ -115,7 +100,7 @@ EventCredit gather(const SpikeTimes& in, const Tensor& W, const Tensor& V, bool 
 EventSpikes event_lif_forward(EventLifParams p, const SpikeTimes& in, const Tensor& W, const Tensor& V) {
   check(p, in, W, V);
   const Tensor from_input = by_sender(W), from_layer = by_sender(V);
-  const Samples samples(in);
+  const EventSamples samples(in);
   std::vector<EventRecord> records(static_cast<size_t>(in.batch()));
   AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "event_lif_forward", [&] {
     const auto w = weights<scalar_t>(from_input, from_layer);
@@ -134,7 +119,7 @@ EventCredit event_lif_backward(EventLifParams p, const SpikeTimes& in, const Ten
   ST_CHECK(g_time.sizes() == spikes.current.sizes() && g_time.scalar_type() == torch::kDouble,
            "event layer: expected a gradient for each of the ", spikes.current.size(0), " spikes, got ",
            g_time.sizes());
-  const Samples samples(in), sent(spikes.sent);
+  const EventSamples samples(in), sent(spikes.sent);
   EventCredit credit;
   AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "event_lif_backward", [&] {
     const auto w = weights<scalar_t>(from_input, from_layer);
@@ -150,7 +135,7 @@ Tensor event_membrane_forward(EventLifParams p, const SpikeTimes& in, const Tens
   check(p, in, W, {});
   const Tensor from_input = by_sender(W);
   Tensor a = torch::empty({in.steps, in.batch(), W.size(0)}, from_input.options());
-  const Samples samples(in);
+  const EventSamples samples(in);
   AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "event_membrane_forward", [&] {
     const auto w = weights<scalar_t>(from_input, {});
     for_chunks(in.batch(), [&](int64_t begin, int64_t end) {
@@ -170,7 +155,7 @@ EventCredit event_membrane_backward(EventLifParams p, const SpikeTimes& in, cons
                g_a.scalar_type() == W.scalar_type(),
            "event membrane: expected a gradient [", in.steps, ", ", in.batch(), ", ", W.size(0), "], got ",
            g_a.sizes());
-  const Samples samples(in);
+  const EventSamples samples(in);
   EventCredit credit;
   AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "event_membrane_backward", [&] {
     const auto w = weights<scalar_t>(from_input, {});
