@@ -76,7 +76,7 @@ void check_counts(const LearnerParts& parts, const Plan& plan) {
                " works on single steps, but the gradient is that of their sum; use none, or one of sums: ",
                join(norms_of_counts()));
     }
-    if (counts && !layer->neuron()->emits().analog()) learns = rule.get();
+    if (counts) learns = rule.get();
   }
   if (learns) check_objective(parts, *learns);
 }

@@ -88,6 +88,7 @@ Recipe read_recipe(const Config& config) {
   recipe.data.check();
   recipe.blocks.check();
   recipe.init.check();
+  recipe.tandem.check();
   return recipe;
 }
 
