@@ -28,7 +28,7 @@ void check_plan_of(const Plan& plan, const std::string& part) {
 }
 
 /// An objective's error at some outputs, of one kind of target.  Undefined: targets of this kind are of steps.
-Tensor error_of(const LearnerParts& parts) {
+Tensor error_at_some_outputs(const LearnerParts& parts) {
   using Kind = Target::Kind;
   if (parts.target == Kind::sequence || parts.target == Kind::spike_times) return {};
   constexpr int64_t kSamples = 2;
@@ -47,9 +47,9 @@ Tensor error_of(const LearnerParts& parts) {
   return parts.objective->error({Signal::dense(z), {0, parts.steps}, parts.steps}, target).delta;
 }
 
-void check_objective(const LearnerParts& parts, const Rule& rule) {
+void check_objective_of_counts(const LearnerParts& parts, const Rule& rule) {
   constexpr double kTolerance = 1e-4;
-  const Tensor delta = error_of(parts);
+  const Tensor delta = error_at_some_outputs(parts);
   const bool alike = delta.defined() && (delta - delta.slice(0, 0, 1)).abs().max().item<double>() <=
                                             kTolerance * delta.abs().max().item<double>();
   ST_CHECK(
@@ -78,7 +78,7 @@ void check_counts(const LearnerParts& parts, const Plan& plan) {
     }
     if (counts) learns = rule.get();
   }
-  if (learns) check_objective(parts, *learns);
+  if (learns) check_objective_of_counts(parts, *learns);
 }
 
 }  // namespace spiketrain

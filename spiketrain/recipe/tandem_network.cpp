@@ -10,30 +10,31 @@
 namespace spiketrain {
 namespace {
 
-constexpr const char* kOwner = "tandem.progressive";
+constexpr const char* kProgressive = "tandem.progressive";
 
-std::shared_ptr<const Layer> as_layer(const Network::Node& node) {
+std::shared_ptr<const Layer> layer_at(const Network::Node& node) {
   return std::dynamic_pointer_cast<const Layer>(node.stage);
 }
 
-void check_layer(const Network::Node& node, const Layer& layer) {
-  ST_CHECK(layer.connections().size() == 1, kOwner, ": expected layers with one input, layer ", node.name,
-           " has ", layer.connections().size());
+void check_counting_layer(const Network::Node& node, const Layer& layer) {
+  ST_CHECK(layer.connections().size() == 1, kProgressive, ": expected layers with one input, layer ",
+           node.name, " has ", layer.connections().size());
   const Connection& c = layer.connections()[0];
   ST_CHECK(
-      !c.synapse->bias().defined(), kOwner, ": the bias of layer ", node.name,
+      !c.synapse->bias().defined(), kProgressive, ": the bias of layer ", node.name,
       " is added at every step, so that the sum over the steps would have it many times; set network.bias and "
       "network.output_bias to false, and network.norm = \"count_bias\"");
   const torch::AutoGradMode grad(true);
-  ST_CHECK(c.synapse->weight().is_leaf(), kOwner, ": the weights of layer ", node.name,
+  ST_CHECK(c.synapse->weight().is_leaf(), kProgressive, ": the weights of layer ", node.name,
            " are a function of others, so they cannot be scaled for spike counts; set "
            "network.weight_standardisation to false");
 }
 
-void check_stage(const Network::Node& node) {
+void check_counting_stage(const Network::Node& node) {
   const StageInfo info = node.stage->describe().front();
   ST_CHECK(
-      info.linear && !info.temporal, kOwner, ": stage ", node.stage->part_name(), " of node ", node.name,
+      info.linear && !info.temporal, kProgressive, ": stage ", node.stage->part_name(), " of node ",
+      node.name,
       " is not linear in each step, so that its sum over the steps is not its output for spike counts; expected layers, "
       "average or sum pooling and dropout");
 }
@@ -41,11 +42,11 @@ void check_stage(const Network::Node& node) {
 /// The last layer.
 void check_counts_readout(const Network& network) {
   const auto layers = network.layers(0, /*head=*/false);
-  ST_CHECK(layers.size() >= 2, kOwner, ": expected a hidden layer and an output layer, got ",
+  ST_CHECK(layers.size() >= 2, kProgressive, ": expected a hidden layer and an output layer, got ",
            network.notation());
   const Neuron& readout = *layers.back()->neuron();
   const bool plain = readout.emits().analog() && (readout.provides() & kLeak) != 0 && readout.leak() == 0;
-  ST_CHECK(plain, kOwner, ": the output layer stays analog and has no memory; set readout = {name = ",
+  ST_CHECK(plain, kProgressive, ": the output layer stays analog and has no memory; set readout = {name = ",
            "\"leaky_readout\", leak = 0}");
 }
 
@@ -74,7 +75,7 @@ std::vector<HiddenLayer> hidden_layers(const Network& network) {
   std::vector<HiddenLayer> layers;
   const auto& nodes = network.nodes();
   for (size_t n = 0; n < nodes.size(); ++n)
-    if (as_layer(nodes[n]))
+    if (layer_at(nodes[n]))
       layers.push_back({n, nodes[n].name, nodes[n].stage->notation(), nodes[n].stage->slot()});
   layers.pop_back();
   return layers;
@@ -83,21 +84,21 @@ std::vector<HiddenLayer> hidden_layers(const Network& network) {
 void check_tandem(const Recipe& recipe, const Network& network) {
   if (!recipe.tandem.progressive) return;
   const auto builder = make<NetworkBuilder>(recipe.network);
-  ST_CHECK(builder->uses_neurons() && !std::dynamic_pointer_cast<StartsWithWeights>(builder), kOwner,
+  ST_CHECK(builder->uses_neurons() && !std::dynamic_pointer_cast<StartsWithWeights>(builder), kProgressive,
            ": network ", builder->part_name(), " has neurons of its own, which no stage can replace");
   const auto neuron = make<Neuron>(recipe.neuron);
   ST_CHECK(neuron->emits().bare() && neuron->emits().levels == 1 && recipe.neuron.contains("threshold"),
-           kOwner, ": expected a neuron that sends spikes and has a threshold, such as if, got ",
+           kProgressive, ": expected a neuron that sends spikes and has a threshold, such as if, got ",
            neuron->part_name());
   ST_CHECK(
-      make<Encoder>(recipe.encoder)->part_name() == "zero_expand", kOwner,
+      make<Encoder>(recipe.encoder)->part_name() == "zero_expand", kProgressive,
       ": the input's sum over the steps has to be the image that the analog network was trained on; set encoder = "
       "\"zero_expand\"");
-  ST_CHECK(network.blocks() == 1 && network.is_chain(0), kOwner,
+  ST_CHECK(network.blocks() == 1 && network.is_chain(0), kProgressive,
            ": expected a chain of layers in one block, got ", network.notation());
   for (const Network::Node& node : network.nodes()) {
-    const auto layer = as_layer(node);
-    layer ? check_layer(node, *layer) : check_stage(node);
+    const auto layer = layer_at(node);
+    layer ? check_counting_layer(node, *layer) : check_counting_stage(node);
   }
   check_counts_readout(network);
   const size_t hidden = hidden_layers(network).size();
@@ -113,7 +114,7 @@ void copy_converted(const Network& from, Network& to, int64_t converted, double 
   if (converted < 0) return;
   int64_t passed = -1;
   for (const Network::Node& node : to.nodes()) {
-    const auto layer = as_layer(node);
+    const auto layer = layer_at(node);
     if (!layer || passed++ != converted) continue;
     layer->connections()[0].synapse->weight().mul_(threshold);
   }

@@ -21,9 +21,9 @@ namespace spiketrain {
 namespace {
 
 std::string stage_dir(const std::string& run_dir, size_t k) { return str(run_dir, "/stages/", k + 1); }
-std::string best_of(const std::string& run_dir) { return run_dir + "/ckpt/best.safetensors"; }
+std::string best_weights_of(const std::string& run_dir) { return run_dir + "/ckpt/best.safetensors"; }
 
-Config read_object(const std::string& path) {
+Config read_json_object(const std::string& path) {
   const Bytes bytes = read_file(path);
   Config json = Config::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) throw DataError(path, 0, "is no JSON object");
@@ -32,7 +32,7 @@ Config read_object(const std::string& path) {
 
 /// stages.json of a run that is resumed.
 Config read_story(const std::string& path) {
-  Config story = read_object(path);
+  Config story = read_json_object(path);
   const auto is_list = [&](const char* key) { return story.contains(key) && story[key].is_array(); };
   bool right = is_list("thresholds") && is_list("stages") && story.contains("analog");
   for (const Config& threshold : right ? story["thresholds"] : Config::array())
@@ -80,9 +80,9 @@ std::string scores_text(const Config& splits, const std::string& label) {
   return join(parts);
 }
 
-class Stages {
+class StagesOfRun {
  public:
-  Stages(Experiment& analog, RunDir& dir, const RunSettings& settings)
+  StagesOfRun(Experiment& analog, RunDir& dir, const RunSettings& settings)
       : analog_(analog),
         base_(analog.recipe),
         dir_(dir),
@@ -122,7 +122,7 @@ class Stages {
     const Config config = resolve(base_);
     const std::string before = dir_.file("config.json");
     if (settings_.resume && file_exists(before))
-      check_resumable(with_present_names(read_object(before)), config, resolved_options(base_));
+      check_resumable(with_present_names(read_json_object(before)), config, resolved_options(base_));
     if (run_is_done(dir_.path())) return;
     dir_.write_json("config.json", config);
     dir_.write_text("config.toml", write_toml(config));
@@ -174,7 +174,7 @@ class Stages {
         build_experiment(recipe_of(k), analog_.training.data, analog_.training.device));
     next->begun = true;
     if (!done && !train(k, *next, begun)) return false;
-    load_weights(open_checkpoint(best_of(path(k))), next->training.network());
+    load_weights(open_checkpoint(best_weights_of(path(k))), next->training.network());
     if (done) progress_ = progress_from_json(story_["stages"][k]["progress"]);
     now_ = std::move(next);
     return true;
@@ -235,7 +235,8 @@ class Stages {
     message(text + "; at its start " + scores_text(told["start"], label_));
     story_["stages"].push_back(std::move(told));
     dir_.write_json("stages.json", story_);
-    save_weights(best_of(own.path()), next.training.network(), info(next.training.config), Progress());
+    save_weights(best_weights_of(own.path()), next.training.network(), info(next.training.config),
+                 Progress());
   }
 
   RunInfo info(const Config& config) const {
@@ -284,9 +285,9 @@ class Stages {
     const Config config = resolve(whole);
     dir_.write_json("config.json", config);
     dir_.write_text("config.toml", write_toml(config));
-    save_weights(best_of(dir_.path()), training().network(), info(config), progress_);
+    save_weights(best_weights_of(dir_.path()), training().network(), info(config), progress_);
     dir_.write_text("metrics.jsonl", all_metrics());
-    Config summary = read_object(path(stages_.size() - 1) + "/summary.json");
+    Config summary = read_json_object(path(stages_.size() - 1) + "/summary.json");
     summary["analog"] = story_.at("analog");
     summary["spiking"] = scores;
     dir_.write_json("summary.json", summary);
@@ -322,7 +323,7 @@ bool stages_have_begun(const std::string& run_dir) {
 }
 
 RunEnd train_stages(Experiment& analog, RunDir& dir, const RunSettings& settings) {
-  return Stages(analog, dir, settings).run();
+  return StagesOfRun(analog, dir, settings).run();
 }
 
 }  // namespace spiketrain
