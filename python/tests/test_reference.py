@@ -179,6 +179,14 @@ def relu(I, z, p):
     return torch.relu(I), z
 
 
+def count_relu(I, p):
+    sent = torch.relu(I.sum(0, keepdim=True))
+    return torch.cat([sent, torch.zeros_like(I[1:])])
+
+
+count_relu.whole = True
+
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -202,6 +210,7 @@ CASES = {
     "phase_if": (st.neurons.phase_if(), [0.0, 0.0], phase_if),
     "phase_readout": (st.neurons.phase_readout(), [0.0], phase_readout),
     "relu": (st.neurons.relu(), [], relu),
+    "count_relu": (st.neurons.count_relu(), [], count_relu),
 }
 
 
@@ -266,7 +275,7 @@ def test_bptt_of_every_neuron(name):
     loss = (out * target).sum()
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
-    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu"):
+    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu", "count_relu"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()

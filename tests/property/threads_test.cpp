@@ -43,6 +43,15 @@ Case own_case(const Config& neuron) {
   return c;
 }
 
+/// Of a rule that takes the gradient of counts.
+Case count_case() {
+  Case c;
+  c.neuron = {{"name", "if"}};
+  c.readout["leak"] = 0;
+  c.objective = {{"name", "rate_ce"}};
+  return c;
+}
+
 std::shared_ptr<Network> network_of(const Case& c) {
   NetworkContext context = make_context(c.neuron, c.input, kClasses);
   context.readout = [&c] { return make<Neuron>(c.readout); };
@@ -108,7 +117,7 @@ TEST(Threads, EveryNeuron) {
     SCOPED_TRACE(name);
     Case c;
     c.neuron = {{"name", name}};
-    if (make<Neuron>(c.neuron)->whole_sequence()) c.neuron["steps"] = kSteps;
+    if (make<Neuron>(c.neuron)->config().contains("steps")) c.neuron["steps"] = kSteps;
     check(c);
     c.readout = c.neuron;
     c.objective = {{"name", "rate_ce"}};
@@ -225,7 +234,7 @@ TEST(Threads, EveryRule) {
   for (const std::string& name : Registry<Rule>::get().names()) {
     int64_t fitting = 0;
     const RuleP rule = make<Rule>({{"name", name}});
-    std::vector<Case> list = {psp_case(), Case()};
+    std::vector<Case> list = {psp_case(), reads_counts(name) ? count_case() : Case()};
     if (!rule->neuron().is_null()) list.push_back(own_case(rule->neuron()));
     for (Case& c : list) {
       c.rule = {{"name", name}};
