@@ -279,10 +279,13 @@ class StagesOfRun {
   void finish() {
     const Config scores = splits();
     message(str("spiking network, ", base_.steps, " steps: ", scores_text(scores, label_)));
-    if (run_is_done(dir_.path())) return;
     Recipe whole = base_;
     whole.tandem.thresholds = now_->recipe.tandem.thresholds;
     const Config config = resolve(whole);
+    analog_ = *now_;
+    analog_.recipe = whole;
+    analog_.training.config = config;
+    if (run_is_done(dir_.path())) return;
     dir_.write_json("config.json", config);
     dir_.write_text("config.toml", write_toml(config));
     save_weights(best_weights_of(dir_.path()), training().network(), info(config), progress_);

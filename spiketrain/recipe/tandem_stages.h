@@ -34,7 +34,8 @@ std::vector<TandemStage> tandem_stages(int64_t hidden, const TandemSection& opti
 /// Whether a run directory has weights of a stage, so that the analog network is not needed any more.
 bool stages_have_begun(const std::string& run_dir);
 
-/// Trains through all stages, from the network of `analog`, which has its weights unless stages_have_begun().  The progress is that of the last stage.
+/// Trains through all stages, from the network of `analog`, which has its weights unless stages_have_begun().  The progress is that of the last stage,
+/// and `analog` the experiment of the spiking network when all are complete.
 /// UsageError without validation data if there is an epoch, if a layer's percentile is not above zero, or if what is resumed had another
 /// recipe; errors as Trainer's.
 RunEnd train_stages(Experiment& analog, RunDir& dir, const RunSettings& settings);

@@ -71,7 +71,8 @@ struct CountBn final : Norm, OfCounts {
 
   Tensor forward(const Tensor& I, const Context& context) override {
     const bool fixed = context.mode == Mode::evaluate || frozen;
-    if (fixed && !torch::GradMode::is_enabled()) return folded(I, mean_, running_deviation());
+    const bool learns = I.requires_grad() || weight_.requires_grad();
+    if (fixed && !(learns && torch::GradMode::is_enabled())) return folded(I, mean_, running_deviation());
     const Normed normed = norm(SumOfSteps::apply(I), fixed, context.mode == Mode::replay);
     const torch::NoGradGuard no_grad;
     const Tensor z = fixed || fold == "released" ? folded(I, mean_, running_deviation())
