@@ -121,7 +121,7 @@ struct Trial {
       parts.network->partition({1, 1});
       parts.network->attach_head(0, make<Head>("linear")->build({4}, {3}, make<Neuron>(neuron)));
       parts.method = {make<Rule>({{"name", rule}})};
-      parts.objective = make<Objective>("tet_ce");
+      parts.objective = make<Objective>("rate_ce");
       parts.schedule = make<Schedule>({{"name", schedule}});
       parts.signal = make<LearningSignal>({{"name", signal}});
       parts.steps = 4;

@@ -32,6 +32,11 @@ std::string bar(double done) {
          std::string(static_cast<size_t>(kWidth - filled), '.') + "] ";
 }
 
+/// "stage 2/4 " of a run in stages.
+std::string stage_text(const StageOfRun& stage) {
+  return stage.number > 0 ? str("stage ", stage.number, "/", stage.of, " ") : "";
+}
+
 enum class Style { with_bar, plain, terse };
 
 /// What a metric is called where space is short; accuracy needs no name beside "test".
@@ -55,7 +60,8 @@ std::string batch_text(const BatchReport& report, Style style) {
   const double done = static_cast<double>(p.batch) / static_cast<double>(report.batches);
   const bool terse = style == Style::terse;
   const std::string gap = terse ? " " : "  ";
-  std::string text = (terse ? "" : "epoch ") + str(p.epoch + 1, "/", report.epochs, " ");
+  std::string text =
+      stage_text(report.stage) + (terse ? "" : "epoch ") + str(p.epoch + 1, "/", report.epochs, " ");
   if (style == Style::with_bar) text += bar(done);
   text += str(p.batch, "/", report.batches);
   text += gap + "loss " + number(report.loss);
@@ -92,7 +98,7 @@ void add_scores(const EpochReport& r, const std::string& metric, std::vector<Pie
 }
 
 std::vector<Piece> epoch_pieces(const EpochReport& r) {
-  std::vector<Piece> pieces = {{0, str("epoch ", r.epoch, "/", r.epochs)},
+  std::vector<Piece> pieces = {{0, stage_text(r.stage) + str("epoch ", r.epoch, "/", r.epochs)},
                                {0, "  loss " + number(r.train.loss)}};
   for (const std::string& metric : r.labels) add_scores(r, metric, pieces);
   pieces.push_back({6, "  grad " + number(r.grad_norm, 3)});

@@ -227,6 +227,14 @@ def complex_few_spikes_readout(I, p):
 
 few_spikes.whole = complex_few_spikes.whole = complex_few_spikes_readout.whole = True
 
+def count_relu(I, p):
+    sent = torch.relu(I.sum(0, keepdim=True))
+    return torch.cat([sent, torch.zeros_like(I[1:])])
+
+
+count_relu.whole = True
+
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -255,6 +263,7 @@ CASES = {
     "complex_shrink": (st.neurons.complex_shrink(threshold=0.125), [], complex_shrink),
     "complex_few_spikes": (st.neurons.complex_few_spikes(phases=T, threshold=0.125), [], complex_few_spikes),
     "complex_few_spikes_readout": (st.neurons.complex_few_spikes_readout(phases=T, threshold=0.125), [], complex_few_spikes_readout),
+    "count_relu": (st.neurons.count_relu(), [], count_relu),
 }
 
 
@@ -321,7 +330,7 @@ def test_bptt_of_every_neuron(name):
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
     if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu", "few_spikes_readout", "complex_shrink",
-                    "complex_few_spikes_readout"):
+                    "complex_few_spikes_readout", "count_relu"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()

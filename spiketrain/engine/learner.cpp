@@ -5,6 +5,7 @@
 
 #include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer.h"
+#include "spiketrain/engine/counts.h"
 #include "spiketrain/engine/run.h"
 #include "spiketrain/engine/shares.h"
 #include "spiketrain/engine/step_scores.h"
@@ -163,6 +164,7 @@ Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   if (!output.empty()) emission = output.back()->neuron()->emits();
   const bool in_parts = first.size() > 1 || skips(first) || first[0].scored() < parts_.steps;
   parts_.objective->prepare({network.out_shape(), parts_.steps, emission, in_parts, parts_.target});
+  check_counts(parts_, first);
   if (parts_.schedule->scoring(parts_.steps)) scores_ = torch::full({parts_.steps}, -1, torch::kDouble);
 }
 

@@ -9,6 +9,7 @@
 #include "spiketrain/recipe/binarize.h"
 #include "spiketrain/recipe/places.h"
 #include "spiketrain/recipe/saved_network.h"
+#include "spiketrain/recipe/tandem_network.h"
 #include "spiketrain/train/metrics.h"
 
 namespace spiketrain {
@@ -177,7 +178,7 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
   NetworkContext context;
   context.input = make<Encoder>(recipe.encoder)->step_shape(input);
   context.output = output;
-  context.neuron = [&] { return make<Neuron>(recipe.neuron); };
+  context.neuron = hidden_neurons(recipe);
   context.readout = [&] { return make<Neuron>(recipe.readout); };
   if (name_of(recipe.feedback) != "transpose") context.feedback = recipe.feedback;
   auto network = make<NetworkBuilder>(recipe.network)->build(context);
@@ -189,6 +190,7 @@ std::shared_ptr<Network> make_network(const Recipe& recipe, const Shape& input, 
     for (int64_t b = 0; b + 1 < network->blocks(); ++b)
       network->attach_head(b, head->build(network->block_shape(b), output, context.readout()));
   }
+  check_tandem(recipe, *network);
   return network;
 }
 

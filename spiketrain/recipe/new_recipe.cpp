@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "spiketrain/base/text.h"
+#include "spiketrain/core/counts.h"
 #include "spiketrain/core/rule.h"
 #include "spiketrain/recipe/experiment.h"
 
@@ -141,12 +142,14 @@ void write_neuron(std::ostream& text, const Rule& rule, const std::string& name)
            "potential\n";
     return;
   }
-  Config neuron = rule.neuron();
+  const bool counts = dynamic_cast<const OfCounts*>(&rule) != nullptr;
+  Config neuron = counts ? Config{{"name", "if"}} : rule.neuron();
   if (neuron.is_null()) neuron = {{"name", "lif"}, {"leak", 0.5}, {"surrogate", "atan"}};
   text << "[neuron]              # of the hidden layers; others: spiketrain list neurons\n";
   for (const auto& [key, value] : neuron.items()) text << key << " = " << value_text(value) << "\n";
   text
-      << "\n[readout]             # the output neurons integrate and do not spike\nname = \"leaky_readout\"\nleak = 0.9\n";
+      << "\n[readout]             # the output neurons integrate and do not spike\nname = \"leaky_readout\"\nleak = "
+      << (counts ? "0              # without memory: the gradient is that of counts\n" : "0.9\n");
 }
 
 void write_method(std::ostream& text, const NewRecipe& answers, const Known& known) {

@@ -89,6 +89,7 @@ Recipe read_recipe(const Config& config) {
   recipe.blocks.check();
   recipe.init.check();
   recipe.binarize.check();
+  recipe.tandem.check();
   return recipe;
 }
 

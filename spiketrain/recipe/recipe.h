@@ -1,7 +1,8 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs metrics regularizers
 //   sections: [data] [events] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks] [feedback]
-//   [head] [learning_signal] [objective] [optimizer] [learning_rate] [compute] [init] [train] [binarize] [cost] [paper]
+//   [head] [learning_signal] [objective] [optimizer] [learning_rate] [compute] [init] [tandem] [train]
+//   [binarize] [cost] [paper]
 // A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
 // neuron and defaults to [neuron]; [rules.PLACE] is the rule of one place; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -16,6 +17,7 @@
 #include "spiketrain/cost/energy.h"
 #include "spiketrain/data/events/event_options.h"
 #include "spiketrain/recipe/initial_weights.h"
+#include "spiketrain/recipe/tandem_section.h"
 #include "spiketrain/train/binarizer.h"
 #include "spiketrain/train/training.h"
 
@@ -118,6 +120,7 @@ struct Recipe {
   ComputeSection compute;
   InitSection init;
   BinarizeOptions binarize;
+  TandemSection tandem;
   TrainOptions train;  ///< the section [train]; what comes from other sections is at its defaults
   EnergyTable cost;
   Config paper = Config::object();

@@ -5,6 +5,7 @@
 
 #include "spiketrain/recipe/memory.h"
 #include "spiketrain/recipe/saved_network.h"
+#include "spiketrain/recipe/tandem_stages.h"
 #include "spiketrain/recipe/toml.h"
 #include "spiketrain/train/tensorboard.h"
 #include "spiketrain/train/trainer.h"
@@ -15,6 +16,11 @@ void begin_training(Experiment& experiment, const std::string& run_dir, bool res
   if (std::exchange(experiment.begun, true) || (resume && !list_checkpoints(run_dir + "/ckpt").empty()))
     return;
   const InitSection& init = experiment.recipe.init;
+  const bool in_stages = experiment.recipe.tandem.has_stages();
+  if (in_stages && resume && stages_have_begun(run_dir)) return;
+  ST_CHECK(
+      !in_stages || !init.file.empty(),
+      "tandem: the stages begin with a trained analog network; give its weights as init.file (--init FILE)");
   const auto network = make<NetworkBuilder>(experiment.recipe.network);
   ST_CHECK(init.file.empty() || !std::dynamic_pointer_cast<StartsWithWeights>(network), "init.file: network ",
            network->part_name(), " begins with the weights of its own file; give one of them");
@@ -25,18 +31,25 @@ void begin_training(Experiment& experiment, const std::string& run_dir, bool res
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings) {
   ST_CHECK(dir || (!settings.resume && !settings.tensorboard),
            "training: resume and tensorboard need a run directory; give one");
+  if (experiment.recipe.tandem.has_stages()) {
+    ST_CHECK(dir, "tandem: each stage keeps its best weights in the run directory; give one");
+    begin_training(experiment, dir->path(), settings.resume);
+    return train_stages(experiment, *dir, settings);
+  }
   CostObserver cost(experiment.recipe);
   std::unique_ptr<TensorBoardObserver> tensorboard;
   TrainerOptions options;
   options.run_dir = dir;
   options.observers = settings.observers;
-  if (dir) options.observers.push_back(&cost);
+  if (dir && settings.stage.number == settings.stage.of) options.observers.push_back(&cost);
   if (settings.tensorboard) {
     tensorboard = std::make_unique<TensorBoardObserver>(dir->file("tensorboard"));
     options.observers.push_back(tensorboard.get());
   }
   options.stop = settings.stop;
   options.environment = settings.environment;
+  options.stage = settings.stage;
+  options.best = settings.best;
 
   begin_training(experiment, dir ? dir->path() : "", settings.resume);
   Trainer trainer(experiment.training, options);

@@ -2,6 +2,8 @@
 // Tests: train/trainer_test.cpp, unit/cli_test.cpp, python/tests/test_train.py.
 #pragma once
 #include <atomic>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "spiketrain/recipe/experiment.h"
@@ -16,6 +18,8 @@ struct RunSettings {
   std::vector<Observer*> observers = {};
   const std::atomic<bool>* stop = nullptr;  ///< set to true: checkpoint and return after the current batch
   Config environment = Config::object();    ///< what it runs on, see train/environment.h
+  StageOfRun stage = {};                    ///< of a run in stages, see recipe/tandem_stages.h
+  std::map<std::string, Best> best = {};    ///< what the first epochs have to beat
 };
 
 struct RunEnd {
@@ -24,10 +28,12 @@ struct RunEnd {
 };
 
 /// Gives the network the weights of [init] unless a checkpoint of `run_dir` is resumed; once.  run_training() does it, and whoever wants its errors
-/// before there is a directory.  Errors as load_initial_weights(); UsageError for a network that has a file of its own.
+/// before there is a directory.  Errors as load_initial_weights(); UsageError for a network that has a file of its own, and if stages have no
+/// weights to begin with.
 void begin_training(Experiment& experiment, const std::string& run_dir, bool resume);
 
-/// Trains, and writes everything that a run directory holds; `dir` null: nothing is written.  Errors as Trainer's.
+/// Trains, in stages if the recipe says so, and writes everything that a run directory holds; `dir` null: nothing is written.  Errors as
+/// Trainer's and train_stages().
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings);
 
 }  // namespace spiketrain

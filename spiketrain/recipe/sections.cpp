@@ -168,6 +168,7 @@ std::vector<Section> make_sections() {
           part<LearningRate>("learning_rate", &Recipe::learning_rate, "constant"),
           plain("compute", &Recipe::compute),
           plain("init", &Recipe::init),
+          plain("tandem", &Recipe::tandem),
           plain("train", &Recipe::train),
           plain("binarize", &Recipe::binarize),
           plain("cost", &Recipe::cost),

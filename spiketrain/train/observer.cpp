@@ -12,6 +12,7 @@ void add(Config& json, const std::string& split, const Scores& scores) {
 
 Config to_json(const EpochReport& report) {
   Config json = {{"epoch", report.epoch}, {"iteration", report.iteration}, {"lr", report.lr}};
+  if (report.stage.number > 0) json["stage"] = report.stage.number;
   add(json, "train", report.train);
   json["grad_norm"] = report.grad_norm;
   json["skipped"] = report.skipped;

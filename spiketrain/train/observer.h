@@ -21,6 +21,11 @@ struct BeginReport {
   std::function<void(const std::string& text, bool warning)> message;  ///< to all observers' on_message
 };
 
+/// Which stage of a run in several (recipe/tandem_stages.h), counted from 1; 0: the run has one.
+struct StageOfRun {
+  int64_t number = 0, of = 0;
+};
+
 /// After each batch.  References are valid during the call only.
 struct BatchReport {
   const Progress& progress;
@@ -30,11 +35,13 @@ struct BatchReport {
                 ///< they are read at checkpoints only
   int64_t epochs, batches;
   double loss;  ///< of a sample: mean over this batch
+  StageOfRun stage = {};
 };
 
 /// After each epoch, evaluation included.
 struct EpochReport {
   int64_t epoch = 0, epochs = 0, iteration = 0;  ///< epoch counts from 1
+  StageOfRun stage = {};
   double lr = 0;
   Scores train,
       test;  ///< train: the loss is the mean over the epoch's batches, metrics are counted while it learns

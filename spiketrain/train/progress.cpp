@@ -117,6 +117,12 @@ bool track_best(const MetricSet& metrics, int64_t epoch, const Scores& test, con
   return first_is_better;
 }
 
+bool out_of_patience(const Progress& progress, const std::string& metric, int64_t patience) {
+  const auto best = progress.best.find(metric);
+  if (patience == 0 || best == progress.best.end() || progress.batch > 0) return false;
+  return progress.epoch - best->second.validation_epoch >= patience;
+}
+
 Config summarize(const MetricSet& metrics, const Progress& progress, bool validation) {
   Config json = Config::object();
   for (const std::string& label : metrics.labels()) {

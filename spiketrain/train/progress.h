@@ -50,6 +50,9 @@ Progress progress_from_json(const Config& json);
 bool track_best(const MetricSet& metrics, int64_t epoch, const Scores& test, const Scores* validation,
                 std::map<std::string, Best>& best);
 
+/// Whether the validation split asks for an end, after an epoch: this metric, the first, has not improved there in so many epochs; 0: never.
+bool out_of_patience(const Progress& progress, const std::string& metric, int64_t patience);
+
 /// The results of a run, for summary.json: last_test_M, best_test_M, and with a validation split
 /// best_validation_M and test_M_at_best_validation for each metric M; best_test_epoch and
 /// best_validation_epoch of the first, those of another metric end in _M.

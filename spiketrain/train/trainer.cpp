@@ -112,6 +112,7 @@ Trainer::Trainer(Training& training, TrainerOptions options)
   ParameterLayers found = parameter_layers(network_, blocks_);
   layers_ = std::move(found.layers);
   layer_of_ = std::move(found.of);
+  progress_.best = options_.best;
 }
 
 void Trainer::begin() {
@@ -127,9 +128,7 @@ void Trainer::begin() {
 
 /// Whether the validation split has asked for an end (train.patience).
 bool Trainer::out_of_patience() const {
-  const auto best = progress_.best.find(metrics_.labels().front());
-  if (t_.options.patience == 0 || best == progress_.best.end() || progress_.batch > 0) return false;
-  return progress_.epoch - best->second.validation_epoch >= t_.options.patience;
+  return spiketrain::out_of_patience(progress_, metrics_.labels().front(), t_.options.patience);
 }
 
 bool Trainer::run() {
@@ -168,7 +167,8 @@ bool Trainer::train_epoch() {
     const bool sum = t_.learner->parts().objective->sums_over_samples();
     const double loss = sum ? batch_loss_ / static_cast<double>(batch.size()) : batch_loss_;
     for (Observer* observer : options_.observers)
-      observer->on_batch({progress_, network_, metrics_, t_.options.epochs, loader_.batches(), loss});
+      observer->on_batch(
+          {progress_, network_, metrics_, t_.options.epochs, loader_.batches(), loss, options_.stage});
     if (checkpoint_due()) checkpoint();
   }
   return progress_.batch == loader_.batches();

@@ -5,6 +5,7 @@
 #pragma once
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct TrainerOptions {
   std::vector<Observer*> observers = {};    ///< told in this order
   const std::atomic<bool>* stop = nullptr;  ///< set to true: checkpoint and return after the current batch
   Config environment = Config::object();    ///< written to checkpoints
+  StageOfRun stage = {};                    ///< told to the observers
+  std::map<std::string, Best> best = {};    ///< what the first epochs have to beat; empty: nothing
 };
 
 class Trainer {

@@ -35,6 +35,7 @@ EpochReport Trainer::report_training() const {
   report.epoch = progress_.epoch + 1;
   report.epochs = t_.options.epochs;
   report.iteration = progress_.iteration;
+  report.stage = options_.stage;
   report.lr = learning_rate(progress_.iteration - 1);
   report.train.loss = sums.loss / steps * per_batch;
   for (const double loss : sums.head_losses) report.head_losses.push_back(loss / steps * per_batch);

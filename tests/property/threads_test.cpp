@@ -44,6 +44,15 @@ Case own_case(const Config& neuron) {
   return c;
 }
 
+/// Of a rule that takes the gradient of counts.
+Case count_case() {
+  Case c;
+  c.neuron = {{"name", "if"}};
+  c.readout["leak"] = 0;
+  c.objective = {{"name", "rate_ce"}};
+  return c;
+}
+
 std::shared_ptr<Network> network_of(const Case& c) {
   NetworkContext context = make_context(c.neuron, c.input, c.classes);
   context.readout = [&c] { return make<Neuron>(c.readout); };
@@ -110,8 +119,9 @@ TEST(Threads, EveryNeuron) {
     SCOPED_TRACE(name);
     Case c;
     c.neuron = {{"name", name}};
-    const auto neuron = make<Neuron>(c.neuron);
-    if (neuron->whole_sequence()) c.neuron[neuron->config().contains("steps") ? "steps" : "phases"] = kSteps;
+    const Config options = make<Neuron>(c.neuron)->config();
+    for (const char* steps : {"steps", "phases"})
+      if (options.contains(steps)) c.neuron[steps] = kSteps;
     const bool complex = name.rfind("complex_", 0) == 0;
     if (complex) c.spec = "700-211";  // pairs of numbers, of either sign
     check(c);
@@ -252,7 +262,7 @@ TEST(Threads, EveryRule) {
   for (const std::string& name : Registry<Rule>::get().names()) {
     int64_t fitting = 0;
     const RuleP rule = make<Rule>({{"name", name}});
-    std::vector<Case> list = {psp_case(), Case()};
+    std::vector<Case> list = {psp_case(), reads_counts(name) ? count_case() : Case()};
     if (!rule->neuron().is_null()) list.push_back(own_case(rule->neuron()));
     for (Case& c : list) {
       c.rule = {{"name", name}};

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "spiketrain/core/counts.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/train/trainer.h"
 #include "tests/support/message.h"
@@ -34,6 +35,11 @@ inline Experiment tiny_experiment(const std::vector<std::string>& sets = {}, Dat
   return build_experiment(tiny_recipe(sets), std::move(data));
 }
 
+/// Whether a rule needs the whole sequence in one segment.
+inline bool reads_counts(const std::string& rule) {
+  return dynamic_cast<const OfCounts*>(make<Rule>({{"name", rule}}).get()) != nullptr;
+}
+
 /// Settings of a rule, with neurons that it works with.
 inline std::vector<std::string> rule_settings(const std::string& rule) {
   const RuleP made = make<Rule>({{"name", rule}});
@@ -41,6 +47,8 @@ inline std::vector<std::string> rule_settings(const std::string& rule) {
   psp->build({1});
   const std::string set = "rule={name=\"" + rule + "\"}";
   if (compatible(*made, *psp)) return {set};
+  if (reads_counts(rule))
+    return {"neuron=if", "readout={name=\"leaky_readout\", leak=0}", "objective=rate_ce", set};
   std::vector<std::string> sets = {"neuron=lif", "readout=leaky_readout", "objective=tet_ce", set};
   const Config own = made->neuron();
   if (!own.is_null()) {

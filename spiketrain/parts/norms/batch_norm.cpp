@@ -12,26 +12,10 @@
 
 #include "spiketrain/core/norm.h"
 #include "spiketrain/ops/deviation_norm.h"
+#include "spiketrain/parts/norms/laid.h"
 
 namespace spiketrain {
 namespace {
-
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-/// Contiguous forward and back, rows and columns exchanged if asked for.  LibTorch sums a channel within one thread if
-/// maps and their gradients lie one after the other.  [M,N] and 1x1 maps it takes for "channels last", and shares their
-/// rows among the threads: the bits would depend on the number of threads.
-struct Laid : torch::autograd::Function<Laid> {
-  static Tensor lay(const Tensor& x, bool turn) { return (turn ? x.t() : x).contiguous(); }
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, bool turn) {
-    ctx->saved_data["turn"] = turn;
-    return lay(x, turn).alias();
-  }
-  static variable_list backward(AutogradContext* ctx, variable_list g) {
-    return {lay(g[0], ctx->saved_data["turn"].toBool()), Tensor()};
-  }
-};
 
 struct BatchNorm : Norm {
   double momentum = 0.1, eps = 1e-5;
@@ -58,7 +42,7 @@ struct BatchNorm : Norm {
     if (context.mode == Mode::evaluate || frozen)
       return normalise(I.flatten(0, 1), gain, Mode::evaluate).view(I.sizes());
     const Tensor maps = I.flatten(0, 1);
-    const bool turn = maps.numel() == maps.size(0) * maps.size(1);  // one value per channel
+    const bool turn = one_per_channel(maps);
     const Tensor laid = turn ? Laid::apply(maps.flatten(1), true).unsqueeze(0) : Laid::apply(maps, false);
     const Tensor y = normalise(laid, gain, context.mode);
     return (turn ? Laid::apply(y.squeeze(0), true) : Laid::apply(y, false)).view(I.sizes());
