@@ -179,6 +179,11 @@ def relu(I, z, p):
     return torch.relu(I), z
 
 
+def qcfs(I, z, p):
+    x = (I / p["up"]).clamp(0, 1)
+    return p["up"] * (torch.floor(4 * x.detach() + 0.5) / 4 + x - x.detach()), z
+
+
 CASES = {
     "lif": (st.lif(leak=0.8), [0.0], lif),
     "lif_hard": (st.lif(leak=0.8, decay_input=True, v_rest=0.1, threshold=0.7, strict=True, reset="hard", v_reset=-0.2), [0.1], lif_hard),
@@ -202,6 +207,7 @@ CASES = {
     "phase_if": (st.neurons.phase_if(), [0.0, 0.0], phase_if),
     "phase_readout": (st.neurons.phase_readout(), [0.0], phase_readout),
     "relu": (st.neurons.relu(), [], relu),
+    "qcfs": (st.neurons.qcfs(initial_up=1.0), [], qcfs),
 }
 
 
@@ -266,7 +272,7 @@ def test_bptt_of_every_neuron(name):
     loss = (out * target).sum()
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
-    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu"):
+    if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu", "qcfs"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()

@@ -63,9 +63,6 @@ Recipe teacher_recipe(const Config& config, const Recipe& student) {
   return teacher;
 }
 
-/// Logits are what its objective made of the mean output.
-double logit_scale(const Recipe& teacher) { return teacher.objective.value("scale", 1.0); }
-
 /// A frozen network in evaluation mode.
 class Teacher {
  public:
@@ -206,11 +203,12 @@ Datasets taught(const Datasets& data, const Recipe& recipe, const std::string& d
 }
 
 void check_teacher(const Recipe& recipe, const Dataset& train) {
-  ST_CHECK(
-      train.has_teacher() || !reads_teacher(recipe), "objective ",
-      recipe.objective.at("name").get<std::string>(),
-      " learns from a teacher: set teacher.run to the directory of a trained run, or give data that hold its outputs",
-      kWithoutTeacher);
+  if (train.has_teacher() || !reads_teacher(recipe)) return;
+  const char* what =
+      recipe.teacher.run.empty()
+          ? " learns from a teacher: set teacher.run to the directory of a trained run"
+          : ": teacher.run is for data sets by name, and the data given hold no outputs of a teacher";
+  throw UsageError(str("objective ", recipe.objective.at("name").get<std::string>(), what, kWithoutTeacher));
 }
 
 Recipe with_teacher_digest(Recipe recipe) {
