@@ -111,6 +111,7 @@ int run(int argc, char** argv) {
   add_gradcheck(app, exit_code);
   add_bench(app, exit_code);
   add_import(app, exit_code);
+  add_convert(app, exit_code);
   add_help(app, exit_code);
   for (CLI::App* command : app.get_subcommands({})) add_plugins(*command);
   check_command(app, argc > 1 ? argv[1] : "");

@@ -30,6 +30,7 @@ void add_check(CLI::App& app, int& exit_code);
 void add_gradcheck(CLI::App& app, int& exit_code);
 void add_bench(CLI::App& app, int& exit_code);
 void add_import(CLI::App& app, int& exit_code);
+void add_convert(CLI::App& app, int& exit_code);
 void add_new(CLI::App& app, int& exit_code);
 void add_help(CLI::App& app, int& exit_code);
 

@@ -233,6 +233,9 @@ def count_relu(I, p):
 
 
 count_relu.whole = True
+def qcfs(I, z, p):
+    x = (I / p["up"]).clamp(0, 1)
+    return p["up"] * (torch.floor(4 * x.detach() + 0.5) / 4 + x - x.detach()), z
 
 
 CASES = {
@@ -264,6 +267,7 @@ CASES = {
     "complex_few_spikes": (st.neurons.complex_few_spikes(phases=T, threshold=0.125), [], complex_few_spikes),
     "complex_few_spikes_readout": (st.neurons.complex_few_spikes_readout(phases=T, threshold=0.125), [], complex_few_spikes_readout),
     "count_relu": (st.neurons.count_relu(), [], count_relu),
+    "qcfs": (st.neurons.qcfs(initial_up=1.0), [], qcfs),
 }
 
 
@@ -330,7 +334,7 @@ def test_bptt_of_every_neuron(name):
     loss.backward()
     ours = [p.grad.clone() for p in net.parameters()] + [x.grad.clone()]
     if name not in ("leaky_readout", "cuba_readout", "liaf", "membrane_readout", "phase_readout", "relu", "few_spikes_readout", "complex_shrink",
-                    "complex_few_spikes_readout", "count_relu"):
+                    "complex_few_spikes_readout", "count_relu", "qcfs"):
         assert 0.02 < sum(net.rates.values()) / len(net.rates) < 0.98  # they fire, and not always
 
     x2 = x.detach().clone().requires_grad_()

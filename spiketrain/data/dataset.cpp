@@ -67,7 +67,7 @@ int64_t Dataset::steps() const {
   return target().kind == Target::Kind::sequence ? target().extent : 0;
 }
 
-void Dataset::read_teacher(int64_t, float*) const {
+void Dataset::read_teacher(int64_t, int64_t, float*) const {
   throw UsageError(str(describe(), ": there are no outputs of a teacher"));
 }
 

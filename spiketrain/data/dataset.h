@@ -76,9 +76,9 @@ class Dataset {
   virtual int64_t id(int64_t index) const { return index; }
   /// Whether a teacher's outputs are there to learn from.
   virtual bool has_teacher() const { return false; }
-  /// Writes the teacher's output for sample `index`, out[*] float, shaped like the network's.  UsageError
+  /// Writes the teacher's output for sample `index` of `epoch`, out[*] float, shaped like the network's.  UsageError
   /// unless has_teacher().
-  virtual void read_teacher(int64_t index, float* out) const;
+  virtual void read_teacher(int64_t index, int64_t epoch, float* out) const;
   /// One line: name, split, size, shape, normalisation.
   virtual std::string describe() const = 0;
 

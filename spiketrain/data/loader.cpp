@@ -166,7 +166,7 @@ Target Loader::targets(const int64_t* indices, int64_t count) const {
   }
   if (data_.has_teacher()) {
     target.teacher = stack(count, spec.shape, torch::kFloat, [&](int64_t i, void* out) {
-      data_.read_teacher(indices[i], static_cast<float*>(out));
+      data_.read_teacher(indices[i], epoch_, static_cast<float*>(out));
     });
   }
   return target;

@@ -31,7 +31,7 @@ class Noise : public Dataset {
     fill(rng, target_.numel(), static_cast<float*>(out));
   }
   bool has_teacher() const override { return true; }
-  void read_teacher(int64_t index, float* out) const override {
+  void read_teacher(int64_t index, int64_t /*epoch*/, float* out) const override {
     Rng rng(1, Purpose::noise, 2, static_cast<uint64_t>(index));
     fill(rng, spiketrain::numel(target_.shape), out);
   }

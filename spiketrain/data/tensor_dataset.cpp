@@ -56,8 +56,8 @@ class TensorDataset final : public Dataset {
     return ids_.defined() ? ids_.data_ptr<int64_t>()[checked(index)] : checked(index);
   }
   bool has_teacher() const override { return teacher_.defined(); }
-  void read_teacher(int64_t index, float* out) const override {
-    if (!has_teacher()) Dataset::read_teacher(index, out);
+  void read_teacher(int64_t index, int64_t epoch, float* out) const override {
+    if (!has_teacher()) Dataset::read_teacher(index, epoch, out);
     copy(teacher_, index, 0, out);
   }
   std::string describe() const override {

@@ -2,10 +2,10 @@
 #include "spiketrain/deploy/read_network.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "spiketrain/core/layer.h"
+#include "spiketrain/recipe/folded_norm.h"
 
 namespace spiketrain::deploy {
 namespace {
@@ -46,23 +46,10 @@ std::vector<double> per_channel(const Coefficients& x, const Map& out, const std
 
 /// A norm with its running statistics.
 Affine read_norm(const Norm& norm, const std::string& place) {
-  const Config config = norm.config();
-  const std::string name = config["name"];
-  ST_CHECK(name == "bn" || name == "tdbn", place, "norm ", name,
+  ST_CHECK(folds(norm), place, "norm ", norm.part_name(),
            " cannot be folded into weights; train with network.norm = \"bn\", \"tdbn\" or without one");
-  const double scale = name == "tdbn" ? config["scale"].get<double>() : 1, eps = config["eps"];
-  const bool outside = config["eps_outside"];
-  const auto parameters = norm.named_parameters(false);
-  const auto buffers = norm.named_buffers(false);
-  const std::vector<double> weight = numbers(parameters["weight"]), bias = numbers(parameters["bias"]),
-                            mean = numbers(buffers["running_mean"]), var = numbers(buffers["running_var"]);
-  Affine y;
-  for (size_t c = 0; c < weight.size(); ++c) {
-    const double deviation = outside ? std::sqrt(var[c]) + eps : std::sqrt(var[c] + eps);
-    y.factor.push_back(scale * weight[c] / deviation);
-    y.shift.push_back(bias[c] - y.factor[c] * mean[c]);
-  }
-  return y;
+  const FoldedNorm y = folded(norm);
+  return {numbers(y.gain), numbers(y.shift)};
 }
 
 class Reader {

@@ -60,6 +60,8 @@ struct MembraneReader {
     const double reset_by = config["reset_by"];
     layer.drop = reset_by > 0 ? single(reset_by) : layer.threshold;
     layer.v_reset = coefficient("v_reset");
+    if (config["start"] == "half")
+      layer.start = combine(layer.threshold, {2}, [](double threshold, double by) { return threshold / by; });
     if (name == "if" && layer.reset == Reset::hard && at_rest) layer.start = layer.v_reset;
     return folded;
   }

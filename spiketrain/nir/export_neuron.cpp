@@ -190,6 +190,7 @@ void NeuronExport::conventions(NirNode& node, const Coefficients& exact, Remarks
     node.metadata.texts["start"] = "rest";
     remarks["membranes begin at rest, not at 0"].push_back(name_);
   }
+  if (start == "half") remarks["membranes begin at half the threshold, not at 0"].push_back(name_);
   if (!fires_) return;
   node.metadata.texts["threshold_compare"] = config["strict"] ? "strict" : "at";
   if (!config["strict"]) remarks["neurons fire at the threshold, too (>=)"].push_back(name_);

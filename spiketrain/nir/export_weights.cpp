@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/recipe/folded_norm.h"
 
 namespace spiketrain::nir {
 namespace {
@@ -54,17 +55,9 @@ Weights::Weights(const Connection& connection, std::string what) : what_(std::mo
 
 /// y = scale*gamma*(W x + b - mean)/sqrt(var + eps) + beta, or with sqrt(var) + eps
 void Weights::fold(const Norm& norm) {
-  const std::string name = norm.part_name();
-  ST_CHECK((name == "bn" || name == "tdbn") && kind_ != "one_to_one", what_, ": norm ", name,
-           " behind synapse ", kind_, ": NIR has no such node");
-  const Config config = norm.config();
-  const auto parameters = norm.named_parameters(false), buffers = norm.named_buffers(false);
-  const Tensor var = as_double(buffers["running_var"]);
-  const auto eps = config["eps"].get<double>();
-  const Tensor deviation =
-      config["eps_outside"].get<bool>() ? torch::sqrt(var) + eps : torch::sqrt(var + eps);
-  const Tensor gain = as_double(parameters["weight"]) * config.value("scale", 1.0) / deviation;
-  const Tensor shift = as_double(parameters["bias"]) - gain * as_double(buffers["running_mean"]);
+  ST_CHECK(folds(norm) && kind_ != "one_to_one", what_, ": norm ", norm.part_name(), " behind synapse ",
+           kind_, ": NIR has no such node");
+  const auto [gain, shift] = folded(norm);
   weight_ = weight_ * rows(gain, weight_);
   bias_ = bias_.defined() ? bias_ * gain + shift : shift;
 }

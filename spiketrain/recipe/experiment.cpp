@@ -10,6 +10,7 @@
 #include "spiketrain/recipe/places.h"
 #include "spiketrain/recipe/saved_network.h"
 #include "spiketrain/recipe/tandem_network.h"
+#include "spiketrain/recipe/teacher.h"
 #include "spiketrain/train/metrics.h"
 
 namespace spiketrain {
@@ -89,6 +90,9 @@ std::vector<std::string> idle_sections(const Recipe& recipe, const Network& netw
                         name_of(recipe.learning_signal)));
   if (signal && network.blocks() == 1)
     lines.emplace_back("[learning_signal] has no effect: the network is one block");
+  if (!recipe.teacher.run.empty() && !learns_from_teacher(recipe))
+    lines.push_back(
+        str("[teacher] has no effect: objective ", name_of(recipe.objective), " does not learn from one"));
   return lines;
 }
 
@@ -144,7 +148,7 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
   data.train = open("train", section.limit);
   if (section.validation > 0) data.validation = open("validation", 0);
   data.test = open("test", section.test_limit);
-  return data;
+  return learns_from_teacher(recipe) ? taught(data, recipe, data_dir) : data;
 }
 
 void check_data(const Datasets& data, const Recipe& recipe) {
@@ -235,9 +239,11 @@ void check_recipe(const Recipe& recipe) {
 }
 
 std::string method_text(const Recipe& r) {
-  const std::string end = ", schedule " + name_of(r.schedule) + ", objective " + name_of(r.objective);
+  const std::string teacher = learns_from_teacher(r) ? ", teacher " + r.teacher.run : "";
+  const std::string end =
+      ", schedule " + name_of(r.schedule) + ", objective " + name_of(r.objective) + teacher;
   if (!make<NetworkBuilder>(r.network)->uses_neurons())
-    return "the adjoint of network " + name_of(r.network) + ", objective " + name_of(r.objective);
+    return "the adjoint of network " + name_of(r.network) + ", objective " + name_of(r.objective) + teacher;
   std::vector<std::string> others;
   for (const auto& rule : r.rules.items()) others.push_back(rule.key() + ": " + name_of(rule.value()));
   std::string text = "rule " + name_of(r.rule) + (others.empty() ? "" : " (" + join(others) + ")");
@@ -278,7 +284,8 @@ RateAdvice rate_advice(const Recipe& recipe) {
 
 Experiment build_experiment(const Recipe& given, Datasets data, torch::Device device) {
   check_data(data, given);
-  const Recipe recipe = balanced(given, *data.train);
+  check_teacher(given, *data.train);
+  const Recipe recipe = with_teacher_digest(balanced(given, *data.train));
   const Dataset& train = *data.train;
   const TargetSpec& target = train.target();
   auto network = make_network(recipe, train.sample().shape, target.shape);

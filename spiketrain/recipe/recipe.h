@@ -1,7 +1,7 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs metrics regularizers
 //   sections: [data] [events] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks] [feedback]
-//   [head] [learning_signal] [objective] [optimizer] [learning_rate] [compute] [init] [tandem] [train]
+//   [head] [learning_signal] [objective] [teacher] [optimizer] [learning_rate] [compute] [init] [tandem] [train]
 //   [binarize] [cost] [paper]
 // A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
 // neuron and defaults to [neuron]; [rules.PLACE] is the rule of one place; [paper] is free text that no code reads.
@@ -106,6 +106,21 @@ struct ComputeSection {
   }
 };
 
+/// A trained network whose outputs an objective learns from; see recipe/teacher.h.
+struct TeacherSection {
+  std::string run, sha256;
+
+  template <class V>
+  void visit(V& v) {
+    v(run, "run",
+      "run directory of the teacher, or a .safetensors file of its weights, for objectives that learn from one (distillation); "
+      "empty: none",
+      Range{}, OnResume::may_change);
+    v(sha256, "sha256",
+      "digest that the teacher's file of weights must have; empty: any, and the run notes which it is");
+  }
+};
+
 struct Recipe {
   std::string title;
   int64_t seed = 1, steps = 5, epochs = 1;
@@ -117,6 +132,7 @@ struct Recipe {
   Config feedback, head, learning_signal, objective, optimizer, learning_rate;  ///< likewise
   Config rules = Config::object();  ///< place -> rule; see make_method() in recipe/experiment.h
   BlockSection blocks;
+  TeacherSection teacher;
   ComputeSection compute;
   InitSection init;
   BinarizeOptions binarize;

@@ -164,6 +164,7 @@ std::vector<Section> make_sections() {
           part<Head>("head", &Recipe::head, "linear"),
           part<LearningSignal>("learning_signal", &Recipe::learning_signal, "heads"),
           part<Objective>("objective", &Recipe::objective),
+          plain("teacher", &Recipe::teacher),
           part<Optimizer>("optimizer", &Recipe::optimizer, "adamw"),
           part<LearningRate>("learning_rate", &Recipe::learning_rate, "constant"),
           plain("compute", &Recipe::compute),

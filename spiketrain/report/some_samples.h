@@ -40,7 +40,9 @@ class SomeSamples final : public Dataset {
   int64_t length(int64_t i) const override { return data_->length(index(i)); }
   int64_t id(int64_t i) const override { return data_->id(index(i)); }
   bool has_teacher() const override { return data_->has_teacher(); }
-  void read_teacher(int64_t i, float* out) const override { data_->read_teacher(index(i), out); }
+  void read_teacher(int64_t i, int64_t epoch, float* out) const override {
+    data_->read_teacher(index(i), epoch, out);
+  }
   std::string describe() const override { return data_->describe(); }
 
  private:

@@ -172,7 +172,7 @@ TEST_F(Mnist, IndexIsChecked) {
   EXPECT_THROW(data->read_target(40, &target), UsageError);
   EXPECT_FALSE(data->has_lengths());
   EXPECT_FALSE(data->has_teacher());
-  EXPECT_THROW(data->read_teacher(0, x.data()), UsageError);
+  EXPECT_THROW(data->read_teacher(0, 0, x.data()), UsageError);
   EXPECT_THROW(data->read(40, 0, x.data()), UsageError);
   EXPECT_NE(data->describe().find("mnist train: 40 samples of 1x28x28"), std::string::npos)
       << data->describe();

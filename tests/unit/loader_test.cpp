@@ -66,8 +66,8 @@ class Different final : public Dataset {
   void read(int64_t index, int64_t /*epoch*/, void* to) const override { write(index, to); }
   void read_target(int64_t index, void* to) const override { write(index, to); }
   bool has_teacher() const override { return true; }
-  void read_teacher(int64_t index, float* out) const override {
-    out[0] = static_cast<float>(index), out[1] = -1;
+  void read_teacher(int64_t index, int64_t epoch, float* out) const override {
+    out[0] = static_cast<float>(index), out[1] = static_cast<float>(epoch) - 1;
   }
   std::string describe() const override { return "different"; }
 

@@ -113,6 +113,7 @@ std::vector<Config> configs() {
   list.push_back({{"name", "tet_ce"}, {"class_weights", {0.5, 1.0, 2.0, 4.0}}});
   list.push_back({{"name", "smooth_l1"}, {"over", "window"}, {"value", 2.0}});
   list.push_back({{"name", "tet_ce"}, {"mse_weight", 0.25}});
+  list.push_back({{"name", "distillation"}, {"match", "steps"}});
   list.push_back({{"name", "mse_count"}, {"correct_rate", 0.75}, {"incorrect_rate", 0.25}});
   list.push_back({{"name", "count"}, {"desired", 2.0}, {"undesired", 0.5}});
   return list;

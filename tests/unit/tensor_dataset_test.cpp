@@ -141,7 +141,7 @@ TEST(TensorDataset, SpikeTimesAndTeacher) {
   EXPECT_TRUE(torch::equal(batch.target.teacher, teacher));
   const auto none = tensor_dataset(x, {Kind::spike_times, y});
   float out[4];
-  EXPECT_THROW(none->read_teacher(0, out), UsageError);
+  EXPECT_THROW(none->read_teacher(0, 0, out), UsageError);
 }
 
 TEST(TensorDataset, WhatDoesNotFitIsRefused) {

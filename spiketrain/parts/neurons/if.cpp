@@ -1,5 +1,5 @@
 // Integrate-and-fire: lif without a leak.  u[t] = v + gain*I[t]; the rest as in lif_core.h.  State: {v},
-// v_reset before the first step if the reset is hard and start is "rest", else 0.  Here soft_decayed and soft differ only in the
+// v_reset before the first step if the reset is hard and start is "rest", threshold/2 if start is "half", else 0.  Here soft_decayed and soft differ only in the
 // state.
 // Tests: golden/neurons, grad/neuron, equiv/lif_scan, property/neuron.
 #include "spiketrain/parts/neurons/lif_core.h"

@@ -30,8 +30,9 @@ cpu::LifReset kernel_reset(Reset kind) {
 
 void LifCore::check() const {
   if (fires) Firing::check();
-  ST_CHECK(!fires || start == "zero" || v_rest < threshold, "v_rest: expected less than the threshold ",
+  ST_CHECK(!fires || start != "rest" || v_rest < threshold, "v_rest: expected less than the threshold ",
            threshold, ", got ", v_rest);
+  ST_CHECK(fires || start != "half", "start: half the threshold, but this neuron has none; use rest or zero");
   ST_CHECK(!learn_leak || (leak > 0 && leak < 1),
            "learn_leak: needs a leak between 0 and 1 to start from, got ", leak);
   ST_CHECK(!raise_after_overshoot || (reset == "soft_decayed" && !reset_delay),
@@ -101,6 +102,9 @@ LifCore::Factors LifCore::factors() const {
 Tensor LifCore::initial(at::IntArrayRef shape, const torch::TensorOptions& options) const {
   ST_CHECK(theta.defined(), "neuron: build() comes before its first state");
   if (start == "zero") return torch::zeros({}, options).expand(shape);
+  if (start == "half")
+    return scalar() ? torch::full({}, threshold / 2, options).expand(shape)
+                    : (theta / 2).to(options).expand(shape).contiguous();
   if (scalar()) return torch::full({}, v_rest, options).expand(shape);
   if (leaks) return rests_.to(options).expand(shape).contiguous();
   return sets_value() ? reset_to.to(options).expand(shape).contiguous() : torch::zeros(shape, options);

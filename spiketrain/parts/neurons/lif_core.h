@@ -52,8 +52,10 @@ struct LifCore : Firing {
   }
   template <class V>
   void visit_start(V& v) {
-    v(start, "start", "membrane potential before the first step: rest: v_rest; zero: 0",
-      Choices{{"rest", "zero"}});
+    v(start, "start",
+      "membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes "
+      "are rounded to the nearest rather than down",
+      Choices{{"rest", "zero", "half"}});
   }
   template <class V>
   void visit_delay(V& v) {
