@@ -35,6 +35,15 @@ char separator_of(const TableOptions& options) {
   return options.separator == "tab" ? '\t' : options.separator == "semicolon" ? ';' : ',';
 }
 
+bool is_utf8(const std::string& text) {
+  try {
+    Config(text).dump();
+    return true;
+  } catch (const Config::type_error&) {
+    return false;
+  }
+}
+
 /// A target as the file has it, until the kind of all is known.
 struct Named {
   std::string text;
@@ -153,6 +162,7 @@ class TableReader {
       } else if (use_[k] == Use::target && options_.task == "values") {
         table_.y.push_back(value_of(row[k], k));
       } else if (use_[k] == Use::target) {
+        if (!is_utf8(row[k].text)) fail(row[k], k, "expected the name of a class in UTF-8");
         targets_.push_back({row[k].text, row[k].offset, csv_.line()});
       }
     }
