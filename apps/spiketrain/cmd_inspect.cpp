@@ -251,7 +251,8 @@ bool data_shapes(const InspectCommand& command, const Recipe& recipe, Shape& inp
     output = data.target.shape;
     return true;
   }
-  if (command.data_dir.empty() && recipe.events.folder[0] != '/') return false;
+  const std::string& file = data.table ? recipe.table.file : recipe.events.folder;
+  if (command.data_dir.empty() && file.rfind('/', 0) != 0) return false;
   const Datasets files = open_datasets(recipe, command.data_dir);
   check_data(files, recipe);
   input = files.train->sample().shape;

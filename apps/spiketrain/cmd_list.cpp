@@ -43,7 +43,7 @@ void list_data() {
   }
   print_table(rows);
   for (const auto& [section, options] : recipe_options()) {
-    if (section != "data" && section != "events") continue;
+    if (section != "data" && section != "events" && section != "table") continue;
     std::cout << "[" << section << "]\n";
     print_options(options);
   }

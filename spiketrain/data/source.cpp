@@ -29,6 +29,8 @@ std::unique_ptr<Dataset> open_dataset(const DataOptions& options) {
   ST_CHECK(!source->needs_dir() || !options.dir.empty(), "data: ", options.name,
            " is read from files; give the folder that holds ", options.name,
            "/ with --data-dir (or SPIKETRAIN_DATA)", how_to_get_files(options.name));
+  ST_CHECK(source->info().table || write_options(options.table) == write_options(TableOptions()),
+           "data: ", options.name, " is no table; leave the section [table] out");
   return source->open(options);
 }
 

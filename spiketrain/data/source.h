@@ -23,6 +23,7 @@ struct DatasetInfo {
   TargetSpec target = {};  ///< classes 0: the files decide; extent 0: DataOptions::steps
   bool events = false;     ///< frames of events, to which EventOptions apply
   bool labels = false;     ///< the values of a target are labels, 1 for each that a sample has
+  bool table = false;      ///< rows of numbers, to which TableOptions apply
 };
 
 struct DatasetSource : Part {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "spiketrain/data/events/event_options.h"
+#include "spiketrain/data/table/table_options.h"
 
 namespace spiketrain {
 
@@ -25,6 +26,7 @@ struct DataOptions {
   int64_t test_size = 2000;    ///< built-in sets: number of test samples
   int64_t steps = 0;           ///< sets of frames: number of them T
   EventOptions events;         ///< sets of events: framing, filters, augmentation; else at their defaults
+  TableOptions table;          ///< the set `table`: file, columns, folds, scaling; else at their defaults
 };
 
 /// Indices of a split (`split`, `validation`, `limit`, `seed`) in the official part of `total` samples.

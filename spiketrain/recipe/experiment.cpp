@@ -22,9 +22,12 @@ std::string name_of(const Config& part) { return part.at("name").get<std::string
 void check_normalisation(const Recipe& recipe) {
   const std::vector<double> zero = {0}, one = {1};
   if (recipe.data.mean == zero && recipe.data.std == one) return;
-  ST_CHECK(!make<Encoder>(recipe.encoder)->reads_intensities() ||
-               dataset_info(recipe.data.name).form != Batch::Form::image,
-           "encoder ", name_of(recipe.encoder), ": expected intensities from 0 to 1, but the images are ",
+  const DatasetInfo data = dataset_info(recipe.data.name);
+  const bool intensities = make<Encoder>(recipe.encoder)->reads_intensities();
+  ST_CHECK(!intensities || !data.table || recipe.table.scale == "minmax", "encoder ", name_of(recipe.encoder),
+           ": expected values from 0 to 1; set table.scale = \"minmax\", not ", recipe.table.scale);
+  ST_CHECK(!intensities || data.table || data.form != Batch::Form::image, "encoder ", name_of(recipe.encoder),
+           ": expected intensities from 0 to 1, but the images are ",
            "normalised; set data.mean = [0] and data.std = [1]");
 }
 
@@ -138,6 +141,7 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
   options.test_size = section.test_size;
   options.steps = recipe.steps;
   options.events = recipe.events;
+  options.table = recipe.table;
 
   const auto open = [&](const char* split, int64_t limit) {
     options.split = split;

@@ -80,6 +80,9 @@ Known look_at(const NewRecipe& answers, const std::string& dir) {
   known.info = dataset_info(answers.data);
   ST_CHECK(answers.folder.empty() || answers.data == "event-folder",
            "new --folder: only for --data event-folder");
+  ST_CHECK(
+      !known.info.table,
+      "new: which columns of a table mean what cannot be guessed; begin with recipes/table-iris.toml and set [table]");
   known.shape = known.info.shape;
   known.target = known.info.target;
   known.steps = steps_for(known.info);

@@ -1,8 +1,8 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs metrics regularizers
-//   sections: [data] [events] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks] [feedback]
-//   [head] [learning_signal] [objective] [teacher] [optimizer] [learning_rate] [compute] [init] [tandem] [train]
-//   [binarize] [cost] [paper]
+//   sections: [data] [events] [table] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks]
+//   [feedback] [head] [learning_signal] [objective] [teacher] [optimizer] [learning_rate] [compute] [init] [tandem]
+//   [train] [binarize] [cost] [paper]
 // A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
 // neuron and defaults to [neuron]; [rules.PLACE] is the rule of one place; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -16,6 +16,7 @@
 #include "spiketrain/base/registry.h"
 #include "spiketrain/cost/energy.h"
 #include "spiketrain/data/events/event_options.h"
+#include "spiketrain/data/table/table_options.h"
 #include "spiketrain/recipe/initial_weights.h"
 #include "spiketrain/recipe/tandem_section.h"
 #include "spiketrain/train/binarizer.h"
@@ -128,6 +129,7 @@ struct Recipe {
   Config regularizers = Config::array();  ///< likewise; []: none
   DataSection data;
   EventOptions events;
+  TableOptions table;
   Config encoder, network, neuron, readout, rule, schedule;                     ///< name and every option
   Config feedback, head, learning_signal, objective, optimizer, learning_rate;  ///< likewise
   Config rules = Config::object();  ///< place -> rule; see make_method() in recipe/experiment.h

@@ -152,6 +152,7 @@ std::vector<Section> make_sections() {
           list_of<Regularizer>("regularizers", &Recipe::regularizers),
           plain("data", &Recipe::data),
           plain("events", &Recipe::events),
+          plain("table", &Recipe::table),
           part<Encoder>("encoder", &Recipe::encoder, "direct"),
           part<NetworkBuilder>("network", &Recipe::network),
           part_of_layers<Neuron>("neuron", &Recipe::neuron, "lif"),

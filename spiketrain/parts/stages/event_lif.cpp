@@ -24,7 +24,7 @@ struct FireAtTimes : torch::autograd::Function<FireAtTimes> {
     return times;
   }
   static variable_list backward(AutogradContext* ctx, variable_list g) {
-    const EventCallP call = held_call(ctx);
+    const EventCallP call = held_call<EventCall>(ctx);
     ops::EventCredit credit = ops::event_lif_backward(call->p, call->in, call->W, call->V, call->out, g[0],
                                                       ctx->saved_data["pull"].toBool());
     variable_list grads = {credit.time, credit.in};

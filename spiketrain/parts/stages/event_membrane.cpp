@@ -21,7 +21,7 @@ struct Integrate : torch::autograd::Function<Integrate> {
     return a;
   }
   static variable_list backward(AutogradContext* ctx, variable_list g) {
-    const EventCallP call = held_call(ctx);
+    const EventCallP call = held_call<EventCall>(ctx);
     ops::EventCredit credit =
         ops::event_membrane_backward(call->p, call->in, call->W, g[0], ctx->saved_data["pull"].toBool());
     return {credit.time, credit.in, Tensor()};

@@ -1,7 +1,8 @@
 // Readout of event-driven layers: the time of each neuron's first spike, in steps, the same at every step.
 //   a[t] = t_first; the number of steps for a neuron that stayed silent, which gets no gradient
-// Source: Wunderlich & Pehle 2021.  Deviation: none.
-// Tests: grad/event_prop_test.cpp, engine/event_network_test.cpp.
+// With `spikes` > 1 the times of so many first spikes, those of a neuron beside each other: [N] becomes [N*spikes].
+// Source: Wunderlich & Pehle 2021.  Deviation: several spikes.
+// Tests: grad/event_prop_test.cpp, grad/multispike_test.cpp, engine/event_network_test.cpp.
 #include "spiketrain/ops/one_thread.h"
 #include "spiketrain/parts/stages/one_input.h"
 
@@ -11,19 +12,24 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Position of each element's first spike [B,N], -1: none.
-Tensor first_of(const SpikeTimes& s) {
-  Tensor first = torch::full({s.batch(), s.elements}, -1, torch::kInt64);
+/// Positions of each element's first spikes [B,N,spikes], -1: none.
+Tensor first_of(const SpikeTimes& s, int64_t spikes) {
+  Tensor first = torch::full({s.batch(), s.elements, spikes}, -1, torch::kInt64);
   auto* at = first.data_ptr<int64_t>();
   const auto* offset = s.offset.data_ptr<int64_t>();
   const auto* index = s.index.data_ptr<int64_t>();
+  std::vector<int64_t> seen(static_cast<size_t>(s.elements));
   for (int64_t b = 0; b < s.batch(); ++b) {
-    for (int64_t k = offset[b + 1]; k-- > offset[b];) at[b * s.elements + index[k]] = k;
+    std::fill(seen.begin(), seen.end(), 0);
+    for (int64_t k = offset[b]; k < offset[b + 1]; ++k) {
+      int64_t& before = seen[static_cast<size_t>(index[k])];
+      if (before < spikes) at[(b * s.elements + index[k]) * spikes + before++] = k;
+    }
   }
   return first;
 }
 
-/// Times, and the position of each element's first one [B,*] -> that time at every step [T,B,*].
+/// Times, and positions of those that are shown [B,*] -> these times at every step [T,B,*].
 struct ShowFirst : torch::autograd::Function<ShowFirst> {
   static Tensor forward(AutogradContext* ctx, const Tensor& time, const Tensor& first, int64_t steps) {
     const Tensor spiked = first.ge(0);
@@ -45,11 +51,19 @@ struct ShowFirst : torch::autograd::Function<ShowFirst> {
 };
 
 struct FirstSpike final : Stage {
-  static constexpr const char* kDoc = "event-driven readout: the time of each neuron's first spike";
+  static constexpr const char* kDoc =
+      "event-driven readout: the time of each neuron's first spike, or of several";
+  int64_t spikes = 1;
   template <class V>
-  void visit(V&) {}
+  void visit(V& v) {
+    v(spikes, "spikes", "so many first spikes of each neuron, one after the other", Range{1, 1e6});
+  }
 
-  Shape build(const std::vector<Shape>& inputs) override { return in_ = one_input(inputs, "first_spike"); }
+  Shape build(const std::vector<Shape>& inputs) override {
+    out_ = one_input(inputs, "first_spike");
+    out_.back() *= spikes;
+    return out_;
+  }
   bool whole_sequence() const override { return true; }
   bool takes_times() const override { return true; }
   /// None: it carries nothing.
@@ -60,21 +74,21 @@ struct FirstSpike final : Stage {
              "stage first_spike: expected spike times, got a signal by steps; put an event_lif "
              "layer before it");
     const SpikeTimes s = in[0].spike_times();
-    std::vector<int64_t> shape = in_;
+    std::vector<int64_t> shape = out_;
     shape.insert(shape.begin(), s.batch());
-    return Signal::dense(ShowFirst::apply(s.time, first_of(s).view(shape), s.steps));
+    return Signal::dense(ShowFirst::apply(s.time, first_of(s, spikes).view(shape), s.steps));
   }
 
   std::vector<StageInfo> describe() const override {
     StageInfo row;
-    row.spec = "first spike";
+    row.spec = spikes == 1 ? "first spike" : str(spikes, " first spikes");
     row.kind = "event-driven readout";
-    row.out = in_;
+    row.out = out_;
     return {row};
   }
 
  private:
-  Shape in_;
+  Shape out_;
 };
 ST_REGISTER(Stage, "first_spike", FirstSpike);
 
