@@ -90,12 +90,10 @@ py::dict layer_facts(const Trainable& t) {
     const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage);
     if (!layer || node.head_of >= 0) continue;
     const Connection& connection = layer->connections()[0];
-    const Emission emission = layer->neuron()->emits();
     const torch::NoGradGuard no_grad;
     py::dict d;
     d["weight"] = connection.weight(/*training=*/false).detach().clone();
-    d["levels"] = emission.levels;
-    d["tau_s"] = emission.tau_s;
+    d["levels"] = layer->neuron()->emits().levels;
     all[py::str(node.name)] = d;
   }
   return all;

@@ -1,6 +1,7 @@
 """Runs of the library, taken apart and evaluated, in whole numbers or encrypted."""
 import math
 import time
+import warnings
 
 import torch
 
@@ -53,14 +54,18 @@ def choose(parts, *, plain_modulus=None, ring_degree=None, coefficient_bits=(), 
     """Parameters for a Split: by default the smallest plain modulus with which nothing wraps around, and the smallest ring degree at 128
     bits of security whose noise bound leaves every layer room.
 
-    overflow: what to do with a plain modulus that is too small: "refuse" it, or "allow" it.
+    overflow: what to do with a plain modulus with which results could wrap around: "refuse" it, or "warn" and take it.
     UsageError for what is refused, with the number that would do."""
-    if overflow not in ("refuse", "allow"):
-        raise _C.UsageError(f"private: overflow: expected refuse or allow, got {overflow!r}")
+    if overflow not in ("refuse", "warn"):
+        raise _C.UsageError(f"private: overflow: expected refuse or warn, got {overflow!r}")
     enough = parts.plain_modulus
     modulus = enough if plain_modulus is None else plain_modulus
-    if modulus < enough and overflow == "refuse":
-        raise _C.UsageError(f"private: with plain modulus {modulus} results could wrap around; expected at least {enough} (or overflow = allow)")
+    if modulus < enough:
+        text = f"private: with plain modulus {modulus} results can wrap around; from {enough} on none can"
+        if overflow == "refuse":
+            raise _C.UsageError(f"{text} (overflow = warn takes it all the same)")
+        warnings.warn(text, stacklevel=2)
+    seal.library()
     if coefficient_bits and ring_degree is None:
         raise _C.UsageError("private: coefficient bits belong to a ring degree; give both")
     why = ""

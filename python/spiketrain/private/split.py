@@ -90,6 +90,10 @@ def _refuse(node, why):
     raise _C.UsageError(f"private: node {node['name']} ({node['token'] or node['stage']['name']}): {why}")
 
 
+_WHY_NOT = {"pool": "maximum pooling is not linear; train with pool = \"avg\"",
+            "psp_filter": "neurons such as psp_lif send filtered spikes; train with spikes themselves, as lif sends them"}
+
+
 def _pass(node, between, shape):
     """Takes a stage that is no layer into what is between."""
     stage = node["stage"]
@@ -108,9 +112,7 @@ def _pass(node, between, shape):
     elif name == "scale":
         between.factor *= stage["factor"]
     else:
-        what = "maximum pooling is not linear; train with pool = \"avg\"" if name == "pool" else \
-            f"stage {name} cannot be evaluated; expected pool (sum or avg), global_average, scale or dropout"
-        _refuse(node, what)
+        _refuse(node, _WHY_NOT.get(name, f"stage {name} cannot be evaluated; expected pool (sum or avg), global_average, scale or dropout"))
 
 
 def _folded(node, tensors, weight):
@@ -149,14 +151,12 @@ def _real(node, fact, tensors, between, below):
     return weight, bias, [weight.shape[1], 1, 1], 1, 0, crop
 
 
-def _check_layer(node, fact, last):
+def _check_layer(node):
     stage = node["stage"]
     if len(stage["connections"]) > 1 or len(node["inputs"]) > 1:
         _refuse(node, "it has a second input, as residual and recurrent layers have; train a chain of layers")
     if "synapse" not in stage["connections"][0]:
         _refuse(node, "it has no synapse; expected conv2d or linear")
-    if fact["tau_s"] > 0:
-        _refuse(node, f"neuron {stage['neuron']['name']} sends filtered spikes; train with spikes themselves, as lif sends them")
 
 
 def _neurons(node, shape, tensors):
@@ -232,7 +232,7 @@ def split(network, x, *, steps=1, bits=8, value_bits=8):
             _pass(node, between, below)
             continue
         fact, last = facts[node["name"]], k == places[-1]
-        _check_layer(node, fact, last)
+        _check_layer(node)
         weight, bias, shape, stride, padding, crop = _real(node, fact, tensors, between, below)
         if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
             raise _C.NumericError(f"private: layer {node['name']} has weights that are not finite")
