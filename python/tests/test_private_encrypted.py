@@ -36,10 +36,10 @@ def sample(run):
 
 @pytest.mark.parametrize("degree,modulus", [(1024, 2), (1024, 17), (2048, 1000), (2048, 2 ** 20), (4096, 12289), (4096, 2 ** 33 + 1)])
 def test_arithmetic(degree, modulus):
-    """decrypt(encrypt(m)) = m;  zero + E(a) p + E(b) r + c modulo X^n + 1 and t, also where nothing but the plain polynomial is left."""
+    """decrypt(encrypt(m)) = m;  E(a) p + E(b) r + c modulo X^n + 1 and t, also where nothing but the plain polynomial is left."""
     parameters = private.Parameters(degree, modulus)
     keys, server = seal.SealKeys(parameters), seal.SealEvaluator(parameters)
-    zero = server.load(keys.encrypt(torch.zeros(degree, dtype=torch.int64)))
+    server.take(keys.public())
     for _ in range(3):
         a, b, c = (torch.randint(0, modulus, (degree,)) for _ in range(3))
         values, fresh = keys.decrypt(keys.encrypt(a))
@@ -48,11 +48,11 @@ def test_arithmetic(degree, modulus):
         p[torch.randint(0, degree, (20,))] = -1
         if degree == 1024:  # what its 27 bits leave room for
             r = p.roll(5)
-        answer = server.combine(zero, [server.load(keys.encrypt(x)) for x in (a, b)], [server.weights(p), server.weights(r)], c)
+        answer = server.combine([server.load(keys.encrypt(x)) for x in (a, b)], [server.weights(p), server.weights(r)], c)
         values, budget = keys.decrypt(answer)
         assert torch.equal(values, (multiply(a, p, modulus) + multiply(b, r, modulus) + c) % modulus)
         assert budget <= fresh
-    nothing = server.combine(zero, [server.load(keys.encrypt(a))], [server.weights(modulus * p)], c)
+    nothing = server.combine([server.load(keys.encrypt(a))], [server.weights(modulus * p)], c)
     assert torch.equal(keys.decrypt(nothing)[0], c)
 
 
@@ -167,7 +167,7 @@ def test_who_holds_what(parts):
     """The server reaches no key; the client, its keys and packings reach no weight (its neurons' ones have one element a neuron)."""
     sealapi = seal.library()
     session = private.Session(parts, private.choose(parts))
-    secret = (sealapi.SecretKey, sealapi.Decryptor, sealapi.Encryptor, seal.SealKeys)
+    secret = (sealapi.SecretKey, sealapi.Decryptor, sealapi.KeyGenerator, seal.SealKeys)
     assert not [o for o in reachable(session.server).values() if isinstance(o, secret)]
     session.channel._send = None  # the way to the server, which may be a connection to elsewhere
     mine = [*reachable(session.client).values(), *reachable(session.channel).values()]
@@ -197,8 +197,24 @@ def test_damaged_ciphertexts(parts, sample):
         except st.DataError:
             refused += 1
     assert refused > 50
-    with pytest.raises(st.DataError, match="message, byte 14"):
-        session.server.answer(good[:18] + b"\0" * 16 + good[34:])
+    for bad in (good[:18] + b"\0" * 16 + good[34:], b"stpr\xff\xff\1\0\0\0\1\0\0\0" + b"\4\0\0\0junk"):
+        with pytest.raises(st.DataError, match="message, byte 14"):
+            session.server.answer(bad)
+
+
+def test_answers_are_encrypted_anew(parts, sample):
+    """The same question has answers that share neither polynomial: what the client sent does not show in them."""
+    session = private.Session(parts, private.choose(parts))
+    kept, send = [], session.channel._send
+    session.channel._send = lambda message: kept.append(send(message)) or kept[-1]
+    x = session.client.layers[0].view(session.client.first(sample[:1])).flatten(0, 1)
+    asked = session.channel.keys.encrypt
+    fixed = {}
+    session.channel.keys.encrypt = lambda values: fixed.setdefault(tuple(values.tolist()), asked(values))
+    assert torch.equal(session.channel.ask(0, x), session.channel.ask(0, x))
+    first, second = kept
+    same = sum(a == b for a, b in zip(first[200:], second[200:])) / len(first)
+    assert same < 0.05
 
 
 def test_the_command_encrypts(run, capsys):

@@ -155,4 +155,4 @@ def test_golden_toy():
     norm = int(r["plain"].abs().sum())
     # The record scales by floor(q/t): what wraps around modulo t adds q mod t each time, which round(q m / t) does not.
     wrapped = norm * (t - 1) // t + 1
-    assert float(r["noise"][2]) <= 2 ** noise_bits(norm) + (q % t) * wrapped
+    assert float(r["noise"][2]) <= 2 ** noise_bits(norm, 0) + (q % t) * wrapped

@@ -6,7 +6,7 @@
     session = private.Session(parts, private.choose(parts))                     # needs TenSEAL
     print(private.evaluate(run, session, limit=10)["accuracy"], session.channel.bytes_up)
 
-The server has the weights and no key: it sees nothing of inputs and spikes.  The client has the key and no weights, computes every neuron, and so
+The server has the weights and no secret key: it sees nothing of inputs and spikes.  The client has the key and no weights, computes every neuron, and so
 sees every pre-activation: who may ask often enough can work out the weights.  No neuron is evaluated under encryption.  Nothing here has
 been audited.  docs/methods/homomorphic.md."""
 from .linear import Linear, Shape, centred

@@ -1,6 +1,6 @@
 """Client and server.  The client holds the key, the neurons and the scales, and no weight; the server holds weights and no key.
 
-What passes between them is bytes: a greeting once (an encryption of zero), then for each layer a question (the encrypted inputs of all
+What passes between them is bytes: a greeting once (the public key), then for each layer a question (the encrypted inputs of all
 samples and steps that are asked at once) and an answer (the encrypted pre-activations)."""
 import secrets
 import struct
@@ -67,13 +67,13 @@ def _loaded(group, load):
 
 
 class Server:
-    """Holds the weights, answers questions about encrypted inputs, and has no key.
+    """Holds the weights, answers questions about encrypted inputs, and has no secret key.
 
     layers: Linear, in order.  evaluator: SealEvaluator or PlainEvaluator.  What the client does not need of an answer is hidden behind
     random numbers: it decrypts pre-activations, no partial sums."""
 
     def __init__(self, layers, evaluator):
-        self.evaluator, self._zero = evaluator, None
+        self.evaluator, self._greeted = evaluator, False
         self._packings = [Packing(layer.shape, evaluator.parameters.ring_degree) for layer in layers]
         self._weights = [[[evaluator.weights(poly) for poly in row] for row in packing.polynomials(layer.weight)]
                          for layer, packing in zip(layers, self._packings)]
@@ -83,10 +83,11 @@ class Server:
         """bytes -> bytes; empty for a greeting.  DataError for a damaged message, UsageError for one out of turn."""
         layer = _layer_of(message)
         if layer == _GREETING:
-            self._zero, = _loaded(_read(message, _GREETING, 1)[0], self.evaluator.load)
+            _loaded(_read(message, _GREETING, 1)[0], self.evaluator.take)
+            self._greeted = True
             return b""
-        if self._zero is None:
-            raise _C.UsageError("private: a server answers after a greeting; send Client.greeting first")
+        if not self._greeted:
+            raise _C.UsageError("private: a server answers after a greeting, which a Channel sends when it is made")
         if layer >= len(self._weights):
             raise _bad(0, f"expected a layer below {len(self._weights)}, got {layer}")
         groups = _read(message, layer, self._packings[layer].inputs)
@@ -94,7 +95,7 @@ class Server:
 
     def _answer(self, layer, inputs):
         mask = self._mask(layer)
-        return [self.evaluator.combine(self._zero, inputs, row, mask[k]) for k, row in enumerate(self._weights[layer])]
+        return [self.evaluator.combine(inputs, row, mask[k]) for k, row in enumerate(self._weights[layer])]
 
     def _mask(self, layer):
         """[outputs,degree]: the bias where an output lies, else a random residue (to 2^-63 t of uniform)."""
@@ -116,8 +117,7 @@ class Channel:
         self._packings = [Packing(shape, keys.parameters.ring_degree) for shape in shapes]
         self.bytes_up = self.bytes_down = self.rounds = 0
         self.budgets = [float("inf")] * len(shapes)  #: smallest noise budget of each layer's answers, in bits
-        zero = torch.zeros(keys.parameters.ring_degree, dtype=torch.int64)
-        greeting = _write(_GREETING, [[keys.encrypt(zero)]])
+        greeting = _write(_GREETING, [[keys.public()]])
         self.greeting_bytes = len(greeting)  #: once, not in bytes_up
         send(greeting)
 

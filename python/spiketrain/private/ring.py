@@ -12,9 +12,8 @@ from .. import _C
 #: Most bits of the coefficient modulus for 128 bits of security, classical, secret of -1, 0, 1.  Source: Albrecht et al. 2018,
 #: "Homomorphic encryption security standard", table 1.
 SECURE_BITS = {1024: 27, 2048: 54, 4096: 109, 8192: 218, 16384: 438, 32768: 881}
-#: Noise of a fresh symmetric encryption, the most of any coefficient: the error (six standard deviations, or 21 binomial bits), and half
-#: for the rounding of the scaled message.
-FRESH_NOISE = 21.5
+#: The most that a coefficient of an error can be: six standard deviations of 3.2, or 21 binomial bits.
+ERROR = 21
 
 
 class Parameters:
@@ -38,10 +37,13 @@ class Parameters:
         return f"Parameters({self.ring_degree}, {self.plain_modulus}, {self.coefficient_bits})"
 
 
-def noise_bits(norm):
-    """log2 of the largest noise of a product with a plain polynomial whose coefficients add up to `norm` in size, to which a fresh
-    encryption of zero and a plain polynomial are added: a bound, not an estimate."""
-    return math.log2(FRESH_NOISE * (norm + 1) + 0.5)
+def noise_bits(norm, degree):
+    """log2 of the largest noise of an answer: a bound, not an estimate.
+
+    Products: each coefficient of the input's noise (its error, and half for the rounding of the scaled message) times weights that add up to
+    `norm` in size.  Then a fresh encryption of zero by the public key (e u + e1 + e2 s with u and s of -1, 0, 1, and what the division by
+    the special prime rounds), and half for the rounding of the bias."""
+    return math.log2((ERROR + 0.5) * norm + ERROR * (2 * degree + 1) + (degree + 2) / 2 + 0.5)
 
 
 def multiply(a, b, modulus):
@@ -60,10 +62,13 @@ def to_bytes(values):
 
 class PlainKeys:
     """A client's side that hides nothing."""
-    data_bits = math.inf
 
     def __init__(self, parameters):
         self.parameters = parameters
+
+    def public(self):
+        """bytes that a server needs to make encryptions of its own: none."""
+        return b""
 
     def encrypt(self, values):
         """[degree] -> bytes"""
@@ -80,6 +85,11 @@ class PlainEvaluator:
     def __init__(self, parameters):
         self.parameters = parameters
 
+    def take(self, data):
+        """What PlainKeys.public() gave.  ValueError for anything else."""
+        if data:
+            raise ValueError(f"expected no public key, got {len(data)} bytes")
+
     def weights(self, values):
         """A plain polynomial as this class multiplies with it; None if it is zero."""
         return values if bool(values.any()) else None
@@ -93,9 +103,9 @@ class PlainEvaluator:
             raise ValueError(f"a coefficient is not in [0, {self.parameters.plain_modulus})")
         return values
 
-    def combine(self, zero, inputs, weights, add):
-        """bytes of zero + sum inputs[k] weights[k] + add; a weight None is 0.  add [degree]"""
-        total = zero + add
+    def combine(self, inputs, weights, add):
+        """bytes of sum inputs[k] weights[k] + add; a weight None is 0.  add [degree]"""
+        total = add
         for x, w in zip(inputs, weights):
             if w is not None:
                 total = total + multiply(x, w, self.parameters.plain_modulus)

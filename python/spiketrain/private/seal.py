@@ -68,7 +68,7 @@ def _values(text, degree):
 
 
 class _Bytes:
-    """Ciphertexts from and to bytes.  The library knows files only: a scratch file of this object's own, in memory where there is such."""
+    """Ciphertexts and public keys from and to bytes.  The library knows files only: a scratch file of this object's own, in memory where there is such."""
 
     def __init__(self):
         shared = "/dev/shm"
@@ -80,14 +80,17 @@ class _Bytes:
         with open(self._path, "rb") as file:
             return file.read()
 
-    def read(self, data, context):
+    def load(self, thing, data, context):
         with open(self._path, "wb") as file:
             file.write(data)
-        ciphertext = library().Ciphertext()
         try:
-            ciphertext.load(context, self._path)
+            thing.load(context, self._path)
         except (ValueError, RuntimeError) as error:
             raise ValueError(str(error)) from None
+        return thing
+
+    def read(self, data, context):
+        ciphertext = self.load(library().Ciphertext(), data, context)
         if ciphertext.size() != 2 or ciphertext.is_ntt_form() or ciphertext.parms_id() != context.first_parms_id():
             raise ValueError("expected a ciphertext of two polynomials at the first level")
         return ciphertext
@@ -99,9 +102,15 @@ class SealKeys:
     def __init__(self, parameters):
         sealapi = library()
         self.parameters, self._bytes, self._context = parameters, _Bytes(), _context(parameters)
-        key = sealapi.KeyGenerator(self._context).secret_key()
+        generator, self._public = sealapi.KeyGenerator(self._context), sealapi.PublicKey()
+        generator.create_public_key(self._public)
+        key = generator.secret_key()
         self._encryptor = sealapi.Encryptor(self._context, key)
         self._decryptor = sealapi.Decryptor(self._context, key)
+
+    def public(self):
+        """bytes that a server needs to make encryptions of its own: the public key."""
+        return self._bytes.of(self._public)
 
     def encrypt(self, values):
         """[degree] -> bytes: one polynomial and the seed of the other."""
@@ -117,12 +126,17 @@ class SealKeys:
 
 
 class SealEvaluator:
-    """A server's side: products and sums of ciphertexts, without a key."""
+    """A server's side: products and sums of ciphertexts, without a secret key."""
 
     def __init__(self, parameters):
         sealapi = library()
         self.parameters, self._bytes, self._context = parameters, _Bytes(), _context(parameters)
-        self._evaluator = sealapi.Evaluator(self._context)
+        self._evaluator, self._encryptor = sealapi.Evaluator(self._context), None
+
+    def take(self, data):
+        """What SealKeys.public() gave.  ValueError if it is no public key."""
+        key = self._bytes.load(library().PublicKey(), data, self._context)
+        self._encryptor = library().Encryptor(self._context, key)
 
     def _plain(self, values):
         return library().Plaintext(_text(values.remainder(self.parameters.plain_modulus)))
@@ -141,16 +155,21 @@ class SealEvaluator:
         self._evaluator.transform_to_ntt_inplace(ciphertext)
         return ciphertext
 
-    def combine(self, zero, inputs, weights, add):
-        """bytes of zero + sum inputs[k] weights[k] + add; a weight None is 0.  add [degree]"""
-        sealapi = library()
-        total, product = sealapi.Ciphertext(), sealapi.Ciphertext()
-        self._evaluator.transform_from_ntt(zero, total)
-        self._evaluator.transform_to_ntt_inplace(total)
+    def combine(self, inputs, weights, add):
+        """bytes of 0 + sum inputs[k] weights[k] + add; a weight None is 0.  add [degree]
+
+        0 is encrypted anew: without it the second polynomial of an answer would be the weights times what the client has sent, an equation
+        that it could solve."""
+        total, products = library().Ciphertext(), []
         for x, w in zip(inputs, weights):
             if w is not None:
-                self._evaluator.multiply_plain(x, w, product)
-                self._evaluator.add_inplace(total, product)
-        self._evaluator.transform_from_ntt_inplace(total)
+                products.append(library().Ciphertext())
+                self._evaluator.multiply_plain(x, w, products[-1])
+        self._encryptor.encrypt_zero(total)
+        if products:
+            for product in products[1:]:
+                self._evaluator.add_inplace(products[0], product)
+            self._evaluator.transform_from_ntt_inplace(products[0])
+            self._evaluator.add_inplace(total, products[0])
         self._evaluator.add_plain_inplace(total, self._plain(add))
         return self._bytes.of(total)

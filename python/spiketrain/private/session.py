@@ -47,7 +47,7 @@ def norms(parts, packings):
 def spare_bits(parts, parameters):
     """Of each layer, bits by which the coefficient modulus exceeds what noise and values need at most; below 0: decryption may fail."""
     room = seal.data_bits(parameters) - 1 - math.log2(parameters.plain_modulus)
-    return [room - noise_bits(norm) for norm in norms(parts, packed(parts, parameters.ring_degree))]
+    return [room - noise_bits(norm, parameters.ring_degree) for norm in norms(parts, packed(parts, parameters.ring_degree))]
 
 
 def choose(parts, *, plain_modulus=None, ring_degree=None, coefficient_bits=(), overflow="refuse"):
