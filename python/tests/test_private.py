@@ -14,8 +14,8 @@ from spiketrain.private.__main__ import main, network_of
 def recipe(spec="4C5s2-AP2-6C3p1-20-10", **more):
     made = {"seed": 1, "steps": 4, "epochs": 1, "data": {"name": "glyphs", "train_size": 300, "test_size": 60, "batch": 50, "mean": [0.0], "std": [1.0]},
             "encoder": {"name": "constant_current", "leak": 0.5, "threshold": 0.3},
-            "network": st.networks.spec(spec=spec, bias=True, conv_init="kaiming_normal"), "neuron": st.lif(leak=0.5, threshold=0.3), "readout": st.leaky_readout(leak=1),
-            "rule": st.bptt(), "objective": st.objectives.rate_ce(), "optimizer": st.optimizers.adamw(lr=2e-3)}
+            "network": st.networks.spec(spec=spec, bias=True, conv_init="kaiming_normal"), "neuron": st.lif(leak=0.5, threshold=0.3),
+            "readout": st.leaky_readout(leak=1), "rule": st.bptt(), "objective": st.objectives.rate_ce(), "optimizer": st.optimizers.adamw(lr=2e-3)}
     made.update(more)
     return made
 
@@ -103,7 +103,8 @@ def test_norms_are_folded(norm):
     linear, layer = parts.linears[0], parts.layers[0]
     mine = linear(parts.first(x).flatten(0, 1)).double() * layer.scale
     assert torch.allclose(mine.view(4, 6, 6, 6, 6), net.records["0.neuron.I"].double(), atol=2e-3)
-    assert (norm == "none") == torch.allclose(linear.weight.double() * (layer.scale / parts.first.step), net.state_dict()["0.synapse.weight"].double(), atol=1e-3)
+    weight = net.state_dict()["0.synapse.weight"].double()
+    assert (norm == "none") == torch.allclose(linear.weight.double() * (layer.scale / parts.first.step), weight, atol=1e-3)
 
 
 def test_counts_and_values():
@@ -170,13 +171,13 @@ def test_client_and_server_are_the_whole_numbers(parts, samples, modulus):
     """Through messages, with packing and masks: every value that is sent, below the cliff and beyond it."""
     t = modulus or parts.plain_modulus
     parameters = private.Parameters(1024, t)
-    session = private.Session(parts, parameters, library="plain")
+    pair = private.Encrypted(parts, parameters, library="plain")
     expected, out = sent(private.Fixed(parts, t), samples[:, :1], 4)
-    found, mine = sent(session, samples[:, :1], 4)
+    found, mine = sent(pair, samples[:, :1], 4)
     assert torch.equal(out, mine) and all(torch.equal(expected[k], found[k]) for k in expected)
     exact, _ = sent(private.Fixed(parts), samples[:, :1], 4)
     assert all(torch.equal(exact[k], found[k]) for k in exact) == (modulus is None)
-    channel = session.channel
+    channel = pair.channel
     packings = [private.Packing(shape, 1024) for shape in parts.shapes]
     assert channel.rounds == len(parts.layers)
     assert channel.bytes_up == sum(14 + 4 * (4 + 8192) * p.inputs for p in packings)
@@ -298,11 +299,11 @@ def test_parameters_below_128_bits_are_refused():
     assert private.Parameters(4096, 17, (49, 60)).coefficient_bits == (49, 60)
 
 
-def test_sessions_are_checked(run, parts):
+def test_pairs_are_checked(run, parts):
     with pytest.raises(st.UsageError, match="seal or plain"):
-        private.Session(parts, private.Parameters(1024, 17), library="paper")
+        private.Encrypted(parts, private.Parameters(1024, 17), library="paper")
     with pytest.raises(st.UsageError, match="window"):
-        private.Session(parts, private.Parameters(1024, 17), library="plain", window=-1)
+        private.Encrypted(parts, private.Parameters(1024, 17), library="plain", window=-1)
     with pytest.raises(st.UsageError, match="expected a Run"):
         private.split_run(run.network)
     with pytest.raises(st.UsageError, match="at least one sample"):
@@ -323,7 +324,7 @@ def test_without_the_library(run, parts, monkeypatch, capsys):
     with pytest.raises(st.UsageError, match="pip install tenseal"):
         private.choose(parts)
     with pytest.raises(st.UsageError, match="pip install tenseal"):
-        private.Session(parts, private.Parameters(2048, 1000))
+        private.Encrypted(parts, private.Parameters(2048, 1000))
     assert main([str(run.path)]) == 2
     err = capsys.readouterr().err.splitlines()
     assert len(err) == 1 and "pip install tenseal" in err[0]

@@ -105,23 +105,23 @@ def test_encrypted_is_the_whole_numbers(network, parts, sample):
         parts = private.split(net, sample, bits=6, value_bits=6)
     exact, out = sent(private.Fixed(parts), sample, steps)
     assert all(v.any() for v in exact.values())
-    session = private.Session(parts, private.choose(parts))
-    found, mine = sent(session, sample, steps)
+    pair = private.Encrypted(parts, private.choose(parts))
+    found, mine = sent(pair, sample, steps)
     assert torch.equal(out, mine) and all(torch.equal(exact[k], found[k]) for k in exact)
-    assert min(session.channel.budgets) >= min(private.spare_bits(parts, session.parameters)) - 1 > 0
+    assert min(pair.channel.budgets) >= min(private.spare_bits(parts, pair.parameters)) - 1 > 0
     t = private.Fixed(parts)
     t(sample, steps)
     small = t.numbers.plain_modulus // 4
     with pytest.warns(UserWarning, match=f"with plain modulus {small} results can wrap around; from {parts.plain_modulus} on none can"):
         parameters = private.choose(parts, plain_modulus=small, overflow="warn")
-    found, mine = sent(private.Session(parts, parameters), sample, steps)
+    found, mine = sent(private.Encrypted(parts, parameters), sample, steps)
     modular, expected = sent(private.Fixed(parts, small), sample, steps)
     assert torch.equal(expected, mine) and all(torch.equal(modular[k], found[k]) for k in exact)
     assert not all(torch.equal(exact[k], found[k]) for k in exact)
 
 
 def test_as_a_stream(parts, sample):
-    together, stream = (private.Session(parts, private.choose(parts), window=w) for w in (0, 1))
+    together, stream = (private.Encrypted(parts, private.choose(parts), window=w) for w in (0, 1))
     assert torch.equal(together(sample, 4), stream(sample, 4))
     assert (together.channel.rounds, stream.channel.rounds) == (4, 16)
 
@@ -166,11 +166,11 @@ def reachable(thing, seen=None):
 def test_who_holds_what(parts):
     """The server reaches no key; the client, its keys and packings reach no weight (its neurons' ones have one element a neuron)."""
     sealapi = seal.library()
-    session = private.Session(parts, private.choose(parts))
+    pair = private.Encrypted(parts, private.choose(parts))
     secret = (sealapi.SecretKey, sealapi.Decryptor, sealapi.KeyGenerator, seal.SealKeys)
-    assert not [o for o in reachable(session.server).values() if isinstance(o, secret)]
-    session.channel._send = None  # the way to the server, which may be a connection to elsewhere
-    mine = [*reachable(session.client).values(), *reachable(session.channel).values()]
+    assert not [o for o in reachable(pair.server).values() if isinstance(o, secret)]
+    pair.channel._send = None  # the way to the server, which may be a connection to elsewhere
+    mine = [*reachable(pair.client).values(), *reachable(pair.channel).values()]
     assert [o for o in mine if isinstance(o, secret)]
     assert not [o for o in mine if isinstance(o, (private.Linear, private.Server))]
     tensors = [o for o in mine if isinstance(o, torch.Tensor)]
@@ -179,12 +179,12 @@ def test_who_holds_what(parts):
 
 def test_damaged_ciphertexts(parts, sample):
     """DataError, or numbers that mean nothing: never a crash."""
-    session = private.Session(parts, private.choose(parts))
-    layer = session.client.layers[0]
+    pair = private.Encrypted(parts, private.choose(parts))
+    layer = pair.client.layers[0]
     kept = []
-    send = session.channel._send
-    session.channel._send = lambda message: kept.append(message) or send(message)
-    session.channel.ask(0, layer.view(session.client.first(sample[:1])).flatten(0, 1))
+    send = pair.channel._send
+    pair.channel._send = lambda message: kept.append(message) or send(message)
+    pair.channel.ask(0, layer.view(pair.client.first(sample[:1])).flatten(0, 1))
     good = kept[0]
     rand = torch.Generator().manual_seed(1)
     refused = 0
@@ -193,25 +193,25 @@ def test_damaged_ciphertexts(parts, sample):
         for _ in range(1 + k % 3):
             bad[int(torch.randint(14, 200 if k % 2 else len(bad), (1,), generator=rand))] = int(torch.randint(0, 256, (1,), generator=rand))
         try:
-            session.server.answer(bytes(bad))
+            pair.server.answer(bytes(bad))
         except st.DataError:
             refused += 1
     assert refused > 50
     for bad in (good[:18] + b"\0" * 16 + good[34:], b"stpr\xff\xff\1\0\0\0\1\0\0\0" + b"\4\0\0\0junk"):
         with pytest.raises(st.DataError, match="message, byte 14"):
-            session.server.answer(bad)
+            pair.server.answer(bad)
 
 
 def test_answers_are_encrypted_anew(parts, sample):
     """The same question has answers that share neither polynomial: what the client sent does not show in them."""
-    session = private.Session(parts, private.choose(parts))
-    kept, send = [], session.channel._send
-    session.channel._send = lambda message: kept.append(send(message)) or kept[-1]
-    x = session.client.layers[0].view(session.client.first(sample[:1])).flatten(0, 1)
-    asked = session.channel.keys.encrypt
+    pair = private.Encrypted(parts, private.choose(parts))
+    kept, send = [], pair.channel._send
+    pair.channel._send = lambda message: kept.append(send(message)) or kept[-1]
+    x = pair.client.layers[0].view(pair.client.first(sample[:1])).flatten(0, 1)
+    asked = pair.channel.keys.encrypt
     fixed = {}
-    session.channel.keys.encrypt = lambda values: fixed.setdefault(tuple(values.tolist()), asked(values))
-    assert torch.equal(session.channel.ask(0, x), session.channel.ask(0, x))
+    pair.channel.keys.encrypt = lambda values: fixed.setdefault(tuple(values.tolist()), asked(values))
+    assert torch.equal(pair.channel.ask(0, x), pair.channel.ask(0, x))
     first, second = kept
     same = sum(a == b for a, b in zip(first[200:], second[200:])) / len(first)
     assert same < 0.05

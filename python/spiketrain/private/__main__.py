@@ -9,8 +9,8 @@ import torch
 from .. import _C
 from ..training import load
 from . import seal
+from .evaluation import Compared, Encrypted, Fixed, choose, evaluate, spare_bits, split_run
 from .ring import SECURE_BITS
-from .session import Compared, Fixed, Session, choose, evaluate, spare_bits, split_run
 
 DESCRIPTION = """Evaluates a trained network in whole numbers, and some samples of it encrypted: the server has the weights and no key; the
 client has the key, computes the neurons and so sees every pre-activation. Research use. docs/methods/homomorphic.md"""
@@ -89,15 +89,16 @@ def in_whole_numbers(run, parts, args):
 
 
 def encrypted(run, parts, parameters, args):
-    session = Session(parts, parameters, window=args.window)
-    compared = Compared(session, {"modulo_t": Fixed(parts, parameters.plain_modulus), "exact": Fixed(parts)})
+    pair = Encrypted(parts, parameters, window=args.window)
+    compared = Compared(pair, {"modulo_t": Fixed(parts, parameters.plain_modulus), "exact": Fixed(parts)})
     result = evaluate(run, compared, args.split, limit=args.images, data_dir=args.data_dir, batch=1)
-    channel, n = session.channel, compared.samples
+    channel, n = pair.channel, compared.samples
     return {"samples": n, **metrics(result), "ring_degree": parameters.ring_degree, "plain_modulus": parameters.plain_modulus,
             "coefficient_bits": [p.bit_count() for p in seal.primes(parameters)], "security_bits": 128, "values": compared.values, "not_zero": compared.spikes,
             "different": compared.different, "outputs_different": compared.outputs_different, "bytes_once": channel.greeting_bytes,
             "bytes_up": channel.bytes_up / n, "bytes_down": channel.bytes_down / n, "rounds": channel.rounds / n,
-            "seconds": compared.seconds / n, "noise_budgets": channel.budgets,
+            "seconds_once": pair.setup_seconds, "seconds_client": (compared.seconds - channel.seconds) / n, "seconds_server": channel.seconds / n,
+            "noise_budgets": channel.budgets,
             "guaranteed_budgets": [round(b, 1) for b in spare_bits(parts, parameters)]}
 
 
@@ -125,9 +126,10 @@ def print_encrypted(told):
     print(f"encrypted  BFV of SEAL: ring degree {told['ring_degree']}, coefficient modulus {' + '.join(map(str, told['coefficient_bits']))} bits, plain "
           f"modulus {told['plain_modulus']}, {told['security_bits']} bits of security")
     print(f"{told['samples']} samples, {told['values']} values sent by hidden layers, {told['not_zero']} of them not zero; different: "
-          f"{told['different']['modulo_t']} from the same in whole numbers modulo {told['plain_modulus']}, {told['different']['exact']} from exact whole numbers")
+          f"{told['different']['modulo_t']} from the same in whole numbers modulo {told['plain_modulus']}, {told['different']['exact']} from exact "
+          "whole numbers")
     print(f"a sample  {told['bytes_up'] / 1e6:.3f} MB to the server, {told['bytes_down'] / 1e6:.3f} MB back, {told['rounds']:g} rounds, "
-          f"{told['seconds']:.2f} s for both sides")
+          f"{told['seconds_client']:.2f} s client, {told['seconds_server']:.2f} s server; once {told['bytes_once'] / 1e6:.3f} MB, {told['seconds_once']:.2f} s")
     print("noise budget  smallest of each layer " + " ".join(map(str, told["noise_budgets"])) + " bits, guaranteed "
           + " ".join(map(str, told["guaranteed_budgets"])))
     print("The client sees every pre-activation, from which weights can be worked out; no neuron is evaluated under encryption.")

@@ -4,6 +4,7 @@ What passes between them is bytes: a greeting once (the public key), then for ea
 samples and steps that are asked at once) and an answer (the encrypted pre-activations)."""
 import secrets
 import struct
+import time
 
 import torch
 
@@ -108,7 +109,7 @@ class Server:
 
 
 class Channel:
-    """What a client says to a server, encrypted, and how many bytes and rounds it took.
+    """What a client says to a server, encrypted; how many bytes and rounds it took, and seconds until answers came.
 
     keys: SealKeys or PlainKeys.  shapes: of the server's layers.  send: the server's answer(bytes) -> bytes, wherever it runs."""
 
@@ -116,6 +117,7 @@ class Channel:
         self.keys, self._send = keys, send
         self._packings = [Packing(shape, keys.parameters.ring_degree) for shape in shapes]
         self.bytes_up = self.bytes_down = self.rounds = 0
+        self.seconds = 0.0
         self.budgets = [float("inf")] * len(shapes)  #: smallest noise budget of each layer's answers, in bits
         greeting = _write(_GREETING, [[keys.public()]])
         self.greeting_bytes = len(greeting)  #: once, not in bytes_up
@@ -125,7 +127,9 @@ class Channel:
         """x [N,C,H,W] int64 -> y [N,O,OH,OW] int64 in (-t/2, t/2].  NumericError if the noise has eaten the values."""
         packing, modulus = self._packings[layer], self.keys.parameters.plain_modulus
         question = _write(layer, [[self.keys.encrypt(poly) for poly in sample] for sample in packing.pack(x)])
+        begin = time.perf_counter()
         answer = self._send(question)
+        self.seconds += time.perf_counter() - begin
         self.bytes_up, self.bytes_down, self.rounds = self.bytes_up + len(question), self.bytes_down + len(answer), self.rounds + 1
         groups = _read(answer, layer, packing.outputs)
         if len(groups) != len(x):

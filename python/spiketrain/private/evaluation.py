@@ -82,7 +82,7 @@ def choose(parts, *, plain_modulus=None, ring_degree=None, coefficient_bits=(), 
     raise _C.UsageError(f"{why}; give fewer bits for weights and values, or a larger ring degree")
 
 
-class Session:
+class Encrypted:
     """Client and server of a Split, with a channel between them.
 
     parameters: as choose() gives them.  library: "seal", or "plain", which hides nothing.  window: see Client.  The two objects share
@@ -114,12 +114,12 @@ class Fixed:
         self.client = Client(parts.first, parts.layers)
 
     def __call__(self, x, steps, seen=None):
-        """As Session."""
+        """As Encrypted."""
         return self.client(x, steps, self.numbers.ask, seen)
 
 
 def evaluate(run, answer, split="test", *, limit=0, data_dir=None, data=None, batch=0):
-    """Metrics and predictions with `answer` (a Session, Fixed, or function of them) in the place of a run's network, with the recipe's
+    """Metrics and predictions with `answer` (Encrypted, Fixed, or a function (x, steps) like theirs) in the place of a run's network, with the recipe's
     encoder, objective and metrics: a dict of the metrics, `samples`, `targets` and `outputs`.
 
     limit: only so many samples, at equal distances; 0: all.  UsageError where the recipe's predictions leave out steps."""
