@@ -68,7 +68,7 @@ def test_not_loaded_unless_asked_for():
 
 
 @pytest.mark.parametrize("spec,shape", [("4C5s2-P2-6C3p1-20-10", (1, 20, 20)), ("4C3-AP2-AP2-6C3p1-10", (2, 19, 15)), ("30-20-10", (50,)),
-                                        ("4C3-AP2-20-10", (3, 9, 9))])
+                                        ("4C3-AP2-20-10", (3, 9, 9)), ("6C3p1-AP2-GAP-10", (1, 16, 16))])
 @pytest.mark.parametrize("neuron", [st.lif(leak=0.5), st.lif(leak=0.25, reset="hard", per="channel", learn_leak=True), st.neurons.alif(leak=0.5)],
                          ids=["lif", "plif", "alif"])
 def test_whole_numbers_are_the_network(spec, shape, neuron):
@@ -281,6 +281,9 @@ def test_refusals():
     refused("filtered spikes", neuron=st.neurons.psp_lif(), rule="tssl_bp")
     refused("stage taps cannot be evaluated", "20-10", (8,), longest_delay=3)
     refused("reads another node|second input", "6C3-RB6-10")
+    events = st.Network(st.networks.event(hidden=[6]), input_shape=(4,), output_shape=(3,))
+    with pytest.raises(st.UsageError, match="stage event_lif cannot be evaluated"):
+        private.split(events, torch.rand(2, 2, 4))
     net = st.Network("10", input_shape=(4,))
     for options in (dict(bits=1), dict(bits=17), dict(bits=2.5), dict(value_bits=True)):
         with pytest.raises(st.UsageError, match="whole bits from 2 to 16"):

@@ -157,9 +157,11 @@ def work(args):
 
 def main(arguments=None):
     args = parser().parse_args(arguments)
-    warnings.showwarning = lambda message, *rest, **more: print(f"spiketrain: warning: {message}", file=sys.stderr)
     try:
-        work(args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *rest, **more: print(f"spiketrain: warning: {message}", file=sys.stderr)
+            work(args)
     except (_C.UsageError, _C.DataError, _C.NumericError) as error:
         print(f"spiketrain: {error}", file=sys.stderr)
         return 2 if isinstance(error, _C.UsageError) else 3 if isinstance(error, _C.DataError) else 4

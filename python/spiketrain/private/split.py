@@ -94,13 +94,29 @@ _WHY_NOT = {"pool": "maximum pooling is not linear; train with pool = \"avg\"",
             "psp_filter": "neurons such as psp_lif send filtered spikes; train with spikes themselves, as lif sends them"}
 
 
+def _check(k, node):
+    """UsageError unless node k reads the one before and is a layer that a server can evaluate, or a linear stage between layers."""
+    stage = node["stage"]
+    name = stage["name"]
+    if len(node["inputs"]) > 1 or len(stage.get("connections", [])) > 1:
+        _refuse(node, "it has a second input, as residual and recurrent layers have; train a chain of layers")
+    if node["inputs"][0] != {"node": k - 1, "delay": 0}:
+        _refuse(node, "it reads another node than the one before; train a chain of layers")
+    if name == "layer":
+        connection = stage["connections"][0]
+        if connection["synapse"]["name"] not in ("conv2d", "linear"):
+            _refuse(node, f"synapse {connection['synapse']['name']} cannot be evaluated; expected conv2d or linear")
+        if "norm" in connection and connection["norm"]["name"] not in ("bn", "tdbn"):
+            _refuse(node, f"norm {connection['norm']['name']} cannot be folded into weights; train with norm = \"bn\", \"tdbn\" or without one")
+    elif name not in ("pool", "global_average", "scale", "dropout") or stage.get("kind") == "max":
+        _refuse(node, _WHY_NOT.get(name, f"stage {name} cannot be evaluated; expected pool (sum or avg), global_average, scale or dropout"))
+
+
 def _pass(node, between, shape):
     """Takes a stage that is no layer into what is between."""
     stage = node["stage"]
     name = stage["name"]
-    if name == "dropout":
-        return
-    if name == "pool" and stage["kind"] in ("sum", "avg"):
+    if name == "pool":
         between.factor *= stage["scale"] if stage["kind"] == "sum" else stage["window"] ** -2
         between.window *= stage["window"]
     elif name == "global_average":
@@ -111,8 +127,6 @@ def _pass(node, between, shape):
         between.window *= side
     elif name == "scale":
         between.factor *= stage["factor"]
-    else:
-        _refuse(node, _WHY_NOT.get(name, f"stage {name} cannot be evaluated; expected pool (sum or avg), global_average, scale or dropout"))
 
 
 def _folded(node, tensors, weight):
@@ -124,8 +138,6 @@ def _folded(node, tensors, weight):
     norm = connection.get("norm")
     if norm is None:
         return weight, bias
-    if norm["name"] not in ("bn", "tdbn"):
-        _refuse(node, f"norm {norm['name']} cannot be folded into weights; train with norm = \"bn\", \"tdbn\" or without one")
     gamma, beta, mean, var = (tensors[f"{name}.norm.{key}"].double() for key in ("weight", "bias", "running_mean", "running_var"))
     deviation = var.sqrt() + norm["eps"] if norm["eps_outside"] else (var + norm["eps"]).sqrt()
     factor = gamma / deviation * norm.get("scale", 1.0)
@@ -143,20 +155,10 @@ def _real(node, fact, tensors, between, below):
         crop = shape[1:] if shape != list(below) else None
     if synapse["name"] == "conv2d":
         return behind_windows(weight, window), bias, shape, synapse["stride"] * window, synapse["padding"] * window, crop
-    if synapse["name"] != "linear":
-        _refuse(node, f"synapse {synapse['name']} cannot be evaluated; expected conv2d or linear")
     if window > 1:
         weight = behind_windows(weight.view(len(weight), shape[0], *(n // window for n in shape[1:])), window)
     weight = weight.reshape(len(weight), -1, 1, 1)
     return weight, bias, [weight.shape[1], 1, 1], 1, 0, crop
-
-
-def _check_layer(node):
-    stage = node["stage"]
-    if len(stage["connections"]) > 1 or len(node["inputs"]) > 1:
-        _refuse(node, "it has a second input, as residual and recurrent layers have; train a chain of layers")
-    if "synapse" not in stage["connections"][0]:
-        _refuse(node, "it has no synapse; expected conv2d or linear")
 
 
 def _neurons(node, shape, tensors):
@@ -221,18 +223,18 @@ def split(network, x, *, steps=1, bits=8, value_bits=8):
     tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     tensors = {key: value.detach() for key, value in tensors.items()}
     shapes = {n["name"]: n["shape"] for n in network._core.nodes()}
-    nodes, seen = config["nodes"], _seen(network, x, steps)
+    nodes = config["nodes"]
+    for k, node in enumerate(nodes):
+        _check(k, node)
+    seen = _seen(network, x, steps)
     places = [k for k, node in enumerate(nodes) if node["stage"]["name"] == "layer"]
     first = sender = Sender.of_seen(value_bits, x)
     linears, layers, between, below = [], [], _Between(), tuple(config["input"])
     for k, node in enumerate(nodes):
-        if node["inputs"][0] != {"node": k - 1, "delay": 0}:
-            _refuse(node, "it reads another node than the one before; train a chain of layers")
         if node["stage"]["name"] != "layer":
             _pass(node, between, below)
             continue
         fact, last = facts[node["name"]], k == places[-1]
-        _check_layer(node)
         weight, bias, shape, stride, padding, crop = _real(node, fact, tensors, between, below)
         if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
             raise _C.NumericError(f"private: layer {node['name']} has weights that are not finite")
