@@ -85,6 +85,21 @@ def test_a_packed_layer_is_the_layer(seed):
     assert torch.equal(layer(x), expected)
 
 
+@pytest.mark.parametrize("window,stride,padding", [(2, 1, 0), (2, 2, 1), (3, 1, 1), (4, 3, 0)])
+def test_windows_are_part_of_the_kernel(window, stride, padding):
+    """A layer behind sums over windows, by itself and as a packed kernel that reads what lies before them."""
+    weight, x = torch.randint(-9, 10, (5, 3, 2, 2)), torch.randint(0, 2, (2, 3, 4 * window, 3 * window))
+    layer = Linear(weight, torch.zeros(5), input=x.shape[1:], stride=stride, padding=padding, window=window)
+    sums = x.view(2, 3, 4, window, 3, window).sum((3, 5))
+    assert torch.equal(layer(x), torch.nn.functional.conv2d(sums.double(), weight.double(), stride=stride, padding=padding).long())
+    assert torch.equal(product(x, layer.kernel, layer.shape, 512), layer(x))
+    most = Linear(weight, torch.zeros(5), input=(3, 2 * window, 2 * window), window=window)
+    up = torch.stack([(w > 0).long().repeat_interleave(window, 1).repeat_interleave(window, 2) for w in weight])
+    assert int(most(up).max()) == most.range[1] and int(most(1 - up).min()) == most.range[0]
+    with pytest.raises(st.UsageError, match="does not fit"):
+        Linear(weight, torch.zeros(5), input=(3, 4 * window + 1, 3 * window), window=window)
+
+
 @pytest.mark.parametrize("inputs,outputs", [(1, 1), (5, 3), (64, 2), (65, 70), (200, 100)])
 def test_fully_connected(inputs, outputs):
     weight = torch.randint(-9, 10, (outputs, inputs, 1, 1))

@@ -159,7 +159,7 @@ def main(arguments=None):
     args = parser().parse_args(arguments)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always")
+            warnings.simplefilter("always", UserWarning)
             warnings.showwarning = lambda message, *rest, **more: print(f"spiketrain: warning: {message}", file=sys.stderr)
             work(args)
     except (_C.UsageError, _C.DataError, _C.NumericError) as error:

@@ -41,7 +41,7 @@ def packed(parts, degree):
 
 def norms(parts, packings):
     """Of each layer, the largest sum of sizes of the weights in an answer."""
-    return [int(p.polynomials(linear.weight).abs().flatten(1).sum(1).max()) for p, linear in zip(packings, parts.linears)]
+    return [int(p.polynomials(linear.kernel).abs().flatten(1).sum(1).max()) for p, linear in zip(packings, parts.linears)]
 
 
 def spare_bits(parts, parameters):

@@ -16,14 +16,16 @@ EXACT = 2 ** 53
 class Linear:
     """y = W x + b in integers: a convolution, of which a fully connected layer is the one with maps of one pixel.
 
-    weight [O,C,KH,KW] int64, bias [O] int64; input (C, H, W); low and high: the smallest and largest x, with low <= 0 <= high.
+    weight [O,C,K,L] int64, bias [O] int64; input (C, H, W); low and high: the smallest and largest x, with low <= 0 <= high.
+    window: the layer reads sums over windows of this side; weight, stride and padding are those behind them, H and W multiples of it.
     UsageError if a sum could need more than 53 bits."""
 
-    def __init__(self, weight, bias, *, input, stride=1, padding=0, low=0, high=1):
+    def __init__(self, weight, bias, *, input, stride=1, padding=0, window=1, low=0, high=1):
         self.weight, self.bias, self.low, self.high = weight.long(), bias.long(), int(low), int(high)
-        kernel = tuple(weight.shape[2:])
+        self.window, self._stride, self._padding = window, stride, padding
+        kernel, stride, padding = tuple(k * window for k in weight.shape[2:]), stride * window, padding * window
         place = [(n + 2 * padding - k) // stride + 1 for n, k in zip(input[1:], kernel)]
-        if len(weight) == 0 or weight.shape[1] != input[0] or min(place) < 1:
+        if len(weight) == 0 or weight.shape[1] != input[0] or min(place) < 1 or any(n % window for n in input[1:]):
             raise _C.UsageError(f"private: a kernel {list(weight.shape)} does not fit an input {list(input)} with padding {padding}")
         if not self.low <= 0 <= self.high:
             raise _C.UsageError(f"private: expected a range of inputs that holds 0, got {self.low} to {self.high}")
@@ -34,7 +36,7 @@ class Linear:
     @property
     def range(self):
         """(smallest, largest) result that any inputs from `low` to `high` could give."""
-        weight = self.weight.flatten(1)
+        weight = self.weight.flatten(1) * self.window ** 2
         up, down = weight.clamp(min=0).sum(1), weight.clamp(max=0).sum(1)
         return (int((up * self.low + down * self.high + self.bias).min()), int((up * self.high + down * self.low + self.bias).max()))
 
@@ -46,15 +48,16 @@ class Linear:
 
     def __call__(self, x):
         """x [N,C,H,W] int64 within the range -> exact y [N,O,OH,OW] int64."""
-        y = torch.nn.functional.conv2d(x.double(), self.weight.double(), stride=self.shape.stride, padding=self.shape.padding)
+        sums = torch.nn.functional.avg_pool2d(x.double(), self.window, divisor_override=1)
+        y = torch.nn.functional.conv2d(sums, self.weight.double(), stride=self._stride, padding=self._padding)
         return y.round().long() + self.bias.view(-1, 1, 1)
+
+    @property
+    def kernel(self):
+        """[O,C,KH,KW]: the weights as they meet x itself, before windows: each one stands for all of a window."""
+        return self.weight.repeat_interleave(self.window, 2).repeat_interleave(self.window, 3)
 
 
 def centred(y, modulus):
     """Residues of y modulo t in (-t/2, t/2], int64."""
     return y - modulus * torch.div(2 * y + modulus - 1, 2 * modulus, rounding_mode="floor")
-
-
-def behind_windows(weight, window):
-    """The kernel [O,C,K*w,K*w] that reads what lies before a sum over windows w x w; its stride and padding are w times as large."""
-    return weight.repeat_interleave(window, 2).repeat_interleave(window, 3)

@@ -76,7 +76,7 @@ class Server:
     def __init__(self, layers, evaluator):
         self.evaluator, self._greeted = evaluator, False
         self._packings = [Packing(layer.shape, evaluator.parameters.ring_degree) for layer in layers]
-        self._weights = [[[evaluator.weights(poly) for poly in row] for row in packing.polynomials(layer.weight)]
+        self._weights = [[[evaluator.weights(poly) for poly in row] for row in packing.polynomials(layer.kernel)]
                          for layer, packing in zip(layers, self._packings)]
         self._bias = [layer.bias.view(-1, 1, 1) for layer in layers]
 

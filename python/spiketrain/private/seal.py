@@ -5,7 +5,9 @@ message m to round(q m / t), so that sums beyond t wrap around without extra noi
 Tests: python/tests/test_private_encrypted.py."""
 import math
 import os
+import shutil
 import tempfile
+import weakref
 
 import torch
 
@@ -72,8 +74,9 @@ class _Bytes:
 
     def __init__(self):
         shared = "/dev/shm"
-        self._folder = tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None)
-        self._path = os.path.join(self._folder.name, "ciphertext")
+        folder = tempfile.mkdtemp(dir=shared if os.access(shared, os.W_OK) else None)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._path = os.path.join(folder, "ciphertext")
 
     def of(self, ciphertext):
         ciphertext.save(self._path)

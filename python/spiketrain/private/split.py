@@ -5,7 +5,7 @@ import torch
 
 from .. import _C
 from ..network import Network
-from .linear import Linear, behind_windows
+from .linear import Linear
 
 
 class Sender:
@@ -145,20 +145,16 @@ def _folded(node, tensors, weight):
 
 
 def _real(node, fact, tensors, between, below):
-    """The layer's real weight [O,C,KH,KW], bias [O], input (C,H,W), stride, padding, crop."""
+    """The layer's real weight [O,C,K,L] and bias [O], what Linear wants to know beside them, and how much of the maps below it reads."""
     synapse, window = node["stage"]["connections"][0]["synapse"], between.window
     weight, bias = _folded(node, tensors, fact["weight"])
-    weight = weight * between.factor
-    shape, crop = list(below), None
-    if window > 1:
-        shape[1:] = [n // window * window for n in shape[1:]]
-        crop = shape[1:] if shape != list(below) else None
+    weight, shape = weight * between.factor, (below[0], *(n // window * window for n in below[1:]))
+    crop = shape[1:] if shape != tuple(below) else None
     if synapse["name"] == "conv2d":
-        return behind_windows(weight, window), bias, shape, synapse["stride"] * window, synapse["padding"] * window, crop
+        return weight, bias, dict(input=shape, stride=synapse["stride"], padding=synapse["padding"], window=window), crop
     if window > 1:
-        weight = behind_windows(weight.view(len(weight), shape[0], *(n // window for n in shape[1:])), window)
-    weight = weight.reshape(len(weight), -1, 1, 1)
-    return weight, bias, [weight.shape[1], 1, 1], 1, 0, crop
+        return weight.view(len(weight), shape[0], *(n // window for n in shape[1:])), bias, dict(input=shape, window=window), crop
+    return weight.view(*weight.shape, 1, 1), bias, dict(input=(weight.shape[1], 1, 1)), crop
 
 
 def _neurons(node, shape, tensors):
@@ -235,16 +231,16 @@ def split(network, x, *, steps=1, bits=8, value_bits=8):
             _pass(node, between, below)
             continue
         fact, last = facts[node["name"]], k == places[-1]
-        weight, bias, shape, stride, padding, crop = _real(node, fact, tensors, between, below)
+        weight, bias, geometry, crop = _real(node, fact, tensors, between, below)
         if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
             raise _C.NumericError(f"private: layer {node['name']} has weights that are not finite")
         step = max(float(weight.abs().max()), 1e-30) / (2 ** (bits - 1) - 1)
         scale = step * sender.step
-        linears.append(Linear(torch.round(weight / step).long(), torch.round(bias / scale).long(), input=shape, stride=stride, padding=padding,
-                              low=sender.low, high=sender.high))
+        linears.append(Linear(torch.round(weight / step).long(), torch.round(bias / scale).long(), low=sender.low, high=sender.high, **geometry))
         out = shapes[node["name"]]
         sender = None if last else _sender(node, fact, value_bits, seen[node["name"]])
-        layers.append(ClientLayer(node["name"], node["token"], _neurons(node, out, tensors), scale, crop, tuple(shape), tuple(out), sender))
+        layers.append(ClientLayer(node["name"], node["token"], _neurons(node, out, tensors), scale, crop, geometry["input"], tuple(out),
+                                  sender))
         between, below = _Between(), out
     if not layers or places[-1] != len(nodes) - 1:
         raise _C.UsageError(f"private: network {network.notation} does not end in a layer")
