@@ -40,5 +40,6 @@ void bind_data(py::module_& m);
 void bind_train(py::module_& m);
 void bind_evaluate(py::module_& m);
 void bind_exchange(py::module_& m);
+void bind_in_place(py::module_& m);
 
 }  // namespace spiketrain::python

@@ -13,4 +13,5 @@ PYBIND11_MODULE(_C, m) {
   spiketrain::python::bind_train(m);
   spiketrain::python::bind_evaluate(m);
   spiketrain::python::bind_exchange(m);
+  spiketrain::python::bind_in_place(m);
 }
