@@ -5,11 +5,12 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/rng.h"
+#include "spiketrain/data/reads_ahead.h"
 
 namespace spiketrain {
 namespace {
 
-class ImageDataset final : public Dataset {
+class ImageDataset final : public Dataset, public ReadsAhead {
  public:
   ImageDataset(std::string description, std::shared_ptr<const RawImages> raw, std::vector<int64_t> indices,
                ImageTransform transform)
@@ -46,6 +47,9 @@ class ImageDataset final : public Dataset {
     return indices_[static_cast<size_t>(index)];
   }
   std::string describe() const override { return description_; }
+  void read_ahead(const int64_t* indices, int64_t count) const override {
+    for (int64_t i = 0; i < count; ++i) raw_->will_read(id(indices[i]));
+  }
 
   void read(int64_t index, int64_t epoch, void* to) const override {
     auto* out = static_cast<float*>(to);
@@ -58,13 +62,14 @@ class ImageDataset final : public Dataset {
       shift_x = static_cast<int64_t>(rng.below(2 * border + 1)) - border;
       flip = (rng.next() & 1) != 0 && transform_.flip;
     }
-    const uint8_t* pixels = raw_->pixels.data() + i * raw_->sample_bytes();
+    std::vector<uint8_t> pixels(static_cast<size_t>(raw_->sample_bytes()));
+    raw_->read(i, pixels.data());
     for (int64_t c = 0; c < raw_->channels; ++c) {
       const float* table = table_.data() + c * 256;
       for (int64_t y = 0; y < height; ++y) {
         const int64_t from_y = y + shift_y;
         const bool inside = from_y >= 0 && from_y < height;
-        const uint8_t* row = pixels + (c * height + (inside ? from_y : 0)) * width;
+        const uint8_t* row = pixels.data() + (c * height + (inside ? from_y : 0)) * width;
         for (int64_t x = 0; x < width; ++x) {
           const int64_t from_x = (flip ? width - 1 - x : x) + shift_x;
           *out++ = table[inside && from_x >= 0 && from_x < width ? row[from_x] : 0];  // the border is black
