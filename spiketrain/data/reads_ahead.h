@@ -1,6 +1,6 @@
 // What a data set is besides if its samples lie on a disk: told what is read next, it can have all of it brought at once,
 // instead of waiting for one sample after the other.
-// Tests: unit/loader_test.cpp.
+// Tests: unit/large_data_test.cpp.
 #pragma once
 #include <cstdint>
 

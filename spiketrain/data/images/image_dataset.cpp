@@ -20,6 +20,7 @@ class ImageDataset final : public Dataset, public ReadsAhead {
         transform_(std::move(transform)),
         sample_(SampleSpec::image({raw_->channels, raw_->height, raw_->width})),
         target_(TargetSpec::class_index(raw_->classes, raw_->class_names)) {
+    check_pixels();
     for (int64_t i : indices_)
       ST_CHECK(i >= 0 && i < raw_->size(), "image data set: index ", i, " of ", raw_->size());
     ST_CHECK(transform_.crop_border >= 0, "image data set: expected crop_border >= 0, got ",
@@ -79,6 +80,14 @@ class ImageDataset final : public Dataset, public ReadsAhead {
   }
 
  private:
+  void check_pixels() const {
+    const int64_t bytes = raw_->sample_bytes();
+    int64_t samples = bytes > 0 ? static_cast<int64_t>(raw_->pixels.size()) / bytes : 0;
+    for (const PixelFile& part : raw_->files) samples += part.count;
+    ST_CHECK(samples == raw_->size(), "image data set: expected pixels for each of ", raw_->size(),
+             " labels, got those of ", samples, " samples");
+  }
+
   std::string description_;
   std::shared_ptr<const RawImages> raw_;
   std::vector<int64_t> indices_;
