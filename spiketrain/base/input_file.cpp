@@ -39,7 +39,12 @@ struct stat state_of(int fd, const std::string& path) {
 }
 
 void hint(int fd, uint64_t offset, size_t bytes) {
+  if (bytes == 0) return;  // which would stand for all that follows
   ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED);
+}
+
+SystemError no_room(const std::string& folder, const std::string& what, int code) {
+  return {folder, str("put ", what, " into a temporary file in this folder (TMPDIR says where)"), code};
 }
 
 std::atomic<uint64_t>* make_shared_counter() {
@@ -71,8 +76,7 @@ ScratchFile::ScratchFile(std::string what) : what_(std::move(what)), end_(make_s
   if (file_.get() < 0 || ::unlink(name.c_str()) != 0) {
     const int code = errno;
     ::munmap(end_, sizeof *end_);
-    throw SystemError(folder_,
-                      str("put ", what_, " into a temporary file in this folder (TMPDIR says where)"), code);
+    throw no_room(folder_, what_, code);
   }
 }
 
@@ -84,11 +88,7 @@ uint64_t ScratchFile::append(ByteSpan bytes) {
     const ssize_t n =
         ::pwrite(file_.get(), bytes.data, std::min(bytes.size, kMostAtOnce), static_cast<off_t>(at));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      throw SystemError(folder_,
-                        str("put ", what_, " into a temporary file in this folder (TMPDIR says where)"),
-                        n < 0 ? errno : ENOSPC);
-    }
+    if (n <= 0) throw no_room(folder_, what_, n < 0 ? errno : ENOSPC);
     bytes.data += n;
     bytes.size -= static_cast<size_t>(n);
     at += static_cast<uint64_t>(n);
