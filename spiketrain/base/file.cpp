@@ -5,7 +5,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <atomic>
@@ -71,94 +70,6 @@ class Descriptor {
   int fd_ = -1;
 };
 
-constexpr uint8_t kGzip0 = 0x1f, kGzip1 = 0x8b;
-constexpr size_t kHeaderBytes = 4096;  ///< enough for SizeInHeader
-
-/// Unpacks gzip streams, one after the other.
-class Gunzip {
- public:
-  Gunzip(const std::string& path, const Bytes& packed, uint64_t max_bytes, const SizeInHeader& size_in_header)
-      : path_(path), packed_(packed), limit_(max_bytes), size_in_header_(size_in_header) {
-    constexpr int kGzipOnly = 16 + MAX_WBITS;
-    if (inflateInit2(&stream_, kGzipOnly) != Z_OK) throw std::runtime_error("zlib cannot start");
-  }
-  ~Gunzip() { inflateEnd(&stream_); }
-  Gunzip(const Gunzip&) = delete;
-  Gunzip& operator=(const Gunzip&) = delete;
-
-  Bytes unpack() {
-    while (true) {
-      const int code = step();
-      if (code == Z_STREAM_END) {
-        if (only_zeros_left()) return finished();
-        next_stream();
-      } else if (code != Z_OK) {
-        if (code == Z_BUF_ERROR && at_ == packed_.size())
-          throw DataError(path_, at_, "gzip stream ended early");
-        throw DataError(path_, at_,
-                        str("cannot unpack gzip: ", stream_.msg ? stream_.msg : "damaged stream"));
-      }
-    }
-  }
-
- private:
-  /// Unpacks up to a chunk.  The room for it is made once, not for each of many small streams.
-  int step() {
-    constexpr size_t kStep = size_t{1} << 20;
-    if (bytes_.size() - done_ < kStep / 2) bytes_.resize(done_ + kStep);
-    const size_t room = std::min(bytes_.size() - done_, kStep);
-    stream_.next_out = bytes_.data() + done_;
-    stream_.avail_out = static_cast<uInt>(room);
-    stream_.next_in = const_cast<uint8_t*>(packed_.data()) + at_;
-    const size_t given = std::min<size_t>(packed_.size() - at_, size_t{1} << 30);
-    stream_.avail_in = static_cast<uInt>(given);
-    const int code = inflate(&stream_, Z_NO_FLUSH);
-    at_ += given - stream_.avail_in;
-    done_ += room - stream_.avail_out;
-    check_size();
-    return code;
-  }
-  void check_size() {
-    if (size_in_header_ && done_ >= kHeaderBytes) read_header();
-    if (done_ <= limit_) return;
-    throw DataError(
-        path_, limit_,
-        str("unpacks to more than ", limit_, declared_ ? " bytes, which its header declares" : " bytes"));
-  }
-  /// From now on the size that the header declares is the limit.
-  void read_header() {
-    limit_ = std::min(limit_, std::exchange(size_in_header_, nullptr)({bytes_.data(), done_}));
-    declared_ = true;
-  }
-  Bytes finished() {
-    if (size_in_header_) read_header();
-    bytes_.resize(done_);
-    return std::move(bytes_);
-  }
-  /// Nothing, or what fills up a block of a tape.
-  bool only_zeros_left() const {
-    return std::all_of(packed_.begin() + static_cast<std::ptrdiff_t>(at_), packed_.end(),
-                       [](uint8_t byte) { return byte == 0; });
-  }
-  /// A file may hold several streams.
-  void next_stream() {
-    const size_t left = packed_.size() - at_;
-    if (left < 2 || packed_[at_] != kGzip0 || packed_[at_ + 1] != kGzip1)
-      throw DataError(path_, at_, str(left, " bytes that are no gzip follow the gzip stream"));
-    inflateReset(&stream_);
-  }
-
-  const std::string& path_;
-  const Bytes& packed_;
-  uint64_t limit_;
-  SizeInHeader size_in_header_;
-  bool declared_ = false;
-  z_stream stream_{};
-  Bytes bytes_;
-  size_t done_ = 0;  ///< bytes unpacked
-  size_t at_ = 0;    ///< in packed_
-};
-
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -215,19 +126,6 @@ Bytes read_file(const std::string& path, uint64_t max_bytes) {
     done += static_cast<size_t>(n);
   }
   return bytes;
-}
-
-Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes, const SizeInHeader& size_in_header) {
-  // What does not compress becomes a little longer.
-  const uint64_t most = max_bytes > UINT64_MAX / 2 ? max_bytes : max_bytes + max_bytes / 1000 + 1024;
-  const Bytes packed = read_file(path, most);
-  const bool gzip = packed.size() >= 2 && packed[0] == kGzip0 && packed[1] == kGzip1;
-  if (!gzip && packed.size() > max_bytes)
-    throw DataError(path, max_bytes, str("expected at most ", max_bytes, " bytes, found ", packed.size()));
-  if (gzip) return Gunzip(path, packed, max_bytes, size_in_header).unpack();
-  if (size_in_header)
-    size_in_header(packed);  // what it refuses is refused; other sizes are the parser's affair
-  return packed;
 }
 
 void rename_durably(const std::string& from, const std::string& to) {

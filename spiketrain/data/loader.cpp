@@ -8,6 +8,7 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/rng.h"
+#include "spiketrain/data/reads_ahead.h"
 
 namespace spiketrain {
 namespace {
@@ -176,6 +177,7 @@ Batch Loader::make(int64_t batch) const {
   const int64_t first = batch * options_.batch_size;
   const int64_t count = std::min(options_.batch_size, data_.size() - first);
   const int64_t* indices = order_.data() + first;
+  if (const auto* on_disk = dynamic_cast<const ReadsAhead*>(&data_)) on_disk->read_ahead(indices, count);
   Batch result;
   result.form = data_.sample().form;
   result.epoch = epoch_;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "spiketrain/base/file.h"
 #include "spiketrain/data/images/image_dataset.h"
 #include "tests/support/network_fixture.h"
 #include "tests/support/neuron_cases.h"
@@ -14,7 +15,7 @@ double train_on_tensors(const torch::Tensor& x, const torch::Tensor& y, const st
 
 namespace spiketrain {
 
-RawImages parse_raw_digits(ByteSpan bytes, const std::string& path);
+RawImages open_raw_digits(const std::string& path);
 std::shared_ptr<Network> train_without_recipe(const Tensor& x, const Tensor& y);  // of docs/cpp.md
 Tensor classes_of(const std::string& run, const Tensor& x);
 
@@ -145,13 +146,24 @@ TEST(Docs, SynapseIsAdjoint) {
   EXPECT_NEAR(left, (synapse->outer(g, Signal::dense(a)) * W).sum().item<double>(), 1e-5);
 }
 
-TEST(Docs, ParserTakesWholeRecordsOnly) {
+TEST(Docs, ImagesAreReadFromTheirFile) {
+  TempDir dir;
   std::vector<uint8_t> bytes(2 * 65, 7);
-  EXPECT_EQ(parse_raw_digits(bytes, "x").size(), 2);
+  bytes[66] = 9;
+  const auto open = [&] {
+    write_file_atomic(dir / "f", {bytes});
+    return open_raw_digits(dir / "f");
+  };
+  const RawImages raw = open();
+  EXPECT_EQ(raw.labels, (std::vector<uint8_t>{7, 7}));
+  std::vector<uint8_t> pixels(64);
+  raw.read(1, pixels.data());
+  EXPECT_EQ(pixels[0], 9);
+  EXPECT_EQ(pixels[63], 7);
   bytes[65] = 10;
-  EXPECT_THROW(parse_raw_digits(bytes, "x"), DataError);
+  EXPECT_THROW(open(), DataError);
   bytes.pop_back();
-  EXPECT_THROW(parse_raw_digits(bytes, "x"), DataError);
+  EXPECT_THROW(open(), DataError);
 }
 
 TEST(Docs, DataSetIsFoundByItsName) {

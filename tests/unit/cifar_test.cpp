@@ -36,30 +36,65 @@ void write_all(const std::string& folder) {
   write_file_atomic(folder + "/test_batch.bin", {batch});
 }
 
-TEST(Cifar, ParsesRecords) {
-  RawImages raw;
+TEST(Cifar, ParsesLabels) {
+  Bytes labels;
   const Bytes batch = make_batch(2, 8);
-  parse_cifar10(batch, "mem", raw);
-  parse_cifar10(batch, "mem", raw);
-  EXPECT_EQ(raw.labels, (Bytes{8, 9, 8, 9}));
-  EXPECT_EQ(raw.sample_bytes(), 3072);
-  EXPECT_EQ(raw.pixels[3072], batch[kRecord + 1]);
+  parse_cifar10(batch, "mem", 0, labels);
+  parse_cifar10(batch, "mem", batch.size(), labels);
+  EXPECT_EQ(labels, (Bytes{8, 9, 8, 9}));
 }
 
 TEST(Cifar, RejectsMalformed) {
-  RawImages raw;
-  Bytes batch = make_batch(2, 0);
-  EXPECT_THROW(parse_cifar10({}, "mem", raw), DataError);
-  EXPECT_THROW(parse_cifar10({batch.data(), batch.size() - 1}, "mem", raw), DataError);
+  Bytes labels, batch = make_batch(2, 0);
+  EXPECT_THROW(parse_cifar10({}, "mem", 0, labels), DataError);
+  EXPECT_THROW(parse_cifar10({batch.data(), batch.size() - 1}, "mem", 0, labels), DataError);
   batch[kRecord] = 10;
   try {
-    parse_cifar10(batch, "mem", raw);
+    parse_cifar10(batch, "mem", 7 * kRecord, labels);
     FAIL();
   } catch (const DataError& error) {
-    EXPECT_EQ(error.byte_offset, kRecord);
+    EXPECT_EQ(error.byte_offset, 8 * kRecord);
   }
-  EXPECT_EQ(raw.size(), 0);
+  EXPECT_TRUE(labels.empty());
+}
+
+TEST(Cifar, PixelsStayInTheFiles) {
+  TempDir dir;
+  write_all(dir.path());
+  const RawImages raw = read_cifar10(dir.path(), true);
   EXPECT_TRUE(raw.pixels.empty());
+  EXPECT_EQ(raw.sample_bytes(), 3072);
+  for (int64_t i = 0; i < 10; ++i) {
+    const Bytes batch = make_batch(2, static_cast<uint8_t>(1 + i / 2));
+    const auto record = batch.begin() + i % 2 * static_cast<int64_t>(kRecord);
+    Bytes pixels(3072);
+    raw.read(i, pixels.data());
+    EXPECT_EQ(pixels, Bytes(record + 1, record + kRecord)) << i;
+  }
+  Bytes pixels(3072);
+  for (const int64_t outside : {-1, 10}) EXPECT_THROW(raw.read(outside, pixels.data()), UsageError);
+}
+
+TEST(Cifar, ABatchOfAnySize) {
+  TempDir dir;
+  write_all(dir.path());
+  Bytes many = make_batch(1000, 3);  // more than are read at once
+  write_file_atomic(dir / "test_batch.bin", {many});
+  const RawImages raw = read_cifar10(dir.path(), false);
+  ASSERT_EQ(raw.size(), 1000);
+  for (size_t i = 0; i < 1000; ++i) ASSERT_EQ(raw.labels[i], (3 + i) % 10);
+  many[700 * kRecord] = 11;
+  write_file_atomic(dir / "test_batch.bin", {many});
+  try {
+    read_cifar10(dir.path(), false);
+    FAIL();
+  } catch (const DataError& error) {
+    EXPECT_EQ(error.byte_offset, 700 * kRecord);
+  }
+  write_file_atomic(dir / "test_batch.bin", {{many.data(), 5 * kRecord + 3}});
+  EXPECT_THROW(read_cifar10(dir.path(), false), DataError);
+  write_file_atomic(dir / "test_batch.bin", std::string());
+  EXPECT_THROW(read_cifar10(dir.path(), false), DataError);
 }
 
 TEST(Cifar, FoundInEveryDocumentedFolder) {

@@ -9,6 +9,7 @@
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/data/events/shd.h"
+#include "tests/support/memory_peak.h"
 #include "tests/support/message.h"
 #include "tests/support/mutation.h"
 #include "tests/support/temp_dir.h"
@@ -190,6 +191,34 @@ TEST(EventShd, Damaged) {
   }
   EXPECT_GT(refused, 150) << "the edits do not reach the checks";
   EXPECT_LT(peak_bytes() - before, int64_t{64} << 20);
+}
+
+TEST(EventShd, RecordingsStayInTheFile) {
+  TempDir dir;
+  constexpr int64_t kRecordings = 2000, kSpikes = 8000;
+  {
+    std::vector<Recording> many(kRecordings);
+    for (int64_t k = 0; k < kRecordings; ++k) {
+      for (int64_t i = 0; i < kSpikes; ++i) {
+        many[static_cast<size_t>(k)].times.push_back(static_cast<double>(i) / 8192);
+        many[static_cast<size_t>(k)].units.push_back((k + i) % 700);
+      }
+      many[static_cast<size_t>(k)].label = k % 20;
+    }
+    write_shd(dir / "f.h5", many, H5T_IEEE_F32LE);
+  }
+  ASSERT_GT(file_size(dir / "f.h5"), uint64_t{90} << 20);
+  const int64_t growth = peak_growth([&] {
+    const ShdFile file(dir / "f.h5");
+    ASSERT_EQ(file.size(), kRecordings);
+    for (int64_t k = 0; k < kRecordings; ++k) {
+      const EventStream stream = file.events(k);
+      ASSERT_EQ(stream.events.size(), static_cast<size_t>(kSpikes));
+      ASSERT_EQ(stream.events[1].x, (k + 1) % 700);
+    }
+  });
+  if (growth < 0) GTEST_SKIP() << "the memory that is taken cannot be measured here";
+  EXPECT_LT(growth, int64_t{32} << 20);
 }
 
 }  // namespace spiketrain::event_shd_test

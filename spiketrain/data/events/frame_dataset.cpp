@@ -3,15 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/input_file.h"
 #include "spiketrain/base/rng.h"
 #include "spiketrain/data/events/event_filter.h"
 #include "spiketrain/data/events/frame_code.h"
 #include "spiketrain/data/events/framing.h"
+#include "spiketrain/data/reads_ahead.h"
 
 namespace spiketrain {
 namespace {
@@ -21,7 +23,19 @@ using Code = std::vector<uint8_t>;
 /// Samples of a recording that are made with one of them.
 constexpr size_t kTogether = 16;
 
-class CachedFrames final : public FrameDataset {
+/// Where the code of a sample is in the cache.
+struct CodePlace {
+  static constexpr uint64_t kNowhere = UINT64_MAX;
+  uint64_t offset = kNowhere, bytes = 0;
+};
+
+/// A sample (its slot) and the recording that it is cut from.
+struct SlotOfRecording {
+  int64_t recording;
+  size_t slot;
+};
+
+class CachedFrames final : public FrameDataset, public ReadsAhead {
  public:
   CachedFrames(std::shared_ptr<const EventSource> source, std::vector<int64_t> indices,
                const FrameDatasetOptions& options)
@@ -32,7 +46,7 @@ class CachedFrames final : public FrameDataset {
         framer_(events_, options_.steps, {source_->width(), source_->height(), source_->polarities()}),
         sample_(SampleSpec::frames(framer_.steps(), framer_.shape(), torch::kByte)),
         target_(TargetSpec::class_index(source_->classes(), source_->class_names())),
-        codes_(indices_.size()) {
+        places_(indices_.size()) {
     ST_CHECK(events_.noise_filter_us >= 0 && events_.refractory_us >= 0 && events_.cache_mib >= 0 &&
                  events_.roll >= 0,
              "events: expected noise_filter_us, refractory_us, roll and cache_mib >= 0");
@@ -46,11 +60,13 @@ class CachedFrames final : public FrameDataset {
         " has no effect with accumulate = \"or\", whose values are 0 and 1; set accumulate = \"clip\" or "
         "leave clip out");
     check_roll();
+    together_.reserve(indices_.size());
     for (size_t slot = 0; slot < indices_.size(); ++slot) {
       ST_CHECK(indices_[slot] >= 0 && indices_[slot] < source_->size(), "events: index ", indices_[slot],
                " of ", source_->size());
-      together_[source_->recording(indices_[slot])].push_back(slot);
+      together_.push_back({source_->recording(indices_[slot]), slot});
     }
+    std::stable_sort(together_.begin(), together_.end(), earlier_recording);
     drop_ = options_.augment && events_.drop > 0;
     drop_below_ = static_cast<uint64_t>(std::llround(events_.drop * 0x1.0p32));
     // With drop the true counts decide how many events may be left; otherwise no more than the limit matters.
@@ -66,18 +82,18 @@ class CachedFrames final : public FrameDataset {
   void read(int64_t index, int64_t epoch, void* to) const override {
     auto* out = static_cast<uint8_t*>(to);
     const size_t slot = slot_of(index);
-    const std::shared_ptr<const Code> code = find_or_make(slot);
+    const Code code = find_or_make(slot);
     std::fill_n(out, framer_.numel(), uint8_t{0});
     const int64_t limit = framer_.limit();
     if (!options_.augment) {
-      decode_counts(*code, [=](int64_t place, int64_t count) {
+      decode_counts(code, [=](int64_t place, int64_t count) {
         out[place] = static_cast<uint8_t>(std::min(count, limit));
       });
       return;
     }
     Rng rng(options_.seed, Purpose::event_augment, static_cast<uint64_t>(epoch),
             static_cast<uint64_t>(indices_[slot]));
-    augmented(*code, rng, out);
+    augmented(code, rng, out);
   }
 
   std::string describe() const override {
@@ -93,7 +109,14 @@ class CachedFrames final : public FrameDataset {
   }
   int64_t cached() const override {
     std::lock_guard<std::mutex> lock(mutex_);
-    return std::count_if(codes_.begin(), codes_.end(), [](const auto& code) { return code != nullptr; });
+    return std::count_if(places_.begin(), places_.end(),
+                         [](const CodePlace& place) { return place.offset != CodePlace::kNowhere; });
+  }
+  void read_ahead(const int64_t* indices, int64_t count) const override {
+    for (int64_t i = 0; i < count; ++i) {
+      const CodePlace place = place_of(slot_of(indices[i]));
+      if (place.offset != CodePlace::kNowhere) file_->will_read(place.offset, place.bytes);
+    }
   }
 
  private:
@@ -111,64 +134,81 @@ class CachedFrames final : public FrameDataset {
     return static_cast<size_t>(index);
   }
 
-  std::shared_ptr<const Code> make(size_t slot) const {
+  static bool earlier_recording(const SlotOfRecording& a, const SlotOfRecording& b) {
+    return a.recording < b.recording;
+  }
+
+  Code make(size_t slot) const {
     EventStream stream = source_->events(indices_[slot]);
     filter_noise(stream.events, source_->width(), source_->height(), events_.noise_filter_us);
     filter_refractory(stream.events, source_->width(), source_->height(), events_.refractory_us);
     std::vector<uint16_t> counts(static_cast<size_t>(framer_.numel()));
     framer_.count(stream.events, counts.data());
-    return std::make_shared<const Code>(encode_counts(counts.data(), framer_.numel(), stored_limit_));
+    return encode_counts(counts.data(), framer_.numel(), stored_limit_);
   }
 
-  std::shared_ptr<const Code> find(size_t slot) const {
+  CodePlace place_of(size_t slot) const {
     std::lock_guard<std::mutex> lock(mutex_);
-    return codes_[slot];
+    return places_[slot];
+  }
+
+  /// False if it is not in the cache.
+  bool find(size_t slot, Code& code) const {
+    const CodePlace place = place_of(slot);
+    if (place.offset == CodePlace::kNowhere) return false;
+    code.resize(place.bytes);
+    file_->read(place.offset, place.bytes, code.data());
+    return true;
   }
 
   /// False if there was no room.
-  bool keep(size_t slot, const std::shared_ptr<const Code>& code) const {
-    const auto bytes = static_cast<int64_t>(code->capacity() + sizeof(Code) + 16);  // 16: reference counts
+  bool keep(size_t slot, const Code& code) const {
+    const auto bytes = static_cast<int64_t>(code.size());
     std::lock_guard<std::mutex> lock(mutex_);
-    if (codes_[slot]) return true;
+    if (places_[slot].offset != CodePlace::kNowhere) return true;
     if (full_ || cache_bytes_ + bytes > events_.cache_mib * (int64_t{1} << 20)) {
       full_ = true;
       return false;
     }
+    if (!file_) file_ = std::make_unique<ScratchFile>("frames of " + options_.name);
+    places_[slot] = {file_->append(code), code.size()};
     cache_bytes_ += bytes;
-    codes_[slot] = code;
     return true;
   }
 
   /// The first kTogether samples of a recording that are not yet there.
-  std::vector<size_t> missing(const std::vector<size_t>& slots) const {
+  template <class Range>
+  std::vector<size_t> missing(const Range& samples) const {
     std::vector<size_t> result;
     std::lock_guard<std::mutex> lock(mutex_);
-    for (size_t i = 0; i < slots.size() && result.size() < kTogether; ++i) {
-      if (!codes_[slots[i]]) result.push_back(slots[i]);
+    for (auto it = samples.first; it != samples.second && result.size() < kTogether; ++it) {
+      if (places_[it->slot].offset == CodePlace::kNowhere) result.push_back(it->slot);
     }
     return result;
   }
 
   /// With a sample, others of its recording are made, so its file is not read for each of them; not all of
   /// them, since there may be very many, and whoever stops a loader waits for the batches it has begun.
-  std::shared_ptr<const Code> find_or_make(size_t slot) const {
-    if (auto code = find(slot)) return code;
+  Code find_or_make(size_t slot) const {
+    Code code;
+    if (find(slot, code)) return code;
     const int64_t recording = source_->recording(indices_[slot]);
-    const std::vector<size_t>& slots = together_.at(recording);
-    if (slots.size() == 1) {
-      auto code = make(slot);
+    const auto samples = std::equal_range(together_.begin(), together_.end(), SlotOfRecording{recording, 0},
+                                          earlier_recording);
+    if (samples.second - samples.first == 1) {
+      code = make(slot);
       keep(slot, code);
       return code;
     }
     std::lock_guard<std::mutex> lock(
         recording_mutex_[static_cast<size_t>(recording) % recording_mutex_.size()]);
-    if (auto code = find(slot)) return code;
-    const auto wanted = make(slot);
-    if (!keep(slot, wanted)) return wanted;
-    for (const size_t other : missing(slots)) {
+    if (find(slot, code)) return code;
+    code = make(slot);
+    if (!keep(slot, code)) return code;
+    for (const size_t other : missing(samples)) {
       if (!keep(other, make(other))) break;
     }
-    return wanted;
+    return code;
   }
 
   /// Where each place of one channel of one frame goes; -1: out of the frame.
@@ -217,14 +257,15 @@ class CachedFrames final : public FrameDataset {
   const Framer framer_;
   const SampleSpec sample_;
   const TargetSpec target_;
-  std::map<int64_t, std::vector<size_t>> together_;  // recording -> slots
+  std::vector<SlotOfRecording> together_;  // by recording, then slot
   bool drop_ = false;
   uint64_t drop_below_ = 0;
   int64_t stored_limit_ = 1;
 
   mutable std::array<std::mutex, 16> recording_mutex_;
   mutable std::mutex mutex_;  // guards what follows
-  mutable std::vector<std::shared_ptr<const Code>> codes_;
+  mutable std::vector<CodePlace> places_;
+  mutable std::unique_ptr<ScratchFile> file_;  // made with the first sample, then it stays
   mutable int64_t cache_bytes_ = 0;
   mutable bool full_ = false;
 };

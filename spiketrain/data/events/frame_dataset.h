@@ -6,7 +6,9 @@
 // roll shifts by up to n pixels of the frame each way, along a row of channels only if the frame is one; what
 // leaves the frame is lost and zeros enter.
 // Cache: a sample is kept as its non-zero places, one to a few bytes each (frame_code.h), from the first time
-// it is read until the limit is reached; what finds no room is made again each time, with the same result.
+// it is read until the limit is reached; what finds no room is made again each time, with the same result.  It is
+// a file without a name in the folder for temporary files (TMPDIR, else /tmp), made with the first sample: the
+// system keeps in memory what it has room for.
 // Tests: unit/frame_dataset_test.cpp.
 #pragma once
 #include <cstdint>
@@ -37,7 +39,7 @@ class FrameDataset : public Dataset {
 
 /// `indices` selects and orders the samples of `source`.  UsageError: bad options (see Framer), a roll that
 /// can empty the frame, drop = 1, flip of a sensor with one row, clip beside accumulate = "or", index out of
-/// range.  Reading a sample: DataError as EventSource::events().
+/// range.  Reading a sample: DataError as EventSource::events(), SystemError as ScratchFile.
 std::unique_ptr<FrameDataset> make_frame_dataset(std::shared_ptr<const EventSource> source,
                                                  std::vector<int64_t> indices,
                                                  const FrameDatasetOptions& options);

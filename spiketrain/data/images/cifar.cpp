@@ -1,7 +1,10 @@
 // Parser and reader of CIFAR-10 batches; format in cifar.h.
 #include "spiketrain/data/images/cifar.h"
 
+#include <algorithm>
+
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/input_file.h"
 
 namespace spiketrain {
 namespace {
@@ -9,8 +12,7 @@ namespace {
 constexpr int64_t kClasses = 10;
 constexpr size_t kPixels = 3 * 32 * 32;
 constexpr size_t kRecord = 1 + kPixels;
-/// Official batches hold 10,000 records; whoever makes their own may put all into one.
-constexpr uint64_t kMaxFile = kRecord * 100'000;
+constexpr uint64_t kPiece = kRecord * 341;  ///< about a MiB
 
 std::string find_folder(const std::string& dir, const std::string& file) {
   for (const char* inner : {"/cifar10/cifar-10-batches-bin", "/cifar10", "/cifar-10-batches-bin", ""}) {
@@ -20,39 +22,40 @@ std::string find_folder(const std::string& dir, const std::string& file) {
                   "no such file; run: spiketrain data fetch cifar10 --data-dir " + dir);
 }
 
+void check_cifar_size(uint64_t bytes, const std::string& path) {
+  if (bytes > 0 && bytes % kRecord == 0) return;
+  throw DataError(path, bytes / kRecord * kRecord,
+                  str("expected records of ", kRecord, " bytes, found ", bytes, " bytes in all"));
+}
+
+void add_batch(const std::string& path, RawImages& raw) {
+  const auto file = std::make_shared<const InputFile>(path);
+  check_cifar_size(file->size(), path);
+  for (uint64_t at = 0; at < file->size(); at += kPiece)
+    parse_cifar10(file->read(at, std::min(kPiece, file->size() - at)), path, at, raw.labels);
+  raw.files.push_back({file, 1, kRecord, static_cast<int64_t>(file->size() / kRecord)});
+}
+
 }  // namespace
 
-void parse_cifar10(ByteSpan bytes, const std::string& path, RawImages& out) {
-  const size_t records = bytes.size / kRecord;
-  if (bytes.size == 0 || bytes.size % kRecord != 0) {
-    throw DataError(path, records * kRecord,
-                    str("expected records of ", kRecord, " bytes, found ", bytes.size, " bytes in all"));
-  }
-  for (size_t i = 0; i < records; ++i) {
-    const int label = bytes.data[i * kRecord];
+void parse_cifar10(ByteSpan records, const std::string& path, uint64_t offset, std::vector<uint8_t>& labels) {
+  check_cifar_size(records.size, path);
+  for (size_t at = 0; at < records.size; at += kRecord) {
+    const int label = records.data[at];
     if (label >= kClasses)
-      throw DataError(path, i * kRecord, str("expected a label below ", kClasses, ", found ", label));
+      throw DataError(path, offset + at, str("expected a label below ", kClasses, ", found ", label));
   }
-  out.channels = 3;
-  out.height = out.width = 32;
-  out.classes = kClasses;
-  out.pixels.reserve(out.pixels.size() + records * kPixels);
-  for (size_t i = 0; i < records; ++i) {
-    const uint8_t* record = bytes.data + i * kRecord;
-    out.labels.push_back(record[0]);
-    out.pixels.insert(out.pixels.end(), record + 1, record + kRecord);
-  }
+  for (size_t at = 0; at < records.size; at += kRecord) labels.push_back(records.data[at]);
 }
 
 RawImages read_cifar10(const std::string& dir, bool train) {
   const std::string folder = find_folder(dir, train ? "data_batch_1.bin" : "test_batch.bin");
   RawImages raw;
-  for (int i = 1; i <= (train ? 5 : 1); ++i) {
-    const std::string path = folder + (train ? str("/data_batch_", i, ".bin") : "/test_batch.bin");
-    const Bytes bytes = read_file(path, kMaxFile);
-    if (train && i == 1) raw.pixels.reserve(5 * bytes.size());
-    parse_cifar10(bytes, path, raw);
-  }
+  raw.channels = 3;
+  raw.height = raw.width = 32;
+  raw.classes = kClasses;
+  if (!train) add_batch(folder + "/test_batch.bin", raw);
+  for (int i = 1; train && i <= 5; ++i) add_batch(str(folder, "/data_batch_", i, ".bin"), raw);
   return raw;
 }
 

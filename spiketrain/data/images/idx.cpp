@@ -4,14 +4,16 @@
 #include <algorithm>
 
 #include "spiketrain/base/check.h"
+#include "spiketrain/base/gunzip.h"
 
 namespace spiketrain {
 namespace {
 
 constexpr int kMaxDims = 4;
 constexpr int64_t kIdxClasses = 10;
-/// The largest official file has 47 MB.
-constexpr uint64_t kMaxIdxFile = uint64_t{1} << 30;
+constexpr uint64_t kMostLabels = uint64_t{1} << 30;  ///< they are kept in memory
+constexpr uint64_t kMostPixels = uint64_t{1} << 30;  ///< of one image
+constexpr uint64_t kMaxHeader = 4 + 4 * kMaxDims;
 
 std::string find_file(const std::string& name, const std::string& dir, const std::string& file) {
   const std::string path = str(dir, "/", name, "/", file);
@@ -22,10 +24,6 @@ std::string find_file(const std::string& name, const std::string& dir, const std
   throw DataError(path, 0,
                   str("no such file, nor with .gz; run: spiketrain data fetch ", name, " --data-dir ", dir));
 }
-
-}  // namespace
-
-namespace {
 
 struct IdxHeader {
   std::vector<int64_t> shape;
@@ -62,57 +60,69 @@ IdxHeader parse_header(ByteSpan bytes, const std::string& path) {
   return result;
 }
 
-/// An IDX file; of one that is packed no more is unpacked than its header declares.
-Bytes read_idx(const std::string& path) {
-  return read_gzip_or_plain(path, kMaxIdxFile, [&](ByteSpan head) {
+void check_values(const IdxHeader& header, uint64_t file_bytes, const std::string& path) {
+  const uint64_t found = file_bytes - header.bytes;
+  if (found == header.values) return;
+  throw DataError(path, header.bytes + std::min(found, header.values),
+                  str("dimensions need ", header.values, " values, found ", found));
+}
+
+/// Of a file that is packed no more is unpacked than its header declares.
+SizeInHeader declared_size(const std::string& path, uint64_t max_bytes) {
+  return [path, max_bytes](ByteSpan head) {
     const IdxHeader header = parse_header(head, path);
-    if (header.values > kMaxIdxFile - header.bytes) {
+    if (header.values > max_bytes - header.bytes) {
       throw DataError(
           path, 4,
-          str("dimensions need ", header.values, " values; expected at most ", kMaxIdxFile - header.bytes));
+          str("dimensions need ", header.values, " values; expected at most ", max_bytes - header.bytes));
     }
     return header.bytes + header.values;
-  });
+  };
+}
+
+/// The labels, all below kIdxClasses.
+std::vector<uint8_t> read_labels(const std::string& path, int64_t images) {
+  const Bytes file = read_gzip_or_plain(path, kMostLabels, declared_size(path, kMostLabels));
+  const IdxArray labels = parse_idx(file, path);
+  if (labels.shape.size() != 1)
+    throw DataError(path, 3, str("expected 1 dimension, found ", labels.shape.size()));
+  if (labels.shape[0] != images)
+    throw DataError(path, 4,
+                    str("expected a label for each of ", images, " images, found ", labels.shape[0]));
+  for (size_t i = 0; i < labels.values.size; ++i) {
+    if (labels.values.data[i] >= kIdxClasses) {
+      throw DataError(path, 8 + i,
+                      str("expected a label below ", kIdxClasses, ", found ", int{labels.values.data[i]}));
+    }
+  }
+  return {labels.values.data, labels.values.data + labels.values.size};
 }
 
 }  // namespace
 
 IdxArray parse_idx(ByteSpan bytes, const std::string& path) {
   const IdxHeader header = parse_header(bytes, path);
-  const uint64_t found = bytes.size - header.bytes;
-  if (found != header.values) {
-    throw DataError(path, header.bytes + std::min(found, header.values),
-                    str("dimensions need ", header.values, " values, found ", found));
-  }
+  check_values(header, bytes.size, path);
   return {header.shape, {bytes.data + header.bytes, static_cast<size_t>(header.values)}};
 }
 
 RawImages read_idx_pair(const std::string& images_path, const std::string& labels_path) {
-  const Bytes image_file = read_idx(images_path);
-  const IdxArray images = parse_idx(image_file, images_path);
-  if (images.shape.size() != 3)
-    throw DataError(images_path, 3, str("expected 3 dimensions, found ", images.shape.size()));
-  const Bytes label_file = read_idx(labels_path);
-  const IdxArray labels = parse_idx(label_file, labels_path);
-  if (labels.shape.size() != 1)
-    throw DataError(labels_path, 3, str("expected 1 dimension, found ", labels.shape.size()));
-  if (labels.shape[0] != images.shape[0]) {
-    throw DataError(
-        labels_path, 4,
-        str("expected a label for each of ", images.shape[0], " images, found ", labels.shape[0]));
-  }
-  for (size_t i = 0; i < labels.values.size; ++i) {
-    if (labels.values.data[i] >= kIdxClasses) {
-      throw DataError(labels_path, 8 + i,
-                      str("expected a label below ", kIdxClasses, ", found ", int{labels.values.data[i]}));
-    }
-  }
+  const auto images = open_gzip_or_plain(images_path, UINT64_MAX, declared_size(images_path, INT64_MAX));
+  const IdxHeader header = parse_header(images->read(0, std::min(images->size(), kMaxHeader)), images_path);
+  check_values(header, images->size(), images_path);
+  if (header.shape.size() != 3)
+    throw DataError(images_path, 3, str("expected 3 dimensions, found ", header.shape.size()));
+  const int64_t count = header.shape[0];
+  const uint64_t pixels = header.values / static_cast<uint64_t>(count);
+  if (pixels > kMostPixels)
+    throw DataError(images_path, 8,
+                    str("expected images of at most ", kMostPixels, " pixels, found ", pixels));
   RawImages raw;
-  raw.height = images.shape[1];
-  raw.width = images.shape[2];
+  raw.height = header.shape[1];
+  raw.width = header.shape[2];
   raw.classes = kIdxClasses;
-  raw.pixels.assign(images.values.data, images.values.data + images.values.size);
-  raw.labels.assign(labels.values.data, labels.values.data + labels.values.size);
+  raw.labels = read_labels(labels_path, count);
+  raw.files = {{images, header.bytes, pixels, count}};
   return raw;
 }
 

@@ -20,10 +20,11 @@ struct IdxArray {
 /// DataError unless `bytes` is exactly one u8 array; `path` is only named in errors.
 IdxArray parse_idx(ByteSpan bytes, const std::string& path);
 
-/// Reads an image and a label file of one part; DataError also if they do not belong together.
+/// Opens an image and a label file of one part; DataError also if they do not belong together.  The labels are read, the
+/// pixels stay in the file; one that is packed is unpacked first, see open_gzip_or_plain().
 RawImages read_idx_pair(const std::string& images_path, const std::string& labels_path);
 
-/// Reads <dir>/<name>/{train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz.
+/// Opens <dir>/<name>/{train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz.
 RawImages read_idx_dataset(const std::string& name, const std::string& dir, bool train);
 
 }  // namespace spiketrain

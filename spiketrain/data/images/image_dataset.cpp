@@ -5,11 +5,12 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/rng.h"
+#include "spiketrain/data/reads_ahead.h"
 
 namespace spiketrain {
 namespace {
 
-class ImageDataset final : public Dataset {
+class ImageDataset final : public Dataset, public ReadsAhead {
  public:
   ImageDataset(std::string description, std::shared_ptr<const RawImages> raw, std::vector<int64_t> indices,
                ImageTransform transform)
@@ -19,6 +20,7 @@ class ImageDataset final : public Dataset {
         transform_(std::move(transform)),
         sample_(SampleSpec::image({raw_->channels, raw_->height, raw_->width})),
         target_(TargetSpec::class_index(raw_->classes, raw_->class_names)) {
+    check_pixels();
     for (int64_t i : indices_)
       ST_CHECK(i >= 0 && i < raw_->size(), "image data set: index ", i, " of ", raw_->size());
     ST_CHECK(transform_.crop_border >= 0, "image data set: expected crop_border >= 0, got ",
@@ -46,6 +48,9 @@ class ImageDataset final : public Dataset {
     return indices_[static_cast<size_t>(index)];
   }
   std::string describe() const override { return description_; }
+  void read_ahead(const int64_t* indices, int64_t count) const override {
+    for (int64_t i = 0; i < count; ++i) raw_->will_read(id(indices[i]));
+  }
 
   void read(int64_t index, int64_t epoch, void* to) const override {
     auto* out = static_cast<float*>(to);
@@ -58,13 +63,14 @@ class ImageDataset final : public Dataset {
       shift_x = static_cast<int64_t>(rng.below(2 * border + 1)) - border;
       flip = (rng.next() & 1) != 0 && transform_.flip;
     }
-    const uint8_t* pixels = raw_->pixels.data() + i * raw_->sample_bytes();
+    std::vector<uint8_t> pixels(static_cast<size_t>(raw_->sample_bytes()));
+    raw_->read(i, pixels.data());
     for (int64_t c = 0; c < raw_->channels; ++c) {
       const float* table = table_.data() + c * 256;
       for (int64_t y = 0; y < height; ++y) {
         const int64_t from_y = y + shift_y;
         const bool inside = from_y >= 0 && from_y < height;
-        const uint8_t* row = pixels + (c * height + (inside ? from_y : 0)) * width;
+        const uint8_t* row = pixels.data() + (c * height + (inside ? from_y : 0)) * width;
         for (int64_t x = 0; x < width; ++x) {
           const int64_t from_x = (flip ? width - 1 - x : x) + shift_x;
           *out++ = table[inside && from_x >= 0 && from_x < width ? row[from_x] : 0];  // the border is black
@@ -74,6 +80,14 @@ class ImageDataset final : public Dataset {
   }
 
  private:
+  void check_pixels() const {
+    const int64_t bytes = raw_->sample_bytes();
+    int64_t samples = bytes > 0 ? static_cast<int64_t>(raw_->pixels.size()) / bytes : 0;
+    for (const PixelFile& part : raw_->files) samples += part.count;
+    ST_CHECK(samples == raw_->size(), "image data set: expected pixels for each of ", raw_->size(),
+             " labels, got those of ", samples, " samples");
+  }
+
   std::string description_;
   std::shared_ptr<const RawImages> raw_;
   std::vector<int64_t> indices_;

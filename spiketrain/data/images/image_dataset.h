@@ -1,4 +1,4 @@
-// Data sets of static images with classes, held in memory as bytes.
+// Data sets of static images with classes: bytes, in memory or read from files sample by sample (raw_images.h).
 //   x = (pixel / 255 - mean) / std, after a random crop and flip of the training split
 // The sample's id is its index in the official part; it keys crop and flip together with seed and epoch.
 // Tests: unit/dataset_test.cpp, unit/cifar_test.cpp.
@@ -31,7 +31,7 @@ struct ImageSource : DatasetSource {
   std::unique_ptr<Dataset> open(const DataOptions& options) const override;
 
  protected:
-  /// One official part.
+  /// One official part; its pixels may stay in files.
   virtual RawImages read(const DataOptions& options, bool train) const = 0;
   /// Of every split.
   virtual ImageTransform plain() const = 0;
