@@ -23,7 +23,8 @@ void begin_training(Experiment& experiment, const std::string& run_dir, bool res
 }
 
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings) {
-  ST_CHECK(dir || (!settings.resume && !settings.tensorboard),
+  const Group* const group = experiment.training.group();
+  ST_CHECK(dir || (group && group->rank() > 0) || (!settings.resume && !settings.tensorboard),
            "training: resume and tensorboard need a run directory; give one");
   CostObserver cost(experiment.recipe);
   std::unique_ptr<TensorBoardObserver> tensorboard;
@@ -31,12 +32,13 @@ RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& sett
   options.run_dir = dir;
   options.observers = settings.observers;
   if (dir) options.observers.push_back(&cost);
-  if (settings.tensorboard) {
+  if (dir && settings.tensorboard) {
     tensorboard = std::make_unique<TensorBoardObserver>(dir->file("tensorboard"));
     options.observers.push_back(tensorboard.get());
   }
   options.stop = settings.stop;
   options.environment = settings.environment;
+  options.version = settings.version;
 
   begin_training(experiment, dir ? dir->path() : "", settings.resume);
   Trainer trainer(experiment.training, options);

@@ -16,6 +16,7 @@ struct RunSettings {
   std::vector<Observer*> observers = {};
   const std::atomic<bool>* stop = nullptr;  ///< set to true: checkpoint and return after the current batch
   Config environment = Config::object();    ///< what it runs on, see train/environment.h
+  std::string version = {};                 ///< of the program: the same in all processes of a group
 };
 
 struct RunEnd {
@@ -27,7 +28,8 @@ struct RunEnd {
 /// before there is a directory.  Errors as load_initial_weights(); UsageError for a network that has a file of its own.
 void begin_training(Experiment& experiment, const std::string& run_dir, bool resume);
 
-/// Trains, and writes everything that a run directory holds; `dir` null: nothing is written.  Errors as Trainer's.
+/// Trains, and writes everything that a run directory holds; `dir` null: nothing is written, as in the processes of a group other than
+/// the first.  Errors as Trainer's.
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings);
 
 }  // namespace spiketrain

@@ -78,6 +78,11 @@ struct Training {
   RateAdvice rate_advice = {};
 
   Network& network() const { return learner->network(); }
+  /// The processes that train together; null: this one alone.
+  Group* group() const {
+    const auto& sums = learner->parts().sums;
+    return sums ? &sums->group() : nullptr;
+  }
 };
 
 }  // namespace spiketrain
