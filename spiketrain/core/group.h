@@ -36,8 +36,16 @@ class Group {
   /// Begins to add up x of all processes in place: contiguous, on the CPU, alike in size and type.  After wait() all of them have
   /// the same bits, and the same again in another run of as many processes.
   virtual std::shared_ptr<Work> begin_sum(const Tensor& x) = 0;
-  /// x of process 0 to all others, in place.
-  virtual void broadcast(const Tensor& x) = 0;
+  /// x of process `from` to all others, in place.
+  virtual void broadcast(const Tensor& x, int64_t from = 0) = 0;
+  /// Begins to send x to one process, which receives with the same size and type, in the order of sending.
+  virtual std::shared_ptr<Work> begin_send(const Tensor& x, int64_t to) = 0;
+  virtual void receive(const Tensor& x, int64_t from) = 0;
+  /// The processes of this group with the same `color`, by their rank here.
+  virtual std::shared_ptr<Group> split(int64_t color) = 0;
+  /// Lets all know that the run is to stop, and whether somebody has; for groups in which there is no message on every batch.
+  virtual void ask_to_stop() = 0;
+  virtual bool asked_to_stop() = 0;
   /// The texts of all processes, by rank.
   virtual std::vector<std::string> gather(const std::string& text) = 0;
   virtual Traffic traffic() const = 0;

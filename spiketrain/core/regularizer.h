@@ -16,6 +16,8 @@
 
 namespace spiketrain {
 
+class Group;
+
 struct Regularizer : Part {
   /// Slots of the record that it reads: kU or none.
   virtual uint32_t needs() const { return 0; }

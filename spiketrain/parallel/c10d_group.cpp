@@ -80,10 +80,33 @@ struct Store final : MeetingPoint {
   StoreP store_;
 };
 
+/// What groups of the same processes have in common.
+struct Common {
+  StoreP store;
+  std::string own_address;
+  std::shared_ptr<SignsOfLife> life;
+};
+
+/// `name` is that of the group at the meeting point.
+GlooP open_gloo(const Common& common, const std::string& name, int64_t rank, int64_t size) {
+  auto options = c10d::ProcessGroupGloo::Options::create(kNoEnd);
+  options->threads = 2;
+  options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(common.own_address));
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(
+      c10::make_intrusive<c10d::PrefixStore>(name, common.store), static_cast<int>(rank),
+      static_cast<int>(size), options);
+}
+
 class C10dGroup final : public Group {
  public:
-  C10dGroup(const Placement& p, GlooP gloo, std::shared_ptr<SignsOfLife> life)
-      : rank_(p.rank), size_(p.size), gloo_(std::move(gloo)), life_(std::move(life)) {}
+  C10dGroup(Common common, std::string name, int64_t rank, int64_t size)
+      : common_(std::move(common)),
+        name_(std::move(name)),
+        rank_(rank),
+        size_(size),
+        gloo_(open_gloo(common_, name_, rank, size)) {}
+  /// Once the processes have met.
+  void watch(std::shared_ptr<SignsOfLife> life) { common_.life = std::move(life); }
 
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return size_; }
@@ -97,13 +120,33 @@ class C10dGroup final : public Group {
       return gloo_->allreduce(list);
     });
   }
-  void broadcast(const Tensor& x) override {
+  void broadcast(const Tensor& x, int64_t from) override {
     ST_ASSERT(x.is_cpu() && x.is_contiguous());
     begin([&] {
       std::vector<Tensor> list = {x};
-      return gloo_->broadcast(list);
+      c10d::BroadcastOptions options;
+      options.rootRank = static_cast<int>(from);
+      return gloo_->broadcast(list, options);
     })->wait();
   }
+  std::shared_ptr<Work> begin_send(const Tensor& x, int64_t to) override {
+    ST_ASSERT(x.is_cpu() && x.is_contiguous());
+    traffic_.bytes += static_cast<int64_t>(x.nbytes());
+    return begin([&] {
+      std::vector<Tensor> list = {x};
+      return gloo_->send(list, static_cast<int>(to), 0);
+    });
+  }
+  void receive(const Tensor& x, int64_t from) override {
+    ST_ASSERT(x.is_cpu() && x.is_contiguous());
+    begin([&] {
+      std::vector<Tensor> list = {x};
+      return gloo_->recv(list, static_cast<int>(from), 0);
+    })->wait();
+  }
+  std::shared_ptr<Group> split(int64_t color) override;
+  void ask_to_stop() override { common_.life->ask_to_stop(); }
+  bool asked_to_stop() override { return common_.life->asked_to_stop(); }
   std::vector<std::string> gather(const std::string& text) override;
   Traffic traffic() const override { return traffic_; }
 
@@ -133,14 +176,26 @@ class C10dGroup final : public Group {
     }
   }
   [[noreturn]] void fail(const std::exception& error) {
-    throw GroupError(life_->explain("a message to another process failed: " + first_line(error)));
+    throw GroupError(common_.life->explain("a message to another process failed: " + first_line(error)));
   }
 
-  int64_t rank_, size_;
+  Common common_;
+  std::string name_;
+  int64_t rank_, size_, splits_ = 0;
   GlooP gloo_;
-  std::shared_ptr<SignsOfLife> life_;
   Traffic traffic_;
 };
+
+std::shared_ptr<Group> C10dGroup::split(int64_t color) {
+  const std::vector<std::string> colors = gather(std::to_string(color));
+  int64_t rank = 0, size = 0;
+  for (size_t r = 0; r < colors.size(); ++r) {
+    if (colors[r] != std::to_string(color)) continue;
+    if (static_cast<int64_t>(r) < rank_) ++rank;
+    ++size;
+  }
+  return std::make_shared<C10dGroup>(common_, str(name_, '/', splits_++, '/', color), rank, size);
+}
 
 std::vector<std::string> C10dGroup::gather(const std::string& text) {
   const Tensor sizes = torch::zeros({size_}, torch::kLong);
@@ -161,26 +216,20 @@ class C10dMembership final : public Membership {
  public:
   C10dMembership(const Placement& p, const GroupOptions& options) {
     const std::string own = own_address(p.address, p.port);
-    const bool serve = p.rank == 0 && !p.launchers_store;
-    store_ = open_store(p, serve, kMeeting);
-    auto gloo = c10d::ProcessGroupGloo::Options::create(kNoEnd);
-    gloo->threads = 2;
-    gloo->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(own));
-    const auto group =
-        c10::make_intrusive<c10d::ProcessGroupGloo>(c10::make_intrusive<c10d::PrefixStore>("gloo", store_),
-                                                    static_cast<int>(p.rank), static_cast<int>(p.size), gloo);
+    const StoreP store = open_store(p, /*serve=*/p.rank == 0 && !p.launchers_store, kMeeting);
+    group_ = std::make_shared<C10dGroup>(Common{store, own, nullptr}, "gloo", p.rank, p.size);
+    // A connection of its own: calls on one wait for each other.
     life_ =
         std::make_shared<SignsOfLife>(std::make_unique<Store>(open_store(p, false, options.timeout)), p.rank,
                                       p.size, p.launchers_store ? -1 : 0, options.timeout, options.on_loss);
-    group_ = std::make_shared<C10dGroup>(p, group, life_);
+    group_->watch(life_);
   }
   std::shared_ptr<Group> group() const override { return group_; }
   void leave(const std::string& why) override { life_->leave(why); }
 
  private:
-  StoreP store_;
+  std::shared_ptr<C10dGroup> group_;
   std::shared_ptr<SignsOfLife> life_;
-  std::shared_ptr<Group> group_;
 };
 
 }  // namespace

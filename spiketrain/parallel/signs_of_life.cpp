@@ -1,6 +1,7 @@
 #include "spiketrain/parallel/signs_of_life.h"
 
 #include <memory>
+#include <utility>
 
 #include "spiketrain/base/check.h"
 
@@ -11,7 +12,7 @@ using namespace std::chrono_literals;
 constexpr auto kBeat = 500ms;
 /// How long the keeper of the meeting point stays when somebody is lost, so that the others learn who.
 constexpr auto kStay = 4 * kBeat;
-constexpr const char *kDone = "done", *kLost = "life/lost";
+constexpr const char *kDone = "done", *kLost = "life/lost", *kStop = "life/stop";
 
 std::string key(int64_t rank) { return str("life/", rank); }
 
@@ -26,6 +27,7 @@ struct SignsOfLife::State {
   std::mutex mutex;
   std::condition_variable changed;
   bool stop = false, left = false, said = false, taken = false;
+  bool wants_stop = false, told_stop = false, stop_asked = false;
   Clock::time_point answered = Clock::now();  ///< the meeting point, last
   std::string lost, goodbye;                  ///< what was found; what is still to be told
 
@@ -85,16 +87,21 @@ std::string SignsOfLife::State::look() {
 
 void SignsOfLife::State::beat(int64_t count) {
   std::string last;
+  bool tell = false;
   {
     const std::lock_guard<std::mutex> lock(mutex);
     last = goodbye;
+    tell = std::exchange(wants_stop, false);
   }
+  if (tell) point->set(kStop, "yes");
+  const bool asked = !point->get(kStop).empty();
   point->set(key(rank), last.empty() ? std::to_string(count) : last);
   // Looking costs a message for each process.
   const std::string what = count % (1 + size / 16) == 0 ? look() : "";
   {
     const std::lock_guard<std::mutex> lock(mutex);
     answered = Clock::now();
+    stop_asked = asked;
     said = said || !last.empty();
   }
   if (what.empty()) return;
@@ -158,6 +165,18 @@ void SignsOfLife::leave(const std::string& why) {
   state_->goodbye = why.empty() ? kDone : "!" + why;
   state_->changed.notify_all();
   state_->changed.wait_for(lock, 2s, [this] { return state_->said; });
+}
+
+void SignsOfLife::ask_to_stop() {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  if (state_->told_stop) return;
+  state_->wants_stop = state_->told_stop = true;
+  state_->changed.notify_all();
+}
+
+bool SignsOfLife::asked_to_stop() const {
+  const std::lock_guard<std::mutex> lock(state_->mutex);
+  return state_->stop_asked;
 }
 
 std::string SignsOfLife::explain(const std::string& otherwise) {

@@ -37,6 +37,9 @@ class SignsOfLife {
 
   /// Tells the others that this process ends: `why` empty: its work is done.
   void leave(const std::string& why);
+  /// Tells all that the run is to stop; whether somebody has, as of the last look.
+  void ask_to_stop();
+  bool asked_to_stop() const;
   /// After a message failed: what has happened, as soon as it shows, or `otherwise` after the timeout.
   std::string explain(const std::string& otherwise);
 

@@ -1,12 +1,15 @@
 // A group of threads in place of processes: sums in the order of ranks, so that the bits are those of any run.
 #pragma once
 #include <condition_variable>
+#include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "spiketrain/base/check.h"
 #include "spiketrain/core/group.h"
 
 namespace spiketrain {
@@ -30,6 +33,21 @@ class Meeting {
     all_.wait(lock, [&] { return round_ != round || broken_; });
     if (broken_) throw GroupError("another thread of the group failed");
   }
+  /// A letter box for each pair.
+  void post(int64_t from, int64_t to, Tensor x) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    posted_[{from, to}].push_back(std::move(x));
+    all_.notify_all();
+  }
+  Tensor fetch(int64_t from, int64_t to) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    auto& box = posted_[{from, to}];
+    all_.wait(lock, [&] { return !box.empty() || broken_; });
+    if (broken_) throw GroupError("another thread of the group failed");
+    Tensor x = std::move(box.front());
+    box.pop_front();
+    return x;
+  }
   void leave_broken() {
     const std::lock_guard<std::mutex> lock(mutex_);
     broken_ = true;
@@ -40,6 +58,7 @@ class Meeting {
   std::mutex mutex_;
   std::condition_variable all_;
   std::vector<Tensor> brought_;
+  std::map<std::pair<int64_t, int64_t>, std::deque<Tensor>> posted_;
   int64_t here_ = 0, round_ = 0;
   bool broken_ = false;
 };
@@ -51,9 +70,6 @@ class ThreadGroup final : public Group {
   int64_t rank() const override { return rank_; }
   int64_t size() const override { return size_; }
   std::shared_ptr<Work> begin_sum(const Tensor& x) override {
-    struct Done final : Work {
-      void wait() override {}
-    };
     meeting_->meet(rank_, x, [](const std::vector<Tensor>& all) {
       Tensor sum = all[0].clone();
       for (size_t r = 1; r < all.size(); ++r) sum.add_(all[r]);
@@ -61,11 +77,19 @@ class ThreadGroup final : public Group {
     });
     return std::make_shared<Done>();
   }
-  void broadcast(const Tensor& x) override {
-    meeting_->meet(rank_, x, [](const std::vector<Tensor>& all) {
-      for (const Tensor& one : all) one.copy_(all[0]);
+  void broadcast(const Tensor& x, int64_t from) override {
+    meeting_->meet(rank_, x, [from](const std::vector<Tensor>& all) {
+      for (const Tensor& one : all) one.copy_(all[static_cast<size_t>(from)]);
     });
   }
+  std::shared_ptr<Work> begin_send(const Tensor& x, int64_t to) override {
+    meeting_->post(rank_, to, x.clone());
+    return std::make_shared<Done>();
+  }
+  void receive(const Tensor& x, int64_t from) override { x.copy_(meeting_->fetch(from, rank_)); }
+  std::shared_ptr<Group> split(int64_t) override { throw UsageError("threads do not split"); }
+  void ask_to_stop() override {}
+  bool asked_to_stop() override { return false; }
   std::vector<std::string> gather(const std::string& text) override {
     const Tensor bytes = torch::zeros({size_, 1 << 16}, torch::kByte);
     std::copy(text.begin(), text.end(), bytes[rank_].data_ptr<uint8_t>());
@@ -78,6 +102,9 @@ class ThreadGroup final : public Group {
   Traffic traffic() const override { return {}; }
 
  private:
+  struct Done final : Work {
+    void wait() override {}
+  };
   std::shared_ptr<Meeting> meeting_;
   int64_t rank_, size_;
 };
