@@ -9,6 +9,7 @@ packages=(
   build-essential cmake ninja-build git ca-certificates pkg-config  # compiler and build
   ccache lld                                                        # faster rebuilds and links
   libtorch-dev libopenblas0-openmp                                  # LibTorch 1.13, with a fast BLAS
+  libgloo-dev                                                       # headers for training in several processes
   libhwy-dev                                                        # SIMD
   zlib1g-dev libcurl4-openssl-dev libssl-dev                        # .gz, downloads, checksums
   liblz4-dev libzstd-dev libflatbuffers-dev libhdf5-dev             # event files

@@ -8,7 +8,7 @@ set(st_public_headers
   kernels/surrogate.h kernels/tssl_scan/tssl_scan.h kernels/windows.h
   ops/chunk_sum.h ops/chunks.h ops/event_conv.h ops/event_lif.h ops/event_relpsp.h ops/layout.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h
   ops/pool2d.h ops/reduce.h ops/spike_bits.h ops/spike_times.h ops/surrogate.h ops/torch.h ops/tssl_scan.h ops/windows.h
-  core/context.h core/counts.h core/encoder.h core/extras.h core/forward.h core/head.h core/initialise.h core/layer.h core/learning_signal.h
+  core/context.h core/counts.h core/encoder.h core/extras.h core/forward.h core/group.h core/head.h core/initialise.h core/layer.h core/learning_signal.h
   core/network.h core/neuron.h core/norm.h core/objective.h core/optimizer.h core/record.h core/regularizer.h core/rule.h core/schedule.h
   core/signal.h core/spikes.h core/stage.h core/switched_quantizer.h core/synapse.h core/tape.h core/target.h core/teacher.h core/watch.h
   core/weight_storage.h
@@ -17,7 +17,7 @@ set(st_public_headers
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
   train/binarizer.h train/checkpoint.h train/dormant.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h
   train/progress.h train/rates.h train/run_dir.h train/runtime.h train/tensorboard.h train/trainer.h train/training.h
-  engine/gradients.h engine/learner.h
+  engine/gradient_sums.h engine/gradients.h engine/learner.h
   cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h cost/neuron_energy.h
   recipe/cost_options.h recipe/experiment.h recipe/initial_weights.h recipe/memory.h recipe/overrides.h recipe/part_kinds.h recipe/recipe.h
   recipe/run_training.h recipe/tandem_section.h recipe/teacher.h recipe/toml.h

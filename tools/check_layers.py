@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that includes follow the layers, that sources are ASCII and that files are not too long.
 
-base <- kernels <- ops <- core <- {parts/*, data} <- engine <- {train, cost} <- recipe <- {nir, deploy} <- report <- {apps, tests, bench}
+base <- kernels <- ops <- core <- {parts/*, data, parallel} <- engine <- {train, cost} <- recipe <- {nir, deploy} <- report <- {apps, tests, bench}
 A file may include only its own folder and what is to its left.  The folders below parts/ do not include each other, and
 nothing but tests and bench includes them: parts are made by name.  engine knows neither parts nor data; torch
 first appears in ops.
@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CORE = {"base", "kernels", "ops"}
 BELOW = {"base": set(), "kernels": {"base"}, "ops": {"base", "kernels"}, "core": CORE}
-BELOW["parts"] = BELOW["data"] = BELOW["engine"] = CORE | {"core"}
+BELOW["parts"] = BELOW["data"] = BELOW["engine"] = BELOW["parallel"] = CORE | {"core"}
 BELOW["train"] = BELOW["cost"] = BELOW["engine"] | {"data", "engine"}
 BELOW["recipe"] = BELOW["train"] | {"train", "cost"}
 BELOW["nir"] = BELOW["deploy"] = BELOW["recipe"] | {"recipe"}

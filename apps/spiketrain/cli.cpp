@@ -1,12 +1,15 @@
 // The commands of the spiketrain program: dispatches to one and turns errors into one line and an exit code.
-//   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n
+//   0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 5 another process of the group, 128 + n ended by signal n
 // A shared library of its own, which main.cpp loads.
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <new>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/group_run.h"
 #include "revision.h"
 #include "spiketrain/base/registry.h"
 #include "spiketrain/base/synonyms.h"
@@ -25,7 +28,7 @@ bool is_out_of_memory(const std::exception& error) {
 }
 
 int fail(const std::string& kind, const std::string& what, int code) {
-  std::cerr << "spiketrain: " << kind << what.substr(0, what.find('\n')) << std::endl;
+  std::cerr << message_prefix() << kind << what.substr(0, what.find('\n')) << std::endl;
   return code;
 }
 
@@ -98,6 +101,7 @@ int run(int argc, char** argv) {
   int exit_code = kOk;
   add_new(app, exit_code);
   add_train(app, exit_code);
+  add_launch(app, exit_code);
   add_eval(app, exit_code);
   add_export(app, exit_code);
   add_spikes(app, exit_code);
@@ -126,11 +130,8 @@ int run(int argc, char** argv) {
   return written(exit_code);
 }
 
-}  // namespace
-
-/// What main.cpp looks for.
-extern "C" [[gnu::visibility("default")]] int spiketrain_main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, and says so
+/// The errors of a command, each in one line.
+int run_safely(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const spiketrain::UsageError& error) {
@@ -139,6 +140,8 @@ extern "C" [[gnu::visibility("default")]] int spiketrain_main(int argc, char** a
     return fail("data: ", error.what(), kData);
   } catch (const spiketrain::NumericError& error) {
     return fail("numeric: ", error.what(), kNumeric);
+  } catch (const spiketrain::GroupError& error) {
+    return fail("", lost_text(error.what()), kGroup);
   } catch (const std::exception& error) {
     if (is_out_of_memory(error))
       return fail(
@@ -146,4 +149,15 @@ extern "C" [[gnu::visibility("default")]] int spiketrain_main(int argc, char** a
           kFailure);
     return fail("", error.what(), kFailure);
   }
+}
+
+}  // namespace
+
+/// What main.cpp looks for.
+extern "C" [[gnu::visibility("default")]] int spiketrain_main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, and says so
+  const int code = run_safely(argc, argv);
+  if (!was_in_group()) return code;
+  std::cout.flush();
+  _exit(code);
 }

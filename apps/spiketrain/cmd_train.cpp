@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/group_run.h"
 #include "apps/spiketrain/progress.h"
 #include "apps/spiketrain/signals.h"
 #include "revision.h"
@@ -152,30 +153,59 @@ RunEnd run_logged(Experiment& experiment, RunDir& dir, const RunSettings& settin
   }
 }
 
-int run_train(const TrainCommand& command) {
-  const int threads = prepare_process(nullptr, command.threads);  // main.cpp has seen to the waiting
-  Experiment experiment = prepare(command);
-  const std::string memory = check_memory(experiment.recipe, experiment.training);
-
-  RunDir dir(run_dir(command), command.resume);
-  ConsoleObserver console(&dir);
+RunSettings run_settings(const TrainCommand& command) {
   RunSettings settings;
   settings.resume = command.resume;
   settings.tensorboard = command.tensorboard;
-  settings.observers = {&console};
   settings.stop = &stop_requested;
-  settings.environment = environment(ST_VERSION " " ST_REVISION);
+  settings.version = ST_VERSION " " ST_REVISION;
+  settings.environment = environment(settings.version);
   settings.environment["device"] = command.device;
+  return settings;
+}
 
+/// Of a run that was told to stop, maybe through another process of the group.
+int stopped() { return 128 + (stop_signal ? stop_signal : SIGTERM); }
+
+/// In a process that writes nothing.
+int follow(const TrainCommand& command, Experiment& experiment) {
+  stop_on_signals();
+  return run_training(experiment, nullptr, run_settings(command)).complete ? kOk : stopped();
+}
+
+/// `group` null: a process by itself.
+int train(const TrainCommand& command, int threads, const std::shared_ptr<Group>& group) {
+  Experiment experiment = prepare(command);
+  const std::string memory = check_memory(experiment.recipe, experiment.training);
+  if (group) experiment.training.learner->join(group);
+  if (group && group->rank() > 0) return follow(command, experiment);
+
+  RunDir dir(run_dir(command), command.resume);
+  ConsoleObserver console(&dir);
+  RunSettings settings = run_settings(command);
+  settings.observers = {&console};
+  settings.environment["processes"] = group ? group->size() : 1;
   stop_on_signals();
   introduce(console, experiment, threads, command.device, memory, run_dir(command));
+  if (group) console.line(str("group     ", group->size(), " processes, each with a share of every batch"));
   const RunEnd end = run_logged(experiment, dir, settings);
   if (!end.complete) {
     console.line("stopped; continue with: " + continue_command(command));
-    return 128 + stop_signal;
+    return stopped();
   }
   console.line(conclusion(experiment.training, end.progress));
   return kOk;
+}
+
+int run_train(const TrainCommand& command) {
+  const std::optional<Placement> place = placement();
+  const int local = place ? static_cast<int>(place->local_size) : 1;
+  const int count = command.threads > 0 ? command.threads : std::max(1, allowed_cores() / local);
+  const int threads = prepare_process(nullptr, count);  // main.cpp has seen to the waiting
+  if (!place) return train(command, threads, nullptr);
+  const Recipe recipe = overridden(with_options(read_config(command), command), command.sets);
+  return run_in_group(*place, recipe.parallel.timeout,
+                      [&](const auto& group) { return train(command, threads, group); });
 }
 
 }  // namespace
@@ -203,7 +233,9 @@ void add_train(CLI::App& app, int& exit_code) {
                 "also write what TensorBoard shows, to the folder tensorboard of the run directory");
   sub->add_flag("--resume", command->resume, "continue from the newest checkpoint of the run directory");
   sub->add_option("--device", command->device, "cpu or cuda")->capture_default_str();
-  sub->add_option("--threads", command->threads, "0: all cores")->capture_default_str();
+  sub->add_option("--threads", command->threads,
+                  "of this process; 0: all cores, divided among the processes on this machine")
+      ->capture_default_str();
   sub->callback([command, &exit_code] { exit_code = run_train(*command); });
 }
 

@@ -14,9 +14,10 @@
 namespace spiketrain::cli {
 
 // Exit codes; a run that a signal has ended returns 128 + its number (130 for Ctrl-C).
-constexpr int kOk = 0, kFailure = 1, kUsage = 2, kData = 3, kNumeric = 4;
+constexpr int kOk = 0, kFailure = 1, kUsage = 2, kData = 3, kNumeric = 4, kGroup = 5;
 
 void add_train(CLI::App& app, int& exit_code);
+void add_launch(CLI::App& app, int& exit_code);
 void add_eval(CLI::App& app, int& exit_code);
 void add_export(CLI::App& app, int& exit_code);
 void add_spikes(CLI::App& app, int& exit_code);

@@ -11,6 +11,7 @@
 namespace spiketrain {
 
 struct Rule;
+class Group;
 class ConstantCurrents;
 class Penalties;
 class Tape;
@@ -70,6 +71,9 @@ struct Context {
   Tally* tally = nullptr;  ///< may be null
   Penalties* penalties = nullptr;        ///< of the regularizers, in segments that learn; may be null
   ConstantCurrents* currents = nullptr;  ///< of constant inputs, while several segments see the same weights
+  Group* group =
+      nullptr;  ///< whose processes have the other samples of the batch, in training; null: this one has all
+  bool group_norms = false;  ///< norms take statistics over the whole batch
   Tape* tape = nullptr;  ///< a chain notes its way back here, not in one graph of autograd's; see core/tape.h
   /// Rules record and advance their traces.
   bool training() const { return mode != Mode::evaluate; }

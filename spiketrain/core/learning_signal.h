@@ -17,9 +17,10 @@ struct LearningSignal : Part {
   /// Draws what is fixed; the same for the same seed.
   virtual void build(const Network& network, uint64_t seed) = 0;
   /// dL/d(output of block b) [K,B,*shape of the block] over a segment.  error [K,B,*out]: dL/d(network's output), if
-  /// reads_error(); target: of the batch; valid [K,B] bool, undefined: all.
+  /// reads_error(); target: of the batch; valid [K,B] bool, undefined: all.  share: that these are of the samples of the batch
+  /// (Batch::share), where the signal is a mean over them.
   virtual Tensor delta(int64_t b, const Tensor& error, const Target& target, int64_t steps,
-                       const Tensor& valid) const = 0;
+                       const Tensor& valid, double share = 1) const = 0;
   /// What build() drew, one matrix [outputs, features] for each block below the last; writable.  Empty: nothing is fixed.
   virtual std::vector<Tensor> matrices() const { return {}; }
 };

@@ -6,15 +6,22 @@ namespace spiketrain {
 
 ST_DEFINE_REGISTRY(Norm, "norm")
 
-NormStatistics::NormStatistics(const torch::nn::Module& network, bool active) {
-  if (!active) return;
+std::vector<Tensor> moving_statistics(const torch::nn::Module& network) {
+  std::vector<Tensor> statistics;
   for (const auto& module : network.modules()) {
-    if (const auto normed = std::dynamic_pointer_cast<NormedNeuron>(module)) {
-      for (const Tensor& buffer : normed->statistics()) statistics_.push_back(buffer);
+    const auto neuron = std::dynamic_pointer_cast<NormedNeuron>(module);
+    if (neuron && neuron->couples_samples()) {
+      for (const Tensor& buffer : neuron->statistics()) statistics.push_back(buffer);
     }
-    if (!std::dynamic_pointer_cast<Norm>(module)) continue;
-    for (const Tensor& buffer : module->buffers(/*recurse=*/false)) statistics_.push_back(buffer);
+    const auto norm = std::dynamic_pointer_cast<Norm>(module);
+    if (!norm || !norm->couples_samples()) continue;
+    for (const Tensor& buffer : norm->buffers(/*recurse=*/false)) statistics.push_back(buffer);
   }
+  return statistics;
+}
+
+NormStatistics::NormStatistics(const torch::nn::Module& network, bool active) {
+  if (active) statistics_ = moving_statistics(network);
 }
 
 void NormStatistics::remember() {

@@ -17,6 +17,9 @@ struct Norm : Part, torch::nn::Module {
   virtual bool couples_samples() const { return true; }
 };
 
+/// The running statistics of a network's norms, those of neurons included, that move in training.
+std::vector<Tensor> moving_statistics(const torch::nn::Module& network);
+
 /// A copy of the running statistics of a network's norms, to undo what a bad update's batch did to them.
 class NormStatistics {
  public:

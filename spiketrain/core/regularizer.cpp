@@ -1,5 +1,6 @@
 #include "spiketrain/core/regularizer.h"
 
+#include "spiketrain/core/group.h"
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
@@ -32,9 +33,21 @@ void LayerPenalty::observe(const Record& record, const Tensor& valid) {
   }
 }
 
+/// Nothing more is observed.
+void LayerPenalty::settle() const {
+  if (std::exchange(settled_, true)) return;
+  GroupSums all(group_);
+  all.add(places_);
+  for (Tensor& sum : sums_) {
+    if (sum.defined()) all.add(sum);
+  }
+  all.run();
+}
+
 Regularizer::Slope LayerPenalty::slope(const Record& record, const Tensor& valid) const {
   const torch::NoGradGuard no_grad;
   const ops::OneThread one_thread;
+  settle();
   Regularizer::Slope all;
   for (size_t k = 0; places_ > 0 && k < parts_.size(); ++k) {
     if (!parts_[k]) continue;
@@ -50,6 +63,7 @@ Regularizer::Slope LayerPenalty::slope(const Record& record, const Tensor& valid
 void LayerPenalty::add_values(std::vector<Tensor>& totals) const {
   const torch::NoGradGuard no_grad;
   const ops::OneThread one_thread;
+  settle();
   for (size_t k = 0; places_ > 0 && k < parts_.size(); ++k) {
     if (parts_[k]) add_to(totals[k], parts_[k]->value(sums_[k], places_).to(torch::kDouble) * share_);
   }
@@ -83,7 +97,7 @@ std::shared_ptr<LayerPenalty> Penalties::of(int64_t slot) {
   for (RegularizerP& part : here) {
     if (readouts_.count(slot) > 0 && !part->holds_for_readouts()) part = nullptr;
   }
-  return layer = std::make_shared<LayerPenalty>(here, share_);
+  return layer = std::make_shared<LayerPenalty>(here, share_, group_);
 }
 
 Tensor Penalties::values() {

@@ -16,6 +16,8 @@
 
 namespace spiketrain {
 
+class Group;
+
 struct Regularizer : Part {
   /// Slots of the record that it reads: kU or none.
   virtual uint32_t needs() const { return 0; }
@@ -40,8 +42,9 @@ Tensor without_padding(const Tensor& x, const Tensor& valid);
 class LayerPenalty {
  public:
   /// Null parts do not hold for this layer.
-  LayerPenalty(const std::vector<RegularizerP>& parts, double share)
-      : parts_(parts), sums_(parts.size()), share_(share) {}
+  /// `group`: processes with the other samples of the batch, over which sums go; null: none.
+  LayerPenalty(const std::vector<RegularizerP>& parts, double share, Group* group = nullptr)
+      : parts_(parts), sums_(parts.size()), share_(share), group_(group) {}
   /// Forward: adds the steps of a record.
   void observe(const Record& record, const Tensor& valid);
   /// Backward: the derivatives of all together, zero at padding.
@@ -51,9 +54,14 @@ class LayerPenalty {
   void weigh(double share) { share_ = share; }
 
  private:
+  void settle() const;
+
   std::vector<RegularizerP> parts_;
-  std::vector<Tensor> sums_;
-  double places_ = 0, share_;
+  mutable std::vector<Tensor> sums_;
+  mutable double places_ = 0;  ///< of all processes once settled, as the sums
+  double share_;
+  Group* group_;
+  mutable bool settled_ = false;
 };
 
 /// What they have of a pass.
@@ -63,6 +71,8 @@ class Penalties {
   Penalties(std::vector<RegularizerP> parts, std::set<int64_t> readouts)
       : parts_(std::move(parts)), readouts_(std::move(readouts)), totals_(parts_.size()) {}
   uint32_t needs() const;
+  /// See LayerPenalty; before the first stretch.
+  void share_with(Group* group) { group_ = group; }
   /// Begins a stretch.
   void begin();
   /// Its share; before anything goes backward.
@@ -80,6 +90,7 @@ class Penalties {
   std::map<int64_t, std::shared_ptr<LayerPenalty>> layers_;  ///< by slot
   std::vector<Tensor> totals_;
   double share_ = 1;
+  Group* group_ = nullptr;
 };
 
 }  // namespace spiketrain

@@ -44,9 +44,13 @@ class Tape {
   void cut() { steps_.clear(); }
   /// Back from delta = dL/d(what the last stage sent), as far down as a step gives an answer.  What a stage recorded is
   /// freed when its step is done.
-  void backward(EdgeError delta) {
+  /// `after_step`, if given, is called after each.
+  void backward(EdgeError delta, const std::function<void()>& after_step = {}) {
     const torch::NoGradGuard no_grad;
-    for (; !steps_.empty() && delta.defined(); steps_.pop_back()) delta = steps_.back()(std::move(delta));
+    for (; !steps_.empty() && delta.defined(); steps_.pop_back()) {
+      delta = steps_.back()(std::move(delta));
+      if (after_step) after_step();
+    }
     cut();
   }
 

@@ -37,6 +37,7 @@ struct Batch {
   Tensor ids =
       {};  ///< [B] int64 on the CPU: what the samples are called, for random streams; undefined: 0..B-1
   int64_t epoch = 0;  ///< for random streams of encoders
+  double share = 1;   ///< that these are of the samples of the batch, whose others other processes have
   int64_t size() const { return x.size(form == Form::image ? 0 : 1); }
   /// Data and target on another device; lengths and ids stay on the CPU.
   Batch to(torch::Device device) const {

@@ -59,6 +59,8 @@ torch::Tensor stack_in_time(int64_t T, int64_t count, Shape shape, torch::Scalar
 Loader::Loader(const Dataset& data, LoaderOptions options) : data_(data), options_(options) {
   ST_CHECK(options_.batch_size > 0, "loader: expected batch_size > 0, got ", options_.batch_size);
   ST_CHECK(options_.threads > 0, "loader: expected threads > 0, got ", options_.threads);
+  ST_CHECK(options_.part >= 0 && options_.part < options_.parts, "loader: expected part from 0 to ",
+           options_.parts - 1, ", got ", options_.part);
   ST_CHECK(options_.prefetch > 0, "loader: expected prefetch > 0, got ", options_.prefetch);
 }
 
@@ -67,6 +69,11 @@ Loader::~Loader() { stop(); }
 int64_t Loader::batches() const {
   const int64_t rest = options_.drop_last ? 0 : options_.batch_size - 1;
   return (data_.size() + rest) / options_.batch_size;
+}
+
+int64_t Loader::smallest_batch() const {
+  const int64_t rest = data_.size() % options_.batch_size;
+  return rest == 0 || options_.drop_last ? options_.batch_size : rest;
 }
 
 void Loader::start(int64_t epoch, int64_t first_batch) {
@@ -175,10 +182,14 @@ Target Loader::targets(const int64_t* indices, int64_t count) const {
 
 Batch Loader::make(int64_t batch) const {
   const int64_t first = batch * options_.batch_size;
-  const int64_t count = std::min(options_.batch_size, data_.size() - first);
-  const int64_t* indices = order_.data() + first;
+  const int64_t all = std::min(options_.batch_size, data_.size() - first);
+  const int64_t begin = all * options_.part / options_.parts,
+                end = all * (options_.part + 1) / options_.parts;
+  const int64_t count = end - begin;
+  const int64_t* indices = order_.data() + first + begin;
   if (const auto* on_disk = dynamic_cast<const ReadsAhead*>(&data_)) on_disk->read_ahead(indices, count);
   Batch result;
+  result.share = static_cast<double>(count) / static_cast<double>(all);
   result.form = data_.sample().form;
   result.epoch = epoch_;
   result.x = samples(indices, count);

@@ -24,6 +24,8 @@ struct LoaderOptions {
   bool drop_last = false;  ///< leave out the last batch if it is smaller
   int threads = 1;
   int prefetch = 4;  ///< batches that may be ready or in the making ahead of next()
+  /// Of each batch the samples of part `part` of so many parts, in order: the others are other processes'.
+  int64_t part = 0, parts = 1;
   const std::atomic<bool>* stop =
       nullptr;  ///< once true, next() waits for no more than the samples in the making
 };
@@ -41,7 +43,9 @@ class Loader {
   /// Begins `epoch` at batch `first_batch` (resuming), whatever was running before.  UsageError if out of
   /// range.
   void start(int64_t epoch, int64_t first_batch = 0);
-  /// The next batch in order, contiguous, on the CPU; false at the end of the epoch, or if `stop` is true before the
+  /// Samples of the smallest batch, all parts together.
+  int64_t smallest_batch() const;
+  /// The next batch in order, or this part of it, which has no samples if the batch has fewer than there are parts; contiguous, on the CPU; false at the end of the epoch, or if `stop` is true before the
   /// batch is ready.  Rethrows what a worker
   /// threw for this batch, after which the epoch is over.  UsageError before the first start().
   bool next(Batch& out);

@@ -1,10 +1,25 @@
 #include "spiketrain/engine/gradients.h"
 
 #include <cmath>
+#include <set>
 
 #include "spiketrain/ops/reduce.h"
 
 namespace spiketrain {
+
+std::vector<NamedTensors> parameters_by_block(const Network& network) {
+  const NamedTensors all = trained_parameters(network);
+  std::vector<NamedTensors> blocks(static_cast<size_t>(network.blocks()));
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    std::set<const void*> own;
+    for (const Tensor& p : network.block_parameters(static_cast<int64_t>(b)))
+      own.insert(p.unsafeGetTensorImpl());
+    for (const auto& item : all) {
+      if (own.count(item.second.unsafeGetTensorImpl()) != 0) blocks[b].push_back(item);
+    }
+  }
+  return blocks;
+}
 
 Tensor grad_norm(const NamedTensors& parameters, std::vector<Tensor>* squares) {
   double sum = 0;

@@ -5,10 +5,13 @@
 #pragma once
 #include <vector>
 
+#include "spiketrain/core/network.h"
 #include "spiketrain/core/optimizer.h"
 
 namespace spiketrain {
 
+/// The parameters that learn by the block they belong to, each in the order of the network.
+std::vector<NamedTensors> parameters_by_block(const Network& network);
 /// sqrt(sum of squares of all gradients), a double scalar on the CPU or the gradients' device.  `squares`: also the sum of each
 /// parameter's, likewise; zero for one without a gradient.
 Tensor grad_norm(const NamedTensors& parameters, std::vector<Tensor>* squares = nullptr);

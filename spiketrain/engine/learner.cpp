@@ -143,6 +143,34 @@ void check_regularizers(const Network& network, const Method& method,
   }
 }
 
+void check_group(const LearnerParts& parts) {
+  const auto refuse = [](const RuleP& rule) {
+    ST_CHECK(
+        !rule || !rule->couples_samples(), "rule ", rule->part_name(),
+        " divides by numbers of the whole batch in this variant; with several processes use another one, or a "
+        "single process");
+  };
+  refuse(parts.method.rule);
+  for (const auto& item : parts.method.layers) refuse(item.second);
+  ST_CHECK(
+      !parts.schedule->scoring(parts.steps), "schedule ", parts.schedule->part_name(),
+      " chooses steps by norms of the whole batch's gradient, which several processes do not have before an "
+      "update; use schedule skipper or random_steps, or a single process");
+  for (const auto& module : parts.network->modules()) {
+    const auto neuron = std::dynamic_pointer_cast<NormedNeuron>(module);
+    ST_CHECK(
+        !parts.group_norms || !neuron || !neuron->couples_samples(),
+        "parallel.norm = \"group\": the norm inside of a neuron is always over a process's own samples; use "
+        "\"own\", or a norm of the network");
+  }
+}
+
+void Learner::join(std::shared_ptr<Group> group) {
+  check_group(parts_);
+  parts_.sums = std::make_shared<GradientSums>(std::move(group), *parts_.network,
+                                               /*own_statistics=*/!parts_.group_norms);
+}
+
 Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
   ST_CHECK(parts_.network && parts_.objective && parts_.steps >= 1,
            "learner: expected a network, an objective and at least one step");
@@ -199,7 +227,9 @@ PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate&
   score(batch, iteration);
   const Plan plan = this->plan(iteration, batch.lengths);
   const int64_t B = batch.size(), at_once = samples_held(parts_, plan, B);
-  if (at_once == B) return Run(parts_, batch, Mode::train, iteration, tally).train(plan, on_update);
+  const double own = parts_.objective->sums_over_samples() ? 1 : batch.share;
+  const OnUpdate update = together(batch, plan, at_once == B, own, on_update);
+  if (at_once == B) return Run(parts_, batch, Mode::train, iteration, tally, own).train(plan, update);
   PassResult result;
   BlockLosses losses;
   for (int64_t b = 0; b < B; b += at_once) {
@@ -212,11 +242,24 @@ PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate&
       return true;
     };
     const Batch share = share_of(batch, b, end);
-    add_share(result, Run(parts_, share, Mode::train, iteration, tally, weight).train(plan, add), weight,
-              parts_.target);
+    add_share(result, Run(parts_, share, Mode::train, iteration, tally, own * weight).train(plan, add),
+              weight, parts_.target);
   }
-  if (on_update && plan.back().update) on_update(plan.back(), losses);
+  if (update && plan.back().update) update(plan.back(), losses);
   return result;
+}
+
+/// What happens where an update is due: of a group, gradients and losses become those of the whole batch first.
+OnUpdate Learner::together(const Batch& batch, const Plan& plan, bool at_once, double own,
+                           const OnUpdate& on_update) const {
+  if (!parts_.sums) return on_update;
+  const auto replayed = [](const Segment& s) { return s.role == Role::replay; };
+  parts_.sums->begin(at_once && segments_per_update(plan) == 1 &&
+                     std::none_of(plan.begin(), plan.end(), replayed));
+  return [this, share = batch.share, own, on_update](const Segment& segment, const BlockLosses& losses) {
+    const BlockLosses all = parts_.sums->finish(losses, own, share);
+    return !on_update || on_update(segment, all);
+  };
 }
 
 PassResult Learner::infer(const Batch& batch, Tally* tally) const {

@@ -23,6 +23,7 @@
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 #include "spiketrain/core/synapse.h"
+#include "spiketrain/engine/gradient_sums.h"
 #include "spiketrain/ops/event_conv.h"
 
 namespace spiketrain {
@@ -44,10 +45,11 @@ struct LearnerParts {
   int64_t samples_at_once = 0;
   ops::Products products = ops::Products::automatic;  ///< of spikes, while it works
   std::vector<RegularizerP> regularizers = {};
+  /// With other processes, each of which has a share of every batch (Batch::share): gradients and losses are those of the whole
+  /// batch when an update is due.  Null: a process by itself.
+  std::shared_ptr<GradientSums> sums = {};
+  bool group_norms = false;  ///< then norms take their statistics over the batch of all processes
 };
-
-/// Loss of each block's head, detached; the output layer's comes last.
-using BlockLosses = std::vector<Tensor>;
 
 /// After a segment that updates: `losses` since the last update.  The callee may change the weights; it returns false
 /// if it refused the update because something was not finite: the pass then goes on from fresh states.
@@ -55,7 +57,7 @@ using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& l
 
 struct PassResult {
   Tensor prediction;  ///< [B,*out], or [T,B,*out] for targets per step; see Objective
-  Tensor loss;        ///< of the output layer over the segments with a loss
+  Tensor loss;        ///< of the output layer over the segments with a loss; of the samples that are here
   Tensor valid;       ///< [T,B] bool: steps that the prediction is read from, no padding; undefined: all
   Tensor penalties;   ///< [k] double, of each regularizer; undefined: none, or not training
 };
@@ -83,11 +85,16 @@ class Learner {
   Plan plan(uint64_t iteration = 0, const Tensor& lengths = {}) const;
 
   const LearnerParts& parts() const { return parts_; }
+  /// From now on it has a share of each batch, see LearnerParts::sums.  UsageError if what it learns from one sample depends on
+  /// the others in a way that processes do not tell each other.
+  void join(std::shared_ptr<Group> group);
   /// From now on, see LearnerParts::samples_at_once.
   void hold_samples(int64_t at_once) { parts_.samples_at_once = at_once; }
   Network& network() const { return *parts_.network; }
 
  private:
+  OnUpdate together(const Batch& batch, const Plan& plan, bool at_once, double own,
+                    const OnUpdate& on_update) const;
   void score(const Batch& batch, uint64_t iteration) const;
 
   LearnerParts parts_;
@@ -98,6 +105,8 @@ class Learner {
 void set_precision(Network& network, Precision precision);
 /// UsageError unless every layer's rule fits its neuron, norm and recurrence and the plan, and every neuron the plan.
 void check_method(const Network& network, const Method& method, const Plan& plan);
+/// UsageError as Learner::join().
+void check_group(const LearnerParts& parts);
 /// UsageError unless every spiking layer's neuron and rule have a place for what the regularizers ask of them.
 void check_regularizers(const Network& network, const Method& method,
                         const std::vector<RegularizerP>& regularizers);

@@ -83,6 +83,9 @@ Run::Run(const LearnerParts& parts, const Batch& batch, Mode mode, uint64_t iter
   context_.iteration = iteration;
   context_.ids = batch.ids;
   context_.tally = tally;
+  context_.group = p_.sums && mode != Mode::evaluate ? &p_.sums->group() : nullptr;
+  context_.group_norms = p_.group_norms;
+  penalties_.share_with(context_.group);
   if (batch.lengths.defined()) {
     ST_CHECK(batch.lengths.numel() == batch.size() && batch.lengths.min().item<int64_t>() >= 1 &&
                  batch.lengths.max().item<int64_t>() <= p_.steps,
@@ -211,7 +214,7 @@ Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) co
   const Segment scored = scored_part(segment);
   const int64_t K = scored.steps();
   const Tensor at_scored = error.defined() ? error.slice(0, segment.silent) : error;
-  const Tensor delta = p_.signal->delta(b, at_scored, batch_.target, K, scored_steps(scored));
+  const Tensor delta = p_.signal->delta(b, at_scored, batch_.target, K, scored_steps(scored), batch_.share);
   const double share = segment.loss_factor * static_cast<double>(K) / static_cast<double>(scored_);
   return after_silence(p_.signal->weighed() || share == 1 ? delta : delta * share, segment.silent);
 }
@@ -234,11 +237,14 @@ void Run::live(const Segment& segment) {
   std::vector<Tape> tapes(static_cast<size_t>(blocks));
   std::vector<Tensor> roots(tapes.size()), errors(tapes.size());
   const auto on_tape = [&](size_t b) { return !end_to_end_ && network_.is_chain(static_cast<int64_t>(b)); };
+  std::function<void()> ready;
+  if (p_.sums) ready = [this] { p_.sums->ready(); };
   const auto back = [&](size_t b) {
     if (on_tape(b)) {
-      tapes[b].backward(std::move(errors[b]));
+      tapes[b].backward(std::move(errors[b]), ready);
     } else {
       backward({std::move(roots[b])}, {std::move(errors[b])});
+      if (ready) ready();
     }
   };
   Signal x = input(segment);

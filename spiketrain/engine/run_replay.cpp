@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "spiketrain/core/group.h"
 #include "spiketrain/engine/run.h"
 
 namespace spiketrain {
@@ -66,6 +67,11 @@ void Run::select(Segment& whole) {
   for (const Replayed& r : replayed_) {
     segments.push_back(r.segment);
     activity.insert(activity.end(), r.activity.begin(), r.activity.end());
+  }
+  if (context_.group) {
+    GroupSums sums(context_.group);
+    for (int64_t& count : activity) sums.add(count);
+    sums.run();
   }
   const Selection selection = p_.schedule->select(segments, activity);
   ST_CHECK(selection.kept.size() == activity.size(), "schedule: expected to hear of ", activity.size(),

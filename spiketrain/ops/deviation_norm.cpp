@@ -36,47 +36,107 @@ struct Channels {
   Tensor sum(const Tensor& x) const { return x.sum(others(), /*keepdim=*/true); }
 };
 
-struct Normalise : torch::autograd::Function<Normalise> {
-  static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& gain, const Tensor& bias,
-                               double eps) {
-    Tensor y = torch::empty_like(x), mean = torch::empty_like(gain), var = torch::empty_like(gain);
+struct Shared : torch::CustomClassHolder {
+  DeviationOptions options;
+  double count = 0;
+};
+using SharedP = c10::intrusive_ptr<Shared>;
+
+/// [C] sums over the rest of f(channels) [M,c,*], over all processes; double where there are several.
+Tensor sums_of(const Tensor& x, const DeviationOptions& options,
+               const std::function<Tensor(const Channels&)>& f) {
+  Tensor sums = torch::empty({x.size(1)}, x.options().dtype(options.sum ? torch::kDouble : x.scalar_type()));
+  for_channels(x, [&](int64_t begin, int64_t end) {
+    const Channels c{begin, end, x.dim()};
+    c.wide(sums).copy_(c.sum(f(c)));
+  });
+  if (options.sum) options.sum(sums);
+  return sums.to(x.scalar_type());
+}
+
+/// Mean and biased variance, over all processes.
+std::pair<Tensor, Tensor> statistics(const Tensor& x, Shared& shared) {
+  const DeviationOptions& o = shared.options;
+  const double here = static_cast<double>(x.numel() / x.size(1));
+  shared.count = here;
+  if (!o.sum) {
+    Tensor mean = torch::empty({x.size(1)}, x.options()), var = torch::empty_like(mean);
     for_channels(x, [&](int64_t begin, int64_t end) {
       const Channels c{begin, end, x.dim()};
       const auto [v, m] = torch::var_mean(c.of(x), c.others(), /*unbiased=*/false, /*keepdim=*/true);
       c.wide(mean).copy_(m);
       c.wide(var).copy_(v);
-      c.of(y).copy_((c.of(x) - m) * (c.wide(gain) / (v.sqrt() + eps)) + c.wide(bias));
+    });
+    return {mean, var};
+  }
+  const Tensor count = torch::full({1}, here, torch::kDouble);
+  o.sum(count);
+  shared.count = count.item<double>();
+  const Tensor mean = sums_of(x, o, [&](const Channels& c) { return c.of(x); }) / shared.count;
+  const auto squares = [&](const Channels& c) { return (c.of(x) - c.wide(mean)).square(); };
+  return {mean, sums_of(x, o, squares) / shared.count};
+}
+
+Tensor factor_of(const Tensor& var, const DeviationOptions& o) {
+  return o.outside ? 1 / (var.sqrt() + o.eps) : (var + o.eps).rsqrt();
+}
+
+struct Normalise : torch::autograd::Function<Normalise> {
+  static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& gain, const Tensor& bias,
+                               SharedP shared) {
+    const DeviationOptions& o = shared->options;
+    const auto [mean, var] = statistics(x, *shared);
+    const Tensor r = factor_of(var, o);
+    Tensor y = torch::empty_like(x);
+    for_channels(x, [&](int64_t begin, int64_t end) {
+      const Channels c{begin, end, x.dim()};
+      c.of(y).copy_((c.of(x) - c.wide(mean)) * (c.wide(gain) * c.wide(r)) + c.wide(bias));
     });
     ctx->save_for_backward({x, gain, mean, var});
-    ctx->saved_data["eps"] = eps;
+    ctx->saved_data["shared"] = c10::IValue::make_capsule(std::move(shared));
     ctx->mark_non_differentiable({mean, var});
     return {y, mean, var};
   }
-  /// With c = x - mean, d = sqrt(var), r = 1/(d + eps), n values of a channel and h = gain * dL/dy:
-  /// dL/dgain = r * sum(g*c);  dL/dx = r*(h - mean h) - c * r^2/(n*d) * sum(h*c)
+  /// With c = x - mean, n values of a channel, h = gain * dL/dy and sums over all processes:
+  /// dL/dx = r*(h - mean h) - c * w * sum(h*c)/n;   w = r^2/sqrt(var) with eps outside the root, r^3 inside
+  /// dL/dgain = r * sum(g*c), of the samples that are here
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
+    const auto shared = c10::static_intrusive_pointer_cast<Shared>(ctx->saved_data["shared"].toCapsule());
+    const DeviationOptions& o = shared->options;
     const Tensor &x = saved[0], &gain = saved[1], &mean = saved[2], &var = saved[3], &g = grads[0];
-    const double eps = ctx->saved_data["eps"].toDouble(), n = static_cast<double>(x.numel() / x.size(1));
-    Tensor g_x = torch::empty_like(x), g_gain = torch::empty_like(gain), g_bias = torch::empty_like(gain);
+    const Tensor r = factor_of(var, o), d = var.sqrt();
+    const Tensor own = sums_of(x, {}, [&](const Channels& c) { return c.of(g); });
+    const Tensor own_product =
+        sums_of(x, {}, [&](const Channels& c) { return c.of(g) * (c.of(x) - c.wide(mean)); });
+    Tensor both = torch::stack({own, own_product});
+    if (o.sum) {
+      both = both.to(torch::kDouble);
+      o.sum(both);
+      both = both.to(x.scalar_type());
+    }
+    const double n = shared->count;
+    const Tensor push = both[0] / n, weighed = both[1] * (gain * r) * r;
+    const Tensor pull =
+        o.outside ? torch::where(d > 0, weighed / (n * d), torch::zeros_like(d)) : weighed * r / n;
+    Tensor g_x = torch::empty_like(x);
     for_channels(x, [&](int64_t begin, int64_t end) {
       const Channels c{begin, end, x.dim()};
-      const Tensor centred = c.of(x) - c.wide(mean), d = c.wide(var).sqrt(), r = 1 / (d + eps);
-      const Tensor sum = c.sum(c.of(g)), product = c.sum(c.of(g) * centred), weighed = c.wide(gain) * r;
-      c.wide(g_bias).copy_(sum);
-      c.wide(g_gain).copy_(product * r);
-      const Tensor pull = torch::where(d > 0, product * weighed * r / (n * d), torch::zeros_like(d));
-      c.of(g_x).copy_((c.of(g) - sum / n) * weighed - centred * pull);
+      c.of(g_x).copy_((c.of(g) - c.wide(push)) * (c.wide(gain) * c.wide(r)) -
+                      (c.of(x) - c.wide(mean)) * c.wide(pull));
     });
-    return {g_x, g_gain, g_bias, Tensor()};
+    return {g_x, own_product * r, own, Tensor()};
   }
 };
 
 }  // namespace
 
-DeviationNorm deviation_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps) {
-  const variable_list out = Normalise::apply(x, gain, bias, eps);
-  return {out[0], out[1], out[2]};
+DeviationNorm deviation_norm(const Tensor& x, const Tensor& gain, const Tensor& bias,
+                             const DeviationOptions& options) {
+  const auto shared = c10::make_intrusive<Shared>();
+  shared->options = options;
+  const variable_list out = Normalise::apply(x, gain, bias, shared);
+  return {out[0], out[1], out[2], shared->count};
 }
 
 }  // namespace spiketrain::ops

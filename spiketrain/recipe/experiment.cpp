@@ -52,6 +52,7 @@ LearnerParts learner_parts(const Recipe& recipe, std::shared_ptr<Network> networ
   parts.block_major = recipe.blocks.order != "time";
   parts.samples_at_once = recipe.compute.samples;
   parts.products = products_of(recipe.compute.products);
+  parts.group_norms = recipe.parallel.norm == "group";
   set_precision(*parts.network, recipe.compute.precision == "mixed" ? Precision::mixed : Precision::fp32);
   for (const Config& part : recipe.regularizers) parts.regularizers.push_back(make<Regularizer>(part));
   return parts;

@@ -1,8 +1,8 @@
 // Recipe = the complete configuration of one run, read from TOML.
 //   top level: title seed steps epochs metrics regularizers
 //   sections: [data] [events] [table] [encoder] [network] [neuron] [readout] [rule] [rules] [schedule] [blocks]
-//   [feedback] [head] [learning_signal] [objective] [teacher] [optimizer] [learning_rate] [compute] [init] [tandem]
-//   [train] [binarize] [cost] [paper]
+//   [feedback] [head] [learning_signal] [objective] [teacher] [optimizer] [learning_rate] [compute] [parallel]
+//   [init] [tandem] [train] [binarize] [cost] [paper]
 // A section that names a registered part holds `name` and that part's options.  [readout] is the output layer's
 // neuron and defaults to [neuron]; [rules.PLACE] is the rule of one place; [paper] is free text that no code reads.
 // A Recipe is always resolved: every option has its value, so writing it out and reading it again changes
@@ -122,6 +122,22 @@ struct TeacherSection {
   }
 };
 
+/// How several processes train one network together; of no effect in one by itself.
+struct ParallelSection {
+  std::string norm = "own";
+  int64_t timeout = 30;
+
+  template <class V>
+  void visit(V& v) {
+    v(norm, "norm",
+      "batch norm in training: own: over the samples that a process has, running statistics are their mean; group: over the batch of all processes, as one process would",
+      Choices{{"own", "group"}});
+    v(timeout, "timeout",
+      "seconds after which a process that gives no sign of life, or that cannot be reached, ends the run of all",
+      Range{2, 86400}, OnResume::may_change);
+  }
+};
+
 struct Recipe {
   std::string title;
   int64_t seed = 1, steps = 5, epochs = 1;
@@ -136,6 +152,7 @@ struct Recipe {
   BlockSection blocks;
   TeacherSection teacher;
   ComputeSection compute;
+  ParallelSection parallel;
   InitSection init;
   BinarizeOptions binarize;
   TandemSection tandem;

@@ -29,9 +29,11 @@ void begin_training(Experiment& experiment, const std::string& run_dir, bool res
 }
 
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings) {
-  ST_CHECK(dir || (!settings.resume && !settings.tensorboard),
+  const Group* const group = experiment.training.group();
+  ST_CHECK(dir || (group && group->rank() > 0) || (!settings.resume && !settings.tensorboard),
            "training: resume and tensorboard need a run directory; give one");
   if (experiment.recipe.tandem.has_stages()) {
+    ST_CHECK(!group, "tandem: stages are trained in one process; use a single one");
     ST_CHECK(dir, "tandem: each stage keeps its best weights in the run directory; give one");
     begin_training(experiment, dir->path(), settings.resume);
     return train_stages(experiment, *dir, settings);
@@ -42,7 +44,7 @@ RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& sett
   options.run_dir = dir;
   options.observers = settings.observers;
   if (dir && settings.stage.number == settings.stage.of) options.observers.push_back(&cost);
-  if (settings.tensorboard) {
+  if (dir && settings.tensorboard) {
     tensorboard = std::make_unique<TensorBoardObserver>(dir->file("tensorboard"));
     options.observers.push_back(tensorboard.get());
   }
@@ -50,6 +52,7 @@ RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& sett
   options.environment = settings.environment;
   options.stage = settings.stage;
   options.best = settings.best;
+  options.version = settings.version;
 
   begin_training(experiment, dir ? dir->path() : "", settings.resume);
   Trainer trainer(experiment.training, options);

@@ -20,6 +20,7 @@ struct RunSettings {
   Config environment = Config::object();    ///< what it runs on, see train/environment.h
   StageOfRun stage = {};                    ///< of a run in stages, see recipe/tandem_stages.h
   std::map<std::string, Best> best = {};    ///< what the first epochs have to beat
+  std::string version = {};                 ///< of the program: the same in all processes of a group
 };
 
 struct RunEnd {
@@ -32,8 +33,8 @@ struct RunEnd {
 /// weights to begin with.
 void begin_training(Experiment& experiment, const std::string& run_dir, bool resume);
 
-/// Trains, in stages if the recipe says so, and writes everything that a run directory holds; `dir` null: nothing is written.  Errors as
-/// Trainer's and train_stages().
+/// Trains, in stages if the recipe says so, and writes everything that a run directory holds; `dir` null: nothing is written, as in the
+/// processes of a group other than the first.  Errors as Trainer's and train_stages(); stages are for one process alone.
 RunEnd run_training(Experiment& experiment, RunDir* dir, const RunSettings& settings);
 
 }  // namespace spiketrain

@@ -169,6 +169,7 @@ std::vector<Section> make_sections() {
           part<Optimizer>("optimizer", &Recipe::optimizer, "adamw"),
           part<LearningRate>("learning_rate", &Recipe::learning_rate, "constant"),
           plain("compute", &Recipe::compute),
+          plain("parallel", &Recipe::parallel),
           plain("init", &Recipe::init),
           plain("tandem", &Recipe::tandem),
           plain("train", &Recipe::train),

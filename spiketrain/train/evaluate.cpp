@@ -1,10 +1,26 @@
 #include "spiketrain/train/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "spiketrain/data/loader.h"
 
 namespace spiketrain {
+
+namespace {
+
+/// Over all processes.
+void add_up(Group* group, Evaluation& result, MetricTotals& totals, std::vector<Tally::Count>& counts) {
+  GroupSums sums(group);
+  sums.add(result.loss);
+  sums.add(result.samples);
+  for (auto& [label, values] : totals)
+    for (double& value : values) sums.add(value);
+  for (Tally::Count& count : counts) sums.add(count.spikes), sums.add(count.sites);
+  sums.run();
+}
+
+}  // namespace
 
 Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size,
                     const OnEvaluated& on_batch) {
@@ -19,6 +35,10 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
 Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch_size, const Network& network,
                     const std::function<PassResult(const Batch&, Tally*)>& infer) {
   ST_CHECK(data.size() > 0, "evaluate: the data set is empty");
+  const int64_t processes = training.group() ? training.group()->size() : 1;
+  ST_CHECK(std::min(batch_size, data.size()) >= processes, "evaluate: ", data.size(),
+           " samples in batches of ", batch_size, " leave a process of ", processes,
+           " without any; use fewer processes, or a larger train.eval_batch or data.batch");
   const auto begin = std::chrono::steady_clock::now();
   const Learner& learner = *training.learner;
   const bool sums = learner.parts().objective->sums_over_samples();
@@ -26,6 +46,8 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
   options.batch_size = batch_size;
   options.shuffle = false;
   options.threads = static_cast<int>(training.options.loader_threads);
+  Group* const group = training.group();
+  if (group) options.part = group->rank(), options.parts = group->size();
   Loader loader(data, options);
   loader.start(0);
 
@@ -34,6 +56,7 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
   MetricSet metrics(training.metrics, learner.parts().target);
   Tally tally;
   for (Batch batch; loader.next(batch);) {
+    if (batch.size() == 0) continue;  // all of them are in other processes
     Batch there = batch.to(training.device);
     there.epoch = kEvaluationEpoch;
     const int64_t samples = batch.size();
@@ -41,11 +64,14 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
     const auto loss = pass.loss.item<double>();
     result.loss += sums ? loss : loss * static_cast<double>(samples);
     result.samples += samples;
-    metrics.add(pass, there.target);
+    metrics.add(metrics.sums(pass, there.target));
   }
+  MetricTotals totals = metrics.totals();
+  std::vector<Tally::Count> counts = tally.counts();
+  add_up(group, result, totals, counts);
   result.loss /= static_cast<double>(result.samples);
-  result.metrics = metrics.values(metrics.totals());
-  result.rates = layer_rates(network, tally.counts());
+  result.metrics = metrics.values(totals);
+  result.rates = layer_rates(network, counts);
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }

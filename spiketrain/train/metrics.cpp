@@ -45,12 +45,19 @@ void MetricSet::start(const MetricTotals& totals) {
   }
 }
 
-void MetricSet::add(const PassResult& result, const Target& target) {
+std::vector<Tensor> MetricSet::sums(const PassResult& result, const Target& target) const {
   const torch::NoGradGuard no_grad;
   const ops::OneThread one_thread;  // sums of errors: the same bits on any number of threads
-  for (Item& item : items_) {
-    const Tensor sums = item.metric->sums(result.prediction, target, result.valid).to(torch::kDouble);
-    item.sums = item.sums.defined() ? item.sums.to(sums.device()) + sums : sums;
+  std::vector<Tensor> list;
+  for (const Item& item : items_)
+    list.push_back(item.metric->sums(result.prediction, target, result.valid).to(torch::kDouble));
+  return list;
+}
+
+void MetricSet::add(const std::vector<Tensor>& sums) {
+  for (size_t k = 0; k < items_.size(); ++k) {
+    Tensor& all = items_[k].sums;
+    all = all.defined() ? all.to(sums[k].device()) + sums[k] : sums[k];
   }
 }
 

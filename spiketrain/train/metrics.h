@@ -35,8 +35,10 @@ class MetricSet {
 
   /// Sets the sums, {} to begin with.
   void start(const MetricTotals& totals);
-  /// Adds a batch; target where the prediction is.  The sums stay on that device.
-  void add(const PassResult& result, const Target& target);
+  /// Of a batch, what each metric adds up [k] double, on the device of the prediction; target there, too.
+  std::vector<Tensor> sums(const PassResult& result, const Target& target) const;
+  /// Adds those of a batch.  The sums stay on that device.
+  void add(const std::vector<Tensor>& sums);
   /// The sums so far; waits for the device.
   MetricTotals totals() const;
   MetricValues values(const MetricTotals& totals) const;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <set>
 
 #include "spiketrain/base/file.h"
 #include "spiketrain/engine/gradients.h"
@@ -14,6 +13,7 @@
 #include "spiketrain/train/numeric_dump.h"
 #include "spiketrain/train/resume.h"
 #include "spiketrain/train/runtime.h"
+#include "spiketrain/train/share_state.h"
 
 namespace spiketrain {
 namespace {
@@ -33,21 +33,6 @@ std::vector<Tensor> synaptic_weights(const Network& network) {
       if (weight.requires_grad()) weights.push_back(weight);
   }
   return weights;
-}
-
-/// The parameters that learn by the block they belong to, each in the order of the network.
-std::vector<NamedTensors> parameters_by_block(const Network& network) {
-  const NamedTensors all = trained_parameters(network);
-  std::vector<NamedTensors> blocks(static_cast<size_t>(network.blocks()));
-  for (size_t b = 0; b < blocks.size(); ++b) {
-    std::set<const void*> own;
-    for (const Tensor& p : network.block_parameters(static_cast<int64_t>(b)))
-      own.insert(p.unsafeGetTensorImpl());
-    for (const auto& item : all) {
-      if (own.count(item.second.unsafeGetTensorImpl()) != 0) blocks[b].push_back(item);
-    }
-  }
-  return blocks;
 }
 
 /// Where the parameters of a network are, by the first part of their name: the name of a node.
@@ -74,13 +59,18 @@ ParameterLayers parameter_layers(const Network& network, const std::vector<Named
   return result;
 }
 
-LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool>* stop) {
+LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool>* stop, const Group* group) {
   LoaderOptions loader;
   loader.stop = stop;
   loader.batch_size = options.batch;
   loader.seed = static_cast<uint64_t>(options.seed);
   loader.drop_last = options.drop_last;
   loader.threads = static_cast<int>(options.loader_threads);
+  if (group) {
+    loader.stop = nullptr;  // they stop together
+    loader.part = group->rank();
+    loader.parts = group->size();
+  }
   return loader;
 }
 
@@ -94,10 +84,19 @@ Training& complete(Training& training) {
   return training;
 }
 
+/// UsageError for what a process does by itself.
+void check_one_process_parts(const Training& training) {
+  ST_CHECK(!training.binarizer, "binarize: layers are chosen in one process; train in a single one");
+  ST_CHECK(
+      training.options.gradient_cosine == 0,
+      "train.gradient_cosine: gradients are compared in one process; set it to 0, or train in a single one");
+}
+
 }  // namespace
 
 Trainer::Trainer(Training& training, TrainerOptions options)
     : t_(complete(training)),
+      group_(t_.group()),
       options_(std::move(options)),
       network_(t_.network()),
       metrics_(t_.metrics, t_.learner->parts().target),
@@ -105,14 +104,23 @@ Trainer::Trainer(Training& training, TrainerOptions options)
       blocks_(parameters_by_block(network_)),
       norms_(network_, t_.options.on_nan == "skip"),
       rate_warnings_(t_.options.dead_below, t_.options.saturated_above, t_.rate_advice),
-      loader_(*t_.data.train, loader_options(t_.options, options_.stop)),
+      loader_(*t_.data.train, loader_options(t_.options, options_.stop, group_)),
       data_(fingerprint(t_.data)) {
   ST_CHECK(loader_.batches() > 0, "data: ", t_.data.train->size(),
            " training samples do not fill one batch of ", t_.options.batch, " (data.drop_last)");
+  const int64_t processes = group_ ? group_->size() : 1;
+  ST_CHECK(
+      loader_.smallest_batch() >= processes, "data: a batch of ", loader_.smallest_batch(),
+      " samples leaves a process of ", processes,
+      " without any; use fewer processes, a larger data.batch, or data.drop_last if it is the last batch");
   ParameterLayers found = parameter_layers(network_, blocks_);
   layers_ = std::move(found.layers);
   layer_of_ = std::move(found.of);
   progress_.best = options_.best;
+  if (group_) {
+    check_one_process_parts(t_);
+    check_same_run(*group_, t_, options_.version, data_);
+  }
 }
 
 void Trainer::begin() {
@@ -165,7 +173,7 @@ bool Trainer::train_epoch() {
     ++progress_.iteration;
     progress_.sums.seconds += seconds_since(begin);
     const bool sum = t_.learner->parts().objective->sums_over_samples();
-    const double loss = sum ? batch_loss_ / static_cast<double>(batch.size()) : batch_loss_;
+    const double loss = sum ? batch_loss_ / static_cast<double>(batch.size()) * batch.share : batch_loss_;
     for (Observer* observer : options_.observers)
       observer->on_batch(
           {progress_, network_, metrics_, t_.options.epochs, loader_.batches(), loss, options_.stage});
@@ -184,15 +192,34 @@ void Trainer::train_batch(const Batch& batch) {
   Tally tally;
   const PassResult result =
       t_.learner->pass(there, static_cast<uint64_t>(progress_.iteration), on_update, &tally);
-  metrics_.add(result, there.target);
+  std::vector<Tensor> metrics = metrics_.sums(result, there.target);
+  std::vector<Tally::Count> counts = tally.counts();
+  int64_t samples = batch.size();
+  if (group_) add_up(metrics, samples, counts);
+  metrics_.add(metrics);
   if (t_.device.is_cpu()) progress_.sums.metrics = metrics_.totals();  // elsewhere reading would wait
-  progress_.sums.samples += batch.size();
-  add_counts(progress_.sums.activity, tally.counts());
+  progress_.sums.samples += samples;
+  add_counts(progress_.sums.activity, counts);
   if (!result.penalties.defined()) return;
   const Tensor penalties = result.penalties.cpu();
   progress_.sums.penalties.resize(static_cast<size_t>(penalties.numel()));
   for (size_t k = 0; k < progress_.sums.penalties.size(); ++k)
     progress_.sums.penalties[k] += penalties.data_ptr<double>()[k];
+}
+
+/// What a batch leaves, over all processes; and what they do next, in the same message.
+void Trainer::add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts) {
+  int64_t stop = options_.stop && *options_.stop ? 1 : 0;
+  int64_t due = group_->rank() == 0 && checkpoint_time() ? 1 : 0;
+  GroupSums sums(group_);
+  for (Tensor& values : metrics) sums.add(values);
+  for (Tally::Count& count : counts) sums.add(count.spikes), sums.add(count.sites);
+  sums.add(samples);
+  sums.add(stop);
+  sums.add(due);
+  sums.run();
+  group_stops_ = stop > 0;
+  group_saves_ = due > 0;
 }
 
 /// What an update is judged by.
@@ -274,8 +301,12 @@ bool Trainer::checkpoint_due() const {
   const TrainOptions& options = t_.options;
   if (progress_.batch == loader_.batches()) return false;  // the epoch's own checkpoint follows
   if (options.checkpoint_batches > 0 && progress_.iteration % options.checkpoint_batches == 0) return true;
-  return options.checkpoint_seconds > 0 &&
-         seconds_since(last_checkpoint_) >= static_cast<double>(options.checkpoint_seconds);
+  return group_ ? group_saves_ : checkpoint_time();
+}
+
+bool Trainer::checkpoint_time() const {
+  return t_.options.checkpoint_seconds > 0 &&
+         seconds_since(last_checkpoint_) >= static_cast<double>(t_.options.checkpoint_seconds);
 }
 
 void Trainer::checkpoint() {
@@ -299,6 +330,11 @@ void Trainer::check_epochs() const {
 }
 
 void Trainer::resume() {
+  if (!group_ || group_->rank() == 0) resume_here();
+  if (group_) share_state(*group_, t_, progress_);
+}
+
+void Trainer::resume_here() {
   ST_CHECK(options_.run_dir, "resume: needs a run directory");
   const std::vector<std::string> paths = list_checkpoints(options_.run_dir->checkpoints());
   std::vector<std::string> damaged;

@@ -24,6 +24,7 @@ struct TrainerOptions {
   Config environment = Config::object();    ///< written to checkpoints
   StageOfRun stage = {};                    ///< told to the observers
   std::map<std::string, Best> best = {};    ///< what the first epochs have to beat; empty: nothing
+  std::string version = {};                 ///< of the program, which all processes of a group must share
 };
 
 class Trainer {
@@ -35,6 +36,7 @@ class Trainer {
   /// Continues from the newest valid checkpoint of the run directory; from the start if there is none.
   /// UsageError if the checkpoint belongs to another configuration, network or data set or is past the last
   /// epoch, or if there is none where one must have been.
+  /// In a group process 0 does, which has the run directory, and the others continue with it.
   void resume();
 
   /// Trains until the epochs are done (true) or `stop` is set (false).  NumericError if a loss or gradient is
@@ -64,17 +66,22 @@ class Trainer {
   void check_weights();
   /// Advice where on_nan = "skip" does not help.
   const char* past_skipping() const;
+  void add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts);
   bool checkpoint_due() const;
+  bool checkpoint_time() const;
   void checkpoint();
   void check_epochs() const;
   void finish();
   void report_storage();
   [[noreturn]] void fail(const Batch* batch, const std::string& what, const std::string& advice);
   void message(const std::string& text, bool warning = false);
-  bool stopping() const { return options_.stop && *options_.stop; }
+  void resume_here();
+  /// In a group only together, after a batch.
+  bool stopping() const { return group_ ? group_stops_ : options_.stop && *options_.stop; }
   RunInfo info() const { return {t_.config, options_.environment, data_}; }
 
   Training& t_;
+  Group* group_;  ///< null: a process by itself
   TrainerOptions options_;
   Network& network_;
   MetricSet metrics_;
@@ -88,6 +95,7 @@ class Trainer {
   Loader loader_;
   Config data_;  ///< fingerprint of the data sets
   Progress progress_;
+  bool group_stops_ = false, group_saves_ = false;  ///< what the group has agreed on after the last batch
   double batch_loss_ = 0;  ///< of the output layer and the last batch, summed over its updates
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
 };

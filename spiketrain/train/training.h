@@ -81,6 +81,11 @@ struct Training {
   std::shared_ptr<Binarizer> binarizer = {};  ///< null: which layers are binary does not change
 
   Network& network() const { return learner->network(); }
+  /// The processes that train together; null: this one alone.
+  Group* group() const {
+    const auto& sums = learner->parts().sums;
+    return sums ? &sums->group() : nullptr;
+  }
 };
 
 }  // namespace spiketrain

@@ -10,6 +10,7 @@
 // Deviation: none.  Tests: unit/norm_test.cpp, unit/norm_eps_test.cpp, golden/mlf_test.cpp, property/threads_test.cpp.
 #include <algorithm>
 
+#include "spiketrain/core/group.h"
 #include "spiketrain/core/norm.h"
 #include "spiketrain/ops/deviation_norm.h"
 #include "spiketrain/parts/norms/laid.h"
@@ -40,11 +41,11 @@ struct BatchNorm : Norm {
     const double factor = scaling();
     const Tensor gain = factor == 1.0 ? weight_ : weight_ * factor;
     if (context.mode == Mode::evaluate || frozen)
-      return normalise(I.flatten(0, 1), gain, Mode::evaluate).view(I.sizes());
+      return normalise(I.flatten(0, 1), gain, context).view(I.sizes());
     const Tensor maps = I.flatten(0, 1);
     const bool turn = one_per_channel(maps);
     const Tensor laid = turn ? Laid::apply(maps.flatten(1), true).unsqueeze(0) : Laid::apply(maps, false);
-    const Tensor y = normalise(laid, gain, context.mode);
+    const Tensor y = normalise(laid, gain, context);
     return (turn ? Laid::apply(y.squeeze(0), true) : Laid::apply(y, false)).view(I.sizes());
   }
 
@@ -52,24 +53,28 @@ struct BatchNorm : Norm {
 
  private:
   virtual double scaling() const { return 1; }
-  Tensor normalise(const Tensor& x, const Tensor& gain, Mode mode) const {
-    if (eps_outside) return normalise_outside(x, gain, mode);
-    const bool replay = mode == Mode::replay;
-    return torch::batch_norm(x, gain, bias_, replay ? Tensor() : mean_, replay ? Tensor() : var_,
-                             /*training=*/mode != Mode::evaluate, momentum, eps, /*cudnn_enabled=*/true);
-  }
-  Tensor normalise_outside(const Tensor& x, const Tensor& gain, Mode mode) const {
-    if (mode == Mode::evaluate) {
+  Tensor normalise(const Tensor& x, const Tensor& gain, const Context& context) const {
+    const bool learns = context.mode != Mode::evaluate && !frozen;
+    if (!learns && eps_outside) {
       const Tensor deviation = var_.sqrt() + eps;
       return torch::batch_norm(x, gain, bias_, mean_, deviation * deviation, /*training=*/false, 0, 0,
                                /*cudnn_enabled=*/true);
     }
-    const ops::DeviationNorm normed = ops::deviation_norm(x, gain, bias_, eps);
-    if (mode == Mode::replay) return normed.y;
+    const bool together = context.group && context.group_norms;
+    if (learns && (eps_outside || together))
+      return normalise_ours(x, gain, together ? context.group : nullptr, context.mode == Mode::train);
+    const bool replay = context.mode == Mode::replay;
+    return torch::batch_norm(x, gain, bias_, replay ? Tensor() : mean_, replay ? Tensor() : var_,
+                             /*training=*/learns, momentum, eps, /*cudnn_enabled=*/true);
+  }
+  Tensor normalise_ours(const Tensor& x, const Tensor& gain, Group* group, bool moves) const {
+    ops::DeviationOptions options = {eps, eps_outside};
+    if (group) options.sum = [group](const Tensor& sums) { group->sum(sums); };
+    const ops::DeviationNorm normed = ops::deviation_norm(x, gain, bias_, options);
+    if (!moves) return normed.y;
     const torch::NoGradGuard no_grad;
-    const auto n = static_cast<double>(x.numel() / x.size(1));
     Tensor(mean_).lerp_(normed.mean, momentum);
-    Tensor(var_).lerp_(normed.var * (n / std::max(1.0, n - 1)), momentum);
+    Tensor(var_).lerp_(normed.var * (normed.count / std::max(1.0, normed.count - 1)), momentum);
     return normed.y;
   }
 

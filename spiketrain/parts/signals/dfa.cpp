@@ -29,11 +29,11 @@ struct DirectFeedback final : LearningSignal {
   bool weighed() const override { return send == "error"; }
   void build(const Network& network, uint64_t seed) override { projections_.draw(network, scale, seed); }
   std::vector<Tensor> matrices() const override { return projections_.matrices(); }
-  Tensor delta(int64_t b, const Tensor& error, const Target& /*target*/, int64_t steps,
-               const Tensor& valid) const override {
+  Tensor delta(int64_t b, const Tensor& error, const Target& /*target*/, int64_t steps, const Tensor& valid,
+               double share) const override {
     ST_CHECK(error.defined() && error.size(0) == steps, "learning_signal dfa: expected an error of ", steps,
              " steps");
-    const auto N = static_cast<double>(error.size(1));
+    const auto N = static_cast<double>(error.size(1)) / share;
     Tensor e = error.flatten(2);
     if (send == "sign") e = e.sign() / (static_cast<double>(steps) * N);
     return projections_.project(b, divide_by == "one" ? e * N : e, valid);

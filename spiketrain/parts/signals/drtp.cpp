@@ -27,12 +27,16 @@ struct TargetProjection final : LearningSignal {
 
   void build(const Network& network, uint64_t seed) override { projections_.draw(network, scale, seed); }
   std::vector<Tensor> matrices() const override { return projections_.matrices(); }
-  Tensor delta(int64_t b, const Tensor& /*error*/, const Target& target, int64_t steps,
-               const Tensor& valid) const override {
+  Tensor delta(int64_t b, const Tensor& /*error*/, const Target& target, int64_t steps, const Tensor& valid,
+               double share) const override {
     const Tensor& B = projections_.matrix(b);
     const Tensor y = wanted(target, B);
-    const double share = -1.0 / static_cast<double>(divide_by == "one" ? steps : steps * y.size(0));
-    return projections_.project(b, (y * share).unsqueeze(0).expand({steps, y.size(0), y.size(1)}), valid);
+    const double samples = divide_by == "one" ? 1 : static_cast<double>(y.size(0)) / share;
+    return projections_.project(b,
+                                (y * (-1.0 / (static_cast<double>(steps) * samples)))
+                                    .unsqueeze(0)
+                                    .expand({steps, y.size(0), y.size(1)}),
+                                valid);
   }
 
  private:

@@ -12,7 +12,7 @@ struct Heads final : LearningSignal {
   bool uses_heads() const override { return true; }
   void build(const Network& /*network*/, uint64_t /*seed*/) override {}
   Tensor delta(int64_t b, const Tensor& /*error*/, const Target& /*target*/, int64_t /*steps*/,
-               const Tensor& /*valid*/) const override {
+               const Tensor& /*valid*/, double /*share*/) const override {
     throw UsageError(
         str("learning_signal heads: block ", b, " learns from its head, not from a fixed projection"));
   }

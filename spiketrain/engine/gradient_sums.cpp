@@ -1,0 +1,124 @@
+#include "spiketrain/engine/gradient_sums.h"
+
+#include <algorithm>
+
+#include "spiketrain/core/norm.h"
+#include "spiketrain/engine/gradients.h"
+
+namespace spiketrain {
+namespace {
+
+/// A bucket that has reached so much is full: large enough that a message's latency is small beside its time, small enough that
+/// the first go out early.
+constexpr int64_t kBucketBytes = 1 << 20;
+
+int64_t bytes_in(const Tensor& x) { return static_cast<int64_t>(x.nbytes()); }
+
+}  // namespace
+
+GradientSums::GradientSums(std::shared_ptr<Group> group, const Network& network, bool own_statistics)
+    : group_(std::move(group)) {
+  for (NamedTensors block : parameters_by_block(network)) {
+    std::reverse(block.begin(), block.end());  // backward begins at the top
+    add_buckets(block);
+  }
+  if (own_statistics) statistics_ = moving_statistics(network);
+}
+
+void GradientSums::add_buckets(const NamedTensors& parameters) {
+  int64_t bytes = kBucketBytes;  // a block begins a bucket of its own
+  for (const auto& item : parameters) {
+    const bool other =
+        !buckets_.empty() && buckets_.back().parameters[0].second.dtype() != item.second.dtype();
+    if (bytes >= kBucketBytes || other) {
+      buckets_.push_back({});
+      bytes = 0;
+    }
+    buckets_.back().parameters.push_back(item);
+    bytes += bytes_in(item.second);
+  }
+  for (Bucket& bucket : buckets_) {
+    if (bucket.flat.defined()) continue;
+    auto length = static_cast<int64_t>(bucket.parameters.size());
+    for (const auto& item : bucket.parameters) length += item.second.numel();
+    bucket.flat = torch::zeros(
+        {length}, bucket.parameters[0].second.options().device(torch::kCPU).requires_grad(false));
+  }
+}
+
+int64_t GradientSums::bytes_per_update() const {
+  int64_t bytes = 0;
+  for (const Bucket& bucket : buckets_) bytes += bytes_in(bucket.flat);
+  for (const Tensor& x : statistics_) bytes += bytes_in(x);
+  return bytes;
+}
+
+void GradientSums::ready() {
+  const auto is_there = [](const auto& item) { return item.second.grad().defined(); };
+  for (; in_one_piece_ && sent_ < buckets_.size(); ++sent_) {
+    Bucket& bucket = buckets_[sent_];
+    if (!std::all_of(bucket.parameters.begin(), bucket.parameters.end(), is_there)) return;
+    send(bucket);
+  }
+}
+
+void GradientSums::send(Bucket& bucket) {
+  const torch::NoGradGuard no_grad;
+  const int64_t end = bucket.flat.numel(), flags = end - static_cast<int64_t>(bucket.parameters.size());
+  int64_t at = 0, flag = flags;
+  for (const auto& item : bucket.parameters) {
+    const Tensor& grad = item.second.grad();
+    const Tensor place = bucket.flat.slice(0, at, at + item.second.numel());
+    at += item.second.numel();
+    bucket.flat[flag++] = grad.defined() ? 1 : 0;
+    if (grad.defined()) {
+      place.view(grad.sizes()).copy_(grad);
+    } else {
+      place.zero_();
+    }
+  }
+  bucket.work = group_->begin_sum(bucket.flat);
+}
+
+void GradientSums::receive(Bucket& bucket) {
+  const torch::NoGradGuard no_grad;
+  bucket.work->wait();
+  bucket.work = nullptr;
+  int64_t at = 0, flag = bucket.flat.numel() - static_cast<int64_t>(bucket.parameters.size());
+  for (const auto& item : bucket.parameters) {
+    const Tensor& parameter = item.second;
+    const Tensor sum = bucket.flat.slice(0, at, at + parameter.numel()).view(parameter.sizes());
+    at += parameter.numel();
+    if (bucket.flat[flag++].item<double>() == 0) continue;  // in no process
+    Tensor& grad = parameter.mutable_grad();
+    if (grad.defined()) {
+      grad.copy_(sum);
+    } else {
+      grad = sum.to(parameter.device(), /*non_blocking=*/false, /*copy=*/true);
+    }
+  }
+}
+
+/// With the statistics of norms, in one message.
+BlockLosses GradientSums::sum_losses(const BlockLosses& losses, double weight, double share) {
+  BlockLosses all;
+  GroupSums sums(group_.get());
+  for (const Tensor& loss : losses) all.push_back(loss.detach() * weight);
+  std::vector<Tensor> means;
+  for (const Tensor& x : statistics_) means.push_back(x.detach().to(torch::kDouble) * share);
+  for (Tensor& loss : all) sums.add(loss);
+  for (Tensor& mean : means) sums.add(mean);
+  sums.run();
+  for (size_t k = 0; k < means.size(); ++k) statistics_[k].copy_(means[k]);
+  return all;
+}
+
+BlockLosses GradientSums::finish(const BlockLosses& losses, double weight, double share) {
+  for (; sent_ < buckets_.size(); ++sent_) send(buckets_[sent_]);
+  const BlockLosses all = sum_losses(losses, weight, share);
+  for (Bucket& bucket : buckets_) receive(bucket);
+  sent_ = 0;
+  return all;
+}
+
+}  // namespace spiketrain

@@ -1,0 +1,54 @@
+// The gradients of a group's processes become those of the batch they share: sums in buckets, which go out while the
+// backward pass of what lies below is still running.
+// Where a segment updates, its blocks finish one after the other, and in a block its layers from the top; a bucket is sent
+// as soon as all its gradients are there.  The order of buckets is that of the network, so that all processes agree on it.
+// Tests: engine/group_test.cpp.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "spiketrain/core/group.h"
+#include "spiketrain/core/network.h"
+#include "spiketrain/core/optimizer.h"
+
+namespace spiketrain {
+
+/// Loss of each block's head, detached; the output layer's comes last.
+using BlockLosses = std::vector<Tensor>;
+
+class GradientSums {
+ public:
+  /// Of the parameters of `network` that learn, and of the running statistics of its norms, if they are each process's own
+  /// (`own_statistics`): a group then keeps their mean.
+  GradientSums(std::shared_ptr<Group> group, const Network& network, bool own_statistics = true);
+
+  Group& group() const { return *group_; }
+  /// Before a pass: whether each gradient comes in one piece between two updates, so that it may go out at once.
+  void begin(bool in_one_piece) { in_one_piece_ = in_one_piece; }
+  /// Some more gradients are there: sends the buckets that are full.
+  void ready();
+  /// All are there: gradients become those of the whole batch; returns the losses of the whole batch.  `weight`: of this
+  /// process's losses; `share`: of the batch's samples that are here.
+  BlockLosses finish(const BlockLosses& losses, double weight, double share);
+  /// Sent by each update, as Group::begin_sum() is told.
+  int64_t bytes_per_update() const;
+
+ private:
+  struct Bucket {
+    NamedTensors parameters;
+    Tensor flat;  ///< gradients, then for each parameter whether there is one
+    std::shared_ptr<Group::Work> work = {};
+  };
+  void add_buckets(const NamedTensors& parameters);
+  void send(Bucket& bucket);
+  static void receive(Bucket& bucket);
+  BlockLosses sum_losses(const BlockLosses& losses, double weight, double share);
+
+  std::shared_ptr<Group> group_;
+  std::vector<Bucket> buckets_;
+  std::vector<Tensor> statistics_;
+  size_t sent_ = 0;
+  bool in_one_piece_ = false;
+};
+
+}  // namespace spiketrain

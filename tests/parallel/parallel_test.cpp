@@ -1,0 +1,219 @@
+// Training in several processes on this machine, started by `spiketrain launch`: the results of one process, the same bits twice, and
+// what happens when a process dies, hangs or has something else.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "spiketrain/parallel/join.h"
+#include "tests/support/process.h"
+#include "tests/support/runs.h"
+
+namespace spiketrain::parallel_test {
+
+constexpr int kGroup = 5;  // exit code of those that have lost another
+
+class Parallel : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_groups())
+      GTEST_SKIP() << "this build trains in one process alone: LibTorch has no headers of Gloo";
+    recipe_ = write_recipe(dir_);
+  }
+  std::vector<std::string> train(const std::string& run, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {"train",     recipe_, "--out", run,
+                                      "--threads", "1",     "--set", "parallel.timeout=4"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  pid_t start(int processes, const std::vector<std::string>& words) const {
+    std::vector<std::string> all = {ST_CLI,    "launch", "--processes", std::to_string(processes),
+                                    "--grace", "40",     "--"};
+    all.insert(all.end(), words.begin(), words.end());
+    return spawn(all, dir_ / "log.txt");
+  }
+  int launch(int processes, const std::vector<std::string>& words) const {
+    return wait_for(start(processes, words));
+  }
+  std::string log() const { return text_of(dir_ / "log.txt"); }
+  bool logged(const std::string& part) const { return log().find(part) != std::string::npos; }
+
+  static std::vector<pid_t> children_of(pid_t parent) {
+    std::vector<pid_t> list;
+    std::ifstream file(str("/proc/", parent, "/task/", parent, "/children"));
+    for (pid_t child; file >> child;) list.push_back(child);
+    return list;
+  }
+  /// By rank, once training is under way.
+  std::vector<pid_t> processes_of(pid_t launcher, const std::string& run) const {
+    for (int i = 0; i < 30000 && list_checkpoints(run + "/ckpt").empty(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::vector<pid_t> ranks;
+    for (const pid_t child : children_of(launcher)) {
+      std::ifstream file(str("/proc/", child, "/environ"));
+      const std::string environ((std::istreambuf_iterator<char>(file)), {});
+      const size_t at = (std::string(1, '\0') + environ).find(std::string(1, '\0') + "RANK=");
+      if (at == std::string::npos) continue;
+      const auto rank = static_cast<size_t>(std::stoi(environ.substr(at + 5)));
+      ranks.resize(std::max(ranks.size(), rank + 1));
+      ranks[rank] = child;
+    }
+    return ranks;
+  }
+  TempDir dir_;
+  std::string recipe_;
+};
+
+double largest_difference(const NamedTensors& a, const NamedTensors& b) {
+  double most = 0;
+  EXPECT_EQ(a.size(), b.size());
+  for (size_t k = 0; k < a.size(); ++k) {
+    EXPECT_EQ(a[k].first, b[k].first);
+    most = std::max(
+        most, (a[k].second.to(torch::kDouble) - b[k].second.to(torch::kDouble)).abs().max().item<double>());
+  }
+  return most;
+}
+
+TEST_F(Parallel, GivesWhatOneProcessGives) {
+  ASSERT_EQ(launch(1, train(dir_ / "one", {"--set", "epochs=2"})), 0) << log();
+  for (const int processes : {2, 4}) {
+    const std::string run = dir_ / std::to_string(processes);
+    ASSERT_EQ(launch(processes, train(run, {"--set", "epochs=2"})), 0) << log();
+    EXPECT_TRUE(logged(str("group     ", processes, " processes"))) << log();
+    // float32: sums in another order, and Adam's steps where a gradient is nearly nothing.
+    EXPECT_LT(largest_difference(newest(dir_ / "one"), newest(run)), 2e-3);
+    const auto one = metrics(dir_ / "one"), all = metrics(run);
+    ASSERT_EQ(one.size(), all.size());
+    for (size_t e = 0; e < one.size(); ++e) {
+      EXPECT_NEAR(one[e].at("train_loss").get<double>(), all[e].at("train_loss").get<double>(), 1e-3);
+      EXPECT_NEAR(one[e].at("test_accuracy").get<double>(), all[e].at("test_accuracy").get<double>(), 0.06);
+    }
+  }
+}
+
+TEST_F(Parallel, TheSameNumberGivesTheSameBits) {
+  for (const char* run : {"a", "b"}) ASSERT_EQ(launch(2, train(dir_ / run)), 0) << log();
+  expect_same_run(dir_ / "a", dir_ / "b");
+}
+
+TEST_F(Parallel, StopsTogetherAndResumesToTheSameBits) {
+  ASSERT_EQ(launch(2, train(dir_ / "whole")), 0) << log();
+  const std::string run = dir_ / "run";
+  const pid_t launcher = start(2, train(run));
+  const auto ranks = processes_of(launcher, run);
+  ASSERT_EQ(ranks.size(), 2u) << log();
+  kill(ranks[1], SIGTERM);  // one is told, all stop
+  EXPECT_EQ(wait_for(launcher), 128 + SIGTERM) << log();
+  EXPECT_TRUE(logged("stopped; continue with")) << log();
+  ASSERT_EQ(launch(2, train(run, {"--resume"})), 0) << log();
+  expect_same_run(dir_ / "whole", run);
+}
+
+TEST_F(Parallel, AKilledProcessEndsAllAndNothingIsLost) {
+  ASSERT_EQ(launch(2, train(dir_ / "whole")), 0) << log();
+  std::mt19937 random(3);
+  for (int i = 0; i < 4; ++i) {
+    const std::string run = dir_ / str("run", i);
+    const pid_t launcher = start(2, train(run));
+    const auto ranks = processes_of(launcher, run);
+    ASSERT_EQ(ranks.size(), 2u) << log();
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 200));
+    const size_t victim = static_cast<size_t>(i) % 2;
+    kill(ranks[victim], SIGKILL);
+    const int code = wait_for(launcher);
+    if (code == 0) continue;  // it was done
+    EXPECT_EQ(code, 128 + SIGKILL) << log();
+    EXPECT_TRUE(logged(str("spiketrain: rank ", 1 - victim, ": the process of rank ", victim))) << log();
+    EXPECT_TRUE(logged("continue from the last checkpoint with --resume")) << log();
+    ASSERT_EQ(launch(2, train(run, {"--resume"})), 0) << log();
+    expect_same_run(dir_ / "whole", run);
+  }
+}
+
+TEST_F(Parallel, AProcessThatHangsEndsAll) {
+  const std::string run = dir_ / "run";
+  const pid_t launcher = start(2, train(run, {"--set", "epochs=200"}));
+  const auto ranks = processes_of(launcher, run);
+  ASSERT_EQ(ranks.size(), 2u) << log();
+  kill(ranks[1], SIGSTOP);
+  for (int i = 0; i < 20000 && !logged("has given no sign of life"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_TRUE(logged("spiketrain: rank 0: the process of rank 1 has given no sign of life")) << log();
+  kill(ranks[1], SIGKILL);
+  EXPECT_NE(wait_for(launcher), 0);
+}
+
+TEST_F(Parallel, AnotherNumberOfProcessesResumes) {
+  const std::string run = dir_ / "run";
+  ASSERT_EQ(launch(2, train(run, {"--set", "epochs=2"})), 0) << log();
+  ASSERT_EQ(launch(1, train(run, {"--set", "epochs=4", "--resume"})), 0) << log();
+  EXPECT_TRUE(logged("processes (was 2, is 1)")) << log();
+  EXPECT_EQ(metrics(run).size(), 4u);
+}
+
+TEST_F(Parallel, OtherRecipesAreRefused) {
+  // Two processes by hand, as torchrun would start them.
+  const auto start_rank = [&](int rank, const std::string& set) {
+    std::vector<std::string> words = {"/usr/bin/env",          str("RANK=", rank),  "WORLD_SIZE=2",
+                                      "MASTER_ADDR=127.0.0.1", "MASTER_PORT=29731", ST_CLI};
+    for (const std::string& word : train(dir_ / "run", {"--set", set})) words.push_back(word);
+    return spawn(words, dir_ / str("log", rank));
+  };
+  const pid_t first = start_rank(0, "optimizer.lr=0.01"), second = start_rank(1, "optimizer.lr=0.02");
+  EXPECT_EQ(wait_for(first), 2);
+  EXPECT_EQ(wait_for(second), 2);
+  for (const int rank : {0, 1}) {
+    const std::string text = text_of(dir_ / str("log", rank));
+    EXPECT_NE(text.find(str("spiketrain: rank ", rank,
+                            ": the processes are to train one network: recipe.optimizer.lr is "
+                            "0.01 in rank 0 and 0.02 in rank 1")),
+              std::string::npos)
+        << text;
+  }
+}
+
+TEST_F(Parallel, AFailureOfOneIsToldByAll) {
+  // Rank 0 alone writes: its folder cannot be made.
+  write_file_atomic(dir_ / "file", "");
+  EXPECT_EQ(launch(2, train(dir_ / "file/run")), 3) << log();
+  EXPECT_TRUE(logged("spiketrain: rank 1: the process of rank 0 ended: ")) << log();
+}
+
+TEST_F(Parallel, BatchesTooSmallForAllAreRefused) {
+  EXPECT_EQ(launch(3, train(dir_ / "run", {"--set", "data.batch=2"})), 2) << log();
+  EXPECT_TRUE(logged("leaves a process of 3 without any")) << log();
+}
+
+TEST_F(Parallel, LaunchReachesOtherMachinesByACommand) {
+  // A stand-in for ssh that runs the line here.
+  write_file_atomic(dir_ / "ssh",
+                    "#!/bin/sh\necho \"to $1\" >> " + (dir_ / "reached") + "\nexec sh -c \"$2\"\n");
+  chmod((dir_ / "ssh").c_str(), 0700);
+  write_file_atomic(dir_ / "hosts", "# two machines\nlocalhost\n127.0.0.1 slots=1\n");
+  std::vector<std::string> words = {ST_CLI,   "launch", "--hosts", dir_ / "hosts", "--ssh", dir_ / "ssh",
+                                    "--port", "29732",  "--"};
+  for (const std::string& word : train(dir_ / "run", {"--set", "epochs=1"})) words.push_back(word);
+  EXPECT_EQ(wait_for(spawn(words, dir_ / "log.txt")), 0) << log();
+  const std::string reached = text_of(dir_ / "reached");
+  EXPECT_NE(reached.find("to localhost"), std::string::npos);
+  EXPECT_NE(reached.find("to 127.0.0.1"), std::string::npos);
+  EXPECT_TRUE(logged("group     2 processes")) << log();
+}
+
+TEST_F(Parallel, LaunchSaysWhatItExpects) {
+  const auto refused = [&](std::vector<std::string> words, const std::string& part) {
+    words.insert(words.begin(), {ST_CLI, "launch"});
+    EXPECT_EQ(wait_for(spawn(words, dir_ / "log.txt")), 2) << log();
+    EXPECT_TRUE(logged(part)) << log();
+  };
+  refused({"--processes", "2"}, "expected what to start after --");
+  refused({"--", "train", recipe_}, "expected --processes N, or --hosts FILE");
+  refused({"--processes", "2", "--", "eval", "x"}, "only train runs in several processes");
+  refused({"--hosts", dir_ / "none", "--", "train", recipe_}, "cannot read");
+  write_file_atomic(dir_ / "hosts", "node1 slots=x\n");
+  refused({"--hosts", dir_ / "hosts", "--", "train", recipe_},
+          "line 1: expected a machine and how many processes");
+}
+
+}  // namespace spiketrain::parallel_test
