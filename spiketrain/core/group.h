@@ -49,8 +49,18 @@ class Group {
   /// The texts of all processes, by rank.
   virtual std::vector<std::string> gather(const std::string& text) = 0;
   virtual Traffic traffic() const = 0;
+  /// Since the last call.
+  Traffic traffic_since_last() {
+    const Traffic now = traffic(), since = {now.messages - last_.messages, now.bytes - last_.bytes,
+                                            now.seconds_waiting - last_.seconds_waiting};
+    last_ = now;
+    return since;
+  }
 
   void sum(const Tensor& x) { begin_sum(x)->wait(); }
+
+ private:
+  Traffic last_;
 };
 
 /// The same text, or bytes, in all processes: those of process 0.

@@ -20,8 +20,8 @@ using Clock = std::chrono::steady_clock;
 
 /// Collectives have no end of their own: whether somebody is lost is what signs of life say.
 constexpr std::chrono::hours kNoEnd{24 * 365};
-/// Launchers do not start all processes at once.
-constexpr std::chrono::seconds kMeeting{120};
+/// Launchers do not start all processes at once: they have so many times the timeout to meet.
+constexpr int kMeeting = 4;
 
 /// The numeric address of this machine from which `host` is reached: where this process is to listen.
 std::string own_address(const std::string& host, int64_t port) {
@@ -216,7 +216,8 @@ class C10dMembership final : public Membership {
  public:
   C10dMembership(const Placement& p, const GroupOptions& options) {
     const std::string own = own_address(p.address, p.port);
-    const StoreP store = open_store(p, /*serve=*/p.rank == 0 && !p.launchers_store, kMeeting);
+    const StoreP store =
+        open_store(p, /*serve=*/p.rank == 0 && !p.launchers_store, kMeeting * options.timeout);
     group_ = std::make_shared<C10dGroup>(Common{store, own, nullptr}, "gloo", p.rank, p.size);
     // A connection of its own: calls on one wait for each other.
     life_ =
@@ -246,7 +247,7 @@ std::shared_ptr<Membership> Membership::join(const Placement& placement, const G
   } catch (const std::exception& error) {
     throw GroupError(str(
         "the ", placement.size, " processes did not meet at ", placement.address, ":", placement.port,
-        " within ", kMeeting.count(), " s: ", first_line(error),
+        " within ", (kMeeting * options.timeout).count(), " s: ", first_line(error),
         "; start all of them, with the same MASTER_ADDR and MASTER_PORT, a port that is free and not blocked"));
   }
 }

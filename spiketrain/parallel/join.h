@@ -14,7 +14,7 @@
 namespace spiketrain {
 
 struct GroupOptions {
-  /// After so long without a sign of life a process is lost.
+  /// After so long without a sign of life a process is lost; four times as long they may take to meet.
   std::chrono::seconds timeout{30};
   /// Told, from another thread, that the group has lost a process while this one is at work or waits: ends the process, since what it
   /// waits for will not come.

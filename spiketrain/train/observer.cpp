@@ -30,6 +30,10 @@ Config to_json(const EpochReport& report) {
     json["grad_norms"].push_back({{"layer", layer.spec}, {"node", layer.node}, {"norm", layer.norm}});
   for (const LayerCosine& layer : report.cosines)
     json["gradient_cosine"].push_back({{"layer", layer.spec}, {"cosine", layer.cosine}});
+  if (report.traffic) {
+    json["bytes_sent"] = report.traffic->bytes;
+    json["seconds_waiting"] = report.traffic->seconds_waiting;
+  }
   json["seconds"] = report.seconds;
   json["evaluation_seconds"] = report.evaluation_seconds;
   json["samples_per_second"] = report.samples_per_second;

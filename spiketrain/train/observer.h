@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "spiketrain/core/group.h"
 #include "spiketrain/train/probe.h"
 #include "spiketrain/train/progress.h"
 #include "spiketrain/train/rates.h"
@@ -59,6 +60,8 @@ struct EpochReport {
       penalties;                     ///< of the regularizers, by name: mean over the epoch's batches
   std::vector<std::string> labels;   ///< of the metrics, or "loss"; the first decides which epoch is best
   std::map<std::string, Best> best;  ///< by label, so far, this epoch included
+  /// Of this process in a group, since the epoch before was evaluated: bytes sent, seconds that it waited for others.
+  std::optional<Group::Traffic> traffic = {};
   double seconds = 0, evaluation_seconds = 0, samples_per_second = 0, peak_memory_mib = 0;
 };
 /// A line of metrics.jsonl: "train_loss", "train_accuracy", ..., <split>_<metric>.

@@ -96,6 +96,7 @@ void Trainer::finish_epoch() {
             true);
   check_weights();
   EpochReport report = report_training();
+  if (group_) report.traffic = group_->traffic_since_last();
   evaluate_splits(report);
 
   progress_.seconds += report.seconds + report.evaluation_seconds;

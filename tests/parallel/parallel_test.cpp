@@ -180,6 +180,39 @@ TEST_F(Parallel, AFailureOfOneIsToldByAll) {
   EXPECT_TRUE(logged("spiketrain: rank 1: the process of rank 0 ended: ")) << log();
 }
 
+TEST_F(Parallel, AFullDiskEndsAllAndNothingIsLost) {
+  const std::string run = dir_ / "run";
+  ASSERT_EQ(launch(2, train(dir_ / "whole")), 0) << log();
+  // Files may not be larger than a block of 512 bytes: the first checkpoint does not fit.
+  std::vector<std::string> words = {
+      "/bin/sh", "-c", "ulimit -f 1; exec \"$@\"", "sh", ST_CLI, "launch", "--processes", "2", "--"};
+  for (const std::string& word : train(run)) words.push_back(word);
+  EXPECT_EQ(wait_for(spawn(words, "/dev/null")), 3);
+  ASSERT_EQ(launch(2, train(run, {"--resume"})), 0) << log();
+  expect_same_run(dir_ / "whole", run);
+}
+
+TEST_F(Parallel, NobodyAtTheMeetingPoint) {
+  std::vector<std::string> words = {"/usr/bin/env",      "RANK=1", "WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1",
+                                    "MASTER_PORT=29733", ST_CLI};
+  for (const std::string& word : train(dir_ / "run", {"--set", "parallel.timeout=2"})) words.push_back(word);
+  EXPECT_EQ(wait_for(spawn(words, dir_ / "log.txt")), kGroup) << log();
+  EXPECT_TRUE(logged("spiketrain: rank 1: the 2 processes did not meet at 127.0.0.1:29733 within 8 s"))
+      << log();
+}
+
+TEST_F(Parallel, WhatIsSentIsWhatIsPredicted) {
+  ASSERT_EQ(launch(2, train(dir_ / "run", {"--set", "epochs=1"})), 0) << log();
+  const Config epoch = metrics(dir_ / "run").at(0);
+  int64_t parameters = 0;
+  for (const auto& [name, tensor] : tensors_of(dir_ / "run" + "/ckpt/best.safetensors"))
+    parameters += tensor.numel();
+  const int64_t updates = epoch.at("optimizer_steps");
+  const double gradients = 4.0 * static_cast<double>(parameters * updates);  // 2 (W - 1)/W = 1 times them
+  EXPECT_GT(epoch.at("bytes_sent").get<double>(), gradients);
+  EXPECT_LT(epoch.at("bytes_sent").get<double>(), gradients * 1.02 + 400.0 * static_cast<double>(updates));
+}
+
 TEST_F(Parallel, BatchesTooSmallForAllAreRefused) {
   EXPECT_EQ(launch(3, train(dir_ / "run", {"--set", "data.batch=2"})), 2) << log();
   EXPECT_TRUE(logged("leaves a process of 3 without any")) << log();
