@@ -128,7 +128,7 @@ def command_line(cli):
     for command in commands:
         text += ["", *cli("help", command)]
     return ["## Command line", "", "```", *text, "```", "",
-            "Exit codes: 0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 128 + n ended by signal n."]
+            "Exit codes: 0 ok, 1 failure, 2 usage, 3 data, 4 numeric, 5 another process of the group, 128 + n ended by signal n."]
 
 
 def page(cli):
