@@ -53,7 +53,7 @@ class Latency {
       }
       PassResult result;
       result.prediction = objective.prediction(objective.evidence(seen), lengths);
-      metrics_[i].add(result, batch.target);
+      metrics_[i].add(metrics_[i].sums(result, batch.target));
     }
   }
   Points points(const std::string& label) const {
