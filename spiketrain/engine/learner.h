@@ -88,6 +88,12 @@ class Learner {
   /// From now on it has a share of each batch, see LearnerParts::sums.  UsageError if what it learns from one sample depends on
   /// the others in a way that processes do not tell each other.
   void join(std::shared_ptr<Group> group);
+  /// The same, of the same network, in this process by itself: to measure.
+  Learner alone() const {
+    Learner one = *this;
+    one.parts_.sums = nullptr;
+    return one;
+  }
   /// From now on, see LearnerParts::samples_at_once.
   void hold_samples(int64_t at_once) { parts_.samples_at_once = at_once; }
   Network& network() const { return *parts_.network; }

@@ -131,8 +131,9 @@ int64_t measure_activation_bytes(const Training& training, int64_t samples) {
   Network& network = training.network();
   const Restore restore(*training.learner);
   for (Tensor p : network.parameters()) p.mutable_grad() = torch::zeros_like(p);
+  const Learner alone = training.learner->alone();
   const MemoryTracker tracker;
-  training.learner->pass(batch, 0);
+  alone.pass(batch, 0);
   return tracker.peak();
 }
 
@@ -159,9 +160,10 @@ std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samp
   Network& network = training.network();
   const Restore restore(*training.learner);
   const std::vector<NamedWeight> weights = layer_weights(network);
-  training.learner->pass(batch, 0);
+  const Learner alone = training.learner->alone();
+  alone.pass(batch, 0);
   const std::vector<Tensor> ours = take_gradients(weights, network);
-  training.learner->exact_gradient(batch, make<Rule>("bptt"));
+  alone.exact_gradient(batch, make<Rule>("bptt"));
   const std::vector<Tensor> exact = take_gradients(weights, network);
   std::vector<LayerCosine> result;
   for (size_t i = 0; i < weights.size(); ++i) result.push_back({weights[i].spec, cosine(ours[i], exact[i])});
