@@ -84,14 +84,6 @@ Training& complete(Training& training) {
   return training;
 }
 
-/// UsageError for what a process does by itself.
-void check_one_process_parts(const Training& training) {
-  ST_CHECK(!training.binarizer, "binarize: layers are chosen in one process; train in a single one");
-  ST_CHECK(
-      training.options.gradient_cosine == 0,
-      "train.gradient_cosine: gradients are compared in one process; set it to 0, or train in a single one");
-}
-
 }  // namespace
 
 Trainer::Trainer(Training& training, TrainerOptions options)
@@ -117,10 +109,8 @@ Trainer::Trainer(Training& training, TrainerOptions options)
   layers_ = std::move(found.layers);
   layer_of_ = std::move(found.of);
   progress_.best = options_.best;
-  if (group_) {
-    check_one_process_parts(t_);
-    check_same_run(*group_, t_, options_.version, data_);
-  }
+  ST_CHECK(!group_ || !t_.binarizer, "binarize: layers are chosen in one process; train in a single one");
+  if (group_) check_same_run(*group_, t_, options_.version, data_);
 }
 
 void Trainer::begin() {
