@@ -42,9 +42,9 @@ TEST(MetricSet, SumsContinueWhereTheyStood) {
   const std::vector<MetricP> list = {metric({{"name", "accuracy"}}), metric({{"name", "top_k"}, {"k", 1}})};
   MetricSet whole(list, Target::Kind::class_index), resumed(list, Target::Kind::class_index);
   EXPECT_TRUE(std::isnan(whole.values(whole.totals()).at("accuracy"))) << "nothing was judged yet";
-  whole.add(predicts({0, 1, 2}), labels({0, 1, 3}));
+  whole.add(whole.sums(predicts({0, 1, 2}), labels({0, 1, 3})));
   resumed.start(whole.totals());
-  for (MetricSet* set : {&whole, &resumed}) set->add(predicts({3, 3}), labels({3, 3}));
+  for (MetricSet* set : {&whole, &resumed}) set->add(set->sums(predicts({3, 3}), labels({3, 3})));
   EXPECT_EQ(whole.totals(), resumed.totals());
   EXPECT_DOUBLE_EQ(whole.values(whole.totals()).at("accuracy"), 4.0 / 5);
   EXPECT_EQ(whole.labels(), (std::vector<std::string>{"accuracy", "top1"}));

@@ -160,7 +160,9 @@ TEST(Slista, FeedbackReachesTheConvolutions) {
   for (int64_t k = 0; k < 4; ++k) {
     const auto& connections = layer_of(*network, std::to_string(k)).connections();
     EXPECT_FALSE(connections[0].feedback);
-    if (k > 0) EXPECT_TRUE(connections[1].feedback);
+    if (k > 0) {
+      EXPECT_TRUE(connections[1].feedback);
+    }
   }
 }
 
