@@ -23,6 +23,9 @@ std::shared_ptr<Binarizer> make_binarizer(const Recipe& recipe,
   ST_CHECK(!options.chooses() || recipe.epochs == 0 || options.warmup < recipe.epochs,
            "binarize.warmup: ", options.warmup, " epochs in full precision, but the run has ", recipe.epochs,
            "; no layer would become binary");
+  ST_CHECK(recipe.epochs == 0 || options.flips_after < recipe.epochs,
+           "binarize.flips_after: ", options.flips_after, " epochs before signs flip, but the run has ",
+           recipe.epochs, "; no sign would flip");
   ST_CHECK(
       options.choice != "loss_increase" || recipe.data.validation > 0,
       "binarize.choice = \"loss_increase\": expected validation samples to measure on; set data.validation to their number");

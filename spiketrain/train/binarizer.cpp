@@ -111,7 +111,10 @@ Binarizer::Binarizer(BinarizeOptions options, std::shared_ptr<const Network> net
   for (const StoredWeight& w : storage.weights) {
     if (!w.quantizer) continue;
     if (options_.chooses()) w.quantizer->turn(false);
-    if (!learns(w) || holds(kept, w)) continue;
+    const bool trained = learns(w);
+    ST_CHECK(trained || !holds(named, w), "binarize.layers: the weights of layer ", w.node,
+             " are frozen or fixed, so that they stay as they are; leave it out");
+    if (!trained || holds(kept, w)) continue;
     candidates_.push_back(w);
     listed_.push_back(holds(named, w));
     least -= std::max<int64_t>(0, w.float_bits() - w.quantized_bits);
@@ -120,7 +123,7 @@ Binarizer::Binarizer(BinarizeOptions options, std::shared_ptr<const Network> net
       !candidates_.empty(),
       "binarize: no layer is left to choose; one that is frozen, has fixed weights or is in binarize.keep cannot be");
   ST_CHECK(options_.choice != "listed" || std::count(listed_.begin(), listed_.end(), true) > 0,
-           "binarize.layers: no layer at these places has trained weights");
+           "binarize.layers: no layer at these places has the quantizer binary");
   const double within = static_cast<double>(least) / static_cast<double>(storage.float_bits());
   ST_CHECK(!options_.chooses() || options_.choice == "listed" || within <= options_.budget,
            "binarize.budget: ", options_.budget, " is out of reach: with every layer binary that may be, ",

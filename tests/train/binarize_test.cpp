@@ -322,6 +322,9 @@ TEST(Binarize, RefusesWhatMakesNoSense) {
          "backward = \"identity\"");
   expect(binary_sets({"binarize.flips_after=1", "network.weight_standardisation=true", "network.norm=none"}),
          "weight_standardisation");
+  expect(binary_sets({"binarize.flips_after=4"}), "no sign would flip");
+  expect(binary_sets({"binarize.choice=listed", "binarize.layers=[\"2\"]", "train.freeze=[\"2\"]"}),
+         "frozen or fixed");
   expect(binary_sets({"network.longest_delay=3"}), "as learned delays do");
 }
 
