@@ -32,8 +32,8 @@ void check(const RelpspParams& p, const RelpspMap& map, const SpikeTimes& in, co
            "event layer: expected a window of the ", in.steps, " steps, got ", p.end);
 }
 
-/// A row per sender: [channels * kernel * kernel, maps].
-Tensor rows_by_sender(const Tensor& W) { return W.detach().flatten(1).t().contiguous(); }
+/// A row per sender: [channels * kernel * kernel, maps], double.
+Tensor rows_by_sender(const Tensor& W) { return W.detach().flatten(1).t().to(torch::kDouble).contiguous(); }
 
 RelpspSpikes join(const std::vector<RelpspRecord>& records, const RelpspParams& p, int64_t elements,
                   int64_t steps) {
@@ -90,13 +90,11 @@ RelpspSpikes event_relpsp_forward(const RelpspParams& p, const RelpspMap& map, c
   const EventSamples samples(in);
   std::vector<RelpspRecord> records(static_cast<size_t>(in.batch()));
   const Tensor membrane = torch::empty({in.batch(), map.neurons()}, torch::kDouble);
-  AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "event_relpsp_forward", [&] {
-    const auto* w = pointer<scalar_t>(rows);
-    for_chunks(in.batch(), [&](int64_t begin, int64_t end) {
-      for (int64_t b = begin; b < end; ++b)
-        records[static_cast<size_t>(b)] = cpu::event_relpsp_forward(
-            p, map, w, samples.arrivals(b), membrane.data_ptr<double>() + b * map.neurons());
-    });
+  const auto* w = pointer<double>(rows);
+  for_chunks(in.batch(), [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b)
+      records[static_cast<size_t>(b)] = cpu::event_relpsp_forward(
+          p, map, w, samples.arrivals(b), membrane.data_ptr<double>() + b * map.neurons());
   });
   RelpspSpikes out = join(records, p, map.neurons(), in.steps);
   out.membrane = membrane;
@@ -114,19 +112,17 @@ RelpspCredit event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, 
   RelpspCredit credit;
   if (want_time) credit.time = torch::zeros({in.time.size(0)}, torch::kDouble);
   const EventSamples samples(in), sent(spikes.sent);
-  AT_DISPATCH_FLOATING_TYPES(W.scalar_type(), "event_relpsp_backward", [&] {
-    const auto* w = pointer<scalar_t>(rows);
-    for_chunks(B, [&](int64_t begin, int64_t end) {
-      for (int64_t b = begin; b < end; ++b) {
-        const cpu::RelpspErrors of_sample = {
-            g_time.defined() ? g_time.data_ptr<double>() + sent.begin(b) : nullptr,
-            g_membrane.defined() ? g_membrane.data_ptr<double>() + b * map.neurons() : nullptr};
-        const cpu::RelpspGradients g = {
-            sums.data_ptr<double>() + begin / size * rows.numel(),
-            want_time ? credit.time.data_ptr<double>() + samples.begin(b) : nullptr};
-        cpu::event_relpsp_backward(p, map, w, samples.arrivals(b), record_of(spikes, sent, b), of_sample, g);
-      }
-    });
+  const auto* w = pointer<double>(rows);
+  for_chunks(B, [&](int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      const cpu::RelpspErrors of_sample = {
+          g_time.defined() ? g_time.data_ptr<double>() + sent.begin(b) : nullptr,
+          g_membrane.defined() ? g_membrane.data_ptr<double>() + b * map.neurons() : nullptr};
+      const cpu::RelpspGradients g = {
+          sums.data_ptr<double>() + begin / size * rows.numel(),
+          want_time ? credit.time.data_ptr<double>() + samples.begin(b) : nullptr};
+      cpu::event_relpsp_backward(p, map, w, samples.arrivals(b), record_of(spikes, sent, b), of_sample, g);
+    }
   });
   Tensor all = torch::zeros({rows.size(0), rows.size(1)}, torch::kDouble);
   for (int64_t k = 0; k < chunks; ++k) all += sums[k];

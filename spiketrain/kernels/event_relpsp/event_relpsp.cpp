@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "spiketrain/base/check.h"
 
@@ -16,27 +18,32 @@ int64_t relpsp_arrivals(const Arrivals& in, double end) {
   return std::lower_bound(in.time, in.time + in.n, end) - in.time;
 }
 
+/// Along one side of a map: the places of the kernel, of `places`, that cover pixel y, padding included.
+struct Covering {
+  int64_t first, last;
+};
+Covering covering(const RelpspMap& map, int64_t y, int64_t places) {
+  const int64_t above = y - map.kernel + 1;
+  return {above <= 0 ? 0 : (above + map.stride - 1) / map.stride, std::min(places - 1, y / map.stride)};
+}
+
 /// Calls f(position, offset of the weights' row) for everything that a spike of this element reaches.
 template <class F>
 void for_reached(const RelpspMap& map, int64_t element, const F& f) {
   const int64_t area = map.height * map.width, c = element / area, rest = element % area;
   const int64_t y = rest / map.width + map.padding, x = rest % map.width + map.padding;
-  const int64_t rows = map.out_height(), columns = map.out_width();
-  for (int64_t ky = 0; ky < map.kernel && ky <= y; ++ky) {
-    const int64_t row = (y - ky) / map.stride;
-    if ((y - ky) % map.stride != 0 || row >= rows) continue;
-    for (int64_t kx = 0; kx < map.kernel && kx <= x; ++kx) {
-      const int64_t column = (x - kx) / map.stride;
-      if ((x - kx) % map.stride != 0 || column >= columns) continue;
-      f(row * columns + column, ((c * map.kernel + ky) * map.kernel + kx) * map.maps);
-    }
+  const int64_t columns = map.out_width();
+  const Covering down = covering(map, y, map.out_height()), across = covering(map, x, columns);
+  for (int64_t row = down.first; row <= down.last; ++row) {
+    const int64_t weights = (c * map.kernel + y - row * map.stride) * map.kernel + x;
+    for (int64_t column = across.first; column <= across.last; ++column)
+      f(row * columns + column, (weights - column * map.stride) * map.maps);
   }
 }
 
-template <class R>
 class RelpspForward {
  public:
-  RelpspForward(const RelpspParams& p, const RelpspMap& map, const R* weights, const Arrivals& in)
+  RelpspForward(const RelpspParams& p, const RelpspMap& map, const double* weights, const Arrivals& in)
       : p_(p),
         map_(map),
         weights_(weights),
@@ -58,17 +65,17 @@ class RelpspForward {
 
  private:
   /// Moves the neurons of a position on to `now` and lets their new input in.
-  void arrive(int64_t position, double now, const R* row, int64_t i) {
+  void arrive(int64_t position, double now, const double* row, int64_t i) {
     const double gap = now - at_[static_cast<size_t>(position)];
     double *V = V_.data() + position * map_.maps, *S = S_.data() + position * map_.maps;
     if (gap > 0 && !p_.falling) {
-      bool reached = false;
-      for (int64_t m = 0; m < map_.maps; ++m) reached |= V[m] + S[m] * gap >= p_.threshold;
-      if (reached) spike(position, now, i);
+      int64_t reached = 0;
+      for (int64_t m = 0; m < map_.maps; ++m) reached += V[m] + S[m] * gap >= p_.threshold ? 1 : 0;
+      if (reached > 0) spike(position, now, i);
     }
     for (int64_t m = 0; m < map_.maps; ++m) {
       V[m] += S[m] * gap;
-      S[m] += static_cast<double>(row[m]);
+      S[m] += row[m];
     }
     at_[static_cast<size_t>(position)] = now;
   }
@@ -145,22 +152,23 @@ class RelpspForward {
 
   const RelpspParams& p_;
   const RelpspMap& map_;
-  const R* weights_;
+  const double* weights_;
   const Arrivals& in_;
   std::vector<double> V_, S_, at_;  ///< [positions, maps] membrane and slope; [positions] at which time
   RelpspRecord record_;
 };
 
-/// dL/d(time of a spike) as what multiplies t_i and 1 in dL/dw_i, for each neuron [positions, maps].
+/// What a spike's error, or that of a silent neuron's membrane, adds for each arrival i < causal of weight w:
+/// dL/dw_i += of_time*t_i - constant,  dL/dt_i += of_time*w.
+struct RelpspFactor {
+  int64_t position, map, causal;
+  double of_time, constant;
+};
+
+/// Those that are not 0, position by position, the most arrivals first.
 class RelpspFactors {
  public:
-  RelpspFactors(const RelpspParams& p, const RelpspMap& map)
-      : p_(p),
-        map_(map),
-        of_time(static_cast<size_t>(map.neurons())),
-        constant(of_time.size()),
-        causal(of_time.size()),
-        until(static_cast<size_t>(map.positions())) {}
+  RelpspFactors(const RelpspParams& p, const RelpspMap& map) : p_(p), map_(map) {}
 
   void add_spikes(const RelpspRecord& record, const double* g) {
     const double begin = p_.falling ? p_.end : 0;
@@ -176,77 +184,65 @@ class RelpspFactors {
   }
   /// Of neurons that are not in the record.
   void add_membranes(const RelpspRecord& record, const double* g, int64_t arrivals) {
-    std::vector<bool> spiked(of_time.size());
+    std::vector<bool> spiked(static_cast<size_t>(map_.neurons()));
     for (const int64_t neuron : record.neuron) spiked[static_cast<size_t>(neuron)] = true;
     const double time = p_.falling ? 2 * p_.end : p_.end;
     for (int64_t neuron = 0; neuron < map_.neurons(); ++neuron) {
       if (!spiked[static_cast<size_t>(neuron)]) put(neuron, -g[neuron], -g[neuron] * time, arrivals);
     }
   }
+  void order() {
+    std::sort(all_.begin(), all_.end(), [](const RelpspFactor& a, const RelpspFactor& b) {
+      return std::tuple(a.position, -a.causal, a.map) < std::tuple(b.position, -b.causal, b.map);
+    });
+    first_.assign(static_cast<size_t>(map_.positions()) + 1, 0);
+    for (const RelpspFactor& f : all_) ++first_[static_cast<size_t>(f.position) + 1];
+    std::partial_sum(first_.begin(), first_.end(), first_.begin());
+  }
+  /// Calls f(factor) for those of a position that read arrival i.
+  template <class F>
+  void for_readers(int64_t position, int64_t i, const F& f) const {
+    const auto at = static_cast<size_t>(position);
+    for (size_t k = first_[at]; k < first_[at + 1] && i < all_[k].causal; ++k) f(all_[k]);
+  }
 
  private:
-  void put(int64_t neuron, double a, double b, int64_t count) {
-    if (a == 0 && b == 0) return;
-    const int64_t position = neuron % map_.positions();
-    const auto at = static_cast<size_t>(position * map_.maps + neuron / map_.positions());
-    of_time[at] = a;
-    constant[at] = b;
-    causal[at] = count;
-    int64_t& last = until[static_cast<size_t>(position)];
-    last = std::max(last, count);
+  void put(int64_t neuron, double of_time, double constant, int64_t causal) {
+    if (of_time == 0 && constant == 0) return;
+    all_.push_back({neuron % map_.positions(), neuron / map_.positions(), causal, of_time, constant});
   }
 
   const RelpspParams& p_;
   const RelpspMap& map_;
-
- public:
-  std::vector<double> of_time, constant;
-  std::vector<int64_t> causal;  ///< it reads the arrivals before this one
-  std::vector<int64_t> until;   ///< [positions] greatest of them
+  std::vector<RelpspFactor> all_;
+  std::vector<size_t> first_;  ///< [positions + 1] where its factors begin
 };
 
 }  // namespace
 
-template <class R>
-RelpspRecord event_relpsp_forward(const RelpspParams& p, const RelpspMap& map, const R* weights,
+RelpspRecord event_relpsp_forward(const RelpspParams& p, const RelpspMap& map, const double* weights,
                                   const Arrivals& in, double* membrane) {
-  return RelpspForward<R>(p, map, weights, in).run(membrane);
+  return RelpspForward(p, map, weights, in).run(membrane);
 }
 
-template <class R>
-void event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, const R* weights, const Arrivals& in,
-                           const RelpspRecord& record, const RelpspErrors& errors, const RelpspGradients& g) {
+void event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, const double* weights,
+                           const Arrivals& in, const RelpspRecord& record, const RelpspErrors& errors,
+                           const RelpspGradients& g) {
   const int64_t n = relpsp_arrivals(in, p.end);
   RelpspFactors factors(p, map);
   if (errors.time) factors.add_spikes(record, errors.time);
   if (errors.membrane) factors.add_membranes(record, errors.membrane, n);
+  factors.order();
   for (int64_t i = 0; i < n; ++i) {
     double pull = 0;
-    const double time = in.time[i];
     for_reached(map, in.source[i], [&](int64_t position, int64_t row) {
-      if (i >= factors.until[static_cast<size_t>(position)]) return;
-      const int64_t first = position * map.maps;
-      const double *a = factors.of_time.data() + first, *b = factors.constant.data() + first;
-      const int64_t* causal = factors.causal.data() + first;
-      const R* w = weights + row;
-      double* g_w = g.weights ? g.weights + row : nullptr;
-      for (int64_t m = 0; m < map.maps; ++m) {
-        const double factor = i < causal[m] ? a[m] : 0, rest = i < causal[m] ? b[m] : 0;
-        pull += factor * static_cast<double>(w[m]);
-        if (g_w) g_w[m] += factor * time - rest;
-      }
+      factors.for_readers(position, i, [&](const RelpspFactor& f) {
+        pull += f.of_time * weights[row + f.map];
+        if (g.weights) g.weights[row + f.map] += f.of_time * in.time[i] - f.constant;
+      });
     });
     if (g.time) g.time[i] = pull;
   }
 }
-
-#define ST_EVENT_RELPSP(R)                                                                                 \
-  template RelpspRecord event_relpsp_forward<R>(const RelpspParams&, const RelpspMap&, const R*,           \
-                                                const Arrivals&, double*);                                 \
-  template void event_relpsp_backward<R>(const RelpspParams&, const RelpspMap&, const R*, const Arrivals&, \
-                                         const RelpspRecord&, const RelpspErrors&, const RelpspGradients&);
-ST_EVENT_RELPSP(float)
-ST_EVENT_RELPSP(double)
-#undef ST_EVENT_RELPSP
 
 }  // namespace spiketrain::cpu

@@ -15,7 +15,7 @@
 // maps of one pixel.  Work and memory are those of arrivals and the neurons that they reach, not of steps.
 // Sources: Zhang et al., "Rectified linear postsynaptic potential function for backpropagation in deep spiking neural
 // networks" (arXiv 2003.11837); falling threshold: Wei et al. 2023.  Deviation: `end`, `late`, and `clip`, which is that of public
-// code for the falling threshold.  All arithmetic is in double; R is the type of the weights.
+// code for the falling threshold.  All arithmetic is in double.
 // Tests: equiv/event_relpsp_test.cpp, golden/relpsp_test.cpp.
 #pragma once
 #include <cstdint>
@@ -70,11 +70,10 @@ struct RelpspGradients {
 
 /// membrane [neurons], unless null: V at the end of the window, the threshold for a neuron that spiked.  UsageError if a
 /// membrane is not finite there.
-template <class R>
-RelpspRecord event_relpsp_forward(const RelpspParams& p, const RelpspMap& map, const R* weights,
+RelpspRecord event_relpsp_forward(const RelpspParams& p, const RelpspMap& map, const double* weights,
                                   const Arrivals& in, double* membrane);
-template <class R>
-void event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, const R* weights, const Arrivals& in,
-                           const RelpspRecord& record, const RelpspErrors& errors, const RelpspGradients& g);
+void event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, const double* weights,
+                           const Arrivals& in, const RelpspRecord& record, const RelpspErrors& errors,
+                           const RelpspGradients& g);
 
 }  // namespace spiketrain::cpu
