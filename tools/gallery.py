@@ -423,7 +423,7 @@ def write(files):
 
 
 def measure(name, path, recipe, entry, arguments):
-    """Trains an epoch; fills `entry`. False, with a line, if that failed; None if its data are missing."""
+    """Trains an epoch; fills `entry`. False, with a line, if that failed; None if its data, or weights to begin with, are missing."""
     data = ["--data-dir", arguments.data_dir] if arguments.data_dir else []
     with tempfile.TemporaryDirectory() as folder:
         run = pathlib.Path(folder) / "run"
@@ -432,7 +432,8 @@ def measure(name, path, recipe, entry, arguments):
         if done.returncode != 0:
             last = (done.stdout.strip().splitlines() or ["no output"])[-1]
             print(f"{name}: left as it is: {last}", flush=True)
-            return None if last.startswith("spiketrain: data: ") else False
+            missing = ("spiketrain: data: ", "spiketrain: tandem: the stages begin")
+            return None if last.startswith(missing) else False
         epoch = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
         environment = json.loads((run / "environment.json").read_text())
     entry["measured"] = {"seconds": round(epoch["seconds"], 2), "peak_memory_mib": round(epoch["peak_memory_mib"], 1),
