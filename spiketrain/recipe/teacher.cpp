@@ -114,9 +114,9 @@ class TaughtSplit final : public Dataset {
   TaughtSplit(std::shared_ptr<const Dataset> data, std::shared_ptr<const Dataset> seen,
               std::shared_ptr<const Teacher> teacher, bool every_epoch)
       : data_(std::move(data)),
-        seen_(std::move(seen)),
         teacher_(std::move(teacher)),
-        every_epoch_(every_epoch) {}
+        every_epoch_(every_epoch),
+        seen_(std::move(seen)) {}
 
   int64_t size() const override { return data_->size(); }
   const SampleSpec& sample() const override { return data_->sample(); }
@@ -141,14 +141,16 @@ class TaughtSplit final : public Dataset {
     if (!outputs_.defined() || epoch_ != epoch) {
       outputs_ = teacher_->outputs(*seen_, epoch);
       epoch_ = epoch;
+      if (!every_epoch_) seen_ = nullptr;  // recordings may be large
     }
     return outputs_;
   }
 
-  std::shared_ptr<const Dataset> data_, seen_;
+  std::shared_ptr<const Dataset> data_;
   std::shared_ptr<const Teacher> teacher_;
   bool every_epoch_;
   mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Dataset> seen_;  ///< null once it is not needed any more
   mutable Tensor outputs_;
   mutable int64_t epoch_ = 0;
 };

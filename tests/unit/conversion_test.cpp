@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include "spiketrain/core/norm.h"
 #include "spiketrain/core/watch.h"
 #include "spiketrain/recipe/experiment.h"
 #include "tests/support/message.h"
