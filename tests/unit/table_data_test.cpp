@@ -294,7 +294,7 @@ struct TableCli : Cli {
 TEST_F(TableCli, TrainsAndShowsConfusedClassesByName) {
   const std::string recipe = write_recipe();
   const CliResult trained =
-      run({"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "run", "--quiet"});
+      run({"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "run"});
   ASSERT_EQ(trained.code, 0) << trained.text;
   const CliResult shown = run({"eval", dir_ / "run", "--data-dir", dir_.path(), "--confusion"});
   ASSERT_EQ(shown.code, 0) << shown.text;
