@@ -139,8 +139,11 @@ Bytes read_gzip_or_plain(const std::string& path, uint64_t max_bytes, const Size
   const InputFile file(path);
   if (is_gzip(file)) {
     Bytes bytes;
-    gunzip(file, max_bytes, size_in_header,
-           [&](ByteSpan piece) { bytes.insert(bytes.end(), piece.data, piece.data + piece.size); });
+    gunzip(file, max_bytes, size_in_header, [&](ByteSpan piece) {
+      const size_t before = bytes.size();
+      bytes.resize(before + piece.size);
+      std::copy_n(piece.data, piece.size, bytes.data() + before);
+    });
     return bytes;
   }
   if (file.size() > max_bytes)
