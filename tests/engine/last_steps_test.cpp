@@ -40,7 +40,7 @@ Tensor scored(const Batch& batch, int64_t live) {
 }
 
 /// Outputs [T,B,out] of the whole sequence, credit cut every `window` steps.
-Tensor outputs_of(Reference& reference, const Batch& batch, int64_t window) {
+Tensor outputs_of(DenseReference& reference, const Batch& batch, int64_t window) {
   std::vector<Tensor> a;
   for (int64_t t = 0; t < kSteps; t += window) {
     reference.cut();
@@ -62,7 +62,7 @@ void check(const Config& schedule, int64_t live, int64_t window, double factor =
   for (const Batch& batch : {frames(), padded(), image()}) {
     const auto net = network();
     const Learner learner(parts_for(net, schedule));
-    Reference reference(*net), forward(*net);
+    DenseReference reference(*net), forward(*net);
     const Tensor loss = mean_ce(outputs_of(reference, batch, window), batch, live) * factor;
     loss.backward();
     const PassResult result = learner.pass(batch, 0);
@@ -112,7 +112,7 @@ TEST(EngineLastSteps, EveryObjective) {
       LearnerParts parts = parts_for(net, schedule, kind);
       parts.objective = make<Objective>(name.c_str());
       const Learner learner(parts);
-      Reference reference(*net);
+      DenseReference reference(*net);
       const Tensor a = outputs_of(reference, batch, kSteps).slice(0, kSteps - live);
       Segment last;
       last.t0 = kSteps - live;
@@ -170,7 +170,7 @@ TEST(EngineLastSteps, PredictionsOfTheScoredSteps) {
         SCOPED_TRACE(str(name, ' ', to_string(kind)));
         const auto net = network();
         const Learner learner(parts_for(net, {{"name", name}, {"live", live}, {"predict", "scored"}}, kind));
-        Reference reference(*net);
+        DenseReference reference(*net);
         const Tensor a = reference.run(batch, 0, kSteps).detach();
         const Tensor read = scored(batch, live), here = read.to(torch::kDouble).unsqueeze(2);
         const Tensor sum = (a * here).sum(0);

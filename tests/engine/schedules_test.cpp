@@ -12,7 +12,7 @@ Batch image() { return image_batch(kBatch, kIn, label_target(kBatch, kClasses));
 
 /// The definition: credit is cut where a segment begins, but not between replay segments; the loss is the mean over
 /// the steps of all segments with error.  Returns it.
-double reference_pass(Reference& reference, const Batch& batch, const Plan& plan) {
+double reference_pass(DenseReference& reference, const Batch& batch, const Plan& plan) {
   double scored = 0, sum = 0;
   for (const Segment& s : plan) scored += s.role == Role::burn_in ? 0 : static_cast<double>(s.steps());
   std::vector<Tensor> replayed;
@@ -39,7 +39,7 @@ void check(const std::shared_ptr<const Schedule>& schedule, const Batch& batch, 
   LearnerParts parts = learner_parts(net, kSteps);
   parts.schedule = schedule;
   const Learner learner(parts);
-  Reference reference(*net), forward(*net);
+  DenseReference reference(*net), forward(*net);
   const Plan plan = learner.plan(iteration);
   const double loss = reference_pass(reference, batch, plan);
   int64_t calls = 0;
@@ -215,7 +215,7 @@ TEST(EngineSchedules, UpdatesBetweenSegments) {
     const auto net = network();
     LearnerParts parts = learner_parts(net, kSteps);
     parts.schedule = std::make_shared<FixedPlan>(plan);
-    Reference reference(*net);
+    DenseReference reference(*net);
     int64_t last = -1;
     Learner(parts).pass(batch, 0, [&](const Segment& segment, const BlockLosses& losses) {
       for (int64_t t0 = last < 0 ? 0 : 4; t0 < segment.t1; t0 += 2) {
@@ -258,7 +258,7 @@ TEST(EngineSchedules, RefusedUpdateResetsTheStates) {
     });
     return loss;
   };
-  Reference reference(*net);
+  DenseReference reference(*net);
   reference.run(batch, 0, 3);
   EXPECT_NEAR(second_loss(true), step_ce(reference.run(batch, 3, 6), batch.target.y).item<double>() / 2,
               1e-12);
@@ -273,7 +273,7 @@ TEST(EngineSchedules, InferenceLearnsNothing) {
   for (const char* name : {"whole", "truncated", "checkpointed", "random_steps"}) {
     LearnerParts parts = learner_parts(net, kSteps);
     parts.schedule = make<Schedule>(name);
-    Reference reference(*net);
+    DenseReference reference(*net);
     const PassResult result = Learner(parts).infer(frames());
     EXPECT_LE(relative(result.prediction, reference.run(frames(), 0, kSteps).sum(0).detach()), 1e-12) << name;
     EXPECT_FALSE(result.loss.requires_grad());
@@ -291,7 +291,7 @@ TEST(EngineSchedules, ExactGradient) {
     SCOPED_TRACE(options.dump());
     LearnerParts parts = learner_parts(net, kSteps);
     parts.schedule = make<Schedule>("truncated", options);
-    Reference reference(*net);
+    DenseReference reference(*net);
     const Tensor loss = step_ce(reference.run(frames(), 0, kSteps).slice(0, first), frames().target.y);
     loss.backward();
     EXPECT_NEAR(Learner(parts).exact_gradient(frames(), bptt()).item<double>(), loss.item<double>(), 1e-12);

@@ -37,7 +37,7 @@ Tensor sample_loss(const Tensor& a, const Target& target) {
 }
 
 /// Each sample alone at its length, credit cut every K steps.
-double reference_pass(Reference& reference, const Batch& batch, int64_t K) {
+double reference_pass(DenseReference& reference, const Batch& batch, int64_t K) {
   double sum = 0;
   for (int64_t b = 0; b < kBatch; ++b) {
     const int64_t L = length_of(batch, b);
@@ -75,7 +75,7 @@ TEST(EngineTargets, EqualAutogradOfEachSampleAlone) {
           const auto net = network();
           LearnerParts parts = parts_for(net, kind);
           parts.schedule = make<Schedule>(schedule);
-          Reference reference(*net);
+          DenseReference reference(*net);
           const double loss = reference_pass(
               reference, batch, schedule["name"] == "truncated" ? int64_t(schedule["window"]) : kSteps);
           const PassResult result = Learner(parts).pass(batch, 0);
@@ -156,7 +156,7 @@ TEST(EngineTargets, Predictions) {
       const Batch batch = batch_of(Kind::sequence, padded);
       for (int64_t b = 0; b < kBatch; ++b) {
         const int64_t L = length_of(batch, b);
-        Reference reference(*net);
+        DenseReference reference(*net);
         const Tensor a = reference.run(one_sample(batch, b, L), 0, L).detach().squeeze(1);
         EXPECT_LE(relative(steps.select(1, b).slice(0, 0, L), a), 1e-12);
         EXPECT_EQ(steps.select(1, b).slice(0, L).abs().sum().item<double>(), 0);
@@ -175,7 +175,7 @@ TEST(EngineTargets, TallyCountsValidStepsOnce) {
   for (int64_t b = 0; b < kBatch; ++b) {
     const int64_t L = length_of(batch, b);
     steps += L;
-    Reference reference(*net);
+    DenseReference reference(*net);
     reference.run(one_sample(batch, b, L), 0, L);
     for (size_t i = 0; i < reference.spikes.size(); ++i)
       spikes[i % 2] += reference.spikes[i].sum().to(torch::kLong).item<int64_t>();

@@ -56,8 +56,10 @@ Case count_case() {
 std::shared_ptr<Network> network_of(const Case& c) {
   NetworkContext context = make_context(c.neuron, c.input, c.classes);
   context.readout = [&c] { return make<Neuron>(c.readout); };
+  Config builder = c.options;
+  builder["name"] = c.builder;
   const auto network = c.builder == "spec" ? make_spec(c.spec, context, c.options)
-                                           : make<NetworkBuilder>(c.builder, c.options)->build(context);
+                                           : make<NetworkBuilder>(builder)->build(context);
   network->initialise(3);
   return network;
 }

@@ -121,9 +121,9 @@ inline Tensor lif_step(const Tensor& I, Tensor& v) {
 inline Tensor readout_step(const Tensor& I, Tensor& u) { return u = kNetLeak * u + I; }
 
 /// dense_network() written out.
-class Reference {
+class DenseReference {
  public:
-  explicit Reference(const Network& network) {
+  explicit DenseReference(const Network& network) {
     for (const auto& item : network.named_parameters())
       W.push_back(item.value().detach().clone().requires_grad_());
     start();
