@@ -64,7 +64,7 @@ class OverHosts : public ::testing::Test {
                   "--threads",
                   "1",
                   "--set",
-                  "parallel.timeout=4",
+                  "parallel.timeout=10",
                   "--set",
                   "epochs=" + epochs},
                  dir_ / str("log", rank));

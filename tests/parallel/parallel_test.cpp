@@ -22,7 +22,7 @@ class Parallel : public ::testing::Test {
   }
   std::vector<std::string> train(const std::string& run, const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words = {"train",     recipe_, "--out", run,
-                                      "--threads", "1",     "--set", "parallel.timeout=4"};
+                                      "--threads", "1",     "--set", "parallel.timeout=10"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }
@@ -137,7 +137,7 @@ TEST_F(Parallel, AProcessThatHangsEndsAll) {
   const auto ranks = processes_of(launcher, run);
   ASSERT_EQ(ranks.size(), 2u) << log();
   kill(ranks[1], SIGSTOP);
-  for (int i = 0; i < 20000 && !logged("has given no sign of life"); ++i)
+  for (int i = 0; i < 40000 && !logged("has given no sign of life"); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   EXPECT_TRUE(logged("spiketrain: rank 0: the process of rank 1 has given no sign of life")) << log();
   kill(ranks[1], SIGKILL);
