@@ -187,10 +187,11 @@ TEST(Dataset, ListNamesEverySet) {
     EXPECT_TRUE(!info.events || info.form == Batch::Form::frames) << info.name;
     EXPECT_EQ(info.target.shape.size(), 1u) << info.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"cifar10", "cifar10-dvs", "delayed-memory", "dvs-gesture",
-                                             "echo", "event-folder", "fashion-mnist", "given", "glyph-events",
-                                             "glyph-pairs", "glyphs", "mnist", "motion-events", "nmnist",
-                                             "own-pixels", "radio", "shd", "ssc", "waves"}))
+  EXPECT_EQ(names, (std::vector<std::string>{"cifar10",       "cifar10-dvs",  "delayed-memory", "dvs-gesture",
+                                             "echo",          "event-folder", "fashion-mnist",  "given",
+                                             "glyph-events",  "glyph-pairs",  "glyphs",         "mnist",
+                                             "motion-events", "nmnist",       "own-pixels",     "radio",
+                                             "shd",           "ssc",          "table",          "waves"}))
       << "own-pixels: of this file";
   EXPECT_FALSE(dataset_info("glyphs").files);
   EXPECT_TRUE(dataset_info("mnist").files);

@@ -87,6 +87,8 @@ TEST(TableFile, ClassesOfNumbersAreInTheirOrder) {
   const Table t = table("1,10\n2,2.0\n3,2e0\n4,1E1\n5,-0.0\n6,0\n");
   EXPECT_EQ(t.class_names, (std::vector<std::string>{"0", "2", "10"})) << "1, 1.0 and 1e0 are one";
   EXPECT_EQ(t.label, (std::vector<int64_t>{2, 1, 1, 2, 0, 0}));
+  EXPECT_EQ(table("1,1000001\n2,1000002\n3,1000001\n4,1000002\n5,.1\n6,0.1\n").class_names,
+            (std::vector<std::string>{"0.1", "1000001", "1000002"}));
   EXPECT_EQ(table("1,10\n2,9\n3,9\n4,10\n5,x\n6,x\n").class_names, (std::vector<std::string>{"10", "9", "x"}))
       << "texts, since not all are numbers";
 }
