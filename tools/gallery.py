@@ -39,7 +39,8 @@ DATA = {"glyphs": ("drawn digits", (1, 28, 28), "built in"), "glyph-pairs": ("pa
         "fashion-mnist": ("Fashion-MNIST", (1, 28, 28), "fetch"), "cifar10": ("CIFAR-10", (3, 32, 32), "fetch"),
         "nmnist": ("N-MNIST", SENSOR, "by hand"), "cifar10-dvs": ("CIFAR10-DVS", (2, 128, 128), "by hand"),
         "dvs-gesture": ("DVS128 Gesture", (2, 128, 128), "by hand"), "shd": ("Spiking Heidelberg Digits", (1, 1, 700), "by hand"),
-        "ssc": ("Spiking Speech Commands", (1, 1, 700), "by hand"), "event-folder": ("a folder of recordings", (2, 128, 128), "own")}
+        "ssc": ("Spiking Speech Commands", (1, 1, 700), "by hand"), "event-folder": ("a folder of recordings", (2, 128, 128), "own"),
+        "table": ("a table of numbers", (1,), "table")}
 GROUPS = [("Without any files", "The program generates the data. Start here."),
           ("With data sets", "`DIR` is the folder that holds `mnist/`, `fashion-mnist/`, ... Images are fetched by the program, recordings\n"
            "by hand ([event data](event-data.md))."),
@@ -131,7 +132,7 @@ def unrolled(spec):
 
 def layers(recipe, entry):
     """[(kind, token, shape behind it)], kind being input, conv, pool or dense. Dropout is left out."""
-    shape = input_shape(recipe)
+    shape = tuple(entry["input"]) if "input" in entry else input_shape(recipe)
     found = [("input", "x".join(str(n) for n in (shape[1:] if len(shape) == 3 and shape[0] == 1 else shape)), shape)]
     for token in unrolled(notation(recipe, entry)):
         if m := re.fullmatch(r"(\d+)C(\d+)((?:[psR]\d+)*)", token):
@@ -278,14 +279,15 @@ def data_cell(recipe):
     limit = f", the first {recipe['data']['limit']:,} training samples" if recipe["data"].get("limit") else ""
     ways = {"built in": "built in, no files", "fetch": f"files: `spiketrain data fetch {name} --data-dir DIR`",
             "by hand": f"files, by hand: `spiketrain data check {name} --data-dir DIR`",
-            "own": f"files: `{recipe.get('events', {}).get('folder', 'event-folder')}` below `DIR`"}
+            "own": f"files: `{recipe.get('events', {}).get('folder', 'event-folder')}` below `DIR`",
+            "table": f"file: `{recipe.get('table', {}).get('file')}` below `DIR`"}
     return f"{words}{limit}; {ways[how]}"
 
 
 def rule_cell(recipe):
     """The rule, and where it is cut in time and space."""
-    event = recipe["network"]["name"] == "event"
-    words = ["EventProp (the network's own)" if event else f"`{recipe['rule']['name']}`"]
+    own = {"event": "EventProp", "event_srm": "multi-spike SpikeProp"}.get(recipe["network"]["name"])
+    words = [f"{own} (the network's own)" if own else f"`{recipe['rule']['name']}`"]
     other = recipe.get("rules", {}).get("readout")
     if other:
         words.append(f"output layer `{other if isinstance(other, str) else other['name']}`")
@@ -307,6 +309,8 @@ def neuron_cell(recipe):
     network, hidden, out = recipe["network"], recipe.get("neuron", {}).get("name"), recipe.get("readout", {}).get("name")
     if network["name"] == "event":
         return f"event-driven LIF, output `{network.get('readout', 'first_spike')}`"
+    if network["name"] == "event_srm":
+        return "event-driven spike response model, output spike times"
     return f"`{hidden}`" + (f", output `{out}`" if out and out != hidden else "")
 
 
@@ -440,7 +444,7 @@ def measure(name, path, recipe, entry, arguments):
                          "samples": round(epoch["seconds"] * epoch["samples_per_second"]), "date": datetime.date.today().isoformat(),
                          "cpu": environment["cpu"], "threads": environment["threads"]}
     if recipe["network"]["name"] not in ("spec", "event"):
-        told = subprocess.run([arguments.cli, "inspect", str(path)], stdout=subprocess.PIPE, text=True, check=True).stdout
+        told = subprocess.run([arguments.cli, "inspect", str(path), *data], stdout=subprocess.PIPE, text=True, check=True).stdout
         entry["notation"] = told.split()[0]
     print(f"{name}: {cost_cell(entry)}", flush=True)
     return True

@@ -203,7 +203,7 @@ TEST_F(Parallel, NobodyAtTheMeetingPoint) {
 
 TEST_F(Parallel, WhatIsSentIsWhatIsPredicted) {
   ASSERT_EQ(launch(2, train(dir_ / "run", {"--set", "epochs=1"})), 0) << log();
-  const Config epoch = metrics(dir_ / "run").at(0);
+  const Config epoch = Config::parse(text_of(dir_ / "run/metrics.jsonl"));
   int64_t parameters = 0;
   for (const auto& [name, tensor] : tensors_of(dir_ / "run" + "/ckpt/best.safetensors"))
     parameters += tensor.numel();

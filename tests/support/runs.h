@@ -27,13 +27,13 @@ inline NamedTensors newest(const std::string& run) {
   return paths.empty() ? NamedTensors() : tensors_of(paths.front());
 }
 
-/// metrics.jsonl without what a clock or the memory tells.
+/// metrics.jsonl without what a clock, the memory or the wire tells.
 inline std::vector<Config> metrics(const std::string& run) {
   std::vector<Config> lines;
   std::ifstream file(run + "/metrics.jsonl");
   for (std::string line; std::getline(file, line);) {
     Config json = Config::parse(line);
-    for (const char* key : {"seconds", "evaluation_seconds", "samples_per_second", "peak_memory_mib", "seconds_waiting"})
+    for (const char* key : {"seconds", "evaluation_seconds", "samples_per_second", "peak_memory_mib", "seconds_waiting", "bytes_sent"})
       json.erase(key);
     lines.push_back(json);
   }

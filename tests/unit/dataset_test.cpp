@@ -208,6 +208,7 @@ TEST(Dataset, ListNamesEverySet) {
                                              "radio",
                                              "shd",
                                              "ssc",
+                                             "table",
                                              "waves"}))
       << "own-pixels: of this file";
   EXPECT_FALSE(dataset_info("glyphs").files);

@@ -64,7 +64,7 @@ TEST(Csv, LinesAndOffsets) {
 
 TEST(Csv, Refusals) {
   const auto told = [](const std::string& text) { return message_of<DataError>([&] { cells(text); }); };
-  EXPECT_EQ(told("1,2\n3,\"4\n5,6"), "t.csv: byte 6: line 4: this quote is not closed");
+  EXPECT_EQ(told("1,2\n3,\"4\n5,6"), "t.csv: byte 6: line 2: this quote is not closed");
   EXPECT_NE(told("\"a\"b,1").find("quotes in a cell are doubled"), std::string::npos);
   EXPECT_NE(told(std::string("1,\0", 3)).find("a byte 0"), std::string::npos);
 }
@@ -87,6 +87,8 @@ TEST(TableFile, ClassesOfNumbersAreInTheirOrder) {
   const Table t = table("1,10\n2,2.0\n3,2e0\n4,1E1\n5,-0.0\n6,0\n");
   EXPECT_EQ(t.class_names, (std::vector<std::string>{"0", "2", "10"})) << "1, 1.0 and 1e0 are one";
   EXPECT_EQ(t.label, (std::vector<int64_t>{2, 1, 1, 2, 0, 0}));
+  EXPECT_EQ(table("1,1000001\n2,1000002\n3,1000001\n4,1000002\n5,.1\n6,0.1\n").class_names,
+            (std::vector<std::string>{"0.1", "1000001", "1000002"}));
   EXPECT_EQ(table("1,10\n2,9\n3,9\n4,10\n5,x\n6,x\n").class_names, (std::vector<std::string>{"10", "9", "x"}))
       << "texts, since not all are numbers";
 }
@@ -166,7 +168,7 @@ TEST(TableFile, Refusals) {
   EXPECT_NE(told("1,\xff\n2,\xff\n").find("UTF-8"), std::string::npos);
   EXPECT_NE(told("a\nb\n").find("is table.separator right?"), std::string::npos);
   EXPECT_NE(told("1;2;a\n").find("is table.separator right?"), std::string::npos);
-  EXPECT_EQ(told("1,a\n2,b\n3,a\n"),
+  EXPECT_EQ(told("1,a\n2,b\n3,a\n4,a\n5,a\n"),
             "t.csv: byte 6: line 2: class 'b' has this row alone, and needs one to learn from and "
             "one to be tested on");
   EXPECT_NE(told("1,0.5\n2,0.75\n3,0.1\n").find("for regression set table.task"), std::string::npos);

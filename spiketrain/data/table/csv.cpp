@@ -29,9 +29,13 @@ bool CsvReader::at_border() const {
 /// What is between quotes, the first of which is next.
 std::string CsvReader::quoted() {
   const size_t first = at_++;
+  const int64_t begun = next_line_;
   std::string text;
   for (;; ++at_) {
-    if (ended()) fail(first, "this quote is not closed");
+    if (ended()) {
+      next_line_ = begun;
+      fail(first, "this quote is not closed");
+    }
     const char c = here();
     if (c == '\n') ++next_line_;
     if (c == '"') {

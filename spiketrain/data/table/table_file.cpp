@@ -1,6 +1,7 @@
 #include "spiketrain/data/table/table_file.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -42,6 +43,14 @@ bool is_utf8(const std::string& text) {
   } catch (const Config::type_error&) {
     return false;
   }
+}
+
+/// Of a class: the shortest text that is this number.
+std::string number_text(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15)
+    return std::to_string(static_cast<int64_t>(value));
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
 /// A target as the file has it, until the kind of all is known.
@@ -144,8 +153,7 @@ class TableReader {
                           " columns as in the first row, found ", row.size()));
     const size_t begun = table_.x.size();
     for (size_t k = 0; k < row.size(); ++k) {
-      if (use_[k] == Use::skip) continue;
-      if (!is_missing(row[k].text)) continue;
+      if (use_[k] == Use::skip || !is_missing(row[k].text)) continue;
       if (options_.missing == "leave_out") {
         ++table_.left_out;
         return;
@@ -162,7 +170,6 @@ class TableReader {
       } else if (use_[k] == Use::target && options_.task == "values") {
         table_.y.push_back(value_of(row[k], k));
       } else if (use_[k] == Use::target) {
-        if (!is_utf8(row[k].text)) fail(row[k], k, "expected the name of a class in UTF-8");
         targets_.push_back({row[k].text, row[k].offset, csv_.line()});
       }
     }
@@ -185,9 +192,11 @@ class TableReader {
     table_.label.resize(targets_.size());
     for (const auto& [key, rows] : classes) {
       for (const size_t i : rows) table_.label[i] = static_cast<int64_t>(table_.class_names.size());
-      table_.class_names.push_back(numeric ? str(key.first) : key.second);
-      if (rows.size() > 1) continue;
+      table_.class_names.push_back(numeric ? number_text(key.first) : key.second);
       const Named& one = targets_[rows[0]];
+      if (!is_utf8(key.second))
+        throw DataError(path_, one.offset, str("line ", one.line, ": expected the name of a class in UTF-8"));
+      if (rows.size() > 1) continue;
       throw DataError(
           path_, one.offset,
           str("line ", one.line, ": class '", table_.class_names.back().substr(0, 40),
