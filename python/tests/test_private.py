@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import ROOT
 
 import spiketrain as st
 import torch
@@ -357,3 +358,16 @@ def test_the_command(run, tmp_path, capsys):
     with pytest.raises(SystemExit) as error:
         main(["--help"])
     assert error.value.code == 0
+
+
+def test_the_table_tool(run):
+    def tool(*arguments):
+        return subprocess.run([sys.executable, str(ROOT / "tools" / "private_table.py"), *arguments], capture_output=True, text=True)
+
+    done = tool("--samples", "20", "--moduli", "3,100000", f"net=5/8:{run.path},{run.path}")
+    head, _, row = (line.strip("| ").split(" | ") for line in done.stdout.splitlines())
+    assert head[:4] == ["network", "weights, values (bits)", "itself", "whole numbers"] and head[-2:] == ["t = 3", "t = 100000"]
+    assert row[:2] == ["net", "5, 8"] and row[3] == row[-1] and row[3].endswith("+- 0.00")
+    for bad, code, why in [("net=5:run", 2, "BITS/VALUE_BITS"), (f"net=1/8:{run.path}", 1, "whole bits from 2 to 16"), ("net=5/8:none", 1, "no run directory")]:
+        done = tool(bad)
+        assert done.returncode == code and why in done.stderr.splitlines()[-1]

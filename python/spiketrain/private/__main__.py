@@ -12,7 +12,7 @@ from . import seal
 from .evaluation import Compared, Encrypted, Fixed, choose, evaluate, spare_bits, split_run
 from .ring import SECURE_BITS
 
-DESCRIPTION = """Evaluates a trained network in whole numbers, and some samples of it encrypted: the server has the weights and no key; the
+DESCRIPTION = """Evaluates a trained network in whole numbers, and some samples of it encrypted: the server has the weights and no secret key; the
 client has the key, computes the neurons and so sees every pre-activation. Research use. docs/methods/homomorphic.md"""
 
 

@@ -18,7 +18,7 @@ def _in_place(run, of, answer, limit, data_dir, data, batch=0):
     return _C.evaluate_in_place(run.network._core, run.config, of, _dir(data_dir or run._data_dir), run._given(data), batch, limit, answer)
 
 
-def split_run(run, *, bits=8, value_bits=8, samples=200, data_dir=None, data=None):
+def split_run(run, *, bits=6, value_bits=8, samples=200, data_dir=None, data=None):
     """A Split of a run's network, with ranges seen on `samples` of its training samples.  See split()."""
     if not isinstance(run, Run):
         raise _C.UsageError(f"private: expected a Run, from train() or load(), got {type(run).__name__}")

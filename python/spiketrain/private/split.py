@@ -207,7 +207,7 @@ def _seen(network, x, steps):
         network.train(training)
 
 
-def split(network, x, *, steps=1, bits=8, value_bits=8):
+def split(network, x, *, steps=1, bits=6, value_bits=8):
     """Takes a network apart.
 
     x: encoded samples to see ranges on, [T,B,*], or [1,B,*] for the same at each of `steps` steps.
