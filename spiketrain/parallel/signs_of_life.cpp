@@ -164,7 +164,10 @@ void SignsOfLife::leave(const std::string& why) {
   state_->left = true;
   state_->goodbye = why.empty() ? kDone : "!" + why;
   state_->changed.notify_all();
-  state_->changed.wait_for(lock, 2s, [this] { return state_->said; });
+  state_->changed.wait_for(lock, kStay, [this] { return state_->said; });
+  // The meeting point goes with its keeper: the others must have read why.
+  if (state_->rank == state_->host && !why.empty())
+    state_->changed.wait_for(lock, 2 * kStay, [] { return false; });
 }
 
 void SignsOfLife::ask_to_stop() {

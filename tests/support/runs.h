@@ -33,7 +33,8 @@ inline std::vector<Config> metrics(const std::string& run) {
   std::ifstream file(run + "/metrics.jsonl");
   for (std::string line; std::getline(file, line);) {
     Config json = Config::parse(line);
-    for (const char* key : {"seconds", "evaluation_seconds", "samples_per_second", "peak_memory_mib", "seconds_waiting", "bytes_sent"})
+    for (const char* key : {"seconds", "evaluation_seconds", "samples_per_second", "peak_memory_mib",
+                            "seconds_waiting", "bytes_sent"})
       json.erase(key);
     lines.push_back(json);
   }
