@@ -168,8 +168,8 @@ TEST(Teacher, RefusesWhatDoesNotFit) {
   expect(student_of(dir / "none"), "--set objective=rate_ce");
   expect(student_of(dir / "none.safetensors"), "there is no file");
   expect(student_of(images, kEvents), "takes steps of shape [1, 28, 28]");
-  const Recipe moving = recipe_of(
-      {"data.name=motion-events", "data.train_size=12", "data.test_size=12", "events.recording_us=40000"});
+  const Recipe moving = recipe_of({"data.name=motion-events", "network.spec=4C5s3-6", "data.train_size=12",
+                                   "data.test_size=12", "events.recording_us=40000"});
   expect(student_of(saved(dir, moving, "motion.safetensors"), kEvents), "outputs of shape [6]");
   expect(student_of(saved(dir, recipe_of(events_and({"events.size=[17]"})), "small.safetensors"),
                     events_and({"events.flip=true"})),
