@@ -159,7 +159,7 @@ TEST(LargeData, GzipIsUnpackedToADisk) {
 /// 128 x 128; a sample has about 160 KB of frames with an event in most places.
 class BusySource final : public EventSource {
  public:
-  int64_t size() const override { return 400; }
+  int64_t size() const override { return 250; }
   int64_t width() const override { return 128; }
   int64_t height() const override { return 128; }
   int64_t classes() const override { return 2; }
@@ -187,24 +187,24 @@ TEST(LargeData, CachedFramesLieInAFile) {
   options.steps = 8;
   options.events.accumulate = "count";
   std::vector<int64_t> indices;
-  for (int64_t i = 0; i < 400; ++i) indices.push_back(399 - i);
+  for (int64_t i = 0; i < 250; ++i) indices.push_back(249 - i);
   const auto data = make_frame_dataset(source, indices, options);
   expect_small(24 * kMiB, [&] {
     std::vector<uint8_t> first(static_cast<size_t>(data->sample().numel())), second = first;
-    for (int64_t i = 0; i < 400; ++i) data->read(i, 0, first.data());
-    EXPECT_EQ(source->reads, 400);
-    EXPECT_GT(data->cache_bytes(), 50 * kMiB);
+    for (int64_t i = 0; i < 250; ++i) data->read(i, 0, first.data());
+    EXPECT_EQ(source->reads, 250);
+    EXPECT_GT(data->cache_bytes(), 35 * kMiB);
     data->read(7, 0, first.data());
     data->read(7, 1, second.data());
     EXPECT_EQ(first, second);
-    EXPECT_EQ(source->reads, 400);
+    EXPECT_EQ(source->reads, 250);
   });
   EXPECT_EQ(temporary.count(), 0u);
   FrameDatasetOptions none = options;
   none.events.cache_mib = 0;
   const auto again = make_frame_dataset(source, indices, none);
   std::vector<uint8_t> cached(static_cast<size_t>(data->sample().numel())), made = cached;
-  for (const int64_t i : {0, 7, 399}) {
+  for (const int64_t i : {0, 7, 249}) {
     data->read(i, 0, cached.data());
     again->read(i, 0, made.data());
     EXPECT_EQ(cached, made) << i;
