@@ -113,7 +113,9 @@ TEST(EventRelpsp, TimeStepsTendToIt) {
         } else if (exact + dt < kSteps && first != kSilent) {
           EXPECT_GE(first, exact - 1e-9);
           // Later only if the membrane was above the threshold for less than a step.
-          if (first > exact + dt) EXPECT_LT(potential(layer.t_in[b], layer.W[j], exact + dt), 1);
+          if (first > exact + dt) {
+            EXPECT_LT(potential(layer.t_in[b], layer.W[j], exact + dt), 1);
+          }
         }
       }
     }
