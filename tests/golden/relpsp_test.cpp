@@ -33,8 +33,7 @@ struct Trial {
   SpikeTimes in;
   Signal out;
 
-  Trial(const char* name, Config options, const Tensor& t_in, const Tensor& weight,
-        int64_t steps = 64) {
+  Trial(const char* name, Config options, const Tensor& t_in, const Tensor& weight, int64_t steps = 64) {
     if (weight.defined()) options["weight_std"] = 0;
     stage = make<Stage>(name, options);
     stage->build({Shape(t_in.sizes().begin() + 1, t_in.sizes().end())});
