@@ -114,7 +114,7 @@ def input_shape(recipe):
 def notation(recipe, entry):
     """The network in the notation of docs/recipes.md."""
     network = recipe["network"]
-    if network["name"] == "spec":
+    if network["name"] in ("spec", "ttfs"):
         return network["spec"]
     if network["name"] == "event":
         return "-".join(str(n) for n in [*network.get("hidden", [100]), 10])
@@ -286,7 +286,7 @@ def data_cell(recipe):
 
 def rule_cell(recipe):
     """The rule, and where it is cut in time and space."""
-    own = {"event": "EventProp", "event_srm": "multi-spike SpikeProp"}.get(recipe["network"]["name"])
+    own = {"event": "EventProp", "ttfs": "STDBP", "event_srm": "multi-spike SpikeProp"}.get(recipe["network"]["name"])
     words = [f"{own} (the network's own)" if own else f"`{recipe['rule']['name']}`"]
     other = recipe.get("rules", {}).get("readout")
     if other:
@@ -311,6 +311,8 @@ def neuron_cell(recipe):
         return f"event-driven LIF, output `{network.get('readout', 'first_spike')}`"
     if network["name"] == "event_srm":
         return "event-driven spike response model, output spike times"
+    if network["name"] == "ttfs":
+        return f"rectified linear PSP, output `{network.get('readout', 'first_spike')}`"
     return f"`{hidden}`" + (f", output `{out}`" if out and out != hidden else "")
 
 
@@ -443,7 +445,7 @@ def measure(name, path, recipe, entry, arguments):
     entry["measured"] = {"seconds": round(epoch["seconds"], 2), "peak_memory_mib": round(epoch["peak_memory_mib"], 1),
                          "samples": round(epoch["seconds"] * epoch["samples_per_second"]), "date": datetime.date.today().isoformat(),
                          "cpu": environment["cpu"], "threads": environment["threads"]}
-    if recipe["network"]["name"] not in ("spec", "event"):
+    if recipe["network"]["name"] not in ("spec", "event", "ttfs"):
         told = subprocess.run([arguments.cli, "inspect", str(path), *data], stdout=subprocess.PIPE, text=True, check=True).stdout
         entry["notation"] = told.split()[0]
     print(f"{name}: {cost_cell(entry)}", flush=True)

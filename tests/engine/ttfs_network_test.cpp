@@ -191,7 +191,6 @@ TEST(TtfsNetwork, RefusesWhatWorksByStepsOrInSegments) {
     parts.regularizers = {make<Regularizer>("rate")};
     Learner learner(std::move(parts));
   });
-  const auto network = ttfs_network({{"spec", "3"}}, {9});
   Context context;
   context.mode = Mode::train;
   for (const char* readout : {"first_spike", "membrane"}) {
@@ -208,7 +207,7 @@ TEST(TtfsNetwork, RefusesWhatWorksByStepsOrInSegments) {
 TEST(TtfsNetwork, StandsWithOtherEventDrivenLayers) {
   auto network = std::make_shared<Network>(Shape{64});
   network->add(make<Stage>("event_lif", {{"features", 12}, {"weight_mean", 8}}), true);
-  network->add(make<Stage>("event_relpsp", {{"features", 9}}), true);
+  network->add(make<Stage>("event_relpsp", {{"features", 9}, {"weight_mean", 1}}), true);
   network->add(make<Stage>("event_membrane", {{"features", kClasses}}), true);
   network->initialise(4);
   network->to(torch::kDouble);

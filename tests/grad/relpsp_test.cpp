@@ -86,10 +86,10 @@ const std::vector<Case>& cases() {
       {"late outputs", {{"weight_mean", 0.25}, {"weight_std", 0.3}, {"late", 0.5}}},
       {"a threshold of 2", {{"threshold", 2}}},
       {"membrane", {{"readout", "membrane"}}, "rate_ce"},
-      {"falling threshold", {{"threshold_form", "falling"}, {"weight_mean", 0.1}, {"weight_std", 0.05}}},
-      {"falling, late", {{"threshold_form", "falling"}, {"weight_mean", 0.1}, {"weight_std", 0.2}}},
+      {"falling threshold", {{"threshold_form", "falling"}, {"weight_mean", 0.03}, {"weight_std", 0.03}}},
+      {"falling, late", {{"threshold_form", "falling"}, {"weight_mean", 0}, {"weight_std", 0.05}}},
       {"falling, membrane",
-       {{"threshold_form", "falling"}, {"weight_mean", 0.1}, {"weight_std", 0.05}, {"readout", "membrane"}},
+       {{"threshold_form", "falling"}, {"weight_mean", 0.03}, {"weight_std", 0.03}, {"readout", "membrane"}},
        "rate_ce"},
   };
   return list;

@@ -15,10 +15,10 @@ std::vector<std::string> ttfs_settings(const std::string& network, const std::st
           "encoder={name=\"latency\",exact=true}",
           "network={name=\"ttfs\"," + network + "}",
           "objective=" + objective,
-          "optimizer={name=\"adam\",lr=1e-2}",
+          "optimizer={name=\"adam\",lr=1e-3}",
           "neuron=lif",
           "rule=bptt",
-          "epochs=12"};
+          "epochs=30"};
 }
 
 TEST(TtfsTraining, ARecipeLearns) {

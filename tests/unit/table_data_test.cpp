@@ -293,8 +293,7 @@ struct TableCli : Cli {
 
 TEST_F(TableCli, TrainsAndShowsConfusedClassesByName) {
   const std::string recipe = write_recipe();
-  const CliResult trained =
-      run({"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "run"});
+  const CliResult trained = run({"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "run"});
   ASSERT_EQ(trained.code, 0) << trained.text;
   const CliResult shown = run({"eval", dir_ / "run", "--data-dir", dir_.path(), "--confusion"});
   ASSERT_EQ(shown.code, 0) << shown.text;
@@ -309,9 +308,8 @@ TEST_F(TableCli, Refusals) {
   expect_error({"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "a", "--set",
                 "encoder={name=\"latency\"}", "--set", "table.scale=zscore"},
                2, "set table.scale = \"minmax\", not zscore");
-  expect_error(
-      {"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "b", "--set", "table.target=knd"}, 3,
-      "did you mean 'kind'?");
+  expect_error({"train", recipe, "--data-dir", dir_.path(), "--out", dir_ / "b", "--set", "table.target=knd"},
+               3, "did you mean 'kind'?");
   expect_error({"new", dir_ / "new.toml", "--data", "table"}, 2, "begin with recipes/table-iris.toml");
 }
 
