@@ -61,7 +61,8 @@ TEST(WeightStorage, LeavesOutHeadsAndWaysBack) {
 TEST(WeightStorage, RefusesDelayedWeights) {
   const auto network = make_spec("5-2", make_context({{"name", "lif"}}, {6}, 2),
                                  {{"quantizer", "binary"}, {"longest_delay", 3}});
-  EXPECT_NE(message_of<UsageError>([&] { weight_storage(*network); }).find("as learned delays do"), std::string::npos);
+  EXPECT_NE(message_of<UsageError>([&] { weight_storage(*network); }).find("as learned delays do"),
+            std::string::npos);
 }
 
 }  // namespace spiketrain::weight_storage_test
