@@ -37,7 +37,7 @@ struct ComplexConv final : ComplexMap {
     kernel[0][0] += 1;
     W_.copy_(kernel.view(W_.sizes()));
   }
-  std::string notation() const override { return std::to_string(2 * outputs_); }
+  std::string notation() const override { return std::to_string((pairs ? 4 : 2) * outputs_); }
 
  protected:
   Tensor matrix(const Tensor& W) const override {

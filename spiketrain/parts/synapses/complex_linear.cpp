@@ -26,7 +26,7 @@ struct ComplexLinear final : ComplexMap {
     const Tensor A = steering_matrix(samples, grid) / steering_lipschitz(samples, grid);
     W_.copy_(torch::stack({A[0].t(), -A[1].t()}));
   }
-  std::string notation() const override { return std::to_string(2 * outputs_); }
+  std::string notation() const override { return std::to_string((pairs ? 4 : 2) * outputs_); }
 
  protected:
   Tensor matrix(const Tensor& W) const override { return W; }
