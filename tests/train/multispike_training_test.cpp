@@ -12,35 +12,44 @@ namespace spiketrain::multispike_training_test {
 
 constexpr int64_t kSteps = 30;
 
-/// Two inputs that spike early for 1 and late for 0, and one that always spikes first.
+/// Two inputs that spike early for 1 and late for 0, and one that always spikes early, each through six delays, as SpikeProp's synapses have
+/// them.
 SpikeTimes exclusive_or() {
   std::vector<EventList> samples;
-  for (const int a : {0, 1})
-    for (const int b : {0, 1}) samples.push_back({{0, 0}, {a ? 0 : 6, 1}, {b ? 0 : 6, 2}});
-  return spike_times(samples, 3, kSteps);
+  for (const int a : {0, 1}) {
+    for (const int b : {0, 1}) {
+      samples.emplace_back();
+      for (int64_t d = 0; d < 6; ++d) {
+        const double delay = 1.5 * static_cast<double>(d);
+        samples.back().emplace_back(delay, 3 * d);
+        samples.back().emplace_back(delay + (a ? 0 : 6), 3 * d + 1);
+        samples.back().emplace_back(delay + (b ? 0 : 6), 3 * d + 2);
+      }
+    }
+  }
+  return spike_times(samples, 18, kSteps);
 }
 
-/// Largest distance of an output spike from its wanted time after training on wanted times [4, spikes].
-double train_exclusive_or(const Tensor& wanted, uint64_t seed, bool feedback) {
+/// Trains on wanted times [4, spikes] until no output spike is further than 0.5 from its own, at most 1,500 times; returns that distance.
+double train_exclusive_or(const Tensor& wanted, uint64_t seed, double weight_refractory) {
   NetworkContext context;
-  context.input = {3};
+  context.input = {18};
   context.output = {wanted.size(1)};
-  const auto network = make<NetworkBuilder>("event_srm", {{"hidden", {8}},
+  const auto network = make<NetworkBuilder>("event_srm", {{"hidden", {12}},
                                                           {"readout", "each"},
                                                           {"spikes", wanted.size(1)},
                                                           {"tau_s", 5},
                                                           {"tau_refractory", 5},
-                                                          {"weight_refractory", 1},
-                                                          {"weight_mean", 2},
+                                                          {"weight_refractory", weight_refractory},
+                                                          {"weight_mean", 4},
                                                           {"weight_std", 1},
-                                                          {"feedback", feedback},
                                                           {"min_slope", 0.1}})
                            ->build(context);
   network->initialise(seed);
   network->to(torch::kDouble);
   const auto mse = make<Objective>("mse", {{"over", "window"}});
   mse->prepare({{wanted.size(1)}, kSteps, Emission::analog_values(), false, Target::Kind::values});
-  torch::optim::Adam adam(network->parameters(), torch::optim::AdamOptions(0.02));
+  torch::optim::Adam adam(network->parameters(), torch::optim::AdamOptions(0.01));
   const SpikeTimes in = exclusive_or();
   Context mode;
   mode.mode = Mode::train;
@@ -56,18 +65,20 @@ double train_exclusive_or(const Tensor& wanted, uint64_t seed, bool feedback) {
   return distance;
 }
 
+/// A run may end with a silent output, which gets no gradient: most must not.
+int solved(const Tensor& wanted, double weight_refractory) {
+  int count = 0;
+  for (const uint64_t seed : {1, 2, 3, 4, 5})
+    count += train_exclusive_or(wanted, seed, weight_refractory) <= 0.5;
+  return count;
+}
+
 TEST(Multispike, SolvesExclusiveOrInOneSpike) {
-  const Tensor wanted = torch::tensor({{10.}, {14.}, {14.}, {10.}}, torch::kDouble);
-  int solved = 0;
-  for (const uint64_t seed : {1, 2, 3}) solved += train_exclusive_or(wanted, seed, true) <= 0.5;
-  EXPECT_GE(solved, 2);
+  EXPECT_GE(solved(torch::tensor({{8.}, {11.}, {11.}, {8.}}, torch::kDouble), /*weight_refractory=*/100), 3);
 }
 
 TEST(Multispike, SolvesExclusiveOrInTrainsOfTwoSpikes) {
-  const Tensor wanted = torch::tensor({{9., 15.}, {12., 19.}, {12., 19.}, {9., 15.}}, torch::kDouble);
-  int solved = 0;
-  for (const uint64_t seed : {1, 2, 3}) solved += train_exclusive_or(wanted, seed, true) <= 0.5;
-  EXPECT_GE(solved, 2);
+  EXPECT_GE(solved(torch::tensor({{8., 12.}, {11., 15.}, {11., 15.}, {8., 12.}}, torch::kDouble), 2), 3);
 }
 
 TEST(Multispike, ARecipeLearns) {
