@@ -64,7 +64,9 @@ struct EventOptions {
     v(refractory_us, "refractory_us",
       "drop events that follow the last kept event of the same pixel within so many microseconds; 0: off",
       Range{0, kLongest});
-    v(cache_mib, "cache_mib", "memory for samples kept from the first epoch on, per split", Range{0, 1e7});
+    v(cache_mib, "cache_mib",
+      "room for samples kept from the first epoch on, per split, in a file without a name in TMPDIR (else /tmp)",
+      Range{0, 1e7});
     v(train_share, "train_share", "cifar10-dvs: share of each class that is the training part", Range{0, 1});
     v(folder, "folder", "event-folder: folder of the recordings, below --data-dir unless it begins with /");
     v(train_dir, "train_dir", "event-folder: training part; a class is a folder in it, or a file");
