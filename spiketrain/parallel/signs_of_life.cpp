@@ -27,6 +27,7 @@ struct SignsOfLife::State {
   std::mutex mutex;
   std::condition_variable changed;
   bool stop = false, left = false, said = false, taken = false;
+  bool found = false;  ///< who is lost, and is about to say so
   bool wants_stop = false, told_stop = false, stop_asked = false;
   Clock::time_point answered = Clock::now();  ///< the meeting point, last
   std::string lost, goodbye;                  ///< what was found; what is still to be told
@@ -101,6 +102,7 @@ void SignsOfLife::State::beat(int64_t count) {
   {
     const std::lock_guard<std::mutex> lock(mutex);
     answered = Clock::now();
+    found = !what.empty();
     stop_asked = asked;
     said = said || !last.empty();
   }
@@ -128,7 +130,7 @@ void SignsOfLife::State::watch() {
   std::unique_lock<std::mutex> lock(mutex);
   while (!stop) {
     changed.wait_for(lock, kBeat);
-    if (stop || left || !lost.empty() || Clock::now() - answered < timeout) continue;
+    if (stop || left || found || !lost.empty() || Clock::now() - answered < timeout) continue;
     lock.unlock();
     find(str(host < 0 ? "the launcher" : str("the process of rank ", host),
              ", at which the processes meet, does not answer; it ended, hangs, or cannot be reached"));

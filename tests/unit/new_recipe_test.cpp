@@ -45,7 +45,7 @@ TEST(NewRecipe, TrainsOnEveryBuiltInDataSet) {
 
 TEST(NewRecipe, FitsDataWhoseFilesAreNotThere) {
   for (const DatasetInfo& info : dataset_infos()) {
-    if (!info.files || info.name == "event-folder") continue;
+    if (!info.files || info.name == "event-folder" || info.name == "table") continue;
     SCOPED_TRACE(info.name);
     for (const std::string& size : NewRecipe::sizes())
       EXPECT_EQ(config_of({info.name, "bptt", size, ""})["data"]["name"], info.name);
