@@ -46,6 +46,12 @@ class _encoders(Kind):
         """
     def direct(self) -> Part:
         """the sample itself at every step, or the frames of a sequence"""
+    def few_spikes(self, *, phases: int = ..., alpha: float = ...) -> Part:
+        """sign and binary digits of a real number, one a step, two neurons each: for few_spikes, complex_few_spikes
+        
+            phases = 8: K, steps of a period: the binary digits of a value ([1, 24])
+            alpha = 2.0: values are digits below it; as the neurons' ([1e-09, 1000000000])
+        """
     def latency(self, *, cutoff: float = ..., exact: bool = ...) -> Part:
         """one spike per value, earlier for larger values; needs data.mean = [0], data.std = [1]
         
@@ -89,6 +95,8 @@ class _encoders(Kind):
             gain = 1.0: factor on the values ([-1000000000, 1000000000])
             limit = 1.0: greatest size of what the modulator reads; 0.7 suits order 2 ([1e-06, 1])
         """
+    def zero_expand(self) -> Part:
+        """the image itself as the current of the first step, zeros after it"""
 
 encoders: _encoders
 
@@ -102,8 +110,8 @@ class _networks(Kind):
             padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
             pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
             pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
-            norm = {'name': 'tdbn', 'scale': 0.6, 'eps_outside': True}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
+            norm = {'name': 'tdbn', 'scale': 0.6, 'eps_outside': True}: normalisation of the current in every layer but the last (none | bn | count_bias | count_bn | relu | tdbn)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | binary | power_of_two | uniform)
             bias = False: learnable bias in every layer
             output_bias = True: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
@@ -135,6 +143,22 @@ class _networks(Kind):
             min_slope = 0.001: lower bound of the slope (current - threshold) that the gradient divides by at a spike, relative to the threshold; 0: no bound. It keeps spikes that barely reach the threshold from dominating ([0, 1000000])
             max_spikes = 1000: limit of the spikes per neuron and sample, mean over a layer; more are an error ([1, 1000000000])
         """
+    def event_srm(self, *, hidden: Sequence[int] = ..., spikes: int = ..., readout: str = ..., tau_s: float = ..., tau_refractory: float = ..., weight_refractory: float = ..., threshold: float = ..., feedback: bool = ..., weight_mean: float = ..., weight_std: float = ..., min_slope: float = ..., max_spikes: int = ...) -> Part:
+        """event-driven spike-response layers, several spikes per neuron, exact gradients (multi-spike SpikeProp)
+        
+            hidden = [10]: neurons of the hidden layers
+            spikes = 1: so many first spikes of each output neuron are read; a missing one counts as one at the end ([1, 1000000])
+            readout = 'mean': what the objective reads of an output neuron: the mean of those spike times, or each of them, for targets that are spike times (mean | each)
+            tau_s = 5.0: time constant of the response to a spike, which is greatest after it, steps ([0.001, 1000000000])
+            tau_refractory = 10.0: time constant of the refractory response to a neuron's own spike ([0.001, 1000000000])
+            weight_refractory = 1.0: size of the refractory response, by which the membrane potential falls at a spike ([1e-06, 1000000000])
+            threshold = 1.0: firing threshold ([1e-06, 1000000])
+            feedback = True: the gradient includes how earlier spikes of a neuron delay its later ones; false: it leaves that out
+            weight_mean = 2.0: mean of the initial weights, scaled: at 1 one spike of every input at the same time raises the membrane potential to 1 ([-1000000, 1000000])
+            weight_std = 1.0: standard deviation of the initial weights, times the root of the number of inputs ([0, 1000000])
+            min_slope = 0.001: lower bound of the slope of the membrane potential that the gradient divides by at a spike, relative to threshold/tau_s; 0: no bound. It keeps spikes that barely reach the threshold from dominating ([0, 1000000])
+            max_spikes = 1000: limit of the spikes per neuron and sample, mean over a layer; more are an error ([1, 1000000000])
+        """
     def preset(self, *, model: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """a network of a paper, by name
         
@@ -142,8 +166,8 @@ class _networks(Kind):
             padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
             pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
             pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
-            norm = 'none': normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
+            norm = 'none': normalisation of the current in every layer but the last (none | bn | count_bias | count_bn | relu | tdbn)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | binary | power_of_two | uniform)
             bias = False: learnable bias in every layer
             output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
@@ -172,8 +196,8 @@ class _networks(Kind):
             padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
             pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
             pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
-            norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
+            norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | count_bias | count_bn | relu | tdbn)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | binary | power_of_two | uniform)
             bias = False: learnable bias in every layer
             output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
@@ -190,6 +214,12 @@ class _networks(Kind):
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
         """
+    def slista(self, *, layers: int = ..., grid: Sequence[int] = ...) -> Part:
+        """unrolled ISTA for harmonic retrieval: a complex convolution and shrinkage per layer
+        
+            layers = 10: steps of ISTA that are unrolled ([1, 10000])
+            grid = [64]: points of the frequency grid, one or two sides
+        """
     def spec(self, *, spec: str = ..., padding: str = ..., pool: str = ..., pool_scale: float = ..., norm: Union[Part, str, Mapping[str, Any], None] = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., bias: bool = ..., output_bias: bool = ..., weight_standardisation: bool = ..., output_scale: float = ..., output_weights: str = ..., longest_delay: int = ..., delay_per: str = ..., whole_delays: str = ..., dilations: Sequence[int] = ..., bias_init: str = ..., conv_init: str = ..., conv_scale: float = ..., linear_init: str = ..., linear_scale: float = ..., dropout_shared: str = ...) -> Part:
         """network written as in the papers, e.g. 15C5-P2-40C5-P2-300-10
         
@@ -197,8 +227,8 @@ class _networks(Kind):
             padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
             pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
             pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
-            norm = 'none': normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
+            norm = 'none': normalisation of the current in every layer but the last (none | bn | count_bias | count_bn | relu | tdbn)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | binary | power_of_two | uniform)
             bias = False: learnable bias in every layer
             output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
@@ -222,8 +252,8 @@ class _networks(Kind):
             padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
             pool = 'sum': pooling that a plain P2 means (AP2, MP2, SP2 say it themselves) (sum | avg | max)
             pool_scale = 1.1: factor on the sum of sum pooling (TSSL-BP: 1.1)
-            norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | relu | tdbn)
-            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | power_of_two | uniform)
+            norm = {'name': 'bn'}: normalisation of the current in every layer but the last (none | bn | count_bias | count_bn | relu | tdbn)
+            quantizer = 'none': quantization-aware training: layers compute with quantized weights, updates go to full-precision ones (none | binary | power_of_two | uniform)
             bias = False: learnable bias in every layer
             output_bias = False: learnable bias in the output layer, whether or not others have one
             weight_standardisation = False: weights of mean 0 and variance 1/inputs, times a learned gain, in every layer but the last
@@ -239,6 +269,21 @@ class _networks(Kind):
             linear_init = 'kaiming_normal': initial weights of fully connected layers, as conv_init (uniform | kaiming_normal | kaiming_uniform | xavier_normal)
             linear_scale = 1.0: factor on the initial weights of fully connected layers
             dropout_shared = 'element': what is dropped together: single values (element), rows of a map (row), whole maps (channel) (element | row | channel)
+        """
+    def ttfs(self, *, spec: str = ..., padding: str = ..., readout: str = ..., threshold: float = ..., threshold_form: str = ..., weight_mean: float = ..., weight_std: float = ..., least_active: float = ..., revive: float = ..., late: float = ..., clip: float = ...) -> Part:
+        """layers with the rectified linear PSP, one exact spike time for each neuron (STDBP)
+        
+            spec = '100-10': the layers: 16C5 convolution, P2 pooling (the earliest spike), 100 fully connected
+            padding = 'valid': padding of convolutions whose token has no p suffix: valid: none; same: the feature map keeps its size (valid | same)
+            readout = 'first_spike': what the objective reads: first spike of each output neuron, or membrane potential of neurons without threshold (first_spike | membrane)
+            threshold = 1.0: firing threshold ([1e-06, 1000000])
+            threshold_form = 'fixed': fixed, or falling: each layer spikes in a window after that of its input, in which the threshold falls to 0 (fixed | falling)
+            weight_mean = 0.25: mean of the initial weights, times the number of inputs: slope of the membrane once every input has spiked, in thresholds per step ([-1000000, 1000000])
+            weight_std = 0.05: standard deviation of the initial weights, times the root of the number of inputs, in thresholds per step ([0, 1000000])
+            least_active = 0.1: share of the samples in which a hidden neuron should spike; of a convolution, of samples and places of a map ([0, 1])
+            revive = 1.0: weight of the penalty on hidden neurons that spike in fewer; it joins the gradient, not the loss; 0: none ([0, 1000000000])
+            late = 1.0: a silent output counts as steps*(1 + late*(1 - V/threshold)), V its membrane at the end; 0: as the number of steps ([0, 1000000])
+            clip = 0.0: bound on the factors 1/slope and time/slope of the gradient, with time in units of the sequence and the slope in thresholds; 0: none, exact ([0, 1000000000])
         """
 
 networks: _networks
@@ -264,6 +309,29 @@ class _neurons(Kind):
             surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
             surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
         """
+    def complex_few_spikes(self, *, phases: int = ..., alpha: float = ..., threshold: float = ..., form: str = ...) -> Part:
+        """complex_shrink whose output is sent as a signed few-spikes code of real and imaginary parts
+        
+            phases = 8: K, steps of a period: the binary digits of a value ([1, 24])
+            alpha = 2.0: values are digits below it; as the encoder's ([1e-09, 1000000000])
+            threshold = 0.05: initial threshold of the shrinkage ([0, 1000000000])
+            form = 'aligned': spikes are sent in the period that they are made of, which is read as a whole (aligned), or in the next (pipelined) (aligned | pipelined)
+        """
+    def complex_few_spikes_readout(self, *, phases: int = ..., alpha: float = ..., threshold: float = ..., form: str = ...) -> Part:
+        """readout of complex_few_spikes: the shrunk complex number itself, analog
+        
+            phases = 8: K, steps of a period: the binary digits of a value ([1, 24])
+            alpha = 2.0: values are digits below it; as the encoder's ([1e-09, 1000000000])
+            threshold = 0.05: initial threshold of the shrinkage ([0, 1000000000])
+            form = 'aligned': spikes are sent in the period that they are made of, which is read as a whole (aligned), or in the next (pipelined) (aligned | pipelined)
+        """
+    def complex_shrink(self, *, threshold: float = ...) -> Part:
+        """shrinkage of complex numbers with a learned threshold, analog: for network slista
+        
+            threshold = 0.05: initial threshold; for ISTA its lambda times samples/grid ([0, 1000000000])
+        """
+    def count_relu(self) -> Part:
+        """ReLU of the current summed over the steps, sent at the first of them: an analog layer that reads counts"""
     def cuba_lif(self, *, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
         """leaky integrate-and-fire with a synaptic current
         
@@ -274,7 +342,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
             reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | hard_input | none)
@@ -298,7 +366,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def cw_psn(self, *, k: int = ..., dilation: int = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., norm: str = ..., momentum: float = ..., eps: float = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
@@ -306,7 +374,7 @@ class _neurons(Kind):
         
             k = 4: taps: how many steps a neuron reads ([1, 4096])
             dilation = 1: steps between two taps; network.dilations hands them out layer by layer ([1, 4096])
-            quantizer = 'none': of the weights that multiply the inputs; learning keeps full precision (none | power_of_two | uniform)
+            quantizer = 'none': of the weights that multiply the inputs; learning keeps full precision (none | binary | power_of_two | uniform)
             norm = 'none': batch: a batch norm per channel, folded into weights and threshold (none | batch)
             momentum = 0.1: weight of a batch in the norm's running statistics ([0, 1])
             eps = 1e-05: added to the norm's variance ([1e-12, 1000000])
@@ -332,6 +400,24 @@ class _neurons(Kind):
             surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
             surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
         """
+    def few_spikes(self, *, curve: str = ..., phases: int = ..., alpha: float = ..., strict: bool = ..., learn: bool = ..., form: str = ...) -> Part:
+        """few-spikes neuron: a value in K steps, each phase with a weight of its own
+        
+            curve = 'relu': the function whose table it is (relu | sigmoid | swish)
+            phases = 0: K, steps of a period; 0: as published, relu 10, sigmoid 12, swish 16 ([0, 24])
+            alpha = 0.0: relu: values are digits below it; 0: as published, 25 ([0, 1000000000])
+            strict = True: fires above a threshold only, not at it
+            learn = False: the tables h, d and T are learned, one of each per layer
+            form = 'aligned': spikes are sent in the period that they are made of, which is read as a whole (aligned), or in the next (pipelined) (aligned | pipelined)
+        """
+    def few_spikes_readout(self, *, curve: str = ..., phases: int = ..., alpha: float = ..., learn: bool = ...) -> Part:
+        """readout of few-spikes neurons: its mean over a period is the value that was sent
+        
+            curve = 'relu': the function whose table it is (relu | sigmoid | swish)
+            phases = 0: K, steps of a period; 0: as published, relu 10, sigmoid 12, swish 16 ([0, 24])
+            alpha = 0.0: relu: values are digits below it; 0: as published, 25 ([0, 1000000000])
+            learn = False: the weights of the phases are learned
+        """
     def if_(self, *, gain: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., start: str = ..., per: str = ...) -> Part:
         """integrate-and-fire without leak
         
@@ -347,7 +433,7 @@ class _neurons(Kind):
             surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
             surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
             reset_delay = False: the reset happens one step after the spike, without gradient, as in snnTorch; the state is the membrane potential before the reset
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def klif(self, *, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
@@ -358,7 +444,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
             reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
@@ -378,7 +464,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
         """
     def liaf(self, *, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
@@ -390,7 +476,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
             reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
@@ -411,7 +497,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             learn_leak = False: the leak is trained (PLIF): leak = 1 - sigmoid(w), with one w for each value that `per` says
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
@@ -445,7 +531,7 @@ class _neurons(Kind):
             gain = 1.0: factor on the input current ([-1000000000, 1000000000])
             decay_input = False: multiply gain by 1 - leak
             v_rest = 0.0: resting potential, to which the membrane potential decays
-            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+            start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
             reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
@@ -499,6 +585,13 @@ class _neurons(Kind):
             tau_s = 3.0: time constant of the PSP, steps ([1, 1000000000])
             threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
             surrogate_width = 0.2: width of the sigmoid surrogate under rules other than tssl_bp ([1e-06, 1000000])
+        """
+    def qcfs(self, *, levels: int = ..., initial_up: float = ..., order: str = ...) -> Part:
+        """quantised and clipped linear unit with a learned range, analog: trained, then converted to spikes
+        
+            levels = 4: number L of steps between 0 and the greatest value ([1, 65536])
+            initial_up = 8.0: greatest value `up`, which is learned, one for the layer: where it starts ([1e-06, 1000000000])
+            order = 'clip': clip, then floor, or floor, then clip: the values are the same, the gradient of the second passes half a level further on both sides (clip | floor)
         """
     def qif(self, *, tau_m: float = ..., a0: float = ..., v_rest: float = ..., v_c: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
         """quadratic integrate-and-fire
@@ -583,6 +676,8 @@ class _rules(Kind):
         """
     def sltt(self) -> Part:
         """spatial gradient only, no backpropagation in time (SLTT)"""
+    def tandem(self) -> Part:
+        """forward the spiking layer, gradient of a ReLU of the current summed over the steps (tandem learning)"""
     def tssl_bp(self, *, variant: str = ...) -> Part:
         """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
         
@@ -712,12 +807,13 @@ class _objectives(Kind):
             desired = 15.0: minimum sum over T steps for the label's output ([0, 1000000000])
             undesired = 3.0: maximum sum over T steps for the other outputs ([0, 1000000000])
         """
-    def distillation(self, *, temperature: float = ..., label_weight: float = ..., scale: float = ...) -> Part:
+    def distillation(self, *, temperature: float = ..., label_weight: float = ..., match: str = ..., scale: float = ...) -> Part:
         """divergence from a teacher's softened outputs, and cross-entropy with the label
         
             temperature = 2.0: divides both outputs before the softmax ([0.001, 1000000])
             label_weight = 0.1: weight of the cross-entropy with the label; the teacher's term has 1 minus this ([0, 1])
-            scale = 1.0: factor on the output's mean ([1e-09, 1000000000])
+            match = 'mean': what has to match the teacher: the output's mean over time, or the output of every step (step-wise distillation) (mean | steps)
+            scale = 1.0: factor on the output ([1e-09, 1000000000])
         """
     def first_spike_ce(self, *, xi: float = ..., alpha: float = ..., beta: float = ..., tau_s: float = ...) -> Part:
         """cross-entropy of first spike times, for the readout first_spike
@@ -859,8 +955,12 @@ class _metrics(Kind):
             average = 'macro': macro: mean of the F1 of each class; micro: F1 of all decisions together (macro | micro)
             threshold = 0.5: of several labels: predicted are the outputs above this (rate_bce: 0.5) ([-1000000000, 1000000000])
         """
+    def median_nmse_db(self) -> Part:
+        """normalised squared error in dB, of the median sample, to 0.1 dB"""
     def mse(self) -> Part:
         """mean squared error of the predicted values"""
+    def nmse_db(self) -> Part:
+        """normalised mean squared error in dB, of the mean over samples"""
     def r2(self) -> Part:
         """share of the variance of the target values that the prediction explains"""
     def top_k(self, *, k: int = ...) -> Part:
@@ -891,6 +991,18 @@ class _regularizers(Kind):
 regularizers: _regularizers
 
 class _synapses(Kind):
+    def complex_conv(self, *, samples: Sequence[int] = ..., pairs: bool = ...) -> Part:
+        """complex circular convolution over a grid of frequencies; begins as ISTA's
+        
+            samples = [16]: samples of the signal, which the initial kernel follows from, one or two sides
+            pairs = False: outputs come twice, the second time with the sign changed, for neurons that send a signed code
+        """
+    def complex_linear(self, *, grid: Sequence[int] = ..., pairs: bool = ...) -> Part:
+        """complex fully connected, from samples to a grid of frequencies; begins as ISTA's
+        
+            grid = [64]: points of the frequency grid, one or two sides
+            pairs = False: outputs come twice, the second time with the sign changed, for neurons that send a signed code
+        """
     def conv(self, *, channels: int = ..., kernel: Sequence[int] = ..., stride: Sequence[int] = ..., padding: Sequence[int] = ..., padding_end: Sequence[int] = ..., dilation: Sequence[int] = ..., groups: int = ..., init: str = ..., weight_scale: float = ..., bias: bool = ..., bias_init: str = ...) -> Part:
         """convolution over one or two dimensions, with groups and dilation
         
@@ -961,6 +1073,15 @@ class _norms(Kind):
             eps = 1e-05: added to the variance ([1e-12, 1000000])
             eps_outside = False: eps is added to the standard deviation instead, the root of the variance
         """
+    def count_bias(self) -> Part:
+        """a bias of the sum over the steps, b/T at each of them, no statistics"""
+    def count_bn(self, *, momentum: float = ..., eps: float = ..., fold: str = ...) -> Part:
+        """batch norm per channel of the sum over the steps, spread over them as a fold into weights and bias
+        
+            momentum = 0.1: weight of a new batch in the running statistics, as in PyTorch ([0, 1])
+            eps = 1e-05: added to the variance ([1e-12, 1000000])
+            fold = 'batch': what neurons get in training: batch: the norm with the batch's statistics; released: that with the running ones and without eps, as the authors' code, while gradients go by the batch's (batch | released)
+        """
     def relu(self) -> Part:
         """ReLU of the current, no statistics"""
     def tdbn(self, *, scale: float = ..., momentum: float = ..., eps: float = ..., eps_outside: bool = ...) -> Part:
@@ -975,6 +1096,11 @@ class _norms(Kind):
 norms: _norms
 
 class _quantizers(Kind):
+    def binary(self, *, backward: str = ...) -> Part:
+        """two values for each output row, its mean size with either sign; section [binarize] chooses the layers
+        
+            backward = 'identity': gradient of the weight: identity: that of the binary weight; full: through the scale, too, and through the sign where |W| <= 1 (XNOR-Net) (identity | full)
+        """
     def power_of_two(self) -> Part:
         """each weight the nearest power of two, in its logarithm; straight through"""
     def uniform(self, *, bits: int = ..., scale: str = ...) -> Part:
@@ -1033,6 +1159,62 @@ class _stages(Kind):
             weight_mean = 0.0: mean of the initial weights; 1: all inputs together, one spike each at once, raise the membrane to 1 ([-1000000, 1000000])
             weight_std = 1.0: standard deviation of the initial weights, times the root of the number of inputs ([0, 1000000])
         """
+    def event_pool(self, *, window: int = ...) -> Part:
+        """max pooling of spike times: the earliest spike of a window
+        
+            window = 2: side of a window ([1, 63])
+        """
+    def event_relpsp(self, *, features: int = ..., threshold: float = ..., falling: bool = ..., weight_mean: float = ..., weight_std: float = ..., least_active: float = ..., revive: float = ..., late: float = ..., clip: float = ...) -> Part:
+        """event-driven layer with the rectified linear PSP, one exact spike time each
+        
+            features = 10: number of neurons ([1, 16777216])
+            threshold = 1.0: firing threshold ([1e-06, 1000000])
+            falling = False: the layer spikes in a window of its own, after all of its input, in which the threshold falls to 0 in a straight line
+            weight_mean = 0.25: mean of the initial weights, times the number of inputs: slope of the membrane once every input has spiked, in thresholds per step ([-1000000, 1000000])
+            weight_std = 0.05: standard deviation of the initial weights, times the root of the number of inputs, in thresholds per step ([0, 1000000])
+            least_active = 0.1: share of the samples in which a neuron should spike; of a convolution, of samples and places of a map ([0, 1])
+            revive = 1.0: weight of the penalty on neurons that spike in fewer; 0: none ([0, 1000000000])
+            late = 0.0: silent neurons send a time of steps*(1 + late*(1 - V/threshold)), V at the end, that readouts see; 0: none ([0, 1000000])
+            clip = 0.0: bound on the factors 1/slope and time/slope of the gradient, with time in units of the sequence and the slope in thresholds; 0: none, exact ([0, 1000000000])
+        """
+    def event_relpsp_conv2d(self, *, channels: int = ..., kernel: int = ..., stride: int = ..., padding: int = ..., threshold: float = ..., falling: bool = ..., weight_mean: float = ..., weight_std: float = ..., least_active: float = ..., revive: float = ..., late: float = ..., clip: float = ...) -> Part:
+        """the same as a convolution of maps of spike times
+        
+            channels = 16: number of maps ([1, 65536])
+            kernel = 5: side of the kernel ([1, 63])
+            stride = 1: pixels from one place to the next ([1, 63])
+            padding = 0: silent pixels added on each side ([0, 63])
+            threshold = 1.0: firing threshold ([1e-06, 1000000])
+            falling = False: the layer spikes in a window of its own, after all of its input, in which the threshold falls to 0 in a straight line
+            weight_mean = 0.25: mean of the initial weights, times the number of inputs: slope of the membrane once every input has spiked, in thresholds per step ([-1000000, 1000000])
+            weight_std = 0.05: standard deviation of the initial weights, times the root of the number of inputs, in thresholds per step ([0, 1000000])
+            least_active = 0.1: share of the samples in which a neuron should spike; of a convolution, of samples and places of a map ([0, 1])
+            revive = 1.0: weight of the penalty on neurons that spike in fewer; 0: none ([0, 1000000000])
+            late = 0.0: silent neurons send a time of steps*(1 + late*(1 - V/threshold)), V at the end, that readouts see; 0: none ([0, 1000000])
+            clip = 0.0: bound on the factors 1/slope and time/slope of the gradient, with time in units of the sequence and the slope in thresholds; 0: none, exact ([0, 1000000000])
+        """
+    def event_relpsp_membrane(self, *, features: int = ..., read_at: float = ..., weight_mean: float = ..., weight_std: float = ...) -> Part:
+        """event-driven readout: the membrane of neurons with the rectified linear PSP and no threshold
+        
+            features = 10: number of neurons ([1, 16777216])
+            read_at = 1.0: time at which the membrane is read, in lengths of the sequence ([0.001, 1000])
+            weight_mean = 0.0: mean of the initial weights, times the number of inputs: slope of the membrane once every input has spiked, in thresholds per step ([-1000000, 1000000])
+            weight_std = 0.05: standard deviation of the initial weights, times the root of the number of inputs, in thresholds per step ([0, 1000000])
+        """
+    def event_srm(self, *, features: int = ..., tau_s: float = ..., tau_refractory: float = ..., weight_refractory: float = ..., threshold: float = ..., feedback: bool = ..., weight_mean: float = ..., weight_std: float = ..., min_slope: float = ..., max_spikes: int = ...) -> Part:
+        """event-driven spike-response layer with refractoriness, exact times of several spikes per neuron
+        
+            features = 10: number of neurons ([1, 16777216])
+            tau_s = 5.0: time constant of the response to a spike, which is greatest after it, steps ([0.001, 1000000000])
+            tau_refractory = 10.0: time constant of the refractory response to a neuron's own spike ([0.001, 1000000000])
+            weight_refractory = 1.0: size of the refractory response, by which the membrane falls at a spike ([1e-06, 1000000000])
+            threshold = 1.0: firing threshold ([1e-06, 1000000])
+            feedback = True: the gradient includes how earlier spikes of a neuron delay its later ones; false: it leaves that out
+            weight_mean = 2.0: mean of the initial weights; 1: all inputs together, one spike each at once, raise the membrane to 1 ([-1000000, 1000000])
+            weight_std = 1.0: standard deviation of the initial weights, times the root of the number of inputs ([0, 1000000])
+            min_slope = 0.001: lower bound of the slope of the membrane that the gradient divides by at a spike, relative to threshold/tau_s; 0: no bound ([0, 1000000])
+            max_spikes = 1000: more spikes of a sample than this times the neurons are an error ([1, 1000000000])
+        """
     def fire(self, *, threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
         """spikes where its input, a membrane potential, is above the threshold
         
@@ -1040,8 +1222,11 @@ class _stages(Kind):
             surrogate = 'fast_sigmoid': surrogate derivative of the spike, used in the backward pass (sigmoid | atan | fast_sigmoid | super_spike | soft_sign | nonzero_sign_log_abs | piecewise_quadratic | triangle | rect | piecewise_exp | erf | heavi_erfc | tanh | circ | single_exponential | slayer | threshold_triangle | triangular | straight_through | heaviside | leaky_spike | spike_rate_escape | sparse_fast_sigmoid | inverse_membrane)
             surrogate_scale = 10.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
         """
-    def first_spike(self) -> Part:
-        """event-driven readout: the time of each neuron's first spike"""
+    def first_spike(self, *, spikes: int = ...) -> Part:
+        """event-driven readout: the time of each neuron's first spike, or of several
+        
+            spikes = 1: so many first spikes of each neuron, one after the other ([1, 1000000])
+        """
     def flatten(self, *, first: int = ..., last: int = ...) -> Part:
         """joins neighbouring dimensions of its input
         
@@ -1110,6 +1295,29 @@ def alif(*, leak: float = ..., gain: float = ..., leak_adaptation: float = ..., 
         surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
         surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
     """
+def complex_few_spikes(*, phases: int = ..., alpha: float = ..., threshold: float = ..., form: str = ...) -> Part:
+    """complex_shrink whose output is sent as a signed few-spikes code of real and imaginary parts
+    
+        phases = 8: K, steps of a period: the binary digits of a value ([1, 24])
+        alpha = 2.0: values are digits below it; as the encoder's ([1e-09, 1000000000])
+        threshold = 0.05: initial threshold of the shrinkage ([0, 1000000000])
+        form = 'aligned': spikes are sent in the period that they are made of, which is read as a whole (aligned), or in the next (pipelined) (aligned | pipelined)
+    """
+def complex_few_spikes_readout(*, phases: int = ..., alpha: float = ..., threshold: float = ..., form: str = ...) -> Part:
+    """readout of complex_few_spikes: the shrunk complex number itself, analog
+    
+        phases = 8: K, steps of a period: the binary digits of a value ([1, 24])
+        alpha = 2.0: values are digits below it; as the encoder's ([1e-09, 1000000000])
+        threshold = 0.05: initial threshold of the shrinkage ([0, 1000000000])
+        form = 'aligned': spikes are sent in the period that they are made of, which is read as a whole (aligned), or in the next (pipelined) (aligned | pipelined)
+    """
+def complex_shrink(*, threshold: float = ...) -> Part:
+    """shrinkage of complex numbers with a learned threshold, analog: for network slista
+    
+        threshold = 0.05: initial threshold; for ISTA its lambda times samples/grid ([0, 1000000000])
+    """
+def count_relu() -> Part:
+    """ReLU of the current summed over the steps, sent at the first of them: an analog layer that reads counts"""
 def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
     """leaky integrate-and-fire with a synaptic current
     
@@ -1120,7 +1328,7 @@ def cuba_lif(*, leak_syn: float = ..., gain_syn: float = ..., order: str = ..., 
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
         reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | hard_input | none)
@@ -1144,7 +1352,7 @@ def cuba_readout(*, leak_syn: float = ..., gain_syn: float = ..., order: str = .
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
     """
 def cw_psn(*, k: int = ..., dilation: int = ..., quantizer: Union[Part, str, Mapping[str, Any], None] = ..., norm: str = ..., momentum: float = ..., eps: float = ..., threshold: float = ..., surrogate: str = ..., surrogate_scale: float = ...) -> Part:
@@ -1152,7 +1360,7 @@ def cw_psn(*, k: int = ..., dilation: int = ..., quantizer: Union[Part, str, Map
     
         k = 4: taps: how many steps a neuron reads ([1, 4096])
         dilation = 1: steps between two taps; network.dilations hands them out layer by layer ([1, 4096])
-        quantizer = 'none': of the weights that multiply the inputs; learning keeps full precision (none | power_of_two | uniform)
+        quantizer = 'none': of the weights that multiply the inputs; learning keeps full precision (none | binary | power_of_two | uniform)
         norm = 'none': batch: a batch norm per channel, folded into weights and threshold (none | batch)
         momentum = 0.1: weight of a batch in the norm's running statistics ([0, 1])
         eps = 1e-05: added to the norm's variance ([1e-12, 1000000])
@@ -1178,6 +1386,24 @@ def eif(*, tau_m: float = ..., sharpness: float = ..., theta_rh: float = ..., v_
         surrogate_scale = 0.0: steepness or width of the surrogate: the number A of the table of surrogates (docs/conventions.md); 0: its default ([0, 1000000000])
         surrogate_gate = 0.0: the surrogate is 0 where the membrane potential is at least this far from the threshold; 0: nowhere ([0, 1000000000])
     """
+def few_spikes(*, curve: str = ..., phases: int = ..., alpha: float = ..., strict: bool = ..., learn: bool = ..., form: str = ...) -> Part:
+    """few-spikes neuron: a value in K steps, each phase with a weight of its own
+    
+        curve = 'relu': the function whose table it is (relu | sigmoid | swish)
+        phases = 0: K, steps of a period; 0: as published, relu 10, sigmoid 12, swish 16 ([0, 24])
+        alpha = 0.0: relu: values are digits below it; 0: as published, 25 ([0, 1000000000])
+        strict = True: fires above a threshold only, not at it
+        learn = False: the tables h, d and T are learned, one of each per layer
+        form = 'aligned': spikes are sent in the period that they are made of, which is read as a whole (aligned), or in the next (pipelined) (aligned | pipelined)
+    """
+def few_spikes_readout(*, curve: str = ..., phases: int = ..., alpha: float = ..., learn: bool = ...) -> Part:
+    """readout of few-spikes neurons: its mean over a period is the value that was sent
+    
+        curve = 'relu': the function whose table it is (relu | sigmoid | swish)
+        phases = 0: K, steps of a period; 0: as published, relu 10, sigmoid 12, swish 16 ([0, 24])
+        alpha = 0.0: relu: values are digits below it; 0: as published, 25 ([0, 1000000000])
+        learn = False: the weights of the phases are learned
+    """
 def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., per: str = ...) -> Part:
     """LIF with a learned scale k of the membrane potential
     
@@ -1186,7 +1412,7 @@ def klif(*, scale_reset: bool = ..., leak: float = ..., gain: float = ..., decay
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
         reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | hard | none)
@@ -1206,7 +1432,7 @@ def leaky_readout(*, leak: float = ..., gain: float = ..., decay_input: bool = .
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         per = 'layer': leak, gain, threshold, ...: one value for the layer, one per channel, or one per neuron (layer | channel | neuron)
     """
 def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest: float = ..., start: str = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ..., reset_delay: bool = ..., per: str = ...) -> Part:
@@ -1218,7 +1444,7 @@ def liaf(*, act: str = ..., threshold_related: bool = ..., leak: float = ..., ga
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
         reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
@@ -1239,7 +1465,7 @@ def lif(*, leak: float = ..., gain: float = ..., decay_input: bool = ..., v_rest
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         learn_leak = False: the leak is trained (PLIF): leak = 1 - sigmoid(w), with one w for each value that `per` says
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
@@ -1273,7 +1499,7 @@ def membrane_readout(*, leak: float = ..., gain: float = ..., decay_input: bool 
         gain = 1.0: factor on the input current ([-1000000000, 1000000000])
         decay_input = False: multiply gain by 1 - leak
         v_rest = 0.0: resting potential, to which the membrane potential decays
-        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0 (rest | zero)
+        start = 'rest': membrane potential before the first step: rest: v_rest; zero: 0; half: half the threshold, so that counts of spikes are rounded to the nearest rather than down (rest | zero | half)
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         strict = False: a neuron fires if u > threshold; otherwise if u >= threshold
         reset = 'soft_decayed': membrane potential after a spike: soft_decayed: minus the threshold, then the leak; soft: the leak, then minus the threshold; hard: v_reset; none: unchanged (soft_decayed | soft | hard | none)
@@ -1327,6 +1553,13 @@ def psp_lif(*, tau_m: float = ..., tau_s: float = ..., threshold: float = ..., s
         tau_s = 3.0: time constant of the PSP, steps ([1, 1000000000])
         threshold = 1.0: firing threshold, unit of the weights ([1e-09, 1000000000])
         surrogate_width = 0.2: width of the sigmoid surrogate under rules other than tssl_bp ([1e-06, 1000000])
+    """
+def qcfs(*, levels: int = ..., initial_up: float = ..., order: str = ...) -> Part:
+    """quantised and clipped linear unit with a learned range, analog: trained, then converted to spikes
+    
+        levels = 4: number L of steps between 0 and the greatest value ([1, 65536])
+        initial_up = 8.0: greatest value `up`, which is learned, one for the layer: where it starts ([1e-06, 1000000000])
+        order = 'clip': clip, then floor, or floor, then clip: the values are the same, the gradient of the second passes half a level further on both sides (clip | floor)
     """
 def qif(*, tau_m: float = ..., a0: float = ..., v_rest: float = ..., v_c: float = ..., threshold: float = ..., strict: bool = ..., reset: str = ..., v_reset: float = ..., reset_by: float = ..., detach_reset: bool = ..., reset_slope: float = ..., surrogate: str = ..., surrogate_scale: float = ..., surrogate_gate: float = ...) -> Part:
     """quadratic integrate-and-fire
@@ -1407,6 +1640,8 @@ def s_tllr(*, alpha_pre: float = ..., alpha_post: float = ..., lambda_pre: float
     """
 def sltt() -> Part:
     """spatial gradient only, no backpropagation in time (SLTT)"""
+def tandem() -> Part:
+    """forward the spiking layer, gradient of a ReLU of the current summed over the steps (tandem learning)"""
 def tssl_bp(*, variant: str = ...) -> Part:
     """spike-timing backpropagation (Zhang & Li 2020), for neurons that emit a PSP
     

@@ -16,12 +16,13 @@ def count(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: 
         Returns a scalar in autograd.  UsageError if shapes, types or classes do not fit.
     """
 
-def distillation(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., temperature: float = ..., label_weight: float = ..., scale: float = ...) -> Tensor:
+def distillation(out: Tensor, y: Tensor, *, target_kind: Optional[str] = ..., lengths: Optional[Tensor] = ..., teacher: Optional[Tensor] = ..., psp: float = ..., analog: bool = ..., temperature: float = ..., label_weight: float = ..., match: str = ..., scale: float = ...) -> Tensor:
     """divergence from a teacher's softened outputs, and cross-entropy with the label
     
         temperature = 2.0: divides both outputs before the softmax ([0.001, 1000000])
         label_weight = 0.1: weight of the cross-entropy with the label; the teacher's term has 1 minus this ([0, 1])
-        scale = 1.0: factor on the output's mean ([1e-09, 1000000000])
+        match = 'mean': what has to match the teacher: the output's mean over time, or the output of every step (step-wise distillation) (mean | steps)
+        scale = 1.0: factor on the output ([1e-09, 1000000000])
     
         lengths [B]: steps of each sample, the rest is padding; teacher [B,*]: outputs to learn from (distillation);
         psp: time constant of the PSP that the output neuron sends, 0: none; analog: the output is not spikes.
