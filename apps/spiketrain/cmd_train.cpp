@@ -200,7 +200,7 @@ int train(const TrainCommand& command, int threads, const std::shared_ptr<Group>
 int run_train(const TrainCommand& command) {
   const std::optional<Placement> place = placement();
   const int local = place ? static_cast<int>(place->local_size) : 1;
-  const int count = command.threads > 0 ? command.threads : std::max(1, allowed_cores() / local);
+  const int count = command.threads != 0 ? command.threads : std::max(1, allowed_cores() / local);
   const int threads = prepare_process(nullptr, count);  // main.cpp has seen to the waiting
   if (!place) return train(command, threads, nullptr);
   const Recipe recipe = overridden(with_options(read_config(command), command), command.sets);

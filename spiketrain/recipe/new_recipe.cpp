@@ -83,6 +83,8 @@ Known look_at(const NewRecipe& answers, const std::string& dir) {
   ST_CHECK(
       !known.info.table,
       "new: which columns of a table mean what cannot be guessed; begin with recipes/table-iris.toml and set [table]");
+  ST_CHECK(known.info.shape.size() != 2, "new: samples of ", answers.data,
+           " are complex numbers, for a network of their own; begin with recipes/slista-harmonics.toml");
   known.shape = known.info.shape;
   known.target = known.info.target;
   known.steps = steps_for(known.info);
