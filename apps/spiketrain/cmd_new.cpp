@@ -42,7 +42,7 @@ std::string choose(const std::string& given, const std::string& question,
 std::vector<std::string> data_names() {
   std::vector<std::string> names;
   for (const DatasetInfo& info : dataset_infos())
-    if (info.name != "given" && !info.table) names.push_back(info.name);
+    if (info.name != "given" && !info.table && info.shape.size() != 2) names.push_back(info.name);
   return names;
 }
 
