@@ -503,7 +503,22 @@ def test_tssl_bp(variant):
     assert torch.allclose(w.grad, expected, rtol=1e-12, atol=1e-12) and expected.abs().max() > 0
 
 
-RULES = {"sltt", "ottt", "s_tllr", "bptt", "bptt_trace", "rtrl", "e_prop", "event_prop", "tssl_bp"}
+def test_tandem():
+    """The gradient of relu(sum of currents), which is that of an analog neuron that reads counts, at every step; only an error that is the same at
+    all of them has a meaning."""
+    torch.manual_seed(1)
+    net = st.Network(f"{OUT}", input_shape=(IN,), neuron=st.neurons["if"](), rule=st.rules.tandem()).double()
+    w = net.get_parameter("0.synapse.weight")
+    with torch.no_grad():
+        w.copy_(torch.randn(OUT, IN, dtype=D) * 0.8)
+    x, delta = torch.rand(T, B, IN, dtype=D), torch.randn(B, OUT, dtype=D)
+    (net(x).sum(0) * delta).sum().backward()
+    passes = (F.linear(x, w.detach()).sum(0) > 0).to(D)
+    assert 0 < passes.mean() < 1
+    assert torch.allclose(w.grad, torch.einsum("bo,bi->oi", delta * passes, x.sum(0)), rtol=0, atol=1e-12)
+
+
+RULES = {"tandem", "sltt", "ottt", "s_tllr", "bptt", "bptt_trace", "rtrl", "e_prop", "event_prop", "tssl_bp"}
 
 
 def test_no_rule_is_left_out():

@@ -99,6 +99,7 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForEveryNeuron) {
   for (const Config& neuron : neurons) {
     SCOPED_TRACE(neuron.dump());
     if (make<Neuron>(neuron)->whole_sequence()) continue;  // of other tests, for another number of steps
+    if (neuron.at("name") == "complex_shrink") continue;   // pairs of numbers, of a network of their own
     compare(learner_parts(chain(neuron), kSteps, "rate_ce"));
     LearnerParts parts = learner_parts(chain(neuron), kSteps, "rate_ce");
     parts.schedule = make<Schedule>("truncated", {{"window", 2}, {"update", "batch"}});

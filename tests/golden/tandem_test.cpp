@@ -130,7 +130,8 @@ void check_hybrid(const GoldenRecord& r, const std::string& token, const Tensor&
   // The norm with the error that the authors' analog branch lets through.
   const Connection& c = hybrid.layer->connections()[0];
   const Tensor W = hybrid.tensor("synapse.weight"), passes = r.at("ann_out") > 0;
-  const Tensor I = (c.synapse->apply(Signal::dense(x), W) + c.synapse->bias()).detach().requires_grad_();
+  const Tensor I =
+      (c.synapse->apply(Signal::dense(x), W.detach()) + c.synapse->bias()).detach().requires_grad_();
   Context context = train_context();
   context.mode = training ? Mode::replay : Mode::train;  // statistics have moved already
   const Tensor z = norm->forward(I, context);
