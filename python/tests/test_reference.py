@@ -507,7 +507,7 @@ def test_tandem():
     """The gradient of relu(sum of currents), which is that of an analog neuron that reads counts, at every step; only an error that is the same at
     all of them has a meaning."""
     torch.manual_seed(1)
-    net = st.Network(f"{OUT}", input_shape=(IN,), neuron=st.neurons["if"](), rule=st.rules.tandem()).double()
+    net = st.Network(f"{OUT}", input_shape=(IN,), neuron=st.neurons.if_(), rule=st.rules.tandem()).double()
     w = net.get_parameter("0.synapse.weight")
     with torch.no_grad():
         w.copy_(torch.randn(OUT, IN, dtype=D) * 0.8)
