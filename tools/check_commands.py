@@ -65,6 +65,10 @@ def complaints(program, words):
     """What is wrong with a command, and what to hand to `inspect` to know more."""
     if not re.fullmatch(r"[a-z]+", words[0]):
         return ([] if words[0].startswith("-") else [f"{words[0]} is no command"]), None
+    if "--" in words:  # a command that starts another
+        at = words.index("--")
+        wrong, recipe = complaints(program, words[at + 1:])
+        return complaints(program, words[:at])[0] + wrong, recipe
     command = program.command_of(words)
     options = program.options(command)
     if options is None:
@@ -73,7 +77,7 @@ def complaints(program, words):
     recipes = [word for word in words if re.fullmatch(r"recipes/[a-z].*\.toml", word) and word != "recipes/foo.toml" and not PLACEHOLDER.search(word)]
     wrong += [f"there is no {word}" for word in recipes if not (ROOT / word).exists()]
     sets = [words[i + 1] for i, word in enumerate(words[:-1]) if word == "--set"]
-    if wrong or command[0] not in WITH_RECIPE or not recipes or not sets or any(PLACEHOLDER.search(s) for s in sets) or "--plugin" in words:
+    if wrong or command[0] not in WITH_RECIPE or not recipes or not sets or any(PLACEHOLDER.search(s) for s in sets) or any(w.startswith("$") for w in words) or "--plugin" in words:
         return wrong, None
     return [], (recipes[0], *sum((["--set", s] for s in sets), []))
 
