@@ -34,6 +34,7 @@ enum class Purpose : uint32_t {
   noise = 18,
   init_bias = 19,
   radio = 20,
+  harmonics = 24,
 };
 
 /// One Philox4x32-10 block.

@@ -25,7 +25,7 @@ namespace {
 
 using Amplitude = std::complex<double>;
 
-constexpr Purpose kHarmonicsStream = static_cast<Purpose>(24);
+constexpr Purpose kHarmonicsStream = Purpose::harmonics;
 constexpr int64_t kHarmonicsRatios = 7, kMostTones = 3;
 
 /// Frequencies [dimension], in points of the grid.
