@@ -1,4 +1,5 @@
-// Any bytes, the first of which chooses options: parse_table returns a table whose parts fit together or throws DataError.
+// Any bytes, the first of which chooses options: parse_table returns a table whose parts fit together or throws DataError; UsageError only
+// where an option cannot be met by the columns that are there.
 #include <cmath>
 #include <cstdlib>
 
@@ -24,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const double v : table.x)
       if (!std::isnan(v) && !(std::abs(v) <= 1e30)) std::abort();
   } catch (const spiketrain::DataError&) {
+  } catch (const spiketrain::UsageError&) {
+    if (options.skip_columns.empty()) throw;  // the column that is left out is the target
   }
   return 0;
 }
