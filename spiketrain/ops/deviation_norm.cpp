@@ -85,8 +85,8 @@ struct Normalise : torch::autograd::Function<Normalise> {
   static variable_list forward(AutogradContext* ctx, const Tensor& x, const Tensor& gain, const Tensor& bias,
                                SharedP shared) {
     const DeviationOptions& o = shared->options;
-    const auto [mean, var] = statistics(x, *shared);
-    const Tensor r = factor_of(var, o);
+    const std::pair<Tensor, Tensor> both = statistics(x, *shared);
+    const Tensor &mean = both.first, &var = both.second, r = factor_of(var, o);
     Tensor y = torch::empty_like(x);
     for_channels(x, [&](int64_t begin, int64_t end) {
       const Channels c{begin, end, x.dim()};
