@@ -29,17 +29,11 @@ namespace spiketrain::large_data_test {
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kCounts = false;  // what is freed stays
-#else
-constexpr bool kCounts = true;
-#endif
-
 /// Runs `work`, which may not take more than `most` bytes.
 template <class F>
 void expect_small(int64_t most, F&& work) {
   const int64_t growth = peak_growth(work);
-  if (!kCounts || growth < 0) GTEST_SKIP() << "the memory that is taken cannot be measured here";
+  if (growth < 0) GTEST_SKIP() << "the memory that is taken cannot be measured here";
   EXPECT_LT(growth, most) << growth / kMiB << " MiB";
 }
 
