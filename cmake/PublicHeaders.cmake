@@ -18,9 +18,9 @@ set(st_public_headers
   data/events/event_file.h data/events/event_options.h data/events/event_sets.h data/events/event_stream.h
   train/binarizer.h train/checkpoint.h train/dormant.h train/environment.h train/evaluate.h train/metrics.h train/observer.h train/probe.h
   train/progress.h train/rates.h train/run_dir.h train/runtime.h train/tensorboard.h train/trainer.h train/training.h
-  engine/gradient_sums.h engine/gradients.h engine/learner.h
+  engine/block_costs.h engine/block_pipe.h engine/gradient_sums.h engine/gradients.h engine/learner.h
   cost/cost.h cost/cost_graph.h cost/energy.h cost/footprint.h cost/neurobench.h cost/neuron_energy.h
-  recipe/cost_options.h recipe/experiment.h recipe/initial_weights.h recipe/memory.h recipe/overrides.h recipe/part_kinds.h recipe/recipe.h
+  recipe/cost_options.h recipe/experiment.h recipe/initial_weights.h recipe/join_group.h recipe/memory.h recipe/overrides.h recipe/part_kinds.h recipe/recipe.h
   recipe/run_training.h recipe/tandem_section.h recipe/teacher.h recipe/toml.h
   nir/export.h nir/file.h nir/graph.h nir/import.h
   deploy/c_export.h deploy/deployment.h deploy/export.h deploy/machine.h deploy/model.h deploy/onnx.h deploy/program.h deploy/program_network.h

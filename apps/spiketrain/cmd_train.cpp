@@ -11,6 +11,7 @@
 #include "spiketrain/base/file.h"
 #include "spiketrain/kernels/isa.h"
 #include "spiketrain/recipe/experiment.h"
+#include "spiketrain/recipe/join_group.h"
 #include "spiketrain/recipe/memory.h"
 #include "spiketrain/recipe/run_training.h"
 #include "spiketrain/train/environment.h"
@@ -177,17 +178,17 @@ int follow(const TrainCommand& command, Experiment& experiment) {
 int train(const TrainCommand& command, int threads, const std::shared_ptr<Group>& group) {
   Experiment experiment = prepare(command);
   const std::string memory = check_memory(experiment.recipe, experiment.training);
-  if (group) experiment.training.learner->join(group);
+  const std::string shares = group ? join_group(experiment, group) : "";
   if (group && group->rank() > 0) return follow(command, experiment);
 
   RunDir dir(run_dir(command), command.resume);
   ConsoleObserver console(&dir);
   RunSettings settings = run_settings(command);
   settings.observers = {&console};
-  settings.environment["processes"] = group ? group->size() : 1;
+  settings.environment["shares"] = experiment.training.learner->share().of;  // sums over batches depend on it
   stop_on_signals();
   introduce(console, experiment, threads, command.device, memory, run_dir(command));
-  if (group) console.line(str("group     ", group->size(), " processes, each with a share of every batch"));
+  if (group) console.line("group     " + shares);
   const RunEnd end = run_logged(experiment, dir, settings);
   if (!end.complete) {
     console.line("stopped; continue with: " + continue_command(command));

@@ -16,13 +16,20 @@ int64_t bytes_in(const Tensor& x) { return static_cast<int64_t>(x.nbytes()); }
 
 }  // namespace
 
-GradientSums::GradientSums(std::shared_ptr<Group> group, const Network& network, bool own_statistics)
+GradientSums::GradientSums(std::shared_ptr<Group> group, const Network& network,
+                           std::pair<int64_t, int64_t> blocks, bool own_statistics)
     : group_(std::move(group)) {
-  for (NamedTensors block : parameters_by_block(network)) {
+  const std::vector<NamedTensors> all = parameters_by_block(network);
+  for (int64_t b = blocks.first; b < blocks.second; ++b) {
+    NamedTensors block = all.at(static_cast<size_t>(b));
     std::reverse(block.begin(), block.end());  // backward begins at the top
     add_buckets(block);
   }
-  if (own_statistics) statistics_ = moving_statistics(network);
+  for (size_t n = 0; own_statistics && n < network.nodes().size(); ++n) {
+    const int64_t b = network.block_of(static_cast<int64_t>(n));
+    if (b < blocks.first || b >= blocks.second) continue;
+    for (const Tensor& x : moving_statistics(*network.nodes()[n].stage)) statistics_.push_back(x);
+  }
 }
 
 void GradientSums::add_buckets(const NamedTensors& parameters) {
@@ -103,10 +110,11 @@ void GradientSums::receive(Bucket& bucket) {
 BlockLosses GradientSums::sum_losses(const BlockLosses& losses, double weight, double share) {
   BlockLosses all;
   GroupSums sums(group_.get());
-  for (const Tensor& loss : losses) all.push_back(loss.detach() * weight);
+  for (const Tensor& loss : losses) all.push_back(loss.defined() ? loss.detach() * weight : Tensor());
   std::vector<Tensor> means;
   for (const Tensor& x : statistics_) means.push_back(x.detach().to(torch::kDouble) * share);
-  for (Tensor& loss : all) sums.add(loss);
+  for (Tensor& loss : all)
+    if (loss.defined()) sums.add(loss);
   for (Tensor& mean : means) sums.add(mean);
   sums.run();
   for (size_t k = 0; k < means.size(); ++k) statistics_[k].copy_(means[k]);

@@ -5,6 +5,7 @@
 // Tests: engine/group_test.cpp.
 #pragma once
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "spiketrain/core/group.h"
@@ -13,14 +14,15 @@
 
 namespace spiketrain {
 
-/// Loss of each block's head, detached; the output layer's comes last.
+/// Loss of each block's head, detached; the output layer's comes last.  Undefined: the block is in another process.
 using BlockLosses = std::vector<Tensor>;
 
 class GradientSums {
  public:
-  /// Of the parameters of `network` that learn, and of the running statistics of its norms, if they are each process's own
-  /// (`own_statistics`): a group then keeps their mean.
-  GradientSums(std::shared_ptr<Group> group, const Network& network, bool own_statistics = true);
+  /// Of the parameters that learn in `blocks`, [first, end), of `network`, and of the running statistics of their norms, if they
+  /// are each process's own (`own_statistics`): a group then keeps their mean.
+  GradientSums(std::shared_ptr<Group> group, const Network& network, std::pair<int64_t, int64_t> blocks,
+               bool own_statistics = true);
 
   Group& group() const { return *group_; }
   /// Before a pass: whether each gradient comes in one piece between two updates, so that it may go out at once.

@@ -43,6 +43,12 @@ Tensor grad_norm(const NamedTensors& parameters, std::vector<Tensor>* squares) {
   return torch::tensor(std::sqrt(sum), torch::kDouble);
 }
 
+double joint_norm(const double* norms, size_t blocks) {
+  double squares = 0;
+  for (size_t b = 0; b < blocks; ++b) squares += norms[b] * norms[b];
+  return blocks == 1 ? norms[0] : std::sqrt(squares);
+}
+
 void clip_grads(const NamedTensors& parameters, double norm, double max_norm) {
   const double factor = max_norm / (norm + 1e-6);
   if (!(factor < 1)) return;

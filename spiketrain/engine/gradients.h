@@ -15,6 +15,8 @@ std::vector<NamedTensors> parameters_by_block(const Network& network);
 /// sqrt(sum of squares of all gradients), a double scalar on the CPU or the gradients' device.  `squares`: also the sum of each
 /// parameter's, likewise; zero for one without a gradient.
 Tensor grad_norm(const NamedTensors& parameters, std::vector<Tensor>* squares = nullptr);
+/// Of parameters whose blocks have these norms.
+double joint_norm(const double* norms, size_t blocks);
 /// Scales all gradients so that their norm, `norm` now, is at most max_norm.
 void clip_grads(const NamedTensors& parameters, double norm, double max_norm);
 /// Keeps every element in [-limit, limit].

@@ -143,7 +143,7 @@ void check_regularizers(const Network& network, const Method& method,
   }
 }
 
-void check_group(const LearnerParts& parts) {
+void check_shares(const LearnerParts& parts) {
   const auto refuse = [](const RuleP& rule) {
     ST_CHECK(
         !rule || !rule->couples_samples(), "rule ", rule->part_name(),
@@ -165,10 +165,40 @@ void check_group(const LearnerParts& parts) {
   }
 }
 
-void Learner::join(std::shared_ptr<Group> group) {
-  check_group(parts_);
-  parts_.sums = std::make_shared<GradientSums>(std::move(group), *parts_.network,
-                                               /*own_statistics=*/!parts_.group_norms);
+void check_line(const LearnerParts& parts, const Plan& plan) {
+  ST_CHECK(
+      !parts.signal->reads_error(), "learning_signal ", parts.signal->part_name(),
+      " reads the error of the last block, which the processes of the blocks below do not have; use heads, or a "
+      "signal that reads the targets, such as drtp");
+  const auto replayed = [](const Segment& s) { return s.role == Role::replay; };
+  ST_CHECK(
+      std::none_of(plan.begin(), plan.end(), replayed), "schedule ", parts.schedule->part_name(),
+      " takes segments through the blocks a second time, from the last to the first; processes that share "
+      "blocks pass each on once: use schedule whole or truncated");
+}
+
+void Learner::join(const std::shared_ptr<Group>& group, const std::vector<int64_t>& blocks) {
+  const auto length = std::max<int64_t>(1, static_cast<int64_t>(blocks.size()));
+  ST_CHECK(group->size() % length == 0, "parallel.line: ", group->size(),
+           " processes do not divide into lines of ", length, "; start a multiple of it");
+  const bool line = length > 1, shares = group->size() > length;
+  if (line) check_line(parts_, plan());
+  if (shares) check_shares(parts_);
+  parts_.group = group;
+  if (line) {
+    parts_.pipe = std::make_shared<BlockPipe>(shares ? group->split(group->rank() / length) : group, blocks);
+    ST_CHECK(parts_.pipe->blocks() == parts_.network->blocks(), "parallel.blocks: expected the ",
+             parts_.network->blocks(), " blocks of the network in sum, got ", parts_.pipe->blocks());
+  }
+  if (!shares) return;
+  const auto own = line ? std::pair(parts_.pipe->first(), parts_.pipe->end())
+                        : std::pair(int64_t{0}, parts_.network->blocks());
+  parts_.sums = std::make_shared<GradientSums>(line ? group->split(group->rank() % length) : group,
+                                               *parts_.network, own, !parts_.group_norms);
+}
+
+Learner::Share Learner::share() const {
+  return parts_.sums ? Share{parts_.sums->group().rank(), parts_.sums->group().size()} : Share();
 }
 
 Learner::Learner(LearnerParts parts) : parts_(std::move(parts)) {
@@ -238,7 +268,8 @@ PassResult Learner::pass(const Batch& batch, uint64_t iteration, const OnUpdate&
     const auto add = [&](const Segment&, const BlockLosses& share) {
       losses.resize(share.size());
       for (size_t k = 0; k < share.size(); ++k)
-        losses[k] = losses[k].defined() ? losses[k] + share[k] * weight : share[k] * weight;
+        if (share[k].defined())
+          losses[k] = losses[k].defined() ? losses[k] + share[k] * weight : share[k] * weight;
       return true;
     };
     const Batch share = share_of(batch, b, end);

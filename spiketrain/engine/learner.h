@@ -23,6 +23,7 @@
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/schedule.h"
 #include "spiketrain/core/synapse.h"
+#include "spiketrain/engine/block_pipe.h"
 #include "spiketrain/engine/gradient_sums.h"
 #include "spiketrain/ops/event_conv.h"
 
@@ -45,9 +46,14 @@ struct LearnerParts {
   int64_t samples_at_once = 0;
   ops::Products products = ops::Products::automatic;  ///< of spikes, while it works
   std::vector<RegularizerP> regularizers = {};
-  /// With other processes, each of which has a share of every batch (Batch::share): gradients and losses are those of the whole
-  /// batch when an update is due.  Null: a process by itself.
+  /// All processes that train this network together; null: one by itself.  See Learner::join().
+  std::shared_ptr<Group> group = {};
+  /// With those that have other shares of every batch (Batch::share): gradients and losses are those of the whole batch when an
+  /// update is due.  Null: this one has all samples.
   std::shared_ptr<GradientSums> sums = {};
+  /// With those that have other blocks: what enters the lowest block here comes from one, what leaves the highest goes to another.
+  /// Null: this one has all blocks.
+  std::shared_ptr<BlockPipe> pipe = {};
   bool group_norms = false;  ///< then norms take their statistics over the batch of all processes
 };
 
@@ -55,6 +61,7 @@ struct LearnerParts {
 /// if it refused the update because something was not finite: the pass then goes on from fresh states.
 using OnUpdate = std::function<bool(const Segment& segment, const BlockLosses& losses)>;
 
+/// What a process with other blocks has is undefined: the prediction, and the losses of blocks that are not here.
 struct PassResult {
   Tensor prediction;  ///< [B,*out], or [T,B,*out] for targets per step; see Objective
   Tensor loss;        ///< of the output layer over the segments with a loss; of the samples that are here
@@ -85,13 +92,21 @@ class Learner {
   Plan plan(uint64_t iteration = 0, const Tensor& lengths = {}) const;
 
   const LearnerParts& parts() const { return parts_; }
-  /// From now on it has a share of each batch, see LearnerParts::sums.  UsageError if what it learns from one sample depends on
-  /// the others in a way that processes do not tell each other.
-  void join(std::shared_ptr<Group> group);
+  /// From now on it is one of several processes.  Processes that follow each other form a line, in which the first has the last
+  /// blocks: `blocks` says how many each has, from the input on; one number or none: all.  Each line has a share of every batch.
+  /// UsageError if the processes do not divide into such lines, or it learns by what processes do not tell each other.
+  void join(const std::shared_ptr<Group>& group, const std::vector<int64_t>& blocks = {});
+  /// Which share of every batch is here, of how many.
+  struct Share {
+    int64_t index = 0, of = 1;
+  };
+  Share share() const;
   /// The same, of the same network, in this process by itself: to measure.
   Learner alone() const {
     Learner one = *this;
+    one.parts_.group = nullptr;
     one.parts_.sums = nullptr;
+    one.parts_.pipe = nullptr;
     return one;
   }
   /// From now on, see LearnerParts::samples_at_once.
@@ -111,8 +126,10 @@ class Learner {
 void set_precision(Network& network, Precision precision);
 /// UsageError unless every layer's rule fits its neuron, norm and recurrence and the plan, and every neuron the plan.
 void check_method(const Network& network, const Method& method, const Plan& plan);
-/// UsageError as Learner::join().
-void check_group(const LearnerParts& parts);
+/// UsageError unless processes can share batches.
+void check_shares(const LearnerParts& parts);
+/// UsageError unless processes can share blocks; `plan` as that of any batch.
+void check_line(const LearnerParts& parts, const Plan& plan);
 /// UsageError unless every spiking layer's neuron and rule have a place for what the regularizers ask of them.
 void check_regularizers(const Network& network, const Method& method,
                         const std::vector<RegularizerP>& regularizers);

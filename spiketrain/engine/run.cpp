@@ -1,8 +1,11 @@
 #include "spiketrain/engine/run.h"
 
+#include <torch/cuda.h>
+
 #include <algorithm>
 
 #include "spiketrain/core/layer.h"
+#include "spiketrain/engine/signal_message.h"
 #include "spiketrain/ops/one_thread.h"
 
 namespace spiketrain {
@@ -101,6 +104,16 @@ Signal Run::input(const Segment& segment) const {
   const Encoder::Request request = {segment.t0, segment.t1, p_.steps, p_.seed};
   return batch_.form == Batch::Form::frames ? p_.encoder->frames(batch_, request)
                                             : p_.encoder->encode(batch_, request);
+}
+
+/// What the lowest block here reads.
+Signal Run::entering(const Segment& segment) const {
+  return first() == 0 ? input(segment) : p_.pipe->receive(batch_.x.device());
+}
+
+/// What the highest block here has put out.
+void Run::leaving(const Signal& x) const {
+  if (!at_top()) p_.pipe->send(x);
 }
 
 /// Counts the steps in which error enters.
@@ -220,20 +233,25 @@ Tensor Run::signal_at(int64_t b, const Tensor& error, const Segment& segment) co
 }
 
 void Run::add_losses(const BlockLosses& losses) {
-  for (size_t b = 0; b < losses.size(); ++b) {
-    if (b < losses_.size()) {
-      losses_[b] = losses_[b] + losses[b];
-    } else {
-      losses_.push_back(losses[b]);
-    }
-  }
+  losses_.resize(losses.size());
+  for (size_t b = 0; b < losses.size(); ++b)
+    if (losses[b].defined()) losses_[b] = losses_[b].defined() ? losses_[b] + losses[b] : losses[b];
+}
+
+void Run::took(int64_t b, double BlockCost::*part, Clock::time_point& begin) const {
+  if (!costs_) return;
+  if (batch_.x.is_cuda()) torch::cuda::synchronize();
+  const Clock::time_point now = Clock::now();
+  (*costs_)[static_cast<size_t>(b)].*part += std::chrono::duration<double>(now - begin).count();
+  begin = now;
 }
 
 void Run::live(const Segment& segment) {
   const int64_t blocks = this->blocks();
   begin_stretch(segment);
+  Clock::time_point begin;
   const bool block_major = p_.block_major && (p_.signal->uses_heads() || !p_.signal->reads_error());
-  BlockLosses losses;
+  BlockLosses losses(this->losses());
   std::vector<Tape> tapes(static_cast<size_t>(blocks));
   std::vector<Tensor> roots(tapes.size()), errors(tapes.size());
   const auto on_tape = [&](size_t b) { return !end_to_end_ && network_.is_chain(static_cast<int64_t>(b)); };
@@ -246,15 +264,17 @@ void Run::live(const Segment& segment) {
       backward({std::move(roots[b])}, {std::move(errors[b])});
       if (ready) ready();
     }
+    took(static_cast<int64_t>(b), &BlockCost::backward, begin);
   };
-  Signal x = input(segment);
-  for (int64_t b = 0; b < blocks; ++b) {
+  Signal x = entering(segment);
+  begin = Clock::now();
+  for (int64_t b = first(); b < end(); ++b) {
     const auto at = static_cast<size_t>(b);
     Shown shown = run_block(b, x, true, on_tape(at) ? &tapes[at] : nullptr);
     if (b + 1 == blocks) predict(shown.output, segment);
     if (learns(b)) {
       Objective::Error error = error_at(shown.readout, segment);
-      losses.push_back(std::move(error.loss));
+      losses[loss_of(b)] = std::move(error.loss);
       errors[at] = std::move(error.delta);
     } else if (!p_.signal->reads_error()) {
       errors[at] = signal_at(b, {}, segment);
@@ -262,26 +282,33 @@ void Run::live(const Segment& segment) {
     roots[at] = shown.readout.edge();
     x = shown.output.detached();
     shown = {};
+    if (b + 1 == end()) leaving(x);
+    took(b, &BlockCost::forward, begin);
+    if (costs_ && b + 1 < blocks) {
+      (*costs_)[at].message += to_message(x).numel();
+      begin = Clock::now();
+    }
     if (!block_major) continue;
     back(at);
     carry_.detach();  // the carried states are the last that hold on to the block's graph
   }
   x = {};
   if (!block_major) {
-    for (int64_t b = 0; b < blocks; ++b) {
+    for (int64_t b = first(); b < end(); ++b) {
       const auto at = static_cast<size_t>(b);
       if (!errors[at].defined()) errors[at] = signal_at(b, errors.back(), segment);
     }
-    for (auto b = static_cast<size_t>(blocks); b-- > 0;) back(b);  // from the top, as end to end
+    for (int64_t b = end(); b-- > first();) back(static_cast<size_t>(b));  // from the top, as end to end
   }
   add_losses(losses);
 }
 
 void Run::burn_in(const Segment& segment) {
   const torch::NoGradGuard no_grad;
-  Signal x = input(segment);
-  for (int64_t b = 0; b < blocks(); ++b) x = run_block(b, x, true).output;
-  predict(x, segment);
+  Signal x = entering(segment);
+  for (int64_t b = first(); b < end(); ++b) x = run_block(b, x, true).output;
+  leaving(x);
+  if (at_top()) predict(x, segment);
 }
 
 PassResult Run::train(const Plan& plan, const OnUpdate& on_update) {
@@ -297,8 +324,8 @@ PassResult Run::train(const Plan& plan, const OnUpdate& on_update) {
     if (i + 1 == plan.size() || plan[i + 1].role != Role::replay || segment.update) replay();
     if (!segment.update) continue;
     currents_.settle();
-    const Tensor& loss = losses_.back();
-    total_loss_ = total_loss_.defined() ? total_loss_ + loss : loss;
+    const Tensor loss = losses_.empty() ? Tensor() : losses_.back();
+    if (loss.defined()) total_loss_ = total_loss_.defined() ? total_loss_ + loss : loss;
     if (on_update && !on_update(segment, losses_)) carry_ = network_.start();
     losses_.clear();
   }
@@ -313,8 +340,10 @@ PassResult Run::infer(const Plan& plan) {
   for (size_t i = 0; i < plan.size(); ++i) {
     const Segment& segment = plan[i];
     enter(segment);
-    Signal x = input(segment);
-    for (int64_t b = 0; b < network_.blocks(); ++b) x = network_.forward_block(b, x, context_, carry_);
+    Signal x = entering(segment);
+    for (int64_t b = first(); b < end(); ++b) x = network_.forward_block(b, x, context_, carry_);
+    leaving(x);
+    if (!at_top()) continue;
     predict(x, segment);
     const int64_t K = segment.scored();
     if (K == 0) continue;  // as in training: no error enters there
@@ -341,12 +370,13 @@ Tensor Run::exact(const Plan& plan) {
 
 PassResult Run::result() {
   PassResult result;
+  if (context_.training() && !p_.regularizers.empty()) result.penalties = penalties_.values();
+  if (!at_top()) return result;
   result.prediction = outputs_.empty()       ? p_.objective->prediction(evidence_, read_lengths_)
                       : outputs_.size() == 1 ? outputs_[0]
                                              : torch::cat(outputs_);
   result.loss = total_loss_;
   result.valid = read_;
-  if (context_.training() && !p_.regularizers.empty()) result.penalties = penalties_.values();
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "spiketrain/core/tape.h"
+#include "spiketrain/engine/block_costs.h"
 #include "spiketrain/engine/learner.h"
 
 namespace spiketrain {
@@ -18,6 +19,8 @@ class Run {
       double weight = 1);
   PassResult train(const Plan& plan, const OnUpdate& on_update);
   PassResult infer(const Plan& plan);
+  /// Adds what each block takes in live segments to `costs` [block].
+  void measure(std::vector<BlockCost>& costs) { costs_ = &costs; }
   /// As train(), without a cut between blocks, the output layer's loss only; returns it.
   Tensor exact(const Plan& plan);
 
@@ -49,7 +52,16 @@ class Run {
 
   /// Blocks between which the gradient is cut.
   int64_t blocks() const { return end_to_end_ ? 1 : network_.blocks(); }
+  /// Blocks [first(), end()) are here.
+  int64_t first() const { return p_.pipe ? p_.pipe->first() : 0; }
+  int64_t end() const { return p_.pipe ? p_.pipe->end() : blocks(); }
+  bool at_top() const { return end() == blocks(); }
+  /// Which of the losses is block b's, and how many there are.
+  size_t loss_of(int64_t b) const { return p_.signal->uses_heads() ? static_cast<size_t>(b) : 0; }
+  size_t losses() const { return loss_of(blocks() - 1) + 1; }
   Signal input(const Segment& segment) const;
+  Signal entering(const Segment& segment) const;
+  void leaving(const Signal& x) const;
   Tensor scored_steps(const Segment& segment) const;
   void begin_reading(const Plan& plan);
   void begin_stretch(const Segment& segment);
@@ -76,6 +88,10 @@ class Run {
   void add_losses(const BlockLosses& losses);
   PassResult result();
 
+  /// Adds the seconds since `begin`, and takes the time anew.
+  using Clock = std::chrono::steady_clock;
+  void took(int64_t b, double BlockCost::*part, Clock::time_point& begin) const;
+
   const LearnerParts& p_;
   Network& network_;
   const Batch& batch_;
@@ -98,7 +114,8 @@ class Run {
   std::vector<std::vector<Signal>> readouts_;  ///< [block][replay segment], without graph
   BlockLosses losses_;                         ///< since the last update
   Tensor evidence_, total_loss_;
-  std::vector<Tensor> outputs_;  ///< of each segment, for targets per step
+  std::vector<BlockCost>* costs_ = nullptr;  ///< null: nobody asks
+  std::vector<Tensor> outputs_;              ///< of each segment, for targets per step
 };
 
 }  // namespace spiketrain

@@ -61,6 +61,7 @@ void add_share(PassResult& result, const PassResult& share, double weight, Targe
   };
   join(result.prediction, share.prediction, per_step ? 1 : 0);
   join(result.valid, share.valid, 1);
+  if (!share.loss.defined()) return;
   const Tensor loss = share.loss * weight;
   result.loss = result.loss.defined() ? result.loss + loss : loss;
 }

@@ -124,11 +124,19 @@ struct TeacherSection {
 
 /// How several processes train one network together; of no effect in one by itself.
 struct ParallelSection {
+  int64_t line = 1;
+  std::vector<int64_t> blocks;
   std::string norm = "own";
   int64_t timeout = 30;
 
   template <class V>
   void visit(V& v) {
+    v(line, "line",
+      "processes in a line: each trains some of the network's blocks and sends their spikes on to the next; with a multiple of it each line has a share of every batch; 1: every process has all blocks",
+      Range{1, 1e6}, OnResume::may_change);
+    v(blocks, "blocks",
+      "how many blocks each process of a line has, from the input on; []: balanced by the time they take, measured at the start",
+      Range{1, 1e6}, OnResume::may_change);
     v(norm, "norm",
       "batch norm in training: own: over the samples that a process has, running statistics are their mean; group: over the batch of all processes, as one process would",
       Choices{{"own", "group"}});

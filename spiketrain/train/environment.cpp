@@ -100,7 +100,7 @@ std::string environment_difference(const Config& before, const Config& now) {
     list.push_back(brief ? str(name, " (was ", text(a), ", is ", text(b), ")") : name);
   };
   for (const char* key : {"revision", "compiler", "cpu", "simd", "libtorch", "libtorch_config", "blas",
-                          "device", "processes"}) {
+                          "device", "shares"}) {
     if (before.contains(key) && now.contains(key)) compare(key, before[key], now[key]);
   }
   if (before.contains("plugins") && now.contains("plugins")) {

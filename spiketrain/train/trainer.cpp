@@ -59,18 +59,26 @@ ParameterLayers parameter_layers(const Network& network, const std::vector<Named
   return result;
 }
 
-LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool>* stop, const Group* group) {
+/// Of the blocks that are here; those of others are empty.
+std::vector<NamedTensors> parameters_here(const Network& network, const BlockPipe* pipe) {
+  std::vector<NamedTensors> blocks = parameters_by_block(network);
+  for (size_t b = 0; b < blocks.size(); ++b)
+    if (pipe && !pipe->has(static_cast<int64_t>(b))) blocks[b].clear();
+  return blocks;
+}
+
+LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool>* stop,
+                             const Training& training) {
   LoaderOptions loader;
   loader.stop = stop;
   loader.batch_size = options.batch;
   loader.seed = static_cast<uint64_t>(options.seed);
   loader.drop_last = options.drop_last;
   loader.threads = static_cast<int>(options.loader_threads);
-  if (group) {
-    loader.stop = nullptr;  // they stop together
-    loader.part = group->rank();
-    loader.parts = group->size();
-  }
+  if (training.group()) loader.stop = nullptr;  // they stop together
+  const Learner::Share share = training.learner->share();
+  loader.part = share.index;
+  loader.parts = share.of;
   return loader;
 }
 
@@ -89,27 +97,30 @@ Training& complete(Training& training) {
 Trainer::Trainer(Training& training, TrainerOptions options)
     : t_(complete(training)),
       group_(t_.group()),
+      pipe_(t_.pipe()),
       options_(std::move(options)),
       network_(t_.network()),
       metrics_(t_.metrics, t_.learner->parts().target),
       synaptic_(synaptic_weights(network_)),
-      blocks_(parameters_by_block(network_)),
+      blocks_(parameters_here(network_, pipe_)),
       norms_(network_, t_.options.on_nan == "skip"),
       rate_warnings_(t_.options.dead_below, t_.options.saturated_above, t_.rate_advice),
-      loader_(*t_.data.train, loader_options(t_.options, options_.stop, group_)),
+      loader_(*t_.data.train, loader_options(t_.options, options_.stop, t_)),
       data_(fingerprint(t_.data)) {
   ST_CHECK(loader_.batches() > 0, "data: ", t_.data.train->size(),
            " training samples do not fill one batch of ", t_.options.batch, " (data.drop_last)");
-  const int64_t processes = group_ ? group_->size() : 1;
+  const int64_t shares = t_.learner->share().of;
   ST_CHECK(
-      loader_.smallest_batch() >= processes, "data: a batch of ", loader_.smallest_batch(),
-      " samples leaves a process of ", processes,
+      loader_.smallest_batch() >= shares, "data: a batch of ", loader_.smallest_batch(),
+      " samples leaves a process of ", shares,
       " without any; use fewer processes, a larger data.batch, or data.drop_last if it is the last batch");
-  ParameterLayers found = parameter_layers(network_, blocks_);
+  ParameterLayers found = parameter_layers(network_, parameters_by_block(network_));
   layers_ = std::move(found.layers);
   layer_of_ = std::move(found.of);
+  for (size_t b = 0; b < blocks_.size(); ++b) layer_of_[b].resize(blocks_[b].size());
   progress_.best = options_.best;
   ST_CHECK(!group_ || !t_.binarizer, "binarize: layers are chosen in one process; train in a single one");
+  if (pipe_) check_line();
   if (group_) check_same_run(*group_, t_, options_.version, data_);
 }
 
@@ -182,11 +193,12 @@ void Trainer::train_batch(const Batch& batch) {
   Tally tally;
   const PassResult result =
       t_.learner->pass(there, static_cast<uint64_t>(progress_.iteration), on_update, &tally);
-  std::vector<Tensor> metrics = metrics_.sums(result, there.target);
+  const bool judged = result.prediction.defined();
+  std::vector<Tensor> metrics = judged ? metrics_.sums(result, there.target) : std::vector<Tensor>();
   std::vector<Tally::Count> counts = tally.counts();
   int64_t samples = batch.size();
   if (group_) add_up(metrics, samples, counts);
-  metrics_.add(metrics);
+  if (judged) metrics_.add(metrics);
   if (t_.device.is_cpu()) progress_.sums.metrics = metrics_.totals();  // elsewhere reading would wait
   progress_.sums.samples += samples;
   add_counts(progress_.sums.activity, counts);
@@ -195,21 +207,6 @@ void Trainer::train_batch(const Batch& batch) {
   progress_.sums.penalties.resize(static_cast<size_t>(penalties.numel()));
   for (size_t k = 0; k < progress_.sums.penalties.size(); ++k)
     progress_.sums.penalties[k] += penalties.data_ptr<double>()[k];
-}
-
-/// What a batch leaves, over all processes; and what they do next, in the same message.
-void Trainer::add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts) {
-  int64_t stop = options_.stop && *options_.stop ? 1 : 0;
-  int64_t due = group_->rank() == 0 && checkpoint_time() ? 1 : 0;
-  GroupSums sums(group_);
-  for (Tensor& values : metrics) sums.add(values);
-  for (Tally::Count& count : counts) sums.add(count.spikes), sums.add(count.sites);
-  sums.add(samples);
-  sums.add(stop);
-  sums.add(due);
-  sums.run();
-  group_stops_ = stop > 0;
-  group_saves_ = due > 0;
 }
 
 /// What an update is judged by.
@@ -225,6 +222,8 @@ struct Trainer::Gathered {
 /// One transfer for all of it.
 Trainer::Gathered Trainer::gather(const BlockLosses& losses) const {
   std::vector<Tensor> values = losses;
+  for (Tensor& loss : values)
+    if (!loss.defined()) loss = torch::zeros({}, torch::TensorOptions(torch::kDouble).device(t_.device));
   std::vector<Tensor> of_parameters;
   for (const NamedTensors& block : blocks_) values.push_back(grad_norm(block, &of_parameters).to(t_.device));
   for (const Tensor& square : of_parameters) values.push_back(square.to(t_.device));
@@ -239,9 +238,7 @@ Trainer::Gathered Trainer::gather(const BlockLosses& losses) const {
   for (const auto& block : layer_of_)
     for (const size_t layer : block) result.layers[layer] += *square++;
   for (double& norm : result.layers) norm = std::sqrt(norm);
-  double squares = 0;
-  for (const double norm : result.norms) squares += norm * norm;
-  result.norm = result.norms.size() == 1 ? result.norms[0] : std::sqrt(squares);
+  result.norm = joint_norm(result.norms.data(), result.norms.size());
   return result;
 }
 
@@ -265,9 +262,12 @@ bool Trainer::update(const Batch& batch, const Segment& segment, const BlockLoss
     norms_.restore();
     return false;
   }
+  if (pipe_) {
+    norms_here_.insert(norms_here_.end(), now.norms.begin(), now.norms.end());
+  } else {
+    add_norms(now.norms.data());
+  }
   if (options.clip_norm > 0) {
-    const auto clips = [&](double norm) { return norm > options.clip_norm; };
-    progress_.sums.clipped += std::any_of(now.norms.begin(), now.norms.end(), clips) ? 1 : 0;
     for (size_t b = 0; b < blocks_.size(); ++b) clip_grads(blocks_[b], now.norms[b], options.clip_norm);
   }
   if (t_.binarizer) t_.binarizer->before_step();
@@ -279,7 +279,6 @@ bool Trainer::update(const Batch& batch, const Segment& segment, const BlockLoss
   sums.loss += now.losses.back();
   sums.head_losses.resize(now.losses.size() - 1);
   for (size_t b = 0; b + 1 < now.losses.size(); ++b) sums.head_losses[b] += now.losses[b];
-  sums.grad_norm += now.norm;
   sums.layer_norms.resize(now.layers.size());
   for (size_t k = 0; k < now.layers.size(); ++k) sums.layer_norms[k] += now.layers[k];
   ++sums.updates;
@@ -300,13 +299,19 @@ bool Trainer::checkpoint_time() const {
 }
 
 void Trainer::checkpoint() {
+  settle();
+  collect();
+  write_checkpoint();
+}
+
+void Trainer::write_checkpoint() {
+  last_checkpoint_ = Clock::now();
   if (!options_.run_dir) return;
   progress_.sums.metrics = metrics_.totals();
   const std::string dir = options_.run_dir->checkpoints();
   save_checkpoint(checkpoint_path(dir, progress_.iteration), network_, *t_.optimizer, info(), progress_,
                   kept());
   prune_checkpoints(dir, t_.options.keep);
-  last_checkpoint_ = Clock::now();
 }
 
 /// A run cannot end before where it stands, nor later than its learning rate was planned for.
@@ -322,6 +327,7 @@ void Trainer::check_epochs() const {
 void Trainer::resume() {
   if (!group_ || group_->rank() == 0) resume_here();
   if (group_) share_state(*group_, t_, progress_);
+  if (pipe_ && !pipe_->at_top()) begin_anew();
 }
 
 void Trainer::resume_here() {

@@ -49,6 +49,7 @@ class Trainer {
  private:
   struct Gathered;
 
+  void check_line() const;
   void begin();
   bool out_of_patience() const;
   bool train_epoch();
@@ -67,9 +68,16 @@ class Trainer {
   /// Advice where on_nan = "skip" does not help.
   const char* past_skipping() const;
   void add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts);
+  void agree(int64_t stop, int64_t due);
+  void add_norms(const double* of_blocks);
+  void settle();
+  void begin_anew();
+  void collect();
+  Group::Traffic traffic();
   bool checkpoint_due() const;
   bool checkpoint_time() const;
   void checkpoint();
+  void write_checkpoint();
   void check_epochs() const;
   void finish();
   void report_storage();
@@ -81,12 +89,13 @@ class Trainer {
   RunInfo info() const { return {t_.config, options_.environment, data_}; }
 
   Training& t_;
-  Group* group_;  ///< null: a process by itself
+  Group* group_;     ///< null: a process by itself
+  BlockPipe* pipe_;  ///< null: all blocks are here
   TrainerOptions options_;
   Network& network_;
   MetricSet metrics_;
   std::vector<Tensor> synaptic_;      ///< what clamping applies to
-  std::vector<NamedTensors> blocks_;  ///< parameters of each block: clipped together
+  std::vector<NamedTensors> blocks_;  ///< parameters of each block that is here: clipped together
   std::vector<LayerNorm>
       layers_;  ///< layers and other stages that learn, block by block, each block's head after it
   std::vector<std::vector<size_t>> layer_of_;  ///< [block][parameter] which of them
@@ -96,7 +105,8 @@ class Trainer {
   Config data_;  ///< fingerprint of the data sets
   Progress progress_;
   bool group_stops_ = false, group_saves_ = false;  ///< what the group has agreed on after the last batch
-  double batch_loss_ = 0;  ///< of the output layer and the last batch, summed over its updates
+  std::vector<double> norms_here_;  ///< [update][block] of gradients, where the other blocks' are elsewhere
+  double batch_loss_ = 0;           ///< of the output layer and the last batch, summed over its updates
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();
 };
 

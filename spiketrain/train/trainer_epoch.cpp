@@ -94,9 +94,11 @@ void Trainer::finish_epoch() {
     message(str("epoch ", progress_.epoch + 1, ": all ", progress_.sums.skipped, " updates were left out",
                 past_skipping()),
             true);
+  settle();
+  collect();
   check_weights();
   EpochReport report = report_training();
-  if (group_) report.traffic = group_->traffic_since_last();
+  if (group_) report.traffic = traffic();
   evaluate_splits(report);
 
   progress_.seconds += report.seconds + report.evaluation_seconds;
@@ -114,7 +116,7 @@ void Trainer::finish_epoch() {
   for (const std::string& warning : rate_warnings_.of(report.rates)) message(warning, true);
   if (const std::string line = t_.binarizer ? t_.binarizer->end_epoch() : ""; !line.empty()) message(line);
   const bool last = progress_.epoch == t_.options.epochs || out_of_patience();
-  if (last || progress_.epoch % t_.options.checkpoint_every == 0) checkpoint();
+  if (last || progress_.epoch % t_.options.checkpoint_every == 0) write_checkpoint();
 }
 
 void Trainer::report_storage() {

@@ -82,10 +82,9 @@ struct Training {
 
   Network& network() const { return learner->network(); }
   /// The processes that train together; null: this one alone.
-  Group* group() const {
-    const auto& sums = learner->parts().sums;
-    return sums ? &sums->group() : nullptr;
-  }
+  Group* group() const { return learner->parts().group.get(); }
+  /// Those of them that have the other blocks; null: all blocks are here.
+  BlockPipe* pipe() const { return learner->parts().pipe.get(); }
 };
 
 }  // namespace spiketrain

@@ -148,7 +148,7 @@ TEST_F(Parallel, AnotherNumberOfProcessesResumes) {
   const std::string run = dir_ / "run";
   ASSERT_EQ(launch(2, train(run, {"--set", "epochs=2"})), 0) << log();
   ASSERT_EQ(launch(1, train(run, {"--set", "epochs=4", "--resume"})), 0) << log();
-  EXPECT_TRUE(logged("processes (was 2, is 1)")) << log();
+  EXPECT_TRUE(logged("shares (was 2, is 1)")) << log();
   EXPECT_EQ(metrics(run).size(), 4u);
 }
 

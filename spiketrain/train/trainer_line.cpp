@@ -1,0 +1,105 @@
+// What a run's processes tell each other: after each batch what the samples have left and what comes next; where process 0 reports or
+// writes, what it does not know because the blocks are elsewhere.
+#include <algorithm>
+
+#include "spiketrain/engine/gradients.h"
+#include "spiketrain/train/line.h"
+#include "spiketrain/train/trainer.h"
+
+namespace spiketrain {
+
+/// UsageError for what needs all blocks at each update.
+void Trainer::check_line() const {
+  ST_CHECK(
+      t_.options.on_nan == "stop",
+      "train.on_nan = \"skip\": an update is left out by all blocks or by none, and processes that share blocks do "
+      "not wait for each other; use \"stop\"");
+  ST_CHECK(
+      t_.options.gradient_cosine == 0,
+      "train.gradient_cosine needs all blocks in one process, and here they are in several; set it to 0");
+}
+
+/// What a batch leaves, over the processes with its other samples; and what all do next, in the same message.
+void Trainer::add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts) {
+  int64_t stop = options_.stop && *options_.stop ? 1 : 0;
+  int64_t due = t_.learner->share().index == 0 && checkpoint_time() ? 1 : 0;
+  const auto& shares = t_.learner->parts().sums;
+  GroupSums sums(shares ? &shares->group() : nullptr);
+  for (Tensor& values : metrics) sums.add(values);
+  for (Tally::Count& count : counts) sums.add(count.spikes), sums.add(count.sites);
+  sums.add(samples);
+  sums.add(stop);
+  sums.add(due);
+  sums.run();
+  agree(stop, due);
+}
+
+/// All do the same next.  The process of the first blocks says what, as it is ahead of the others in its line.
+void Trainer::agree(int64_t stop, int64_t due) {
+  if (pipe_) {
+    if (stop > 0) group_->ask_to_stop();
+    std::vector<int64_t> numbers = {group_->asked_to_stop() ? 1 : 0, due};
+    pipe_->pass_on(numbers);
+    stop = numbers[0];
+    due = numbers[1];
+  }
+  group_stops_ = stop > 0;
+  group_saves_ = due > 0;
+}
+
+/// Of the blocks' gradients at an update.
+void Trainer::add_norms(const double* of_blocks) {
+  const double* const end = of_blocks + blocks_.size();
+  const double most = t_.options.clip_norm;
+  progress_.sums.grad_norm += joint_norm(of_blocks, blocks_.size());
+  progress_.sums.clipped +=
+      most > 0 && std::any_of(of_blocks, end, [&](double n) { return n > most; }) ? 1 : 0;
+}
+
+/// Process 0 of a line gets what the others have added up since the last time, who begin anew.
+void Trainer::settle() {
+  if (!pipe_) return;
+  pipe_->flush();
+  EpochSums& own = progress_.sums;
+  const LearnerParts& parts = t_.learner->parts();
+  own.head_losses.resize(parts.signal->uses_heads() ? blocks_.size() - 1 : 0);
+  own.layer_norms.resize(layers_.size());
+  own.penalties.resize(parts.regularizers.size());
+  Tensor norms = torch::tensor(norms_here_, torch::kDouble);
+  GroupSums sums(&pipe_->line());
+  sums.add(own.loss);
+  sums.add(norms);
+  for (auto* list : {&own.head_losses, &own.layer_norms, &own.penalties})
+    for (double& x : *list) sums.add(x);
+  add_activity(sums, network_, own.activity);
+  sums.run();
+  norms_here_.clear();
+  if (!pipe_->at_top()) return begin_anew();
+  for (int64_t k = 0; k < norms.numel(); k += network_.blocks()) add_norms(norms.data_ptr<double>() + k);
+}
+
+/// Of what process 0 of the line has been told.
+void Trainer::begin_anew() {
+  EpochSums& own = progress_.sums;
+  own.loss = own.grad_norm = 0;
+  own.clipped = 0;
+  own.activity.clear();
+  for (auto* list : {&own.head_losses, &own.layer_norms, &own.penalties}) list->clear();
+}
+
+/// Process 0 gets what the others have learnt.
+void Trainer::collect() {
+  if (pipe_ && t_.learner->share().index == 0) collect_state(*pipe_, network_, *t_.optimizer);
+}
+
+/// Of this process since the last time; of its line if it is one.
+Group::Traffic Trainer::traffic() {
+  Group::Traffic all = group_->traffic_since_last();
+  GroupSums sums(pipe_ ? &pipe_->line() : nullptr);
+  sums.add(all.messages);
+  sums.add(all.bytes);
+  sums.run();
+  return all;
+}
+
+}  // namespace spiketrain
