@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "apps/spiketrain/commands.h"
+#include "apps/spiketrain/inspect_parallel.h"
 #include "apps/spiketrain/storage_table.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/base/safetensors.h"
@@ -29,6 +30,7 @@ struct InspectCommand {
   std::string what, data_dir;
   std::vector<int64_t> input, output;
   std::vector<std::string> sets;
+  ParallelQuestion parallel;
 };
 
 /// Characters of a metadata value that are printed.
@@ -313,6 +315,11 @@ void inspect_network(const InspectCommand& command, const std::string& recipe_pa
   print_memory(recipe, input, output, options.plan, network->blocks());
 }
 
+void inspect_steps(const InspectCommand& command, const std::string& recipe, const std::string& run) {
+  ST_CHECK(command.input.empty(), "inspect --parallel measures on the recipe's own data; leave out --input");
+  inspect_parallel(load_config(recipe), command.sets, command.data_dir, run, command.parallel);
+}
+
 void inspect_events(const std::string& path) {
   const std::string format = detect_event_format(path);
   const EventStream stream = read_events(path, format);
@@ -349,9 +356,13 @@ void run_inspect(const InspectCommand& command) {
     ST_CHECK(file_exists(config), "inspect: ", command.what,
              " is no run directory; expected one that `spiketrain train --out` wrote");
     load_plugins_of_run(command.what);
+    if (command.parallel.processes > 0) return inspect_steps(command, config, command.what);
     return inspect_network(command, config);
   }
+  if (path.extension() == ".toml" && command.parallel.processes > 0)
+    return inspect_steps(command, command.what, "");
   if (path.extension() == ".toml") return inspect_network(command, command.what);
+  ST_CHECK(command.parallel.processes == 0, "inspect --parallel: expected a .toml recipe or a run directory");
   if (path.extension() == ".safetensors") return inspect_tensors(command.what);
   if (has_event_extension(command.what)) return inspect_events(command.what);
   throw UsageError(str("inspect ", command.what,
@@ -376,6 +387,7 @@ void add_inspect(CLI::App& app, int& exit_code) {
                   "shape of the output: the number of classes or of values, together with --input")
       ->delimiter(',')
       ->check(CLI::Range(1, 1000000));
+  add_parallel(*sub, command->parallel);
   sub->callback([command, &exit_code] {
     run_inspect(*command);
     exit_code = kOk;

@@ -99,8 +99,8 @@ std::string environment_difference(const Config& before, const Config& now) {
     const bool brief = text(a).size() <= kShort && text(b).size() <= kShort;
     list.push_back(brief ? str(name, " (was ", text(a), ", is ", text(b), ")") : name);
   };
-  for (const char* key : {"revision", "compiler", "cpu", "simd", "libtorch", "libtorch_config", "blas",
-                          "device", "shares"}) {
+  for (const char* key :
+       {"revision", "compiler", "cpu", "simd", "libtorch", "libtorch_config", "blas", "device", "shares"}) {
     if (before.contains(key) && now.contains(key)) compare(key, before[key], now[key]);
   }
   if (before.contains("plugins") && now.contains("plugins")) {

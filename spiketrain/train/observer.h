@@ -60,7 +60,7 @@ struct EpochReport {
       penalties;                     ///< of the regularizers, by name: mean over the epoch's batches
   std::vector<std::string> labels;   ///< of the metrics, or "loss"; the first decides which epoch is best
   std::map<std::string, Best> best;  ///< by label, so far, this epoch included
-  /// Of this process in a group, since the epoch before was evaluated: bytes sent, seconds that it waited for others.
+  /// Of this process in a group, in a line of all its processes, while they trained: bytes sent; seconds that this one waited for others.
   std::optional<Group::Traffic> traffic = {};
   double seconds = 0, evaluation_seconds = 0, samples_per_second = 0, peak_memory_mib = 0;
 };

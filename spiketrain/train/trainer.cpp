@@ -167,6 +167,7 @@ bool Trainer::run() {
 bool Trainer::train_epoch() {
   if (progress_.batch == 0) begin_epoch();
   loader_.start(progress_.epoch, progress_.batch);
+  if (group_) group_->traffic_since_last();  // that of training counts
   Batch batch;
   for (auto begin = Clock::now(); !stopping() && loader_.next(batch); begin = Clock::now()) {
     train_batch(batch);
@@ -299,17 +300,18 @@ bool Trainer::checkpoint_time() const {
 }
 
 void Trainer::checkpoint() {
-  settle();
+  progress_.sums.metrics = metrics_.totals();
+  Progress all = progress_;
+  all.sums = settled();
   collect();
-  write_checkpoint();
+  write_checkpoint(all);
 }
 
-void Trainer::write_checkpoint() {
+void Trainer::write_checkpoint(const Progress& progress) {
   last_checkpoint_ = Clock::now();
   if (!options_.run_dir) return;
-  progress_.sums.metrics = metrics_.totals();
   const std::string dir = options_.run_dir->checkpoints();
-  save_checkpoint(checkpoint_path(dir, progress_.iteration), network_, *t_.optimizer, info(), progress_,
+  save_checkpoint(checkpoint_path(dir, progress.iteration), network_, *t_.optimizer, info(), progress,
                   kept());
   prune_checkpoints(dir, t_.options.keep);
 }
@@ -327,7 +329,7 @@ void Trainer::check_epochs() const {
 void Trainer::resume() {
   if (!group_ || group_->rank() == 0) resume_here();
   if (group_) share_state(*group_, t_, progress_);
-  if (pipe_ && !pipe_->at_top()) begin_anew();
+  if (pipe_) keep_own(progress_.sums);
 }
 
 void Trainer::resume_here() {

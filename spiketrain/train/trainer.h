@@ -70,14 +70,14 @@ class Trainer {
   void add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts);
   void agree(int64_t stop, int64_t due);
   void add_norms(const double* of_blocks);
-  void settle();
-  void begin_anew();
+  EpochSums settled();
+  void keep_own(EpochSums& sums) const;
   void collect();
   Group::Traffic traffic();
   bool checkpoint_due() const;
   bool checkpoint_time() const;
   void checkpoint();
-  void write_checkpoint();
+  void write_checkpoint(const Progress& progress);
   void check_epochs() const;
   void finish();
   void report_storage();

@@ -94,11 +94,13 @@ void Trainer::finish_epoch() {
     message(str("epoch ", progress_.epoch + 1, ": all ", progress_.sums.skipped, " updates were left out",
                 past_skipping()),
             true);
-  settle();
+  progress_.sums = settled();
+  std::optional<Group::Traffic> sent;
+  if (group_) sent = traffic();
   collect();
   check_weights();
   EpochReport report = report_training();
-  if (group_) report.traffic = traffic();
+  report.traffic = sent;
   evaluate_splits(report);
 
   progress_.seconds += report.seconds + report.evaluation_seconds;
@@ -116,7 +118,7 @@ void Trainer::finish_epoch() {
   for (const std::string& warning : rate_warnings_.of(report.rates)) message(warning, true);
   if (const std::string line = t_.binarizer ? t_.binarizer->end_epoch() : ""; !line.empty()) message(line);
   const bool last = progress_.epoch == t_.options.epochs || out_of_patience();
-  if (last || progress_.epoch % t_.options.checkpoint_every == 0) write_checkpoint();
+  if (last || progress_.epoch % t_.options.checkpoint_every == 0) write_checkpoint(progress_);
 }
 
 void Trainer::report_storage() {

@@ -2,6 +2,7 @@
 // writes, what it does not know because the blocks are elsewhere.
 #include <algorithm>
 
+#include "spiketrain/core/layer.h"
 #include "spiketrain/engine/gradients.h"
 #include "spiketrain/train/line.h"
 #include "spiketrain/train/trainer.h"
@@ -56,35 +57,50 @@ void Trainer::add_norms(const double* of_blocks) {
       most > 0 && std::any_of(of_blocks, end, [&](double n) { return n > most; }) ? 1 : 0;
 }
 
-/// Process 0 of a line gets what the others have added up since the last time, who begin anew.
-void Trainer::settle() {
-  if (!pipe_) return;
+/// Of all blocks: what the processes of a line have each added up for its own.  Process 0 of the line gets the norms of updates,
+/// which are of all blocks, from now on.
+EpochSums Trainer::settled() {
+  EpochSums all = progress_.sums;
+  if (!pipe_) return all;
   pipe_->flush();
-  EpochSums& own = progress_.sums;
   const LearnerParts& parts = t_.learner->parts();
-  own.head_losses.resize(parts.signal->uses_heads() ? blocks_.size() - 1 : 0);
-  own.layer_norms.resize(layers_.size());
-  own.penalties.resize(parts.regularizers.size());
+  all.head_losses.resize(parts.signal->uses_heads() ? blocks_.size() - 1 : 0);
+  all.layer_norms.resize(layers_.size());
+  all.penalties.resize(parts.regularizers.size());
   Tensor norms = torch::tensor(norms_here_, torch::kDouble);
   GroupSums sums(&pipe_->line());
-  sums.add(own.loss);
+  sums.add(all.loss);
   sums.add(norms);
-  for (auto* list : {&own.head_losses, &own.layer_norms, &own.penalties})
+  for (auto* list : {&all.head_losses, &all.layer_norms, &all.penalties})
     for (double& x : *list) sums.add(x);
-  add_activity(sums, network_, own.activity);
+  add_activity(sums, network_, all.activity);
   sums.run();
   norms_here_.clear();
-  if (!pipe_->at_top()) return begin_anew();
+  if (!pipe_->at_top()) return all;
   for (int64_t k = 0; k < norms.numel(); k += network_.blocks()) add_norms(norms.data_ptr<double>() + k);
+  all.grad_norm = progress_.sums.grad_norm;
+  all.clipped = progress_.sums.clipped;
+  return all;
 }
 
-/// Of what process 0 of the line has been told.
-void Trainer::begin_anew() {
-  EpochSums& own = progress_.sums;
-  own.loss = own.grad_norm = 0;
-  own.clipped = 0;
-  own.activity.clear();
-  for (auto* list : {&own.head_losses, &own.layer_norms, &own.penalties}) list->clear();
+/// Of sums of all blocks, those of the blocks that are here.
+void Trainer::keep_own(EpochSums& sums) const {
+  const auto keep = [&](auto& list, size_t k, int64_t block) {
+    if (k < list.size() && !pipe_->has(block)) list[k] = {};
+  };
+  for (size_t b = 0; b < sums.head_losses.size(); ++b) keep(sums.head_losses, b, static_cast<int64_t>(b));
+  for (size_t n = 0; n < network_.nodes().size(); ++n) {
+    const Network::Node& node = network_.nodes()[n];
+    const int64_t block = network_.block_of(static_cast<int64_t>(n));
+    for (size_t k = 0; k < layers_.size(); ++k)
+      if (layers_[k].node == node.name) keep(sums.layer_norms, k, block);
+    if (const auto layer = std::dynamic_pointer_cast<const Layer>(node.stage))
+      keep(sums.activity, static_cast<size_t>(layer->slot()), block);
+  }
+  if (pipe_->at_top()) return;
+  sums.loss = sums.grad_norm = 0;
+  sums.clipped = 0;
+  sums.penalties.clear();
 }
 
 /// Process 0 gets what the others have learnt.
@@ -92,7 +108,7 @@ void Trainer::collect() {
   if (pipe_ && t_.learner->share().index == 0) collect_state(*pipe_, network_, *t_.optimizer);
 }
 
-/// Of this process since the last time; of its line if it is one.
+/// Of this process since the last time; bytes and messages of its line, if it is in one.
 Group::Traffic Trainer::traffic() {
   Group::Traffic all = group_->traffic_since_last();
   GroupSums sums(pipe_ ? &pipe_->line() : nullptr);

@@ -296,7 +296,8 @@ TEST(Group, LargeNetworksSendSeveralBuckets) {
   };
   check(make_parts, frames());
   LearnerParts p = make_parts();
-  const GradientSums sums(std::make_shared<ThreadGroup>(std::make_shared<Meeting>(1), 0, 1), *p.network);
+  const GradientSums sums(std::make_shared<ThreadGroup>(std::make_shared<Meeting>(1), 0, 1), *p.network,
+                          {0, p.network->blocks()});
   int64_t bytes = 0, count = 0;
   for (const auto& [name, w] : trained_parameters(*p.network))
     bytes += static_cast<int64_t>(w.nbytes()), ++count;

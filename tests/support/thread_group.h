@@ -1,5 +1,6 @@
 // A group of threads in place of processes: sums in the order of ranks, so that the bits are those of any run.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -52,13 +53,23 @@ class Meeting {
     const std::lock_guard<std::mutex> lock(mutex_);
     broken_ = true;
     all_.notify_all();
+    for (const auto& item : parts_) item.second->leave_broken();
   }
+  /// Where some of the threads meet.
+  std::shared_ptr<Meeting> part(int64_t split, int64_t color, int64_t size) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto& part = parts_[{split, color}];
+    if (!part) part = std::make_shared<Meeting>(size);
+    return part;
+  }
+  std::atomic<bool> stop{false};
 
  private:
   std::mutex mutex_;
   std::condition_variable all_;
   std::vector<Tensor> brought_;
   std::map<std::pair<int64_t, int64_t>, std::deque<Tensor>> posted_;
+  std::map<std::pair<int64_t, int64_t>, std::shared_ptr<Meeting>> parts_;
   int64_t here_ = 0, round_ = 0;
   bool broken_ = false;
 };
@@ -87,9 +98,18 @@ class ThreadGroup final : public Group {
     return std::make_shared<Done>();
   }
   void receive(const Tensor& x, int64_t from) override { x.copy_(meeting_->fetch(from, rank_)); }
-  std::shared_ptr<Group> split(int64_t) override { throw UsageError("threads do not split"); }
-  void ask_to_stop() override {}
-  bool asked_to_stop() override { return false; }
+  std::shared_ptr<Group> split(int64_t color) override {
+    const std::vector<std::string> colors = gather(std::to_string(color));
+    int64_t rank = 0, size = 0;
+    for (size_t r = 0; r < colors.size(); ++r) {
+      if (colors[r] != std::to_string(color)) continue;
+      if (static_cast<int64_t>(r) < rank_) ++rank;
+      ++size;
+    }
+    return std::make_shared<ThreadGroup>(meeting_->part(splits_++, color, size), rank, size);
+  }
+  void ask_to_stop() override { meeting_->stop = true; }
+  bool asked_to_stop() override { return meeting_->stop; }
   std::vector<std::string> gather(const std::string& text) override {
     const Tensor bytes = torch::zeros({size_, 1 << 16}, torch::kByte);
     std::copy(text.begin(), text.end(), bytes[rank_].data_ptr<uint8_t>());
@@ -106,7 +126,7 @@ class ThreadGroup final : public Group {
     void wait() override {}
   };
   std::shared_ptr<Meeting> meeting_;
-  int64_t rank_, size_;
+  int64_t rank_, size_, splits_ = 0;
 };
 
 /// Runs work(group) in `size` threads; rethrows what the first of them threw.
