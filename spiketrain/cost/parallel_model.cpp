@@ -5,12 +5,13 @@
 #include <numeric>
 
 #include "spiketrain/engine/block_costs.h"
+#include "spiketrain/engine/gradient_sums.h"
 
 namespace spiketrain {
 namespace {
 
-/// Gradients go out in pieces of this size (engine/gradient_sums.cpp); that of the lowest block waits for the end.
-constexpr double kBucket = 1 << 20;
+/// Of gradients; the last goes out when the backward pass has ended.
+constexpr auto kBucket = static_cast<double>(GradientSums::kBucketBytes);
 
 /// What one process of a line does.
 struct StageModel {

@@ -8,10 +8,6 @@
 namespace spiketrain {
 namespace {
 
-/// A bucket that has reached so much is full: large enough that a message's latency is small beside its time, small enough that
-/// the first go out early.
-constexpr int64_t kBucketBytes = 1 << 20;
-
 int64_t bytes_in(const Tensor& x) { return static_cast<int64_t>(x.nbytes()); }
 
 }  // namespace

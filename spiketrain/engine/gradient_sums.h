@@ -19,6 +19,10 @@ using BlockLosses = std::vector<Tensor>;
 
 class GradientSums {
  public:
+  /// A bucket that has reached so much is full: large enough that a message's latency is small beside its time, small enough that
+  /// what is left for the end, when nothing hides it, is little.
+  static constexpr int64_t kBucketBytes = 1 << 17;
+
   /// Of the parameters that learn in `blocks`, [first, end), of `network`, and of the running statistics of their norms, if they
   /// are each process's own (`own_statistics`): a group then keeps their mean.
   GradientSums(std::shared_ptr<Group> group, const Network& network, std::pair<int64_t, int64_t> blocks,
