@@ -19,7 +19,7 @@ void GroupSums::add(double& x) { reals_.push_back(&x); }
 void GroupSums::add(int64_t& x) { counts_.push_back(&x); }
 void GroupSums::add(Tensor& x) { tensors_.push_back(&x); }
 
-void GroupSums::run() {
+void GroupSums::begin() {
   if (!group_) return;
   std::vector<Tensor> parts;
   for (const double* x : reals_) parts.push_back(torch::tensor({*x}, torch::kDouble));
@@ -27,9 +27,15 @@ void GroupSums::run() {
   for (const Tensor* x : tensors_)
     parts.push_back(x->detach().to(torch::kCPU, torch::kDouble).contiguous().flatten());
   if (parts.empty()) return;
-  const Tensor all = torch::cat(parts);
-  group_->sum(all);
-  const double* next = all.data_ptr<double>();
+  all_ = torch::cat(parts);
+  work_ = group_->begin_sum(all_);
+}
+
+void GroupSums::finish() {
+  if (!work_) return;
+  work_->wait();
+  work_ = nullptr;
+  const double* next = all_.data_ptr<double>();
   for (double* x : reals_) *x = *next++;
   for (int64_t* x : counts_) *x = std::llround(*next++);
   for (Tensor* x : tensors_) {

@@ -75,10 +75,15 @@ class GroupSums {
   void add(int64_t& x);
   /// Any shape, on any device; replaced by the sum.
   void add(Tensor& x);
-  void run();
+  void run() { begin(), finish(); }
+  /// The same in two parts, between which something else may be done; what was added must stay where it is.
+  void begin();
+  void finish();
 
  private:
   Group* group_;
+  Tensor all_;
+  std::shared_ptr<Group::Work> work_;
   std::vector<double*> reals_;
   std::vector<int64_t*> counts_;
   std::vector<Tensor*> tensors_;

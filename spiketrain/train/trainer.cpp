@@ -181,6 +181,7 @@ bool Trainer::train_epoch() {
           {progress_, network_, metrics_, t_.options.epochs, loader_.batches(), loss, options_.stage});
     if (checkpoint_due()) checkpoint();
   }
+  take_up();
   return progress_.batch == loader_.batches();
 }
 
@@ -195,14 +196,7 @@ void Trainer::train_batch(const Batch& batch) {
   const PassResult result =
       t_.learner->pass(there, static_cast<uint64_t>(progress_.iteration), on_update, &tally);
   const bool judged = result.prediction.defined();
-  std::vector<Tensor> metrics = judged ? metrics_.sums(result, there.target) : std::vector<Tensor>();
-  std::vector<Tally::Count> counts = tally.counts();
-  int64_t samples = batch.size();
-  if (group_) add_up(metrics, samples, counts);
-  if (judged) metrics_.add(metrics);
-  if (t_.device.is_cpu()) progress_.sums.metrics = metrics_.totals();  // elsewhere reading would wait
-  progress_.sums.samples += samples;
-  add_counts(progress_.sums.activity, counts);
+  hand_in(judged ? metrics_.sums(result, there.target) : std::vector<Tensor>(), tally.counts(), batch.size());
   if (!result.penalties.defined()) return;
   const Tensor penalties = result.penalties.cpu();
   progress_.sums.penalties.resize(static_cast<size_t>(penalties.numel()));
@@ -300,6 +294,7 @@ bool Trainer::checkpoint_time() const {
 }
 
 void Trainer::checkpoint() {
+  take_up();
   progress_.sums.metrics = metrics_.totals();
   Progress all = progress_;
   all.sums = settled();

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,7 +68,9 @@ class Trainer {
   void check_weights();
   /// Advice where on_nan = "skip" does not help.
   const char* past_skipping() const;
-  void add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts);
+  struct Left;
+  void hand_in(std::vector<Tensor> metrics, std::vector<Tally::Count> counts, int64_t samples);
+  void take_up();
   void agree(int64_t stop, int64_t due);
   void add_norms(const double* of_blocks);
   EpochSums settled();
@@ -104,7 +107,8 @@ class Trainer {
   Loader loader_;
   Config data_;  ///< fingerprint of the data sets
   Progress progress_;
-  bool group_stops_ = false, group_saves_ = false;  ///< what the group has agreed on after the last batch
+  std::shared_ptr<Left> left_;  ///< of the last batch, on its way between processes; null: taken up
+  bool group_stops_ = false, group_saves_ = false;  ///< what the group has agreed on
   std::vector<double> norms_here_;  ///< [update][block] of gradients, where the other blocks' are elsewhere
   double batch_loss_ = 0;           ///< of the output layer and the last batch, summed over its updates
   std::chrono::steady_clock::time_point last_checkpoint_ = std::chrono::steady_clock::now();

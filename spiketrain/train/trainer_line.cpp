@@ -1,6 +1,7 @@
 // What a run's processes tell each other: after each batch what the samples have left and what comes next; where process 0 reports or
 // writes, what it does not know because the blocks are elsewhere.
 #include <algorithm>
+#include <memory>
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/engine/gradients.h"
@@ -20,19 +21,42 @@ void Trainer::check_line() const {
       "train.gradient_cosine needs all blocks in one process, and here they are in several; set it to 0");
 }
 
-/// What a batch leaves, over the processes with its other samples; and what all do next, in the same message.
-void Trainer::add_up(std::vector<Tensor>& metrics, int64_t& samples, std::vector<Tally::Count>& counts) {
-  int64_t stop = options_.stop && *options_.stop ? 1 : 0;
-  int64_t due = t_.learner->share().index == 0 && checkpoint_time() ? 1 : 0;
-  const auto& shares = t_.learner->parts().sums;
-  GroupSums sums(shares ? &shares->group() : nullptr);
-  for (Tensor& values : metrics) sums.add(values);
-  for (Tally::Count& count : counts) sums.add(count.spikes), sums.add(count.sites);
-  sums.add(samples);
-  sums.add(stop);
-  sums.add(due);
-  sums.run();
-  agree(stop, due);
+/// Of a batch, to be added up over the processes with its other samples; and what they would do next.
+struct Trainer::Left {
+  std::vector<Tensor> metrics;  ///< none: the network's output is elsewhere
+  std::vector<Tally::Count> counts;
+  int64_t samples = 0, stop = 0, due = 0;
+  GroupSums sums{nullptr};
+};
+
+/// The sums are on their way while the next batch is under way.
+void Trainer::hand_in(std::vector<Tensor> metrics, std::vector<Tally::Count> counts, int64_t samples) {
+  auto left = std::make_shared<Left>();
+  left->metrics = std::move(metrics);
+  left->counts = std::move(counts);
+  left->samples = samples;
+  left->stop = options_.stop && *options_.stop ? 1 : 0;
+  left->due = t_.learner->share().index == 0 && checkpoint_time() ? 1 : 0;
+  if (const auto& shares = t_.learner->parts().sums) left->sums = GroupSums(&shares->group());
+  for (Tensor& values : left->metrics) left->sums.add(values);
+  for (Tally::Count& count : left->counts) left->sums.add(count.spikes), left->sums.add(count.sites);
+  for (int64_t* number : {&left->samples, &left->stop, &left->due}) left->sums.add(*number);
+  left->sums.begin();
+  take_up();
+  left_ = std::move(left);
+  if (!group_) take_up();
+}
+
+/// What a batch has left joins the epoch's sums.
+void Trainer::take_up() {
+  if (!left_) return;
+  left_->sums.finish();
+  if (!left_->metrics.empty()) metrics_.add(left_->metrics);
+  if (t_.device.is_cpu()) progress_.sums.metrics = metrics_.totals();  // elsewhere reading would wait
+  progress_.sums.samples += left_->samples;
+  add_counts(progress_.sums.activity, left_->counts);
+  if (group_) agree(left_->stop, left_->due);
+  left_ = nullptr;
 }
 
 /// All do the same next.  The process of the first blocks says what, as it is ahead of the others in its line.
