@@ -164,6 +164,7 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
 struct End {
   size_t rank;
   int code;
+  bool made = false;  ///< by this program: it did not end by itself
 };
 
 /// How they ended, in that order.  Those that go on for `grace` seconds after one has failed are ended.
@@ -171,6 +172,7 @@ std::vector<End> wait_for_all(int64_t grace) {
   using Clock = std::chrono::steady_clock;
   std::vector<End> ends;
   Clock::time_point deadline = Clock::time_point::max();
+  bool ended = false;
   while (ends.size() < children.size()) {
     int status = 0;
     const pid_t child = waitpid(-1, &status, WNOHANG);
@@ -178,6 +180,7 @@ std::vector<End> wait_for_all(int64_t grace) {
       if (Clock::now() > deadline) {
         for (const pid_t other : children)
           if (other > 0) kill(other, SIGKILL);
+        ended = true;
         deadline = Clock::time_point::max();
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -186,13 +189,16 @@ std::vector<End> wait_for_all(int64_t grace) {
     for (size_t r = 0; r < children.size(); ++r) {
       if (children[r] != child) continue;
       children[r] = 0;
-      ends.push_back({r, code_of(status)});
+      ends.push_back({r, code_of(status), ended && code_of(status) == 128 + SIGKILL});
       if (ends.back().code != 0 && deadline == Clock::time_point::max())
         deadline = Clock::now() + std::chrono::seconds(grace);
     }
   }
   return ends;
 }
+
+/// Of ssh, whose own failures it means, and processes ended by a signal.
+constexpr int kNoConnection = 255;
 
 /// The code of the first that failed for a reason of its own.
 int conclude(const std::vector<End>& ends) {
@@ -202,7 +208,15 @@ int conclude(const std::vector<End>& ends) {
       code = code == kOk ? end.code : code;
       continue;
     }
-    if (end.code > 128 && end.code != 128 + SIGTERM)
+    if (end.made) {
+      std::cerr << "spiketrain: launch: the process of rank " << end.rank << " did not end, and was ended"
+                << std::endl;
+      continue;  // another has failed before
+    }
+    if (end.code == kNoConnection)
+      std::cerr << "spiketrain: launch: the machine of rank " << end.rank
+                << " could not be reached, or the process there was killed" << std::endl;
+    else if (end.code > 128 && end.code != 128 + SIGTERM)
       std::cerr << "spiketrain: launch: the process of rank " << end.rank << " was ended by signal "
                 << end.code - 128 << std::endl;
     if (end.code == 127)

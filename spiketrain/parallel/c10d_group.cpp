@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <torch/version.h>
 #include <unistd.h>
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -62,7 +63,9 @@ StoreP open_store(const Placement& p, bool serve, std::chrono::seconds timeout) 
   options.isServer = serve;
   options.waitWorkers = false;
   options.timeout = timeout;
-  return c10::make_intrusive<c10d::TCPStore>(p.address, options);
+  // A launcher that starts its processes again keeps what the former ones have left there.
+  return c10::make_intrusive<c10d::PrefixStore>(str("start", p.restarts),
+                                                c10::make_intrusive<c10d::TCPStore>(p.address, options));
 }
 
 struct Store final : MeetingPoint {
@@ -79,6 +82,15 @@ struct Store final : MeetingPoint {
  private:
   StoreP store_;
 };
+
+/// c10d's protocol is not the same in all versions; a store that does not know ours closes the connection.
+std::string what_to_do(const Placement& p) {
+  if (!p.launchers_store)
+    return "start all of them, with the same MASTER_ADDR and MASTER_PORT, a port that is free and not blocked";
+  return "the launcher keeps this meeting point; if it is a torchrun of another version than " TORCH_VERSION
+         ", the two do not understand each other: set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for it, and give it "
+         "--standalone or --rdzv_backend c10d";
+}
 
 /// What groups of the same processes have in common.
 struct Common {
@@ -245,10 +257,9 @@ std::shared_ptr<Membership> Membership::join(const Placement& placement, const G
   } catch (const GroupError&) {
     throw;
   } catch (const std::exception& error) {
-    throw GroupError(str(
-        "the ", placement.size, " processes did not meet at ", placement.address, ":", placement.port,
-        " within ", (kMeeting * options.timeout).count(), " s: ", first_line(error),
-        "; start all of them, with the same MASTER_ADDR and MASTER_PORT, a port that is free and not blocked"));
+    throw GroupError(str("the ", placement.size, " processes did not meet at ", placement.address, ":",
+                         placement.port, " within ", (kMeeting * options.timeout).count(),
+                         " s: ", first_line(error), "; ", what_to_do(placement)));
   }
 }
 

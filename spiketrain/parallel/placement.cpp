@@ -7,15 +7,16 @@
 namespace spiketrain {
 namespace {
 
-/// What a launcher calls them; the first says that it is this launcher.
+/// What a launcher calls them; the first says that it is this launcher.  Where several have set theirs, as for mpirun within a step of
+/// srun, the inner one comes first here.
 struct Launcher {
   const char *size, *rank, *local_rank, *local_size;
 };
 constexpr Launcher kLaunchers[] = {
     {"WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"},
-    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"},
     {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK",
-     "OMPI_COMM_WORLD_LOCAL_SIZE"}};
+     "OMPI_COMM_WORLD_LOCAL_SIZE"},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"}};
 
 int64_t number(const Variable& variable, const char* name, int64_t least, int64_t most) {
   const char* text = variable(name);
@@ -45,6 +46,8 @@ Placement read(const Launcher& launcher, const Variable& variable, int64_t size)
   p.port = number(variable, "MASTER_PORT", 1, 65535);
   const char* agent = variable("TORCHELASTIC_USE_AGENT_STORE");
   p.launchers_store = agent && std::string(agent) == "True";
+  const char* restarts = variable("TORCHELASTIC_RESTART_COUNT");
+  p.restarts = restarts ? number(variable, "TORCHELASTIC_RESTART_COUNT", 0, 1 << 20) : 0;
   return p;
 }
 

@@ -1,8 +1,9 @@
 // Where this process stands among those that its launcher has started, by the environment variables that launchers set:
 //   torchrun, spiketrain launch   RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT
+//   torchrun, too                 TORCHELASTIC_USE_AGENT_STORE TORCHELASTIC_RESTART_COUNT
 //   srun                          SLURM_PROCID SLURM_STEP_NUM_TASKS SLURM_LOCALID SLURM_STEP_TASKS_PER_NODE
 //   mpirun (Open MPI)             OMPI_COMM_WORLD_RANK _SIZE _LOCAL_RANK _LOCAL_SIZE
-// The last two say nothing of where the processes meet: MASTER_ADDR and MASTER_PORT have to be set for them, too.
+// srun and mpirun say nothing of where the processes meet: MASTER_ADDR and MASTER_PORT have to be set for them, too.
 // Tests: unit/placement_test.cpp.
 #pragma once
 #include <cstdint>
@@ -19,6 +20,8 @@ struct Placement {
   int64_t port = 0;
   bool launchers_store =
       false;  ///< the launcher keeps the meeting point, as torchrun's agent does, not process 0
+  int64_t restarts =
+      0;  ///< how often the launcher has started its processes again; what earlier ones left at its meeting point is not theirs
 };
 
 /// Value of an environment variable; null if it is not set.

@@ -4,6 +4,7 @@
 
 #include <random>
 #include <thread>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "spiketrain/parallel/join.h"
 #include "tests/support/process.h"
@@ -243,6 +244,54 @@ TEST_F(Parallel, LinesThatCannotBeAreRefused) {
   refused(2, {"parallel.blocks=[1,2]"}, "expected the 2 blocks of the network in sum, got 3");
 }
 
+TEST_F(Parallel, ALauncherThatKeepsTheMeetingPointStartsThemAgain) {
+  // As torchrun does with --max_restarts: what the first processes left there must not be taken for the next ones'.
+  ASSERT_EQ(launch(2, train(dir_ / "whole")), 0) << log();
+  c10d::TCPStoreOptions options;
+  options.port = 29734;
+  options.isServer = true;
+  options.waitWorkers = false;
+  const auto point = c10::make_intrusive<c10d::TCPStore>("127.0.0.1", options);
+  const std::string run = dir_ / "run";
+  const auto start_rank = [&](int rank, int restarts) {
+    std::vector<std::string> words = {"/usr/bin/env",
+                                      str("RANK=", rank),
+                                      "WORLD_SIZE=2",
+                                      "MASTER_ADDR=127.0.0.1",
+                                      "MASTER_PORT=29734",
+                                      "TORCHELASTIC_USE_AGENT_STORE=True",
+                                      str("TORCHELASTIC_RESTART_COUNT=", restarts),
+                                      ST_CLI};
+    for (const std::string& word : train(run, {"--resume"})) words.push_back(word);
+    return spawn(words, dir_ / str("log", rank));
+  };
+  const auto log_of = [&](int rank) { return text_of(dir_ / str("log", rank)); };
+  pid_t first = start_rank(0, 0), second = start_rank(1, 0);
+  for (int i = 0; i < 30000 && list_checkpoints(run + "/ckpt").empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  kill(second, SIGKILL);
+  wait_for(second);
+  EXPECT_EQ(wait_for(first), kGroup) << log_of(0);
+  first = start_rank(0, 1);
+  second = start_rank(1, 1);
+  EXPECT_EQ(wait_for(first), 0) << log_of(0);
+  EXPECT_EQ(wait_for(second), 0) << log_of(1);
+  expect_same_run(dir_ / "whole", run);
+}
+
+TEST_F(Parallel, ALauncherOfAnotherVersionIsSaid) {
+  std::vector<std::string> words = {"/usr/bin/env",
+                                    "RANK=1",
+                                    "WORLD_SIZE=2",
+                                    "MASTER_ADDR=127.0.0.1",
+                                    "MASTER_PORT=29735",
+                                    "TORCHELASTIC_USE_AGENT_STORE=True",
+                                    ST_CLI};
+  for (const std::string& word : train(dir_ / "run", {"--set", "parallel.timeout=2"})) words.push_back(word);
+  EXPECT_EQ(wait_for(spawn(words, dir_ / "log.txt")), kGroup) << log();
+  EXPECT_TRUE(logged("set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1")) << log();
+}
+
 TEST_F(Parallel, AFailureOfOneIsToldByAll) {
   // Rank 0 alone writes: its folder cannot be made.
   write_file_atomic(dir_ / "file", "");
@@ -302,6 +351,19 @@ TEST_F(Parallel, LaunchReachesOtherMachinesByACommand) {
   EXPECT_NE(reached.find("to localhost"), std::string::npos);
   EXPECT_NE(reached.find("to 127.0.0.1"), std::string::npos);
   EXPECT_TRUE(logged("group     2 processes")) << log();
+}
+
+TEST_F(Parallel, LaunchSaysWhichMachineCannotBeReached) {
+  // A stand-in for ssh that finds one of the two; the other's process waits until it is ended.
+  write_file_atomic(dir_ / "ssh", "#!/bin/sh\ntest $1 = there || exit 255\nexec sleep 1000\n");
+  chmod((dir_ / "ssh").c_str(), 0700);
+  write_file_atomic(dir_ / "hosts", "there\nnowhere\n");
+  const std::vector<std::string> words = {ST_CLI,  "launch",     "--hosts", dir_ / "hosts",
+                                          "--ssh", dir_ / "ssh", "--grace", "1",
+                                          "--",    "train",      recipe_};
+  EXPECT_EQ(wait_for(spawn(words, dir_ / "log.txt")), 255) << log();
+  EXPECT_TRUE(logged("launch: the machine of rank 1 could not be reached")) << log();
+  EXPECT_TRUE(logged("launch: the process of rank 0 did not end, and was ended")) << log();
 }
 
 TEST_F(Parallel, LaunchSaysWhatItExpects) {

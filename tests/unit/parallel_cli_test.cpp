@@ -11,11 +11,12 @@ namespace spiketrain::parallel_cli_test {
 struct ParallelCli : Cli {
   void SetUp() override {
     write_file_atomic(
-        recipe_, std::string("steps = 4\nepochs = 1\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = "
-                             "40\ntest_size = 20\n[network]\nname = \"spec\"\nspec = \"4C5-P2-20-10\"\n"
-                             "[readout]\nname = \"leaky_readout\"\n[objective]\nname = \"tet_ce\"\n"
-                             "[schedule]\nname = \"truncated\"\nwindow = 2\n[blocks]\nsize = 1\n"
-                             "output = \"apart\"\n"));
+        recipe_,
+        std::string(
+            "steps = 4\nepochs = 1\n[data]\nname = \"glyphs\"\nbatch = 20\ntrain_size = 40\ntest_size = 20\n"
+            "[network]\nname = \"spec\"\nspec = \"4C5-P2-20-10\"\n[neuron]\nname = \"lif\"\n"
+            "[readout]\nname = \"leaky_readout\"\n[rule]\nname = \"bptt\"\n[objective]\nname = \"tet_ce\"\n"
+            "[schedule]\nname = \"truncated\"\nwindow = 2\n[blocks]\nsize = 1\noutput = \"apart\"\n"));
   }
   const std::string recipe_ = dir_ / "recipe.toml";
 };

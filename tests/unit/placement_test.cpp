@@ -39,7 +39,8 @@ TEST(Placement, ReadsTorchrun) {
                             {"WORLD_SIZE", "4"},
                             {"LOCAL_RANK", "1"},
                             {"LOCAL_WORLD_SIZE", "2"},
-                            {"TORCHELASTIC_USE_AGENT_STORE", "True"}}));
+                            {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+                            {"TORCHELASTIC_RESTART_COUNT", "2"}}));
   ASSERT_TRUE(p);
   EXPECT_EQ(p->rank, 3);
   EXPECT_EQ(p->size, 4);
@@ -48,6 +49,7 @@ TEST(Placement, ReadsTorchrun) {
   EXPECT_EQ(p->address, "node1");
   EXPECT_EQ(p->port, 29500);
   EXPECT_TRUE(p->launchers_store);
+  EXPECT_EQ(p->restarts, 2);
 }
 
 TEST(Placement, ReadsSlurmAndOpenMpi) {
@@ -65,6 +67,17 @@ TEST(Placement, ReadsSlurmAndOpenMpi) {
                               {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}}));
   ASSERT_TRUE(mpi);
   EXPECT_EQ(mpi->rank, 1);
+}
+
+TEST(Placement, TheInnerLauncherCounts) {
+  // mpirun within a step of one task, as in the shell of an allocation.
+  const auto p = read(with({{"SLURM_STEP_NUM_TASKS", "1"},
+                            {"SLURM_PROCID", "0"},
+                            {"OMPI_COMM_WORLD_SIZE", "2"},
+                            {"OMPI_COMM_WORLD_RANK", "1"}}));
+  ASSERT_TRUE(p);
+  EXPECT_EQ(p->size, 2);
+  EXPECT_EQ(p->rank, 1);
 }
 
 TEST(Placement, WithoutPlacesPerMachineAllAreOnThisOne) {
