@@ -3,7 +3,8 @@
 
 usage: bench_parallel.py --cli build/dev/bin/spiketrain [--processes 2] [--line] [--rounds 3] [--data-dir DIR] [--sets ...] RECIPE...
 
-Each recipe is trained for one epoch in each form, in turns; the best of the rounds counts, as the machine may do other work.  Prints a
+Each recipe is trained in each form, in turns; the second epoch counts, as the first one may still be making its data, and the best of
+the rounds, as the machine may do other work.  Prints a
 row a recipe for docs/performance.md.
 Without --line processes share batches, beside one process of as many threads; bytes are those that process 0 has sent, beside
 2 (W - 1)/W times the parameters for each update.
@@ -32,10 +33,12 @@ class Bench:
 
     def train(self, recipe, processes, threads, more=()):
         with tempfile.TemporaryDirectory() as folder:
-            words = ["train", recipe, "--out", folder + "/run", "--threads", str(threads), *self.data, *self.sets, "--set", "epochs=1", *more]
+            words = ["train", recipe, "--out", folder + "/run", "--threads", str(threads), *self.data, *self.sets, "--set", "epochs=2", *more]
             launch = ["launch", "--processes", str(processes), "--"] if processes > 1 else []
             self.output([*launch, *words])
-            epoch = json.loads(pathlib.Path(folder, "run/metrics.jsonl").read_text().splitlines()[0])
+            first, epoch = map(json.loads, pathlib.Path(folder, "run/metrics.jsonl").read_text().splitlines())
+            epoch["updates"] = epoch["optimizer_steps"] - first["optimizer_steps"]
+            epoch["batches"] = epoch["iteration"] - first["iteration"]
             epoch["parameters"] = json.loads(pathlib.Path(folder, "run/summary.json").read_text())["parameters"]
             log = pathlib.Path(folder, "run/log.txt").read_text()
             epoch["group"] = next((line.split("processes, ", 1)[1] for line in log.splitlines() if "processes, " in line), "")
@@ -54,7 +57,7 @@ class Bench:
         predicted = 2 * (W - 1) / W * 4 * best["parameters"]
         return (f"{rival['samples_per_second']:.0f} | {best['samples_per_second']:.0f} "
                 f"| {best['samples_per_second'] / rival['samples_per_second']:.2f} | {100 * best['seconds_waiting'] / best['seconds']:.1f} % "
-                f"| {best['bytes_sent'] / best['optimizer_steps'] / 1e6:.3f} | {predicted / 1e6:.3f}")
+                f"| {best['bytes_sent'] / best['updates'] / 1e6:.3f} | {predicted / 1e6:.3f}")
 
     def line(self, recipe):
         W = self.args.processes
@@ -67,8 +70,7 @@ class Bench:
         here = [p for p in model["predictions"] if p["way"] == "blocks" and p["processes"] == W and p["shares"] == 1]
         alone = next(p["seconds"] for p in model["predictions"] if p["processes"] == 1)
         ratio = f"{alone / here[0]['seconds']:.2f}" if here else "-"
-        batches = best["iteration"]
-        handed = best["bytes_sent"] / batches
+        handed = best["bytes_sent"] / best["batches"]
         cuts, at = [], 0
         for size in [int(n) for n in best["group"].split("blocks ")[1].split(" from")[0].split(" + ")][:-1]:
             at += size

@@ -149,6 +149,12 @@ int64_t Loader::length(int64_t index) const {
 
 torch::Tensor Loader::samples(const int64_t* indices, int64_t count) const {
   const SampleSpec& spec = data_.sample();
+  if (!options_.inputs) {
+    Shape shape = spec.shape;
+    shape.insert(shape.begin(), count);
+    if (spec.form == Batch::Form::frames) shape.insert(shape.begin(), spec.steps);
+    return torch::zeros({}, spec.type).expand(shape);
+  }
   const auto read = [&](int64_t i, void* out) {
     if (asked_to_stop()) throw Stopped();  // a batch may take minutes
     data_.read(indices[i], epoch_, out);
@@ -187,7 +193,8 @@ Batch Loader::make(int64_t batch) const {
                 end = all * (options_.part + 1) / options_.parts;
   const int64_t count = end - begin;
   const int64_t* indices = order_.data() + first + begin;
-  if (const auto* on_disk = dynamic_cast<const ReadsAhead*>(&data_)) on_disk->read_ahead(indices, count);
+  const auto* on_disk = dynamic_cast<const ReadsAhead*>(&data_);
+  if (on_disk && options_.inputs) on_disk->read_ahead(indices, count);
   Batch result;
   result.share = static_cast<double>(count) / static_cast<double>(all);
   result.form = data_.sample().form;

@@ -26,6 +26,8 @@ struct LoaderOptions {
   int prefetch = 4;  ///< batches that may be ready or in the making ahead of next()
   /// Of each batch the samples of part `part` of so many parts, in order: the others are other processes'.
   int64_t part = 0, parts = 1;
+  bool inputs =
+      true;  ///< false: samples are not read: x has its shape, and zeros; for who needs the targets alone
   const std::atomic<bool>* stop =
       nullptr;  ///< once true, next() waits for no more than the samples in the making
 };

@@ -58,6 +58,7 @@ Evaluation evaluate(const Training& training, const Dataset& data, int64_t batch
   options.threads = static_cast<int>(training.options.loader_threads);
   options.part = share.index;
   options.parts = share.of;
+  options.inputs = training.reads_inputs();
   Loader loader(data, options);
   loader.start(0);
 

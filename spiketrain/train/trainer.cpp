@@ -79,6 +79,7 @@ LoaderOptions loader_options(const TrainOptions& options, const std::atomic<bool
   const Learner::Share share = training.learner->share();
   loader.part = share.index;
   loader.parts = share.of;
+  loader.inputs = training.reads_inputs();
   return loader;
 }
 
@@ -372,6 +373,7 @@ void Trainer::resume_here() {
 /// Leaves what there is to look at and throws; `batch` may be null.
 void Trainer::fail(const Batch* batch, const std::string& what, const std::string& advice) {
   std::string where;
+  if (!t_.reads_inputs()) batch = nullptr;
   if (options_.run_dir) {
     where = write_numeric_dump(*options_.run_dir, t_, progress_, batch);
     where = str(batch ? "; batch, weights and gradients are in " : "; weights are in ", where);

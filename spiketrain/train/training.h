@@ -85,6 +85,8 @@ struct Training {
   Group* group() const { return learner->parts().group.get(); }
   /// Those of them that have the other blocks; null: all blocks are here.
   BlockPipe* pipe() const { return learner->parts().pipe.get(); }
+  /// Whether the first block is here.
+  bool reads_inputs() const { return !pipe() || pipe()->at_bottom(); }
 };
 
 }  // namespace spiketrain

@@ -178,6 +178,35 @@ TEST(Loader, SamplesOfDifferentLengthsArePaddedWithZeros) {
   }
 }
 
+TEST(Loader, TargetsAlone) {
+  const Numbers numbers(10), unread(10);
+  const Different different;
+  using Pair = std::pair<const Dataset*, const Dataset*>;
+  for (const auto& [data, same] : {Pair{&numbers, &unread}, Pair{&different, &different}}) {
+    LoaderOptions options;
+    options.batch_size = 4;
+    Loader all(*data, options);
+    options.inputs = false;
+    Loader targets(*same, options);
+    all.start(2);
+    targets.start(2);
+    Batch a, b;
+    while (targets.next(b)) {
+      ASSERT_TRUE(all.next(a));
+      EXPECT_EQ(a.x.sizes(), b.x.sizes());
+      EXPECT_EQ(a.x.scalar_type(), b.x.scalar_type());
+      EXPECT_EQ(b.x.abs().sum().item<double>(), 0);
+      EXPECT_TRUE(torch::equal(a.target.y, b.target.y));
+      EXPECT_TRUE(torch::equal(a.ids, b.ids));
+      EXPECT_EQ(a.lengths.defined(), b.lengths.defined());
+      if (a.lengths.defined()) EXPECT_TRUE(torch::equal(a.lengths, b.lengths));
+    }
+    EXPECT_FALSE(all.next(a));
+  }
+  EXPECT_EQ(numbers.reads, 10);
+  EXPECT_EQ(unread.reads, 0);
+}
+
 TEST(Loader, LengthsBeyondTheFramesAreRefused) {
   Different data(5);  // sample 4 claims 5 steps of 4
   LoaderOptions options;
