@@ -97,7 +97,8 @@ def main():
                 recipes.setdefault(recipe, f"{page.relative_to(ROOT)}: spiketrain {' '.join(words)}")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for (recipe, where), result in zip(recipes.items(), pool.map(lambda r: program.run("inspect", *r), recipes)):
-            if result.returncode != 0:
+            needs_files = "give --data-dir" in result.stdout and "--data-dir" in where  # which are not here
+            if result.returncode != 0 and not needs_files:
                 failed.append(f"{where}: {result.stdout.strip().splitlines()[-1]}")
     print("\n".join(failed) if failed else f"{number} commands, {len(recipes)} recipes with their overrides")
     return bool(failed)

@@ -199,7 +199,9 @@ TEST(Loader, TargetsAlone) {
       EXPECT_TRUE(torch::equal(a.target.y, b.target.y));
       EXPECT_TRUE(torch::equal(a.ids, b.ids));
       EXPECT_EQ(a.lengths.defined(), b.lengths.defined());
-      if (a.lengths.defined()) EXPECT_TRUE(torch::equal(a.lengths, b.lengths));
+      if (a.lengths.defined()) {
+        EXPECT_TRUE(torch::equal(a.lengths, b.lengths));
+      }
     }
     EXPECT_FALSE(all.next(a));
   }
