@@ -10,6 +10,7 @@
 #include "revision.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/kernels/isa.h"
+#include "spiketrain/parallel/own_cores.h"
 #include "spiketrain/recipe/experiment.h"
 #include "spiketrain/recipe/join_group.h"
 #include "spiketrain/recipe/memory.h"
@@ -200,11 +201,11 @@ int train(const TrainCommand& command, int threads, const std::shared_ptr<Group>
 
 int run_train(const TrainCommand& command) {
   const std::optional<Placement> place = placement();
-  const int local = place ? static_cast<int>(place->local_size) : 1;
-  const int count = command.threads != 0 ? command.threads : std::max(1, allowed_cores() / local);
-  const int threads = prepare_process(nullptr, count);  // main.cpp has seen to the waiting
-  if (!place) return train(command, threads, nullptr);
+  if (!place)  // main.cpp has seen to the waiting
+    return train(command, prepare_process(nullptr, command.threads), nullptr);
   const Recipe recipe = overridden(with_options(read_config(command), command), command.sets);
+  const int cores = own_cores(*place, recipe.parallel.bind);
+  const int threads = prepare_process(nullptr, command.threads != 0 ? command.threads : cores);
   return run_in_group(*place, recipe.parallel.timeout,
                       [&](const auto& group) { return train(command, threads, group); });
 }

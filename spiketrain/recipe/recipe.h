@@ -127,6 +127,7 @@ struct ParallelSection {
   int64_t line = 1;
   std::vector<int64_t> blocks;
   std::string norm = "own";
+  bool bind = true;
   int64_t timeout = 30;
 
   template <class V>
@@ -140,6 +141,9 @@ struct ParallelSection {
     v(norm, "norm",
       "batch norm in training: own: over the samples that a process has, running statistics are their mean; group: over the batch of all processes, as one process would",
       Choices{{"own", "group"}});
+    v(bind, "bind",
+      "each process of a machine keeps to its own part of the cores, unless a launcher has bound it already; false: the system moves them",
+      Range{}, OnResume::may_change);
     v(timeout, "timeout",
       "seconds after which a process that gives no sign of life, or that cannot be reached, ends the run of all",
       Range{2, 86400}, OnResume::may_change);

@@ -1,6 +1,8 @@
 // Training in several processes on this machine, started by `spiketrain launch`: the results of one process, the same bits twice, and
 // what happens when a process dies, hangs or has something else.
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <random>
 #include <thread>
@@ -140,6 +142,30 @@ TEST_F(Parallel, StopsTogetherAndResumesToTheSameBits) {
 }
 
 TEST_F(Parallel, AKilledProcessEndsAllAndNothingIsLost) { kill_and_resume({}); }
+
+TEST_F(Parallel, EachProcessKeepsToItsOwnCores) {
+  const auto cores_of = [](pid_t pid) {
+    std::ifstream status(str("/proc/", pid, "/status"));
+    for (std::string line; std::getline(status, line);)
+      if (line.rfind("Cpus_allowed:", 0) == 0) return line;
+    return std::string();
+  };
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  const int cores = CPU_COUNT(&allowed);
+  if (cores < 2 || cores < sysconf(_SC_NPROCESSORS_ONLN))
+    GTEST_SKIP() << "there are no cores to divide: " << cores << " may be used";
+  for (const bool bind : {true, false}) {
+    const std::string run = dir_ / str("run", bind);
+    const pid_t launcher = start(
+        2, train(run, {"--set", "epochs=200", "--set", str("parallel.bind=", bind ? "true" : "false")}));
+    const auto ranks = processes_of(launcher, run);
+    ASSERT_EQ(ranks.size(), 2u) << log();
+    EXPECT_EQ(cores_of(ranks[0]) != cores_of(ranks[1]), bind) << cores_of(ranks[0]);
+    kill(ranks[0], SIGTERM);
+    EXPECT_EQ(wait_for(launcher), 128 + SIGTERM) << log();
+  }
+}
 
 TEST_F(Parallel, AProcessThatHangsEndsAll) {
   const std::string run = dir_ / "run";
