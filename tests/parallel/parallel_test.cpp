@@ -4,96 +4,13 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <random>
 #include <thread>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "spiketrain/parallel/join.h"
-#include "tests/support/process.h"
-#include "tests/support/runs.h"
+#include "tests/support/process_group.h"
 
 namespace spiketrain::parallel_test {
-
-constexpr int kGroup = 5;  // exit code of those that have lost another
-
-class Parallel : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!has_groups())
-      GTEST_SKIP() << "this build trains in one process alone: LibTorch has no headers of Gloo";
-    recipe_ = write_recipe(dir_);
-  }
-  std::vector<std::string> train(const std::string& run, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> words = {"train",     recipe_, "--out", run,
-                                      "--threads", "1",     "--set", "parallel.timeout=10"};
-    words.insert(words.end(), more.begin(), more.end());
-    return words;
-  }
-  pid_t start(int processes, const std::vector<std::string>& words) const {
-    std::vector<std::string> all = {ST_CLI,    "launch", "--processes", std::to_string(processes),
-                                    "--grace", "40",     "--"};
-    all.insert(all.end(), words.begin(), words.end());
-    return spawn(all, dir_ / "log.txt");
-  }
-  int launch(int processes, const std::vector<std::string>& words) const {
-    return wait_for(start(processes, words));
-  }
-  std::string log() const { return text_of(dir_ / "log.txt"); }
-  bool logged(const std::string& part) const { return log().find(part) != std::string::npos; }
-
-  static std::vector<pid_t> children_of(pid_t parent) {
-    std::vector<pid_t> list;
-    std::ifstream file(str("/proc/", parent, "/task/", parent, "/children"));
-    for (pid_t child; file >> child;) list.push_back(child);
-    return list;
-  }
-  /// By rank, once training is under way.
-  std::vector<pid_t> processes_of(pid_t launcher, const std::string& run) const {
-    for (int i = 0; i < 30000 && list_checkpoints(run + "/ckpt").empty(); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    std::vector<pid_t> ranks;
-    for (const pid_t child : children_of(launcher)) {
-      std::ifstream file(str("/proc/", child, "/environ"));
-      const std::string environ((std::istreambuf_iterator<char>(file)), {});
-      const size_t at = (std::string(1, '\0') + environ).find(std::string(1, '\0') + "RANK=");
-      if (at == std::string::npos) continue;
-      const auto rank = static_cast<size_t>(std::stoi(environ.substr(at + 5)));
-      ranks.resize(std::max(ranks.size(), rank + 1));
-      ranks[rank] = child;
-    }
-    return ranks;
-  }
-  /// Kills one of two processes at random moments, some times (SPIKETRAIN_KILLS, 4), and goes on each time.
-  void kill_and_resume(const std::vector<std::string>& more) const {
-    const auto train_with = [&](const std::string& run, bool resume = false) {
-      std::vector<std::string> words = train(run, more);
-      if (resume) words.push_back("--resume");
-      return words;
-    };
-    ASSERT_EQ(launch(2, train_with(dir_ / "whole")), 0) << log();
-    std::mt19937 random(3);
-    const char* asked = std::getenv("SPIKETRAIN_KILLS");
-    const int kills = asked ? std::stoi(asked) : 4;
-    for (int i = 0; i < kills; ++i) {
-      const std::string run = dir_ / str("run", i);
-      const pid_t launcher = start(2, train_with(run));
-      const auto ranks = processes_of(launcher, run);
-      ASSERT_EQ(ranks.size(), 2u) << log();
-      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 200));
-      const size_t victim = static_cast<size_t>(i) % 2;
-      kill(ranks[victim], SIGKILL);
-      const int code = wait_for(launcher);
-      if (code == 0) continue;  // it was done
-      EXPECT_EQ(code, 128 + SIGKILL) << log();
-      EXPECT_TRUE(logged(str("spiketrain: rank ", 1 - victim, ": the process of rank ", victim))) << log();
-      EXPECT_TRUE(logged("continue from the last checkpoint with --resume")) << log();
-      ASSERT_EQ(launch(2, train_with(run, /*resume=*/true)), 0) << log();
-      expect_same_run(dir_ / "whole", run);
-    }
-  }
-  TempDir dir_;
-  std::string recipe_;
-};
 
 double largest_difference(const NamedTensors& a, const NamedTensors& b) {
   double most = 0;
@@ -209,65 +126,6 @@ TEST_F(Parallel, OtherRecipesAreRefused) {
           "the processes are to train one network: recipe.optimizer.lr is 0.01 in rank 0 and 0.02 in rank 1");
   refused("parallel.line=1", "parallel.line=2",
           "the processes are to share blocks in one way: [parallel] has");
-}
-
-const std::vector<std::string> kLine = {"--set", "blocks.size=1",  "--set", "blocks.output=apart",
-                                        "--set", "parallel.line=2"};
-
-TEST_F(Parallel, ALineGivesTheBitsOfOneProcess) {
-  ASSERT_EQ(launch(1, train(dir_ / "one", kLine)), 0) << log();
-  ASSERT_EQ(launch(2, train(dir_ / "line", kLine)), 0) << log();
-  EXPECT_TRUE(logged("group     2 processes, blocks 1 + 1 from the input on")) << log();
-  expect_same_run(dir_ / "one", dir_ / "line");
-  EXPECT_FALSE(logged("warning")) << log();
-}
-
-TEST_F(Parallel, LinesShareBatches) {
-  std::vector<std::string> words = kLine;
-  words.back() = "parallel.line=1";
-  ASSERT_EQ(launch(2, train(dir_ / "shares", words)), 0) << log();
-  ASSERT_EQ(launch(4, train(dir_ / "lines", kLine)), 0) << log();
-  EXPECT_TRUE(logged("group     4 processes, 2 lines with a share of every batch each, blocks 1 + 1"))
-      << log();
-  expect_same_run(dir_ / "shares", dir_ / "lines");
-}
-
-TEST_F(Parallel, AKilledProcessOfALine) { kill_and_resume(kLine); }
-
-TEST_F(Parallel, ALineStopsTogetherAndResumesInOneProcess) {
-  ASSERT_EQ(launch(1, train(dir_ / "one", kLine)), 0) << log();
-  for (const size_t told : {0, 1}) {
-    const std::string run = dir_ / str("run", told);
-    std::vector<std::string> words = train(run, kLine);
-    words.insert(words.end(), {"--set", "epochs=200"});
-    const pid_t launcher = start(2, words);
-    const auto ranks = processes_of(launcher, run);
-    ASSERT_EQ(ranks.size(), 2u) << log();
-    kill(ranks[told], SIGTERM);
-    EXPECT_EQ(wait_for(launcher), 128 + SIGTERM) << log();
-    EXPECT_TRUE(logged("stopped; continue with")) << log();
-  }
-  const std::string run = dir_ / "short";
-  std::vector<std::string> words = train(run, kLine);
-  words.insert(words.end(), {"--set", "epochs=1"});
-  ASSERT_EQ(launch(2, words), 0) << log();
-  words = train(run, kLine);
-  words.push_back("--resume");
-  ASSERT_EQ(launch(1, words), 0) << log();
-  expect_same_run(dir_ / "one", run);
-}
-
-TEST_F(Parallel, LinesThatCannotBeAreRefused) {
-  const auto refused = [&](int processes, const std::vector<std::string>& sets, const std::string& part) {
-    std::vector<std::string> words = train(dir_ / "none", kLine);
-    for (const std::string& set : sets) words.insert(words.end(), {"--set", set});
-    EXPECT_EQ(launch(processes, words), 2) << log();
-    EXPECT_TRUE(logged(part)) << log();
-  };
-  refused(2, {"parallel.line=3"}, "parallel.line: expected at most one process for each of the 2 blocks");
-  refused(3, {}, "3 processes do not divide into lines of 2");
-  refused(2, {"parallel.blocks=[1]"}, "parallel.blocks: expected a number for each of the 2 processes");
-  refused(2, {"parallel.blocks=[1,2]"}, "expected the 2 blocks of the network in sum, got 3");
 }
 
 TEST_F(Parallel, ALauncherThatKeepsTheMeetingPointStartsThemAgain) {
