@@ -57,11 +57,25 @@ SafetensorsFile open_weights(const SavedRun& from) {
   return open_checkpoint(best);
 }
 
+namespace {
+
+/// Of the run that has written these weights; null if it was none.
+Config seed_of(const SafetensorsFile& file) {
+  const auto text = file.metadata().find("config");
+  if (text == file.metadata().end()) return nullptr;
+  const Config config = Config::parse(text->second, nullptr, /*allow_exceptions=*/false);
+  return config.is_object() ? config.value("seed", Config()) : Config();
+}
+
+}  // namespace
+
 Trained load_trained(const TrainedRun& from, torch::Device device) {
   const SafetensorsFile file = open_weights(from);
   Config config = !from.as.empty() ? load_config(from.as)
                   : from.is_file() ? checkpoint_config(file)
                                    : load_config(from.run + "/config.toml");
+  // Built-in data are drawn by the seed: those that the weights were trained beside.
+  if (const Config seed = seed_of(file); !from.as.empty() && !seed.is_null()) config["seed"] = seed;
   if (!from.data.empty()) config["data"]["name"] = from.data;
   const Recipe recipe = overridden(std::move(config), from.sets);
   Experiment experiment = build_experiment(recipe, open_datasets(recipe, from.data_dir), device);
@@ -85,8 +99,9 @@ void add_trained(CLI::App& command, TrainedRun& from) {
   add_saved(command, from);
   command.add_option("--data", from.data, "another data set of the same shape");
   command
-      .add_option("--as", from.as,
-                  "a recipe whose network reads the weights, such as a spiking one those of an analog one")
+      .add_option(
+          "--as", from.as,
+          "a recipe whose network reads the weights, such as a spiking one those of an analog one; its data are drawn by the seed of the run")
       ->check(CLI::ExistingFile);
   command.add_option("--set", from.sets, "section.key=value: changes the recipe of the run, or of --as")
       ->allow_extra_args(false);
