@@ -70,7 +70,7 @@ std::string layers_text(const Network& network, int64_t b) {
   return join(tokens, "-");
 }
 
-std::string milliseconds(double seconds) { return number(1e3 * seconds, 3); }
+std::string in_milliseconds(double seconds) { return number(1e3 * seconds, 3); }
 std::string kibibytes(double bytes) { return number(bytes / 1024, 3); }
 
 void print_blocks(const StepModel& step, const Network& network) {
@@ -80,7 +80,7 @@ void print_blocks(const StepModel& step, const Network& network) {
   for (size_t b = 0; b < step.blocks.size(); ++b) {
     const BlockModel& block = step.blocks[b];
     rows.push_back({std::to_string(b), layers_text(network, static_cast<int64_t>(b)),
-                    milliseconds(block.forward.at(n)), milliseconds(block.backward.at(n)),
+                    in_milliseconds(block.forward.at(n)), in_milliseconds(block.backward.at(n)),
                     kibibytes(block.spikes * n), kibibytes(block.parameters)});
   }
   print_table(rows);
@@ -135,7 +135,7 @@ void print_predictions(const StepModel& step, const ParallelQuestion& question, 
       const auto p = way.predict(step, processes, machines);
       if (!p) continue;
       json["predictions"].push_back(prediction_json(way, processes, *p));
-      rows.push_back({std::to_string(processes), way.name, layout_text(*p), milliseconds(p->seconds),
+      rows.push_back({std::to_string(processes), way.name, layout_text(*p), in_milliseconds(p->seconds),
                       number(alone / p->seconds, 3), percent(p->idle), number(p->sent / 1e6, 4)});
     }
   }
