@@ -6,10 +6,10 @@
 #include "apps/spiketrain/commands.h"
 #include "spiketrain/base/file.h"
 #include "spiketrain/core/layer.h"
-#include "spiketrain/data/loader.h"
 #include "spiketrain/engine/block_costs.h"
 #include "spiketrain/engine/gradients.h"
 #include "spiketrain/engine/shares.h"
+#include "spiketrain/recipe/join_group.h"
 #include "spiketrain/recipe/run_training.h"
 #include "spiketrain/train/checkpoint.h"
 #include "spiketrain/train/runtime.h"
@@ -17,23 +17,12 @@
 namespace spiketrain::cli {
 namespace {
 
-Batch first_batch(const Training& training) {
-  LoaderOptions options;
-  options.batch_size = std::min(training.options.batch, training.data.train->size());
-  options.seed = static_cast<uint64_t>(training.options.seed);
-  Loader loader(*training.data.train, options);
-  loader.start(0);
-  Batch batch;
-  loader.next(batch);
-  return batch;
-}
-
 /// From two batches, one of them with a quarter of the samples.
 StepModel measured_step(const Training& training) {
   constexpr int kPasses = 5;
   const Learner& learner = *training.learner;
   const Network& network = learner.network();
-  const Batch batch = first_batch(training);
+  const Batch batch = measured_batch(training);
   const int64_t n = batch.size(), fewer = std::max<int64_t>(1, n / 4);
   const std::vector<BlockCost> all = measure_blocks(learner, batch, kPasses),
                                some = measure_blocks(learner, share_of(batch, 0, fewer), kPasses);

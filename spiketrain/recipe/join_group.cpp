@@ -13,14 +13,7 @@ namespace {
 std::vector<int64_t> measured_blocks(const Training& training, int64_t processes, Group& group) {
   std::vector<double> seconds;
   if (group.rank() == 0) {
-    LoaderOptions options;
-    options.batch_size = std::min(training.options.batch, training.data.train->size());
-    options.seed = static_cast<uint64_t>(training.options.seed);
-    Loader loader(*training.data.train, options);
-    loader.start(0);
-    Batch batch;
-    loader.next(batch);
-    for (const BlockCost& cost : measure_blocks(*training.learner, batch.to(training.device)))
+    for (const BlockCost& cost : measure_blocks(*training.learner, measured_batch(training)))
       seconds.push_back(cost.seconds());
   }
   seconds = Config::parse(broadcast(group, Config(seconds).dump())).get<std::vector<double>>();
@@ -28,6 +21,17 @@ std::vector<int64_t> measured_blocks(const Training& training, int64_t processes
 }
 
 }  // namespace
+
+Batch measured_batch(const Training& training) {
+  LoaderOptions options;
+  options.batch_size = std::min(training.options.batch, training.data.train->size());
+  options.seed = static_cast<uint64_t>(training.options.seed);
+  Loader loader(*training.data.train, options);
+  loader.start(0);
+  Batch batch;
+  loader.next(batch);
+  return batch.to(training.device);
+}
 
 std::string join_group(Experiment& experiment, const std::shared_ptr<Group>& group) {
   const ParallelSection& section = experiment.recipe.parallel;
