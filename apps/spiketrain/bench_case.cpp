@@ -106,12 +106,14 @@ std::shared_ptr<Neuron> make_neuron() {
 }
 
 std::shared_ptr<Network> make_network(const std::string& spec, const Shape& input, const Shape& output,
-                                      const std::vector<Tensor>& weights) {
+                                      const std::vector<Tensor>& weights, const Config& norm) {
   NetworkContext context;
   context.input = input;
   context.output = output;
   context.neuron = context.readout = make_neuron;
-  auto network = make<NetworkBuilder>("spec", {{"spec", spec}})->build(context);
+  Config options = {{"spec", spec}};
+  if (!norm.is_null()) options["norm"] = norm;
+  auto network = make<NetworkBuilder>("spec", options)->build(context);
   const torch::NoGradGuard no_grad;
   const std::vector<Tensor> parameters = network->parameters();
   ST_ASSERT(parameters.size() == weights.size());

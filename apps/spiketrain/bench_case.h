@@ -87,9 +87,9 @@ Tensor draw_spikes(at::IntArrayRef shape, double density);
 /// 1/(1 + (pi (u - 1))^2).
 constexpr double kLeak = 0.5;
 std::shared_ptr<Neuron> make_neuron();
-/// The network of a notation with such neurons and these weights, one per layer.
+/// The network of a notation with such neurons, this norm (null: none) on hidden layers, and these parameters in their order.
 std::shared_ptr<Network> make_network(const std::string& spec, const Shape& input, const Shape& output,
-                                      const std::vector<Tensor>& weights);
+                                      const std::vector<Tensor>& weights, const Config& norm = nullptr);
 
 /// std::runtime_error unless `theirs` is `ours` up to `tolerance` of its norm.
 void check_same(const std::string& what, const Tensor& ours, const Tensor& theirs, double tolerance = 1e-3);

@@ -36,7 +36,7 @@ Gradients our_layer(Network& network, const Context& context, const Spikes& spik
 
 /// For x [T*B,*] and W, leaves.
 Gradients plain_layer(const PlainUnit& unit, const Tensor& x, const Tensor& g, int64_t steps, bool naive) {
-  const Tensor I = plain_product(unit, x);
+  const Tensor I = plain_current(unit, x);
   const Tensor y = naive ? naive_neurons(I, steps) : strong_neurons(I, steps, /*still=*/false);
   return torch::autograd::grad({y}, {x, unit.W}, {g});
 }

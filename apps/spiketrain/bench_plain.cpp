@@ -87,13 +87,17 @@ Tensor head_product(const PlainUnit& head, const Tensor& x) {
 }
 
 Tensor strong_unit(const PlainUnit& unit, const Tensor& x, int64_t steps, bool still) {
-  return pooled(unit, strong_neurons(plain_product(unit, x), steps, still));
+  return pooled(unit, strong_neurons(plain_current(unit, x), steps, still));
 }
 
 }  // namespace
 
-Tensor plain_product(const PlainUnit& unit, const Tensor& x) {
-  return unit.W.dim() == 4 ? torch::conv2d(x, unit.W, {}, 1, unit.pad) : torch::linear(x.flatten(1), unit.W);
+Tensor plain_current(const PlainUnit& unit, const Tensor& x) {
+  const Tensor I =
+      unit.W.dim() == 4 ? torch::conv2d(x, unit.W, {}, 1, unit.pad) : torch::linear(x.flatten(1), unit.W);
+  if (!unit.gain.defined()) return I;
+  return torch::batch_norm(I, unit.gain, unit.bias, unit.mean, unit.var, /*training=*/true, /*momentum=*/0.1,
+                           /*eps=*/1e-5, /*cudnn_enabled=*/true);
 }
 
 Tensor strong_neurons(const Tensor& I, int64_t steps, bool still) {
@@ -134,13 +138,13 @@ Tensor naive_forward(const std::vector<PlainUnit>& units, const PlainInput& in) 
   Tensor x = in.x;
   if (in.still) x = x.unsqueeze(0).repeat_interleave(in.steps, 0);
   x = as_floats(x.flatten(0, 1));
-  for (const PlainUnit& unit : units) x = pooled(unit, naive_neurons(plain_product(unit, x), in.steps));
+  for (const PlainUnit& unit : units) x = pooled(unit, naive_neurons(plain_current(unit, x), in.steps));
   return x;
 }
 
 Tensor relu_forward(const std::vector<PlainUnit>& units, Tensor x) {
   for (size_t k = 0; k < units.size(); ++k) {
-    x = plain_product(units[k], x);
+    x = plain_current(units[k], x);
     if (k == 0 || k + 1 < units.size()) x = x.relu_();
     x = pooled(units[k], x);
   }

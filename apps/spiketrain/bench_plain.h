@@ -19,6 +19,13 @@ struct PlainUnit {
   Tensor W;  ///< [out,in] or [out,in,k,k]
   int64_t pad = 0;
   bool pool = false;
+  Tensor gain = {}, bias = {};  ///< [out] of a batch norm of the product; undefined: none
+  Tensor mean = {}, var = {};   ///< [out] its running statistics
+
+  /// What learns, in the order of a layer's own parameters.
+  std::vector<Tensor> parameters() const {
+    return gain.defined() ? std::vector<Tensor>{W, gain, bias} : std::vector<Tensor>{W};
+  }
 };
 
 /// An image [B,*] shown for `steps` steps, or frames [steps,B,*].
@@ -28,8 +35,8 @@ struct PlainInput {
   bool still = false;
 };
 
-/// W x for samples [N,*], maps or not.
-Tensor plain_product(const PlainUnit& unit, const Tensor& x);
+/// W x for samples [N,*], maps or not; normed over them if the unit has a norm.
+Tensor plain_current(const PlainUnit& unit, const Tensor& x);
 /// Spikes [steps*B,*] for currents of the same shape, step by step, or [B,*] if they are those of every step.
 Tensor strong_neurons(const Tensor& I, int64_t steps, bool still);
 Tensor naive_neurons(const Tensor& I, int64_t steps);

@@ -1,4 +1,4 @@
-// A layer's way forward and back, as autograd nodes or on a tape.  Traps kept here on purpose: an undefined tensor handed to Function::apply throws in
+// A layer's way forward and back, as autograd nodes; on a tape: layer_tape.cpp.  Traps kept here on purpose: an undefined tensor handed to Function::apply throws in
 // LibTorch 1.13; returning a tensor that the record stores makes a reference cycle, so aliases are returned.
 #include "spiketrain/core/layer.h"
 
@@ -6,10 +6,10 @@
 
 #include "spiketrain/core/extras.h"
 #include "spiketrain/core/layer_credit.h"
+#include "spiketrain/core/layer_link.h"
 #include "spiketrain/core/switched_quantizer.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/core/watch.h"
-#include "spiketrain/ops/reduce.h"
 
 namespace spiketrain {
 namespace {
@@ -25,57 +25,6 @@ template <class T>
 c10::intrusive_ptr<T> held(AutogradContext* ctx) {
   first_derivatives_only();
   return c10::static_intrusive_pointer_cast<T>(ctx->saved_data["held"].toCapsule());
-}
-
-}  // namespace
-
-/// One connection in one segment.
-struct Layer::Link : torch::CustomClassHolder {
-  Presynaptic pre;
-  std::shared_ptr<const Feedback> feedback;
-  c10::intrusive_ptr<Record>
-      record;  ///< null: a constant current held over several segments, whose q is its x
-
-  /// W x
-  Tensor product(const Tensor& W) const {
-    const Signal& x = pre.x;
-    return x.is_constant() ? spread(pre.synapse->apply(Signal::dense(x.image()), W), x.gain())
-                           : pre.synapse->apply(x, W);
-  }
-  /// dL/dW from g = dL/d(W x), contiguous.
-  Tensor weight_gradient(const Tensor& g, const Tensor& W) const {
-    const Synapse& synapse = *pre.synapse;
-    Tensor g_W = record ? record->rule->weight_gradient(synapse, *record, pre, g) : synapse.outer(g, pre.x);
-    if (!g_W.defined()) return g_W;  // the rule only looks
-    g_W = g_W.view(W.sizes());
-    if (feedback) feedback->learn(g_W);
-    return g_W;
-  }
-  /// dL/d(product with the image of a constant x) from g = dL/d(that product times x's gain).
-  Tensor gathered(const Tensor& g) const {
-    return record ? gathered_credit(*record, pre, g) : gather(g, pre.x.gain());
-  }
-  /// dL/d(x's edge)
-  Tensor pull(const Tensor& g, const Tensor& W) const {
-    const Tensor way_back = feedback ? feedback->matrix(W) : W;
-    return pre.synapse->pull(pre.x.is_constant() ? gather(g, pre.x.gain()) : g, way_back);
-  }
-};
-
-namespace {
-
-/// dL/d(bias) of this shape from g = dL/dI.
-Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g, at::IntArrayRef shape) {
-  return ops::sum_to(record && record->g_bias.defined() ? record->g_bias : g, shape);
-}
-
-/// Whether a rule meets a synapse in each segment; a held current whose factor is the input is the weights' affair, once.
-bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_is_input(); }
-
-/// What leaves the layer, as autograd sees it.
-Tensor output_edge(const Record& record) {
-  if (!record.spiking()) return record.a.alias();
-  return carrier(record.sizes(), torch::TensorOptions(record.type).device(record.device()));
 }
 
 }  // namespace
@@ -191,7 +140,8 @@ Shape Layer::build(const std::vector<Shape>& in) {
   parameters_ = neuron_->parameters();
   const torch::AutoGradMode grad(true);
   const Connection& c = connections_[0];
-  taped_ = connections_.size() == 1 && !c.norm && !c.quantizer && c.synapse->weight().is_leaf();
+  taped_ = connections_.size() == 1 && (!c.norm || c.norm->taped()) && !c.quantizer &&
+           c.synapse->weight().is_leaf();
   return out_;
 }
 
@@ -254,9 +204,9 @@ Signal Layer::output(const Tensor& edge, const Record& record) const {
   return Signal::psp(s, edge, emission_.tau_s, record.a, record.from_start ? Tensor() : record.before.back());
 }
 
-/// The record of a segment with current I.  `learns`: backward will follow.
-Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& context, bool learns,
-                             Storage storage, State& state) const {
+/// The record of a segment with current I, or what the map makes of it.  `learns`: backward will follow.
+Layer::RecordP Layer::record(const Tensor& I, const ops::ChannelMap& map, const RuleP& rule,
+                             const Context& context, bool learns, Storage storage, State& state) const {
   uint32_t slots = context.training() ? rule->needs() : 0;
   if (learns && rule->uses_vjp()) slots |= neuron_->vjp_reads(I);
   const uint32_t penalised = context.penalties && !emission_.analog() ? context.penalties->needs() : 0;
@@ -264,6 +214,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   if (context.penalties && emission_.tau_s > 0) slots |= kPsp;
   if (learns && penalised) slots |= kI;
   if (Watch* watch = Watch::now()) slots |= watch->wants(slot_) & (neuron_->provides() | kI);
+  if (map.defined()) slots = (slots & ~static_cast<uint32_t>(kU)) | kI;
   const bool from_start = state.empty();
   if (from_start) state = neuron_->initial(I.sizes().slice(1), I.options().requires_grad(false));
   State before;
@@ -271,6 +222,7 @@ Layer::RecordP Layer::record(const Tensor& I, const RuleP& rule, const Context& 
   for (const Tensor& z : state) before.push_back(z.requires_grad() ? z.detach() : z);
   RecordP record =
       make_record(*neuron_, I.requires_grad() ? I.detach() : I, std::move(before), slots, storage);
+  record->map = map;
   record->neuron = neuron_;
   record->from_start = from_start;
   if (learns) record->rule = rule;
@@ -321,51 +273,11 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
   Tensor I = current(0, in[0], rule, context, links[0]);
   for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
   State& state = carry.state.at(static_cast<size_t>(slot_));
-  const RecordP record = this->record(I, rule, context, learns, Storage::bits, state);
+  const RecordP record = this->record(I, {}, rule, context, learns, Storage::bits, state);
   const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record,
                                                neuron_.get(), context.mode);
   state.assign(out.begin() + 1, out.end());
   return finish(out[0], links, record, rule, context, carry);
-}
-
-/// The same of a taped layer.
-Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context,
-                      Carry& carry) const {
-  const torch::NoGradGuard no_grad;
-  const Connection& c = connections_[0];
-  const Tensor W = c.weight(context.training()), b = c.synapse->bias();
-  const LinkP link = this->link(0, x);
-  const Tensor held = holds_current(x, rule, context) ? held_current(0, x, context) : Tensor();
-  Tensor I = held.defined() ? spread(held, x.gain()) : link->product(W);
-  if (b.defined()) I = I + b;
-  State& state = carry.state.at(static_cast<size_t>(slot_));
-  I = I.variable_data();  // a view holds on to what it is a view of
-  const bool own = I.use_count() == 1 && I.storage().use_count() == 1;
-  const RecordP record =
-      this->record(I, rule, context, /*learns=*/true, own ? Storage::in_place : Storage::bits, state);
-  I.reset();
-  run_neuron(*neuron_, *record, context.mode);
-  state = record->state;
-  const bool meets = meets_each_segment(held.defined(), *rule);
-  Signal y = finish(output_edge(*record), {meets ? link : LinkP()}, record, rule, context, carry);
-  const bool pulls = !tape.empty();
-  const auto asks = [](const Tensor& p) { return p.defined() && p.requires_grad(); };
-  const bool learns = asks(W) || asks(b) || std::any_of(parameters_.begin(), parameters_.end(), asks);
-  if (!pulls && !learns) return y;  // nobody below asks
-  tape.add([this, link, held, W, b, record, pulls](EdgeError delta) -> EdgeError {
-    Credit credit = credit_of(*record, std::move(delta), State(record->state.size()), /*last_read=*/true);
-    for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
-    const Tensor g = credit.g;
-    credit = {};  // nobody takes the credit on the state before
-    if (b.defined()) accumulate(b, bias_gradient(record, g, b.sizes()));
-    if (held.defined()) {
-      accumulate(held, link->gathered(g));
-      return {};
-    }
-    if (W.requires_grad()) accumulate(W, link->weight_gradient(g, W));
-    return pulls ? link->pull(g, W) : EdgeError();
-  });
-  return y;
 }
 
 std::vector<StageInfo> Layer::describe() const {

@@ -31,7 +31,7 @@ class Layer : public Stage {
   /// in[k]: shape of connection k's input; empty: the layer's own output, for a recurrent connection.
   Shape build(const std::vector<Shape>& in) override;
   Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) override;
-  /// Nothing but a bias lies between a single weight, a leaf, and the neuron.
+  /// Between a single weight, a leaf, and the neuron lies nothing but a bias and a norm with a pass() of its own.
   bool taped() const override { return taped_; }
   std::string notation() const override { return connections_[0].synapse->notation(); }
   void assign_slots(int64_t& next) override;
@@ -48,12 +48,16 @@ class Layer : public Stage {
   using LinkP = c10::intrusive_ptr<Link>;
   using RecordP = c10::intrusive_ptr<Record>;
   struct Nodes;
+  struct TapedCurrent;
   LinkP link(size_t k, const Signal& x) const;
   bool holds_current(const Signal& x, const RuleP& rule, const Context& context) const;
   Tensor held_current(size_t k, const Signal& x, const Context& context) const;
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
-  RecordP record(const Tensor& I, const RuleP& rule, const Context& context, bool learns, Storage storage,
-                 State& state) const;
+  RecordP record(const Tensor& I, const ops::ChannelMap& map, const RuleP& rule, const Context& context,
+                 bool learns, Storage storage, State& state) const;
+  bool takes_map(const Tensor& I, const Rule& rule, const Context& context) const;
+  TapedCurrent taped_current(const Link& link, const Tensor& W, const RuleP& rule,
+                             const Context& context) const;
   Signal forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context, Carry& carry) const;
   Signal finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record, const RuleP& rule,
                 const Context& context, Carry& carry) const;

@@ -1,4 +1,4 @@
-// How a layer's neuron runs; what a rule makes of the error at its output, and penalties add to it.  For layer.cpp alone.
+// What a rule makes of the error at a layer's output, and penalties add to it.  For layer.cpp and layer_tape.cpp alone.
 #pragma once
 #include <algorithm>
 
@@ -8,13 +8,6 @@
 #include "spiketrain/core/tape.h"
 
 namespace spiketrain {
-
-/// Runs the neuron over all steps of a segment.
-inline void fire(Record& record, Neuron& neuron, Mode mode) {
-  auto* normed = mode == Mode::evaluate ? nullptr : dynamic_cast<NormedNeuron*>(&neuron);
-  if (normed && normed->couples_samples()) return normed->run_training(record, mode == Mode::train);
-  neuron.run(record, record.all());
-}
 
 /// Adds `more` where there is some.
 inline void add_each(State& sum, const State& more) {

@@ -36,6 +36,8 @@ struct Neuron : Part, torch::nn::Module {
   virtual bool whole_sequence() const { return false; }
   /// Whether run() on a current like this writes spikes as bits, may write the membrane over the current, and need not write a PSP.
   virtual bool scans(const Tensor& /*I*/, uint32_t /*slots*/) const { return false; }
+  /// Whether run() and vjp() can read a current like this through a map, see Record::map.
+  virtual bool takes_map(const Tensor& /*I*/) const { return false; }
   /// Whether vjp() of this record, maps that lie by pixel, can read a delta of windows, see Record::windows.
   virtual bool takes_windows(const Record& /*record*/) const { return false; }
   /// State before the first step; `shape` is [B,*].

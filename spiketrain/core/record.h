@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spiketrain/core/signal.h"
+#include "spiketrain/ops/channel_map.h"
 #include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/layout.h"
 #include "spiketrain/ops/windows.h"
@@ -53,6 +54,8 @@ struct Record : torch::CustomClassHolder {
   // Before the neuron runs.
   uint32_t slots = 0;                      ///< which of I, u, psi are kept or recorded
   torch::ScalarType type = torch::kFloat;  ///< of the current and of everything but s
+  ops::ChannelMap
+      map;   ///< what the neuron reads is this of I, which is kept in place of u; undefined: I itself
   Tensor I;  ///< input current; unless slots has kI it is dropped after the run, which may write u over it
   State before;             ///< state before the segment
   bool from_start = false;  ///< that is the initial state
@@ -73,6 +76,7 @@ struct Record : torch::CustomClassHolder {
   std::vector<Tensor> post;  ///< postsynaptic factors of further (post, pre) pairs, [T,B,*] each
   Tensor g_bias;             ///< error signal at biases [T,B,*], where it differs from that at the current
   bool went_back = false;    ///< credit() has run: once only, as it stores what synapses read
+  bool cut = false;          ///< nobody takes the credit on the state before, which may be left out
   bool last_read = false;    ///< the membrane potential is not read after credit(), which may overwrite it
   ops::Windows windows;      ///< delta is that of windows: only where Rule::takes_windows() says so
   Tensor g_membrane;         ///< part of the error signal due to a penalty on the membrane potential [T,B,*]
@@ -86,7 +90,10 @@ struct Record : torch::CustomClassHolder {
   std::shared_ptr<const Rule> rule;
 
   /// Whether the membrane is that of maps on the CPU that lie pixel by pixel, so that kernels can read a delta of windows.
-  bool by_pixel() const { return u.defined() && u.dim() == 5 && ops::has_kernel(u) && ops::channels_last(u); }
+  bool by_pixel() const {
+    const Tensor& kept = map.defined() ? I : u;
+    return kept.defined() && kept.dim() == 5 && ops::has_kernel(kept) && ops::channels_last(kept);
+  }
   bool spiking() const { return s.defined() || sent.defined(); }
   /// [T,B,*]
   at::IntArrayRef sizes() const {

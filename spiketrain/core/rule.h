@@ -52,6 +52,8 @@ struct Rule : Part {
   virtual void trace(const Record& /*record*/, Presynaptic& pre) const { pre.q = pre.x; }
   /// Whether credit() of this record can read a delta of windows, see Record::windows.
   virtual bool takes_windows(const Neuron& /*neuron*/, const Record& /*record*/) const { return false; }
+  /// Whether credit() of a record with a map, of a neuron that takes one, reads nothing else of it, see Record::map.
+  virtual bool takes_map() const { return false; }
   /// Whether the membrane of a record is of no use once credit() has run.
   virtual bool is_done_with_membrane() const { return false; }
   /// Backward: delta = dL/da [T,B,*] and dL/d(state after the segment) -> the error signal g at the input current, and the

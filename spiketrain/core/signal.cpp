@@ -64,8 +64,6 @@ Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options) {
   return result;
 }
 
-namespace {
-
 bool all_ones(const Tensor& gain) {
   if (!gain.is_cpu() || !gain.is_contiguous()) return false;
   return AT_DISPATCH_FLOATING_TYPES(gain.scalar_type(), "spread", [&] {
@@ -73,8 +71,6 @@ bool all_ones(const Tensor& gain) {
     return std::all_of(values, values + gain.numel(), [](scalar_t x) { return x == 1; });
   });
 }
-
-}  // namespace
 
 /// Values that are computed by whoever asks for them first.
 struct Signal::Psp {

@@ -103,6 +103,9 @@ class Signal {
 /// sends gradients through it, and whoever computes on it by mistake gets NaN.
 Tensor carrier(at::IntArrayRef shape, const torch::TensorOptions& options);
 
+/// Whether a constant signal with this gain is its image at every step; false off the CPU.
+bool all_ones(const Tensor& gain);
+
 /// gain [T] * image [1,B,*] -> [T,B,*]
 Tensor spread(const Tensor& image, const Tensor& gain);
 

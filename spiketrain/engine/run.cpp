@@ -288,6 +288,7 @@ void Run::live(const Segment& segment) {
       (*costs_)[at].message += to_message(x).numel();
       begin = Clock::now();
     }
+    if (finished_ && b + 1 == end()) carry_ = {};
     if (!block_major) continue;
     back(at);
     carry_.detach();  // the carried states are the last that hold on to the block's graph
@@ -316,6 +317,7 @@ PassResult Run::train(const Plan& plan, const OnUpdate& on_update) {
   if (segments_per_update(plan) > 1 || network_.runs_by_step()) context_.currents = &currents_;
   for (size_t i = 0; i < plan.size(); ++i) {
     const Segment& segment = plan[i];
+    finished_ = i + 1 == plan.size();
     enter(segment);
     if (segment.role == Role::live) live(segment);
     if (segment.role == Role::burn_in) burn_in(segment);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "spiketrain/base/rng.h"
+#include "spiketrain/kernels/current_map.h"
 #include "spiketrain/kernels/windows.h"
 
 namespace spiketrain::cpu {
@@ -189,6 +190,21 @@ class Draw {
   double value(double low, double high);
   Rng rng_;
   bool exact_, typical_;
+};
+
+/// Arrays of a map of currents (current_map.h), drawn.
+template <class R>
+struct DrawnMap {
+  std::vector<R> mean, factor, bias;
+  CurrentMap<R> map(Draw& draw, int64_t channels) {
+    const auto row = [&](double low, double high) {
+      std::vector<R> values = draw.values<R>(channels, low, high);
+      for (int64_t c = 0; c < CurrentMap<R>::kMore; ++c) values.push_back(values[static_cast<size_t>(c)]);
+      return values;
+    };
+    mean = row(-0.5, 0.5), factor = row(0.5, 1.5), bias = row(-0.5, 0.5);
+    return {channels, mean.data(), factor.data(), bias.data()};
+  }
 };
 
 /// Some maps of N neurons, pooled over windows that leave a rest.

@@ -6,7 +6,7 @@
 namespace spiketrain::ops {
 
 int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, const SpikesOut& s_out,
-                    const Tensor& u_out, const Tensor& psi_out) {
+                    const Tensor& u_out, const Tensor& psi_out, const ChannelMap& map) {
   const bool last = channels_last(I_in), constant = repeats(I_in);
   const Tensor I = laid(constant ? I_in.slice(0, 0, 1) : I_in, last), before = laid_state(state, last);
   ST_CHECK(has_kernel(I) && I.dim() >= 1 && state.sizes() == I_in.sizes().slice(1) &&
@@ -22,6 +22,7 @@ int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, 
     x.N = after.numel();
     x.I = pointer<scalar_t>(I);
     x.constant = constant;
+    x.map = map.in<scalar_t>();
     x.z0 = pointer<scalar_t>(before);
     x.s = pointer<uint8_t>(s);
     x.bits = s_out.words();
@@ -34,25 +35,29 @@ int64_t lif_forward(const cpu::LifParams& p, const Tensor& I_in, Tensor& state, 
   return spikes;
 }
 
-LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor& before_in,
-                       const Tensor& u_in, const Tensor& s_in, const Tensor& delta_in,
-                       const Tensor& g_after_in, bool want_leak, const Tensor& g_memory,
-                       const Windows& windows) {
-  const bool reads_I = want_leak && p.gain_tie != 0, last = channels_last(u_in);
-  const Tensor I = reads_I ? laid(I_in, last) : Tensor(), before = laid_state(before_in, last),
-               u = laid(u_in, last), s = laid(s_in, last), delta = laid(delta_in, last),
-               g_after = laid(g_after_in, last);
-  ST_CHECK(has_kernel(delta) && delta.dim() >= 1 && before_in.sizes() == u_in.sizes().slice(1) &&
-               delta_in.sizes() == at::IntArrayRef(windows.of(u_in.sizes())) &&
-               (s.defined() ? s.sizes() == u.sizes() : !p.raised) && (!reads_I || I.defined()),
+LifAdjoint lif_adjoint(const cpu::LifParams& p, const Membrane& membrane, const Tensor& before_in,
+                       const Tensor& s_in, const Tensor& delta_in, const Tensor& g_after_in, LifWants wants,
+                       const Tensor& g_memory, const Windows& windows) {
+  const Tensor& kept_in = membrane.kept();
+  const bool mapped = membrane.map.defined(), last = channels_last(kept_in);
+  const bool reads_I = mapped || (wants.leak && p.gain_tie != 0);
+  const Tensor I = reads_I ? laid(membrane.I, last) : Tensor(), before = laid_state(before_in, last),
+               u = laid(membrane.u, last), kept = mapped ? I : u, s = laid(s_in, last),
+               delta = laid(delta_in, last), g_after = laid(g_after_in, last);
+  ST_CHECK(has_kernel(delta) && delta.dim() >= 1 && before_in.sizes() == kept_in.sizes().slice(1) &&
+               delta_in.sizes() == at::IntArrayRef(windows.of(kept_in.sizes())) &&
+               (s.defined() ? s.sizes() == kept.sizes() && !mapped : !p.raised) &&
+               (!reads_I || I.defined()) && !(mapped && wants.leak) && (!mapped || ChannelMap::fits(I)),
            "lif_adjoint: expected delta, u and s [T,*], the state before [*], and I if the gain is tied to a "
-           "learned leak");
-  LifAdjoint result{credit_memory(g_memory, u_in, u, last), torch::empty(u.sizes().slice(1), u.options())};
+           "learned leak; of a current with a map, few steps and a leak that is not learned");
+  LifAdjoint result{credit_memory(g_memory, kept_in, kept, last), {}};
+  if (wants.before) result.g_before = torch::empty(kept.sizes().slice(1), kept.options());
   result.g_leak = AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "lif_adjoint", [&] {
     cpu::LifAdjointArgs<scalar_t> x;
-    x.T = u.size(0);
-    x.N = result.g_before.numel();
-    x.windows = windows.in(u_in.sizes(), last);
+    x.T = kept.size(0);
+    x.N = before_in.numel();
+    x.windows = windows.in(kept_in.sizes(), last);
+    x.map = membrane.map.in<scalar_t>();
     x.u = pointer<scalar_t>(u);
     x.s = pointer<uint8_t>(s);
     x.z0 = pointer<scalar_t>(before);
@@ -61,11 +66,11 @@ LifAdjoint lif_adjoint(const cpu::LifParams& p, const Tensor& I_in, const Tensor
     x.I = pointer<scalar_t>(I);
     x.g = pointer<scalar_t>(result.g);
     x.g_in = pointer<scalar_t>(result.g_before);
-    x.want_leak = want_leak;
+    x.want_leak = wants.leak;
     return cpu::lif_adjoint(p, x);
   });
   result.g = unlaid(result.g, last);
-  result.g_before = unlaid(result.g_before, last);
+  if (wants.before) result.g_before = unlaid(result.g_before, last);
   return result;
 }
 

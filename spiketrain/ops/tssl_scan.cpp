@@ -86,7 +86,8 @@ Tensor credit_by_steps(TsslVariant variant, const cpu::TsslParams& p, const Tens
 }  // namespace
 
 int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m, Tensor& psp,
-                        const SpikesOut& s_out, const Tensor& u_out, const Tensor& a_out) {
+                        const SpikesOut& s_out, const Tensor& u_out, const Tensor& a_out,
+                        const ChannelMap& map) {
   const bool last = channels_last(I_in);
   const Tensor I = laid(I_in, last), m0 = laid_state(m, last), a0 = laid_state(psp, last);
   ST_CHECK(has_kernel(I) && I.dim() >= 1 && m.sizes() == I_in.sizes().slice(1) && psp.sizes() == m.sizes() &&
@@ -101,6 +102,7 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m,
     x.T = I.size(0);
     x.N = m1.numel();
     x.I = pointer<scalar_t>(I);
+    x.map = map.in<scalar_t>();
     x.m0 = pointer<scalar_t>(m0);
     x.a0 = pointer<scalar_t>(a0);
     x.s = pointer<uint8_t>(s);
@@ -116,29 +118,33 @@ int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I_in, Tensor& m,
   return spikes;
 }
 
-Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Tensor& u_in, const Tensor& m_in,
-                   const Tensor& psp_in, const Tensor& delta_in, bool warm_up, const Tensor& g_memory,
-                   const Windows& windows) {
-  const bool last = channels_last(u_in);
+Tensor tssl_credit(TsslVariant variant, const cpu::TsslParams& p, const Membrane& membrane,
+                   const Tensor& m_in, const Tensor& psp_in, const Tensor& delta_in, bool warm_up,
+                   const Tensor& g_memory, const Windows& windows) {
+  const Tensor& kept_in = membrane.kept();
+  const bool last = channels_last(kept_in), mapped = membrane.map.defined();
   const Tensor delta = laid(delta_in, last);
-  ST_CHECK(delta_in.dim() >= 1 && delta_in.sizes() == at::IntArrayRef(windows.of(u_in.sizes())) &&
-               m_in.sizes() == u_in.sizes().slice(1) && psp_in.sizes() == m_in.sizes(),
-           "tssl_credit: expected delta and u [T,*] and two states [*]");
+  ST_CHECK(
+      delta_in.dim() >= 1 && delta_in.sizes() == at::IntArrayRef(windows.of(kept_in.sizes())) &&
+          m_in.sizes() == kept_in.sizes().slice(1) && psp_in.sizes() == m_in.sizes() &&
+          (!mapped || (has_kernel(delta) && ChannelMap::fits(kept_in))),
+      "tssl_credit: expected delta and u [T,*] and two states [*]; maps are for the kernel and few steps");
   if (!has_kernel(delta)) {
     ST_CHECK(windows.k == 1, "tssl_credit: windows are for the kernel alone");
-    return credit_by_steps(variant, p, u_in, m_in, psp_in, delta_in, warm_up);
+    return credit_by_steps(variant, p, membrane.u, m_in, psp_in, delta_in, warm_up);
   }
-  const Tensor u = laid(u_in, last), m = laid_state(m_in, last), psp = laid_state(psp_in, last);
-  const Tensor g = credit_memory(g_memory, u_in, u, last);
+  const Tensor kept = laid(kept_in, last), m = laid_state(m_in, last), psp = laid_state(psp_in, last);
+  const Tensor g = credit_memory(g_memory, kept_in, kept, last);
   AT_DISPATCH_FLOATING_TYPES(delta.scalar_type(), "tssl_credit", [&] {
     cpu::TsslCreditArgs<scalar_t> x;
-    x.T = u.size(0);
+    x.T = kept.size(0);
     x.N = m_in.numel();
-    x.u = pointer<scalar_t>(u);
+    (mapped ? x.I : x.u) = pointer<scalar_t>(kept);
+    x.map = membrane.map.in<scalar_t>();
     x.m0 = pointer<scalar_t>(m);
     x.a0 = pointer<scalar_t>(psp);
     x.delta = pointer<scalar_t>(delta);
-    x.windows = windows.in(u_in.sizes(), last);
+    x.windows = windows.in(kept_in.sizes(), last);
     x.g = pointer<scalar_t>(g);
     x.warm_up = warm_up;
     cpu::tssl_credit(variant, p, x);

@@ -2,6 +2,7 @@
 // Tests: equiv/generic, equiv/tssl_scan, golden/tssl.
 #pragma once
 #include "spiketrain/kernels/tssl_scan/tssl_scan.h"
+#include "spiketrain/ops/channel_map.h"
 #include "spiketrain/ops/spike_bits.h"
 #include "spiketrain/ops/windows.h"
 
@@ -11,18 +12,18 @@ using torch::Tensor;
 /// The neuron over T steps, by the kernel: I [T,*], and its states m (membrane after reset) and psp, both [*], before
 /// the first step, which are replaced by those after the last one.  Writes, all [T,*] and lying as I does: spikes
 /// s (uint8) or, in its place, bits; their PSP a, which may be undefined; and the membrane before reset u, which may be undefined or I
-/// itself.  A state of zeros may be one zero, expanded.  Returns the number of spikes.
+/// itself.  `map` is that of I.  A state of zeros may be one zero, expanded.  Returns the number of spikes.
 /// UsageError if shapes or types do not fit or has_kernel() does not take I.
 int64_t psp_lif_forward(const cpu::TsslParams& p, const Tensor& I, Tensor& m, Tensor& psp, const SpikesOut& s,
-                        const Tensor& u, const Tensor& a);
+                        const Tensor& u, const Tensor& a, const ChannelMap& map = {});
 
-/// Error signal g = dL/dI [T,*] from delta = dL/da [T,*], given u of the forward and its states before the first
+/// Error signal g = dL/dI [T,*] from delta = dL/da [T,*], given the membrane u of the forward, kept or to be found again, and its states before the first
 /// step.  warm_up: the layer hardly fires, so that the variants of 2020 use the surrogate.  On any device.
 /// g_memory: u, if nobody reads it any more and the error signal shall take its memory.
 /// windows: delta is dL/d(sums of windows), for the kernel alone and maps channels last.
-Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Tensor& u, const Tensor& m,
-                   const Tensor& psp, const Tensor& delta, bool warm_up, const Tensor& g_memory = {},
-                   const Windows& windows = {});
+Tensor tssl_credit(cpu::TsslVariant variant, const cpu::TsslParams& p, const Membrane& membrane,
+                   const Tensor& m, const Tensor& psp, const Tensor& delta, bool warm_up,
+                   const Tensor& g_memory = {}, const Windows& windows = {});
 
 /// Adjoint of psp_scan: g_x[r] = 1/tau_s * sum over t >= r of (1 - 1/tau_s)^(t-r) g[t], for g [T,*]; without gradient.
 Tensor psp_adjoint(const Tensor& g, double tau_s);

@@ -131,7 +131,7 @@ TEST(Ops, ScansRefuseWhatDoesNotFit) {
   EXPECT_THROW(ops::psp_lif_forward({}, I, state, wrong, {bytes}, {}, torch::empty_like(I)), UsageError);
   EXPECT_EQ(ops::psp_lif_forward({}, I, state, psp, {bytes}, {}, {}), 0);
   EXPECT_THROW(ops::psp_lif_forward({}, I, state, psp, {}, {}, {}), UsageError);
-  EXPECT_THROW(ops::tssl_credit({}, {}, I, wrong, psp, I, false), UsageError);
+  EXPECT_THROW(ops::tssl_credit({}, {}, {I}, wrong, psp, I, false), UsageError);
 }
 
 }  // namespace spiketrain::generic_test

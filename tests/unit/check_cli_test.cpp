@@ -77,7 +77,7 @@ TEST_F(CheckCli, IsListed) {
 }
 
 TEST_F(CheckCli, RefusesUnknownNames) {
-  expect_error({"--kernel", "lif_foward"}, "did you mean 'lif_forward'? Kernels: combine_rows");
+  expect_error({"--kernel", "lif_foward"}, "did you mean 'lif_forward'? Kernels: channel_adjoint");
   expect_error({"--isa", "MMX"}, "expected one of " + supported_isas().front());
   expect_error({"--kernel", "psp_scan", "--isa", supported_isas().front(), "--isa", "MMX"}, "MMX");
   expect_error({"--no-such-option"}, "--no-such-option");

@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "hwy/highway.h"
+#include "spiketrain/kernels/current_map-inl.h"
 #include "spiketrain/kernels/lif_scan/coefficients.h"
 #include "spiketrain/kernels/rows-inl.h"
 #include "spiketrain/kernels/surrogate-inl.h"
@@ -95,6 +96,7 @@ int64_t forward_tile(const LifCoefficients<R>& c, const LifForwardArgs<R>& x, in
   const auto one = hn::Set(d, R(1));
   HWY_ALIGN R z_state[kTile];
   load_state(x.z0, begin, w, z_state);
+  const MapRow<R> map(x.map, begin);
   const int64_t words = (x.N + 63) / 64, tile_words = (w + 63) / 64;
   int64_t spikes = 0;
   for (int64_t t = 0; t < x.T; ++t) {
@@ -109,7 +111,7 @@ int64_t forward_tile(const LifCoefficients<R>& c, const LifForwardArgs<R>& x, in
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto z = access.load(z_state + i);
       prefetch_tile(I + i);
-      const auto u = lanes.charge(z, access.load(I + i));
+      const auto u = lanes.charge(z, map.read(access, I, i));
       const auto y = lanes.distance(u, z);
       const auto fired = lanes.fires(y);
       const auto s = hn::IfThenElseZero(fired, one);
@@ -136,10 +138,11 @@ struct AdjointRow {
   const R* u_before;        // null at step 0
   const uint8_t* s_before;  // null at step 0
   const R* z0;              // used at step 0
-  AdjointRow(const LifAdjointArgs<R>& x, const R* z0, int64_t t, int64_t begin)
-      : u(x.u + t * x.N + begin),
+  AdjointRow(const LifAdjointArgs<R>& x, const MembraneRows<R>& membrane, const R* z0, int64_t t,
+             int64_t begin)
+      : u(membrane.at(t)),
         s(x.s ? x.s + t * x.N + begin : nullptr),
-        u_before(t > 0 ? u - x.N : nullptr),
+        u_before(t > 0 ? membrane.at(t - 1) : nullptr),
         s_before(t > 0 && s ? s - x.N : nullptr),
         z0(z0) {}
 
@@ -194,6 +197,26 @@ HWY_INLINE void state_adjoint(const LifCoefficients<R>& c, const Lanes<kReset, k
   });
 }
 
+// The membranes of a tile from its currents, as the forward computed them.
+template <LifReset kReset, bool kDelayed, class R>
+HWY_INLINE void find_membranes(const Lanes<kReset, kDelayed, R>& lanes, const LifAdjointArgs<R>& x,
+                               int64_t begin, int64_t w, R* membranes) {
+  HWY_ALIGN R z_state[kTile];
+  load_state(x.z0, begin, w, z_state);
+  const MapRow<R> map(x.map, begin);
+  for (int64_t t = 0; t < x.T; ++t) {
+    const R* I = x.I + t * x.N + begin;
+    R* u_out = membranes + t * kTile;
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      const auto z = access.load(z_state + i);
+      prefetch_tile(I + i);
+      const auto u = lanes.charge(z, map.read(access, I, i));
+      access.store(kDelayed ? u : lanes.reset(u, lanes.fires(lanes.distance(u, z))), z_state + i);
+      access.store(u, u_out + i);
+    });
+  }
+}
+
 template <LifReset kReset, bool kDelayed, class R>
 double adjoint_tile(const LifCoefficients<R>& c, const LifAdjointArgs<R>& x, int64_t begin, int64_t w) {
   const Lanes<kReset, kDelayed, R> lanes(c);
@@ -204,8 +227,11 @@ double adjoint_tile(const LifCoefficients<R>& c, const LifAdjointArgs<R>& x, int
   const auto v_rest = hn::Set(lanes.d, c.v_rest), gain_tie = hn::Set(lanes.d, c.gain_tie);
   const bool tied = c.gain_tie != R(0);
   WindowRows<R> deltas(x.windows, x.delta, x.T, x.N, begin, w);
+  HWY_ALIGN R own[CurrentMap<R>::kSteps * kTile];
+  if (!x.u) find_membranes(lanes, x, begin, w, own);
+  const MembraneRows<R> membrane = x.u ? MembraneRows<R>{x.u + begin, x.N} : MembraneRows<R>{own, kTile};
   for (int64_t t = x.T - 1; t >= 0; --t) {
-    const AdjointRow<kReset, kDelayed, R> r(x, z0, t, begin);
+    const AdjointRow<kReset, kDelayed, R> r(x, membrane, z0, t, begin);
     const R* delta = deltas.at(t);
     const R* I = x.I ? x.I + t * x.N + begin : nullptr;
     R* g = x.g + t * x.N + begin;

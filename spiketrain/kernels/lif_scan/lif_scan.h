@@ -22,6 +22,7 @@
 #pragma once
 #include <cstdint>
 
+#include "spiketrain/kernels/current_map.h"
 #include "spiketrain/kernels/surrogate.h"
 #include "spiketrain/kernels/windows.h"
 
@@ -56,6 +57,7 @@ struct LifForwardArgs {
   int64_t T = 0, N = 0;
   const R* I = nullptr;   ///< [T,N] in: input current
   bool constant = false;  ///< I is [N], the same at every step
+  CurrentMap<R> map;      ///< of I
   const R* z0 = nullptr;  ///< [N] in: state before step 0; null = zeros
   uint8_t* s = nullptr;   ///< [T,N] out: spikes 0/1; may be null
   uint64_t* bits =
@@ -76,16 +78,18 @@ int64_t lif_forward(const LifParams& p, const LifForwardArgs<R>& x);
 template <class R>
 struct LifAdjointArgs {
   int64_t T = 0, N = 0;
-  const R* u = nullptr;        ///< [T,N] in: from the forward
+  const R* u = nullptr;  ///< [T,N] in: from the forward; null: found again from I, as given to the forward
+  CurrentMap<R> map;     ///< of I, if u is null: then T <= CurrentMap::kSteps, and s must be null
   const uint8_t* s = nullptr;  ///< [T,N] in: from the forward; null: found again from u, unless raised
   const R* z0 = nullptr;       ///< [N] in: as given to the forward; null = zeros
   const R* delta = nullptr;    ///< [T,N] in: dL/da; with windows [T, N/sites*pooled]
   Windows windows;             ///< of delta
   const R* g_out = nullptr;    ///< [N] in: dL/dz1; null = zeros
-  const R* I = nullptr;        ///< [T,N] in: as given to the forward; read if want_leak and gain_tie != 0
-  R* g = nullptr;              ///< [T,N] out: dL/dI; may be u, and without windows delta
-  R* g_in = nullptr;           ///< [N] out: dL/dz0; may be null, may be g_out
-  bool want_leak = false;      ///< compute the return value
+  const R* I =
+      nullptr;     ///< [T,N] in: as given to the forward; read without u, or if want_leak and gain_tie != 0
+  R* g = nullptr;  ///< [T,N] out: dL/dI; may be u, and without windows delta
+  R* g_in = nullptr;       ///< [N] out: dL/dz0; may be null, may be g_out
+  bool want_leak = false;  ///< compute the return value
 };
 /// Returns dL/dleak, summed over steps and neurons (0 if not wanted): per neuron in R from the last step
 /// down, then over neurons in double, in fixed chunks.

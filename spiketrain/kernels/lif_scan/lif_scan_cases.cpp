@@ -9,6 +9,9 @@
 namespace spiketrain::cpu {
 namespace {
 
+/// Of a map: no divisor of a tile.
+constexpr int64_t kMapChannels = 15;
+
 bool needs_exp(const SurrogateCurve& curve) { return curve.shape <= SurrogateShape::gauss; }
 
 /// exp of the vector code and of the C library differ by a few ulp, which add up over the steps.
@@ -27,7 +30,8 @@ class LifForward final : public KernelCase {
     I_ = draw.currents<R>(T * N, -0.5, 2.0);
     z0_ = draw.values<R>(N, -0.5, 2.5);
     x_.T = T, x_.N = N, x_.I = I_.data();
-    if (arrays != LifArrays::training) x_.s = add<uint8_t>("s", T * N).template data<uint8_t>();
+    const bool keeps_bytes = arrays == LifArrays::all || arrays == LifArrays::fewest;
+    if (keeps_bytes) x_.s = add<uint8_t>("s", T * N).template data<uint8_t>();
     if (arrays != LifArrays::fewest)
       x_.bits = add<uint64_t>("bits", T * ((N + 63) / 64)).template data<uint64_t>();
     spikes_ = add<double>("spikes", 1).template data<double>();
@@ -37,14 +41,16 @@ class LifForward final : public KernelCase {
     if (arrays == LifArrays::fewest) return;
     x_.z0 = z0_.data();
     // In training the membrane takes the place of the current.
-    if (arrays == LifArrays::training) {
+    if (arrays == LifArrays::mapped) {
+      x_.map = map_.map(draw, kMapChannels);
+    } else if (arrays == LifArrays::training) {
       x_.I = x_.u = add<R>("u", I_).template data<R>();
     } else {
       x_.u = add<R>("u", T * N).template data<R>();
     }
     x_.z1 = add<R>("z1", N).template data<R>();
     bytes += items * sizeof(R);
-    if (arrays == LifArrays::training) return;
+    if (!keeps_bytes) return;
     x_.a = add<R>("a", T * N).template data<R>();
     x_.psi = add<R>("psi", T * N, of_surrogate(p, T)).template data<R>();
     bytes += 2 * items * sizeof(R);
@@ -56,6 +62,7 @@ class LifForward final : public KernelCase {
  private:
   LifParams p_;
   std::vector<R> I_, z0_;
+  DrawnMap<R> map_;
   LifForwardArgs<R> x_;
   double* spikes_;
 };
@@ -71,6 +78,7 @@ class LifAdjoint final : public KernelCase {
     z0_ = draw.values<R>(N, -0.5, 2.5);
     delta_ = draw.values<R>(T * N, -2.0, 2.0);
     g_out_ = draw.values<R>(N, -2.0, 2.0);
+    if (arrays == LifArrays::mapped) x_.map = map_.map(draw, kMapChannels);
     forward(T, N, states);
     x_.T = T, x_.N = N, x_.u = u_.data(), x_.s = s_.data(), x_.I = I_.data(), x_.delta = delta_.data();
     // As in training: over the membrane.
@@ -84,8 +92,9 @@ class LifAdjoint final : public KernelCase {
       x_.z0 = z0_.data(), x_.g_out = g_out_.data();
       x_.g_in = add<R>("g_in", N, of_surrogate(p, T)).template data<R>();
     }
-    if (arrays == LifArrays::training && !p.raised) x_.s = nullptr;
-    if (arrays == LifArrays::training) x_.windows = windows_of(N);
+    if (arrays == LifArrays::mapped) x_.u = nullptr;
+    if (arrays == LifArrays::mapped || (arrays == LifArrays::training && !p.raised)) x_.s = nullptr;
+    if (arrays == LifArrays::training || arrays == LifArrays::mapped) x_.windows = windows_of(N);
     x_.want_leak = arrays == LifArrays::all;
     g_leak_ = &add<double>("g_leak", 1);
   }
@@ -103,11 +112,13 @@ class LifAdjoint final : public KernelCase {
     u_.resize(static_cast<size_t>(T * N));
     LifForwardArgs<R> x;
     x.T = T, x.N = N, x.I = I_.data(), x.z0 = states ? z0_.data() : nullptr, x.s = s_.data(), x.u = u_.data();
+    x.map = x_.map;
     lif_forward_ref(p_, x);
   }
 
   LifParams p_;
   std::vector<R> I_, z0_, delta_, g_out_, u_;
+  DrawnMap<R> map_;
   std::vector<uint8_t> s_;
   LifAdjointArgs<R> x_;
   Output *g_, *g_leak_;
@@ -170,8 +181,10 @@ const std::pair<const char*, SurrogateCurve> kCurves[] = {
     {"step", {SurrogateShape::step, 1, 0.1}},
     {"constant", {SurrogateShape::constant, 1, 1}},
 };
-const std::pair<const char*, LifArrays> kArrays[] = {
-    {"all", LifArrays::all}, {"training", LifArrays::training}, {"fewest", LifArrays::fewest}};
+const std::pair<const char*, LifArrays> kArrays[] = {{"all", LifArrays::all},
+                                                     {"training", LifArrays::training},
+                                                     {"fewest", LifArrays::fewest},
+                                                     {"mapped", LifArrays::mapped}};
 
 /// variant = (arrays * curves + curve) * dynamics + dynamic
 size_t variant_of(size_t arrays, size_t curve, size_t dynamic = 0) {
@@ -186,6 +199,8 @@ std::unique_ptr<KernelCase> make(const CaseSpec& spec) {
   p.surrogate = kCurves[rest % std::size(kCurves)].second;
   if (spec.numbers != Numbers::exact) p.leak = 0.9, p.gain = 0.75, p.rest = 0.0625;
   if (spec.numbers == Numbers::typical) p.leak = 0.5, p.rest = 0;
+  // Whether such a neuron fired does not follow from its membrane.
+  if (kArrays[rest / std::size(kCurves)].second == LifArrays::mapped) p.raised = false;
   return make_case<Case>(spec, p, kArrays[rest / std::size(kCurves)].second);
 }
 
@@ -207,7 +222,7 @@ KernelCases lif_scan(const char* name, const char* compared) {
   }
   k.cross(variant_of(0, 0), variant_of(0, 1), sizes);
   k.cross(variant_of(0, 1), variant_of(1, 0), {{7, 37}});
-  for (const size_t arrays : {1, 2})
+  for (const size_t arrays : {1, 2, 3})
     k.cross(variant_of(arrays, 0), variant_of(arrays, 1), {{1, 1}, {2, 513}, {5, 17}, {3, 1920}});
   k.wide = {4, 20000};
   return k;
@@ -221,6 +236,7 @@ const std::vector<KernelCases::Sizes> kTimed = {{5, 432000}, {5, 40000}, {30, 98
       lif_scan("lif_forward", "spikes, potentials and states: same bits; psi: 32 ulp where it needs exp");
   k.make = make<LifForward>;
   k.time(variant_of(1, 0), kTimed);
+  k.time(variant_of(3, 0), kTimed);
   return k;
 });
 [[maybe_unused]] const bool adjoint_registered = register_cases([] {
@@ -229,6 +245,7 @@ const std::vector<KernelCases::Sizes> kTimed = {{5, 432000}, {5, 40000}, {30, 98
   k.make = make<LifAdjoint>;
   k.time(variant_of(1, 0), kTimed);
   k.time(variant_of(1, 1), kTimed);
+  k.time(variant_of(3, 0), kTimed);
   return k;
 });
 

@@ -9,7 +9,8 @@ namespace spiketrain::cpu {
 enum class LifArrays {
   all,       ///< every one; the adjoint computes g_leak
   training,  ///< what training keeps: s, u and the states
-  fewest     ///< none
+  fewest,    ///< none
+  mapped     ///< what training keeps behind a norm: the current with a map, no membrane
 };
 
 std::unique_ptr<KernelCase> lif_forward_case(const CaseSpec& spec, const LifParams& p, LifArrays arrays);

@@ -1,4 +1,6 @@
 // LIF scans in plain loops, one neuron at a time; contract and equations in lif_scan.h.
+#include <vector>
+
 #include "spiketrain/kernels/lif_scan/coefficients.h"
 #include "spiketrain/kernels/lif_scan/lif_scan.h"
 #include "spiketrain/kernels/spike_bits/spike_bits.h"
@@ -101,7 +103,7 @@ int64_t lif_forward_ref(const LifParams& p, const LifForwardArgs<R>& x) {
     R z = x.z0 ? x.z0[n] : R(0);
     for (int64_t t = 0; t < x.T; ++t) {
       const int64_t i = t * x.N + n;
-      const R u = one.charge(z, x.I[x.constant ? n : i]), y = one.distance(u, z);
+      const R u = one.charge(z, mapped(x.map, x.I[x.constant ? n : i], n)), y = one.distance(u, z);
       const bool s = one.fires(y);
       if (x.s) x.s[i] = s;
       if (x.bits) set_bit(x.bits, x.N, t, n, s);
@@ -120,6 +122,16 @@ template <class R>
 double lif_adjoint_ref(const LifParams& p, const LifAdjointArgs<R>& x) {
   const One<R> one{LifCoefficients<R>(p)};
   double g_leak = 0;
+  if (!x.u) {
+    std::vector<R> u(static_cast<size_t>(x.T * x.N));
+    LifForwardArgs<R> forward;
+    forward.T = x.T, forward.N = x.N, forward.I = x.I, forward.map = x.map, forward.z0 = x.z0,
+    forward.u = u.data();
+    lif_forward_ref(p, forward);
+    LifAdjointArgs<R> with_membrane = x;
+    with_membrane.u = u.data();
+    return lif_adjoint_ref(p, with_membrane);
+  }
   for (int64_t n = 0; n < x.N; ++n) g_leak += static_cast<double>(adjoint_of(one, x, n));
   return g_leak;
 }

@@ -12,6 +12,7 @@
 
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
+#include "spiketrain/kernels/current_map-inl.h"
 #include "spiketrain/kernels/rows-inl.h"
 #include "spiketrain/kernels/tssl_scan/coefficients.h"
 #include "spiketrain/kernels/windows-inl.h"
@@ -22,15 +23,21 @@ namespace HWY_NAMESPACE {
 namespace {  // the namespaces above are shared with the other kernels
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The membrane before reset, from that after the last one and the current.
+template <class R, class V>
+HWY_INLINE V charge(const TsslCoefficients<R>& c, V m, V I) {
+  return hn::Add(m, hn::Sub(I, hn::Mul(m, hn::Set(hn::ScalableTag<R>(), c.inv_tau_m))));
+}
+
 template <class R>
 int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, int64_t begin, int64_t w) {
   const hn::ScalableTag<R> d;
   HWY_ALIGN R m_state[kTile], a_state[kTile];
   load_state(x.m0, begin, w, m_state);
   load_state(x.a0, begin, w, a_state);
-  const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
-  const auto threshold = hn::Set(d, c.threshold), one = hn::Set(d, R(1));
+  const auto inv_tau_s = hn::Set(d, c.inv_tau_s), threshold = hn::Set(d, c.threshold), one = hn::Set(d, R(1));
   const int64_t words = (x.N + 63) / 64, tile_words = (w + 63) / 64;
+  const MapRow<R> map(x.map, begin);
   int64_t spikes = 0;
   const R* a_before = a_state;
   for (int64_t t = 0; t < x.T; ++t) {
@@ -44,8 +51,7 @@ int64_t forward_tile(const TsslCoefficients<R>& c, const TsslForwardArgs<R>& x, 
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto m = access.load(m_state + i);
       prefetch_tile(I + i);
-      const auto du = hn::Sub(access.load(I + i), hn::Mul(m, inv_tau_m));
-      const auto u = hn::Add(m, du);
+      const auto u = charge(c, m, map.read(access, I, i));
       const auto fired = hn::Gt(u, threshold);
       const auto s = hn::IfThenElseZero(fired, one);
       access.store(hn::IfThenZeroElse(fired, u), m_state + i);
@@ -121,11 +127,12 @@ struct CreditRow {
   R* g;
   const R* u_before;  // null at step 0
   const R* m0;        // used at step 0
-  CreditRow(const TsslCreditArgs<R>& x, const R* delta, const R* m0, int64_t t, int64_t begin)
-      : u(x.u + t * x.N + begin),
+  CreditRow(const TsslCreditArgs<R>& x, const MembraneRows<R>& membrane, const R* delta, const R* m0,
+            int64_t t, int64_t begin)
+      : u(membrane.at(t)),
         delta(delta),
         g(x.g + t * x.N + begin),
-        u_before(t > 0 ? u - x.N : nullptr),
+        u_before(t > 0 ? membrane.at(t - 1) : nullptr),
         m0(m0) {}
 };
 
@@ -143,14 +150,36 @@ HWY_INLINE auto du_at(const TsslCoefficients<R>& c, const CreditRow<R>& r, const
   return hn::Sub(access.load(r.u + i), m);
 }
 
+// Where the membranes of a tile are: found again from its currents, in `own`, if they were not kept.
+template <class R>
+HWY_INLINE MembraneRows<R> membranes_of(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x,
+                                        int64_t begin, int64_t w, R* own) {
+  if (x.u) return {x.u + begin, x.N};
+  const auto threshold = hn::Set(hn::ScalableTag<R>(), c.threshold);
+  HWY_ALIGN R m_state[kTile];
+  load_state(x.m0, begin, w, m_state);
+  const MapRow<R> map(x.map, begin);
+  for (int64_t t = 0; t < x.T; ++t) {
+    const R* I = x.I + t * x.N + begin;
+    R* u_out = own + t * kTile;
+    for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
+      prefetch_tile(I + i);
+      const auto u = charge(c, access.load(m_state + i), map.read(access, I, i));
+      access.store(hn::IfThenZeroElse(hn::Gt(u, threshold), u), m_state + i);
+      access.store(u, u_out + i);
+    });
+  }
+  return {own, kTile};
+}
+
 // Which neurons of a tile are warm, a[t] < warm_below, at steps [first, last): bits.  a has the forward's bits.
 constexpr int64_t kWarmSteps = 256;
 class WarmRows {
  public:
   // Steps up to `last`, at most kWarmSteps of them.
   template <class R>
-  HWY_INLINE void find(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int64_t begin, int64_t w,
-                       int64_t last) {
+  HWY_INLINE void find(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x,
+                       const MembraneRows<R>& membrane, int64_t begin, int64_t w, int64_t last) {
     const hn::ScalableTag<R> d;
     HWY_ALIGN R a_state[kTile];
     load_state(x.a0, begin, w, a_state);
@@ -160,7 +189,7 @@ class WarmRows {
     first_ = HWY_MAX(int64_t{0}, last - kWarmSteps);
     memset(bits_, 0, static_cast<size_t>((last - first_) * kWords) * sizeof(uint64_t));
     for (int64_t t = 0; t < last; ++t) {
-      const R* u = x.u + t * x.N + begin;
+      const R* u = membrane.at(t);
       uint64_t* bits = bits_ + (t - first_) * kWords;
       for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
         const auto before = access.load(a_state + i);
@@ -191,16 +220,18 @@ void dec2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, int6
   load_state(x.m0, begin, w, m0);
   load_state<R>(nullptr, begin, w, A_state);
   load_state<R>(nullptr, begin, w, theta_state);
+  HWY_ALIGN R own[CurrentMap<R>::kSteps * kTile];
+  const MembraneRows<R> membrane = membranes_of(c, x, begin, w, own);
   WarmRows warm_rows;
-  warm_rows.find(c, x, begin, w, x.T);
+  warm_rows.find(c, x, membrane, begin, w, x.T);
   WindowRows<R> deltas(x.windows, x.delta, x.T, x.N, begin, w);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
   const auto threshold = hn::Set(d, c.threshold);
   const auto one = hn::Set(d, R(1)), limit = hn::Set(d, R(kMaxInvDuHead));
   for (int64_t t = x.T - 1; t >= 0; --t) {
-    if (t < warm_rows.first()) warm_rows.find(c, x, begin, w, t + 1);
-    const CreditRow<R> r(x, deltas.at(t), m0, t, begin);
+    if (t < warm_rows.first()) warm_rows.find(c, x, membrane, begin, w, t + 1);
+    const CreditRow<R> r(x, membrane, deltas.at(t), m0, t, begin);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
       const auto fired = hn::Gt(u, threshold);
@@ -237,11 +268,13 @@ void credit_2020_tile(const TsslCoefficients<R>& c, const TsslCreditArgs<R>& x, 
   load_state<R>(nullptr, begin, w, A_state);
   load_state<R>(nullptr, begin, w, future_state);
   WindowRows<R> deltas(x.windows, x.delta, x.T, x.N, begin, w);
+  HWY_ALIGN R own[CurrentMap<R>::kSteps * kTile];
+  const MembraneRows<R> membrane = membranes_of(c, x, begin, w, own);
   const auto threshold = hn::Set(d, c.threshold);
   const auto inv_tau_m = hn::Set(d, c.inv_tau_m), inv_tau_s = hn::Set(d, c.inv_tau_s);
   const auto leak_m = hn::Set(d, c.leak_m), leak_s = hn::Set(d, c.leak_s);
   for (int64_t t = x.T - 1; t >= 0; --t) {
-    const CreditRow<R> r(x, deltas.at(t), m0, t, begin);
+    const CreditRow<R> r(x, membrane, deltas.at(t), m0, t, begin);
     for_row<R>(w, [&](const auto& access, int64_t i) HWY_ATTR {
       const auto u = access.load(r.u + i);
       const auto fired = hn::Gt(u, threshold);

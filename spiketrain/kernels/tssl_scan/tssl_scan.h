@@ -19,6 +19,7 @@
 #pragma once
 #include <cstdint>
 
+#include "spiketrain/kernels/current_map.h"
 #include "spiketrain/kernels/windows.h"
 
 namespace spiketrain::cpu {
@@ -41,6 +42,7 @@ template <class R>
 struct TsslForwardArgs {
   int64_t T = 0, N = 0;
   const R* I = nullptr;   ///< [T,N] in: input current
+  CurrentMap<R> map;      ///< of I
   const R* m0 = nullptr;  ///< [N] in: membrane after reset before step 0; null = zeros
   const R* a0 = nullptr;  ///< [N] in: PSP before step 0; null = zeros
   uint8_t* s = nullptr;   ///< [T,N] out: spikes 0/1; may be null
@@ -95,7 +97,9 @@ void psp_adjoint(double tau_s, const PspAdjointArgs<R>& x);
 template <class R>
 struct TsslCreditArgs {
   int64_t T = 0, N = 0;
-  const R* u = nullptr;   ///< [T,N] in: from the forward
+  const R* u = nullptr;   ///< [T,N] in: from the forward; null: found again from I
+  const R* I = nullptr;   ///< [T,N] in: as given to the forward; read without u
+  CurrentMap<R> map;      ///< of I, without u: then T <= CurrentMap::kSteps
   const R* m0 = nullptr;  ///< [N] in: as given to the forward; null = zeros
   const R* a0 =
       nullptr;  ///< [N] in: as given to the forward, so none negative; null = zeros (read by dec2020 only)

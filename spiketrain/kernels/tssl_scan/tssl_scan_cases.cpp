@@ -22,23 +22,29 @@ struct TsslInputs {
   }
 };
 
-/// Variant 1: without the states and the PSP, spikes as bits, the membrane in place of the current.
+/// Of a map: no divisor of a tile.
+constexpr int64_t kMapChannels = 15;
+
+/// Variant 1: without the states and the PSP, spikes as bits, the membrane in place of the current; 2: the same of a current with a
+/// map, and without a membrane.
 template <class R>
 class TsslForward final : public KernelCase {
  public:
   explicit TsslForward(const CaseSpec& spec) : p_(params(spec)), in_(spec) {
     const int64_t n = in_.T * in_.N;
     x_.T = in_.T, x_.N = in_.N, x_.I = in_.I.data();
-    if (spec.variant == 1) {  // as in training
+    if (spec.variant > 0) {  // as in training
       x_.bits = add<uint64_t>("bits", in_.T * ((in_.N + 63) / 64)).template data<uint64_t>();
-      x_.I = x_.u = add<R>("u", in_.I).template data<R>();
+      Draw draw(spec);
+      if (spec.variant == 1) x_.I = x_.u = add<R>("u", in_.I).template data<R>();
+      if (spec.variant == 2) x_.map = map_.map(draw, kMapChannels);
     } else {
       x_.s = add<uint8_t>("s", n).template data<uint8_t>();
     }
     spikes_ = add<double>("spikes", 1).template data<double>();
     items = static_cast<double>(n);
     bytes = items * (2 * sizeof(R) + 1.0 / 8);
-    if (spec.variant == 1) return;
+    if (spec.variant > 0) return;
     x_.a = add<R>("a", n).template data<R>();
     x_.m0 = in_.m0.data(), x_.a0 = in_.a0.data();
     x_.u = add<R>("u", n).template data<R>();
@@ -53,6 +59,7 @@ class TsslForward final : public KernelCase {
  private:
   TsslParams p_;
   TsslInputs<R> in_;
+  DrawnMap<R> map_;
   TsslForwardArgs<R> x_;
   double* spikes_;
 };
@@ -108,6 +115,7 @@ struct CreditVariant {
   TsslVariant variant;
   bool warm_up;
   bool as_trained = false;  ///< errors on windows, result over the membrane potential
+  bool mapped = false;      ///< from the current with a map, at most kSteps steps of it, without a membrane
 };
 const CreditVariant kCredits[] = {{"dec2020", TsslVariant::dec2020, false},
                                   {"sep2020", TsslVariant::sep2020, false},
@@ -116,12 +124,20 @@ const CreditVariant kCredits[] = {{"dec2020", TsslVariant::dec2020, false},
                                   {"sep2020,warm_up", TsslVariant::sep2020, true},
                                   {"jun2020,warm_up", TsslVariant::jun2020, true},
                                   {"dec2020,as_trained", TsslVariant::dec2020, false, true},
-                                  {"sep2020,as_trained", TsslVariant::sep2020, false, true}};
+                                  {"sep2020,as_trained", TsslVariant::sep2020, false, true},
+                                  {"dec2020,mapped", TsslVariant::dec2020, false, false, true},
+                                  {"sep2020,mapped", TsslVariant::sep2020, false, false, true},
+                                  {"surrogate,mapped", TsslVariant::surrogate, false, false, true}};
 
 template <class R>
 class TsslCredit final : public KernelCase {
  public:
   explicit TsslCredit(const CaseSpec& spec) : p_(params(spec)), how_(kCredits[spec.variant]), in_(spec) {
+    if (how_.mapped) {
+      Draw draw(spec);
+      in_.T = std::min(in_.T, CurrentMap<R>::kSteps);
+      x_.map = map_.map(draw, kMapChannels);
+    }
     const int64_t n = in_.T * in_.N;
     const std::vector<R> a = forward();
     x_.T = in_.T, x_.N = in_.N, x_.u = u_.data(), x_.m0 = in_.m0.data(), x_.a0 = in_.a0.data();
@@ -129,6 +145,7 @@ class TsslCredit final : public KernelCase {
     if (how_.as_trained) x_.windows = windows_of(in_.N);
     x_.g = (how_.as_trained ? add("g", u_, tolerance(a)) : add<R>("g", n, tolerance(a))).template data<R>();
     if (how_.as_trained) x_.u = x_.g;
+    if (how_.mapped) x_.u = nullptr, x_.I = in_.I.data();
     items = static_cast<double>(n);
     bytes = items * 3 * sizeof(R);
   }
@@ -138,11 +155,12 @@ class TsslCredit final : public KernelCase {
 
  private:
   std::vector<R> forward() {
-    std::vector<R> a(in_.I.size());
-    u_.resize(in_.I.size());
+    const auto n = static_cast<size_t>(in_.T * in_.N);
+    std::vector<R> a(n);
+    u_.resize(n);
     TsslForwardArgs<R> x;
     x.T = in_.T, x.N = in_.N, x.I = in_.I.data(), x.m0 = in_.m0.data(), x.a0 = in_.a0.data();
-    x.u = u_.data(), x.a = a.data();
+    x.u = u_.data(), x.a = a.data(), x.map = x_.map;
     tssl_forward_ref(p_, x);
     return a;
   }
@@ -161,6 +179,7 @@ class TsslCredit final : public KernelCase {
   CreditVariant how_;
   TsslInputs<R> in_;
   std::vector<R> u_;
+  DrawnMap<R> map_;
   TsslCreditArgs<R> x_;
 };
 
@@ -186,7 +205,8 @@ KernelCases tssl_scan(const char* name, const char* compared, std::vector<std::s
 }
 
 [[maybe_unused]] const bool forward_registered = register_cases([] {
-  return tssl_scan<TsslForward>("tssl_forward", "all outputs: same bits", {"all", "fewest"}, {0});
+  return tssl_scan<TsslForward>("tssl_forward", "all outputs: same bits", {"all", "fewest", "mapped"},
+                                {0, 2});
 });
 [[maybe_unused]] const bool psp_registered = register_cases([] {
   return tssl_scan<PspScan>("psp_scan", "all outputs: same bits", {"states", "no_states", "in_place"}, {0});
@@ -198,7 +218,7 @@ KernelCases tssl_scan(const char* name, const char* compared, std::vector<std::s
   std::vector<std::string> names;
   for (const CreditVariant& credit : kCredits) names.push_back(credit.name);
   KernelCases k = tssl_scan<TsslCredit>("tssl_credit", "g: same bits, 4 ulp where the surrogate enters",
-                                        names, {0, 1, 2, 3});
+                                        names, {0, 1, 2, 3, 8});
   // More steps than who is warm is remembered for at once.
   k.cross(0, k.variants.size(), {{257, 15}, {600, 33}});
   return k;

@@ -83,7 +83,7 @@ int64_t tssl_forward_ref(const TsslParams& p, const TsslForwardArgs<R>& x) {
     R m = at_or_zero(x.m0, n), a = at_or_zero(x.a0, n);
     for (int64_t t = 0; t < x.T; ++t) {
       const int64_t i = t * x.N + n;
-      const R du = x.I[i] - m * c.inv_tau_m;
+      const R du = mapped(x.map, x.I[i], n) - m * c.inv_tau_m;
       const R u = m + du;
       const bool s = u > c.threshold;
       m = s ? R(0) : u;
@@ -132,6 +132,16 @@ void psp_adjoint_ref(double tau_s, const PspAdjointArgs<R>& x) {
 template <class R>
 void tssl_credit_ref(TsslVariant variant, const TsslParams& p, const TsslCreditArgs<R>& x) {
   const TsslCoefficients<R> c(p);
+  if (!x.u) {
+    std::vector<R> u(static_cast<size_t>(x.T * x.N));
+    TsslForwardArgs<R> forward;
+    forward.T = x.T, forward.N = x.N, forward.I = x.I, forward.map = x.map, forward.m0 = x.m0,
+    forward.u = u.data();
+    tssl_forward_ref(p, forward);
+    TsslCreditArgs<R> with_membrane = x;
+    with_membrane.u = u.data();
+    return tssl_credit_ref(variant, p, with_membrane);
+  }
   for (int64_t n = 0; n < x.N; ++n) {
     switch (variant) {
       case TsslVariant::dec2020:

@@ -182,17 +182,19 @@ void LifNeuron::run(Record& record, Steps steps) const {
   if (!scans(record.I, record.slots)) return Stepped::run(record, steps);
   const int64_t spikes =
       ops::lif_forward(params(), at_steps(record.I, steps), record.state[0], spikes_out(record, steps),
-                       at_steps(record.u, steps), at_steps(record.psi, steps));
+                       at_steps(record.u, steps), at_steps(record.psi, steps), record.map);
   if (record.total >= 0) record.total += spikes;
 }
 
 Credit LifNeuron::vjp(const Record& record, const Tensor& delta, const State& g_after) const {
-  if (!by_kernel(delta) || !record.u.defined()) return Stepped::vjp(record, delta, g_after);
+  if (!record.map.defined() && (!by_kernel(delta) || !record.u.defined()))
+    return Stepped::vjp(record, delta, g_after);
   torch::NoGradGuard no_grad;
   // All but a threshold that moves follows from the membrane.
   const Tensor s = core.raise_after_overshoot ? record.spikes().bytes() : Tensor();
-  const ops::LifAdjoint g = ops::lif_adjoint(params(), record.I, record.before[0], record.u, s, delta,
-                                             g_after.empty() ? Tensor() : g_after[0], core.w.defined(),
+  const ops::LifWants wants = {core.w.defined(), !record.cut};
+  const ops::LifAdjoint g = ops::lif_adjoint(params(), {record.u, record.I, record.map}, record.before[0], s,
+                                             delta, g_after.empty() ? Tensor() : g_after[0], wants,
                                              record.last_read ? record.u : Tensor(), record.windows);
   if (!core.w.defined()) return {g.g, {g.g_before}};
   const Tensor decay = torch::sigmoid(core.w);

@@ -118,7 +118,12 @@ struct LifNeuron : Stepped {
   double leak() const override { return core.leak_now(); }
   uint32_t vjp_reads(const Tensor& I) const override;
   bool scans(const Tensor& I, uint32_t slots) const override { return by_kernel(I) && !(slots & kJacobian); }
-  bool takes_windows(const Record& record) const override { return by_kernel(record.u); }
+  bool takes_map(const Tensor& I) const override {
+    return by_kernel(I) && !core.w.defined() && !core.raise_after_overshoot && ops::ChannelMap::fits(I);
+  }
+  bool takes_windows(const Record& record) const override {
+    return by_kernel(record.map.defined() ? record.I : record.u);
+  }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override;
   Step step(const Tensor& I, const State& state) const override;
   void run(Record& record, Steps steps) const override;

@@ -106,8 +106,8 @@ Credit Mlf::vjp(const Record& record, const Tensor& delta, const State& g_after)
     Tensor after = record.before[k];
     ops::lif_forward(level[k], I, after, {s}, u, {});
     const ops::LifAdjoint g =
-        ops::lif_adjoint(level[k], {}, record.before[k], u, {}, delta,
-                         k < g_after.size() ? g_after[k] : Tensor(), /*want_leak=*/false);
+        ops::lif_adjoint(level[k], {u}, record.before[k], {}, delta,
+                         k < g_after.size() ? g_after[k] : Tensor(), {/*leak=*/false, !record.cut});
     credit.g = k == 0 ? g.g : credit.g.add_(g.g);
     credit.g_before.push_back(g.g_before);
   }

@@ -49,6 +49,7 @@ struct PspLif final : Stepped {
   bool scans(const Tensor& I, uint32_t slots) const override {
     return ops::has_kernel(I) && !(slots & (kPsi | kJacobian));
   }
+  bool takes_map(const Tensor& I) const override { return ops::has_kernel(I) && ops::ChannelMap::fits(I); }
   State initial(at::IntArrayRef shape, const torch::TensorOptions& options) const override {
     const Tensor zero = torch::zeros({}, options).expand(shape);
     return {zero, zero};
@@ -61,9 +62,9 @@ struct PspLif final : Stepped {
   }
   void run(Record& record, Steps steps) const override {
     if (!scans(record.I, record.slots)) return Stepped::run(record, steps);
-    const int64_t spikes = ops::psp_lif_forward({tau_m, tau_s, threshold}, at_steps(record.I, steps),
-                                                record.state[0], record.state[1], spikes_out(record, steps),
-                                                at_steps(record.u, steps), at_steps(record.a, steps));
+    const int64_t spikes = ops::psp_lif_forward(
+        {tau_m, tau_s, threshold}, at_steps(record.I, steps), record.state[0], record.state[1],
+        spikes_out(record, steps), at_steps(record.u, steps), at_steps(record.a, steps), record.map);
     if (record.total >= 0) record.total += spikes;
   }
 };

@@ -12,8 +12,8 @@
 
 #include "spiketrain/core/group.h"
 #include "spiketrain/core/norm.h"
-#include "spiketrain/ops/deviation_norm.h"
-#include "spiketrain/parts/norms/laid.h"
+#include "spiketrain/core/tape.h"
+#include "spiketrain/ops/channel_norm.h"
 
 namespace spiketrain {
 namespace {
@@ -38,44 +38,58 @@ struct BatchNorm : Norm {
   }
 
   Tensor forward(const Tensor& I, const Context& context) override {
-    const double factor = scaling();
-    const Tensor gain = factor == 1.0 ? weight_ : weight_ * factor;
-    if (context.mode == Mode::evaluate || frozen)
-      return normalise(I.flatten(0, 1), gain, context).view(I.sizes());
-    const Tensor maps = I.flatten(0, 1);
-    const bool turn = one_per_channel(maps);
-    const Tensor laid = turn ? Laid::apply(maps.flatten(1), true).unsqueeze(0) : Laid::apply(maps, false);
-    const Tensor y = normalise(laid, gain, context);
-    return (turn ? Laid::apply(y.squeeze(0), true) : Laid::apply(y, false)).view(I.sizes());
+    const bool by_torch = !I.is_cpu() && !eps_outside && !shares(context);
+    if (by_torch) return on_device(I, context);
+    const ops::NormedChannels normed = ops::channel_norm(I, gain(), bias_, options(context));
+    move(normed.mean, normed.var, normed.count, context);
+    return normed.y;
+  }
+
+  bool taped() const override { return true; }
+  Normed pass(const Tensor& I, int64_t repeats, bool as_map, const Context& context) override {
+    const auto held = std::make_shared<ops::ChannelNorm>(I, gain(), bias_, options(context));
+    move(held->mean, held->var, held->count * static_cast<double>(repeats), context);
+    const ops::ChannelMap map = as_map ? held->map() : ops::ChannelMap();
+    return {map.defined() ? Tensor() : held->apply(), map, [this, held](Tensor g) {
+              const ops::ChannelNorm::Gradients back = held->back(std::move(g));
+              accumulate(weight_, scaling() == 1.0 ? back.gain : back.gain * scaling());
+              accumulate(bias_, back.bias);
+              return back.x;
+            }};
   }
 
   bool couples_samples() const override { return !frozen; }
 
  private:
   virtual double scaling() const { return 1; }
-  Tensor normalise(const Tensor& x, const Tensor& gain, const Context& context) const {
-    const bool learns = context.mode != Mode::evaluate && !frozen;
-    if (!learns && eps_outside) {
-      const Tensor deviation = var_.sqrt() + eps;
-      return torch::batch_norm(x, gain, bias_, mean_, deviation * deviation, /*training=*/false, 0, 0,
-                               /*cudnn_enabled=*/true);
-    }
-    const bool together = context.group && context.group_norms;
-    if (learns && (eps_outside || together))
-      return normalise_ours(x, gain, together ? context.group : nullptr, context.mode == Mode::train);
-    const bool replay = context.mode == Mode::replay;
-    return torch::batch_norm(x, gain, bias_, replay ? Tensor() : mean_, replay ? Tensor() : var_,
-                             /*training=*/learns, momentum, eps, /*cudnn_enabled=*/true);
+  Tensor gain() const { return scaling() == 1.0 ? weight_ : weight_ * scaling(); }
+  bool learns(const Context& context) const { return context.mode != Mode::evaluate && !frozen; }
+  /// Statistics are those of all processes.
+  bool shares(const Context& context) const {
+    return learns(context) && context.group && context.group_norms;
   }
-  Tensor normalise_ours(const Tensor& x, const Tensor& gain, Group* group, bool moves) const {
-    ops::DeviationOptions options = {eps, eps_outside};
-    if (group) options.sum = [group](const Tensor& sums) { group->sum(sums); };
-    const ops::DeviationNorm normed = ops::deviation_norm(x, gain, bias_, options);
-    if (!moves) return normed.y;
+  ops::ChannelNormOptions options(const Context& context) const {
+    ops::ChannelNormOptions o = {eps, eps_outside};
+    if (!learns(context)) {
+      o.mean = mean_;
+      o.var = var_;
+    }
+    if (shares(context)) o.sum = [group = context.group](const Tensor& sums) { group->sum(sums); };
+    return o;
+  }
+  void move(const Tensor& mean, const Tensor& var, double count, const Context& context) const {
+    if (!learns(context) || context.mode != Mode::train) return;
     const torch::NoGradGuard no_grad;
-    Tensor(mean_).lerp_(normed.mean, momentum);
-    Tensor(var_).lerp_(normed.var * (normed.count / std::max(1.0, normed.count - 1)), momentum);
-    return normed.y;
+    Tensor(mean_).lerp_(mean.to(mean_.scalar_type()), momentum);
+    Tensor(var_).lerp_((var * (count / std::max(1.0, count - 1))).to(var_.scalar_type()), momentum);
+  }
+  /// By LibTorch, which there is faster than sums by operations.
+  Tensor on_device(const Tensor& I, const Context& context) const {
+    const bool learns = this->learns(context), replay = context.mode == Mode::replay;
+    return torch::batch_norm(I.flatten(0, 1), gain(), bias_, replay ? Tensor() : mean_,
+                             replay ? Tensor() : var_,
+                             /*training=*/learns, momentum, eps, /*cudnn_enabled=*/true)
+        .view(I.sizes());
   }
 
   Tensor weight_, bias_, mean_, var_;

@@ -10,10 +10,12 @@
 // Source: the hybrid layers of progressive tandem learning (deepspike/progressive_tandem_learning, 3c1cafa, which has eps = 1e-4).
 // Deviation: fold batch is ours.
 // Page: docs/methods/tandem.md.  Tests: golden/tandem_test.cpp, grad/tandem_test.cpp, unit/tandem_parts_test.cpp.
+#include <algorithm>
+
 #include "spiketrain/core/counts.h"
 #include "spiketrain/core/norm.h"
+#include "spiketrain/ops/channel_norm.h"
 #include "spiketrain/ops/reduce.h"
-#include "spiketrain/parts/norms/laid.h"
 
 namespace spiketrain {
 namespace {
@@ -73,27 +75,32 @@ struct CountBn final : Norm, OfCounts {
     const bool fixed = context.mode == Mode::evaluate || frozen;
     const bool learns = I.requires_grad() || weight_.requires_grad();
     if (fixed && !(learns && torch::GradMode::is_enabled())) return folded(I, mean_, running_deviation());
-    const Normed normed = norm(SumOfSteps::apply(I), fixed, context.mode == Mode::replay);
+    const bool moves = context.mode == Mode::train;
+    const ops::NormedChannels normed = norm(SumOfSteps::apply(I), fixed, moves);
     const bool running = fixed || fold == "released";
-    const Tensor z = running ? folded(I, mean_, running_deviation()) : folded(I, normed.mean, normed.inverse);
+    const Tensor z =
+        running ? folded(I, mean_, running_deviation()) : folded(I, normed.mean, (normed.var + eps).rsqrt());
     return SpreadNorm::apply(normed.y, z);
   }
 
   bool couples_samples() const override { return !frozen; }
 
  private:
-  struct Normed {
-    Tensor y, mean,
-        inverse;  ///< inverse: 1/sqrt(var + eps), of the batch; undefined if the statistics are fixed
-  };
   /// Of S [B,C,*].
-  Normed norm(const Tensor& S, bool fixed, bool replay) const {
-    const bool turn = one_per_channel(S);
-    const Tensor laid = turn ? Laid::apply(S.flatten(1), true).unsqueeze(0) : Laid::apply(S, false);
-    auto [y, mean, inverse] =
-        at::native_batch_norm(laid, weight_, bias_, replay ? Tensor() : mean_, replay ? Tensor() : var_,
-                              /*training=*/!fixed, momentum, eps);
-    return {(turn ? Laid::apply(y.squeeze(0), true) : Laid::apply(y, false)).view(S.sizes()), mean, inverse};
+  ops::NormedChannels norm(const Tensor& S, bool fixed, bool moves) const {
+    ops::ChannelNormOptions options;
+    options.eps = eps;
+    if (fixed) {
+      options.mean = mean_;
+      options.var = var_;
+    }
+    ops::NormedChannels normed = ops::channel_norm(S.unsqueeze(0), weight_, bias_, options);
+    normed.y = normed.y.squeeze(0);
+    if (fixed || !moves) return normed;
+    const torch::NoGradGuard no_grad;
+    Tensor(mean_).lerp_(normed.mean, momentum);
+    Tensor(var_).lerp_(normed.var * (normed.count / std::max(1.0, normed.count - 1)), momentum);
+    return normed;
   }
   /// 1/sqrt of the running variance.
   Tensor running_deviation() const { return (var_ + (fold == "released" ? 0.0 : eps)).rsqrt(); }

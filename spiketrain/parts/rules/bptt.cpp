@@ -15,6 +15,7 @@ struct Bptt final : Rule {
   void visit(V&) {}
   bool q_is_input() const override { return true; }
   bool is_done_with_membrane() const override { return true; }
+  bool takes_map() const override { return true; }
   bool takes_windows(const Neuron& neuron, const Record& record) const override {
     return record.by_pixel() && neuron.takes_windows(record);
   }

@@ -48,15 +48,17 @@ struct TsslBp final : Rule {
   bool couples_samples() const override { return variant == "sep2020" || variant == "jun2020"; }
 
   bool is_done_with_membrane() const override { return true; }
+  bool takes_map() const override { return true; }
   bool takes_windows(const Neuron&, const Record& record) const override { return record.by_pixel(); }
   Credit credit(const Neuron& neuron, const Record& record, const Tensor& delta,
                 const State&) const override {
-    ST_CHECK(record.u.defined() && record.spiking() && record.before.size() == 2,
+    ST_CHECK((record.u.defined() || record.map.defined()) && record.spiking() && record.before.size() == 2,
              "rule tssl_bp: expected a record of the membrane, of spikes and of two states {membrane, PSP}");
     const SpikeTiming p = neuron.timing();
     const Spikes s = record.spikes();
     const bool warm_up = static_cast<double>(s.total()) <= kWarmUpRate * static_cast<double>(s.sites());
-    return {ops::tssl_credit(kernel_variant, {p.tau_m, p.tau_s, p.threshold}, record.u, record.before[0],
+    const ops::Membrane membrane = {record.u, record.I, record.map};
+    return {ops::tssl_credit(kernel_variant, {p.tau_m, p.tau_s, p.threshold}, membrane, record.before[0],
                              record.before[1], delta, warm_up, record.last_read ? record.u : Tensor(),
                              record.windows)};
   }
