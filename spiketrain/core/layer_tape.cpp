@@ -80,6 +80,8 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   state = record->state;
   const bool held = current.held.defined(), meets = meets_each_segment(held, *rule);
   Signal y = finish(output_edge(*record), {meets ? link : LinkP()}, record, rule, context, carry);
+  const State no_credit(record->state.size());
+  record->state.clear();  // the next segment has it
   const bool pulls = !tape.empty();
   const auto asks = [](const Tensor& p) { return p.defined() && p.requires_grad(); };
   const auto any_asks = [&](const std::vector<Tensor>& of) {
@@ -88,8 +90,8 @@ Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Cont
   const bool learns =
       asks(W) || asks(b) || any_asks(parameters_) || (c.norm && any_asks(c.norm->parameters()));
   if (!pulls && !learns) return y;  // nobody below asks
-  tape.add([this, link, current, W, b, record, pulls](EdgeError delta) mutable -> EdgeError {
-    Credit credit = credit_of(*record, std::move(delta), State(record->state.size()), /*last_read=*/true);
+  tape.add([this, link, current, W, b, record, no_credit, pulls](EdgeError delta) mutable -> EdgeError {
+    Credit credit = credit_of(*record, std::move(delta), no_credit, /*last_read=*/true);
     for (size_t k = 0; k < credit.g_params.size(); ++k) accumulate(parameters_[k], credit.g_params[k]);
     Tensor g = credit.g.variable_data();
     credit = {};
