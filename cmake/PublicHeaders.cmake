@@ -4,9 +4,9 @@ set(st_public_headers
   spiketrain.h
   base/check.h base/event_records.h base/file.h base/input_file.h base/options.h base/part.h base/plugin.h base/protobuf.h base/registration.h
   base/registry.h base/rng.h base/safetensors.h base/text.h
-  kernels/event_conv/event_conv.h kernels/event_lif/event_lif.h kernels/event_relpsp/event_relpsp.h kernels/event_srm/event_srm.h kernels/isa.h kernels/lif_scan/lif_scan.h
+  kernels/current_map.h kernels/event_conv/event_conv.h kernels/event_lif/event_lif.h kernels/event_relpsp/event_relpsp.h kernels/event_srm/event_srm.h kernels/isa.h kernels/lif_scan/lif_scan.h
   kernels/surrogate.h kernels/tssl_scan/tssl_scan.h kernels/windows.h
-  ops/chunk_sum.h ops/chunks.h ops/event_conv.h ops/event_lif.h ops/event_relpsp.h ops/event_srm.h ops/layout.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h
+  ops/channel_map.h ops/chunk_sum.h ops/chunks.h ops/event_conv.h ops/event_lif.h ops/event_relpsp.h ops/event_srm.h ops/layout.h ops/lif_scan.h ops/memory_tracker.h ops/pointer.h
   ops/pool2d.h ops/reduce.h ops/spike_bits.h ops/spike_times.h ops/surrogate.h ops/torch.h ops/tssl_scan.h ops/windows.h
   core/context.h core/counts.h core/encoder.h core/extras.h core/forward.h core/group.h core/head.h core/initialise.h core/layer.h core/learning_signal.h
   core/network.h core/neuron.h core/norm.h core/objective.h core/optimizer.h core/record.h core/regularizer.h core/rule.h core/schedule.h

@@ -268,11 +268,19 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
   const RuleP& rule = context.method.at(slot_);
   ST_CHECK(rule || !context.training(), "layer ", notation(), ": training needs a rule, see Context::method");
   if (context.tape) return forward(in[0], *context.tape, rule, context, carry);
+  State& state = carry.state.at(static_cast<size_t>(slot_));
+  if (!context.training() && taped_ && !at::GradMode::is_enabled()) {
+    const LinkP link = this->link(0, in[0].detached());
+    const TapedCurrent now = taped_current(*link, connections_[0].weight(false), rule, context);
+    const RecordP record = this->record(now.I, now.normed.map, rule, context, false, Storage::bits, state);
+    run_neuron(*neuron_, *record, context.mode);
+    state = record->state;
+    return finish(output_edge(*record), {}, record, rule, context, carry);
+  }
   const bool learns = context.training() && at::GradMode::is_enabled();
   std::vector<LinkP> links(in.size());
   Tensor I = current(0, in[0], rule, context, links[0]);
   for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
-  State& state = carry.state.at(static_cast<size_t>(slot_));
   const RecordP record = this->record(I, {}, rule, context, learns, Storage::bits, state);
   const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record,
                                                neuron_.get(), context.mode);

@@ -55,7 +55,7 @@ class Layer : public Stage {
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
   RecordP record(const Tensor& I, const ops::ChannelMap& map, const RuleP& rule, const Context& context,
                  bool learns, Storage storage, State& state) const;
-  bool takes_map(const Tensor& I, const Rule& rule, const Context& context) const;
+  bool takes_map(const Tensor& I, const RuleP& rule, const Context& context) const;
   TapedCurrent taped_current(const Link& link, const Tensor& W, const RuleP& rule,
                              const Context& context) const;
   Signal forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context, Carry& carry) const;

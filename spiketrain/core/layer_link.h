@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "spiketrain/core/layer.h"
+#include "spiketrain/core/norm.h"
 #include "spiketrain/ops/reduce.h"
 
 namespace spiketrain {
@@ -49,6 +50,22 @@ struct Layer::Link : torch::CustomClassHolder {
   Tensor learned(const Tensor& g_W) const {
     if (feedback) feedback->learn(g_W);
     return g_W;
+  }
+};
+
+/// The current of a segment, and the way back through what stands between it and the product W x.
+struct Layer::TapedCurrent {
+  Tensor I;
+  Tensor held;  ///< the product with the image of a constant x, a leaf; undefined: there is none
+  bool once =
+      false;  ///< the norm has seen the image's current once for all steps: errors are summed over them before it
+  Normed normed;
+
+  /// dL/d(W x + bias), of the image's if `once`, from g = dL/dI; leaves nothing of the norm behind.
+  Tensor back(Tensor g, const Link& link) {
+    if (once) g = gather(g, link.pre.x.gain());
+    const auto through_norm = std::exchange(normed.back, {});
+    return through_norm ? through_norm(std::move(g)) : g;
   }
 };
 

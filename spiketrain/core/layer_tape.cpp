@@ -1,4 +1,4 @@
-// A layer on a tape: one connection, and between its weight, a leaf, and the neuron nothing but a bias and a norm.
+// A layer on a tape, or in evaluation: one connection, and between its weight, a leaf, and the neuron nothing but a bias and a norm.
 #include <algorithm>
 
 #include "spiketrain/core/layer_credit.h"
@@ -15,25 +15,10 @@ bool is_alone(const Tensor& x) { return x.use_count() == 1 && x.storage().use_co
 
 }  // namespace
 
-/// The current of a segment, and the way back through what stands between it and the product W x.
-struct Layer::TapedCurrent {
-  Tensor I;
-  Tensor held;  ///< the product with the image of a constant x, a leaf; undefined: there is none
-  bool once =
-      false;  ///< the norm has seen the image's current once for all steps: errors are summed over them before it
-  Normed normed;
-
-  /// dL/d(W x + bias), of the image's if `once`, from g = dL/dI; leaves nothing of the norm behind.
-  Tensor back(Tensor g, const Link& link) {
-    if (once) g = gather(g, link.pre.x.gain());
-    const auto through_norm = std::exchange(normed.back, {});
-    return through_norm ? through_norm(std::move(g)) : g;
-  }
-};
-
 /// Whether the neuron may read a norm's current through a map, so that neither what it reads nor its membrane is kept.
-bool Layer::takes_map(const Tensor& I, const Rule& rule, const Context& context) const {
-  return rule.takes_map() && neuron_->takes_map(I) && !context.penalties && !Watch::now();
+bool Layer::takes_map(const Tensor& I, const RuleP& rule, const Context& context) const {
+  const bool rule_takes = !context.training() || rule->takes_map();
+  return rule_takes && neuron_->takes_map(I) && !context.penalties && !Watch::now();
 }
 
 Layer::TapedCurrent Layer::taped_current(const Link& link, const Tensor& W, const RuleP& rule,
@@ -44,7 +29,8 @@ Layer::TapedCurrent Layer::taped_current(const Link& link, const Tensor& W, cons
   TapedCurrent now;
   if (holds_current(x, rule, context)) now.held = held_current(0, x, context);
   // The same at every step: so are the statistics, and what the norm makes of it.
-  now.once = c.norm && x.is_constant() && rule->q_is_input() && rule->keeps_constant() && all_ones(x.gain());
+  const bool rule_allows = !context.training() || (rule->q_is_input() && rule->keeps_constant());
+  now.once = c.norm && x.is_constant() && rule_allows && all_ones(x.gain());
   Tensor I;
   if (now.held.defined()) {
     I = now.once ? now.held.detach() : spread(now.held, x.gain());
@@ -53,7 +39,7 @@ Layer::TapedCurrent Layer::taped_current(const Link& link, const Tensor& W, cons
   }
   if (b.defined()) I = I + b;
   if (c.norm) {
-    const bool as_map = !now.once && takes_map(I, *rule, context);
+    const bool as_map = !now.once && takes_map(I, rule, context);
     now.normed = c.norm->pass(I, now.once ? x.steps() : 1, as_map, context);
     if (!now.normed.map.defined()) I = std::exchange(now.normed.y, {});
     if (now.once) I = spread(I, x.gain());
