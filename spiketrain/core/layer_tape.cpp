@@ -48,7 +48,7 @@ Layer::TapedCurrent Layer::taped_current(const Link& link, const Tensor& W, cons
   return now;
 }
 
-/// The same of a taped layer.
+/// A segment of a layer that notes its own way back.
 Signal Layer::forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context,
                       Carry& carry) const {
   const torch::NoGradGuard no_grad;

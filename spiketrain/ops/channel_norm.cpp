@@ -48,8 +48,8 @@ Sums by_kernel(const Tensor& rows, const Kernel& kernel) {
 /// Mean, and squares about it.
 Sums moments(const Tensor& rows) {
   if (!has_kernel(rows)) {
-    const Tensor x = rows.to(torch::kDouble), mean = x.mean(all_but_last(x));
-    return {mean, (x - mean).square().sum(all_but_last(x))};
+    const auto [var, mean] = torch::var_mean(rows, all_but_last(rows), /*unbiased=*/false);
+    return {mean.to(torch::kDouble), var.to(torch::kDouble) * count_of(rows)};
   }
   return by_kernel(rows, [&](int64_t N, int64_t C, double* work, double* mean, double* squares) {
     AT_DISPATCH_FLOATING_TYPES(rows.scalar_type(), "channel_moments", [&] {
@@ -61,8 +61,8 @@ Sums moments(const Tensor& rows) {
 /// sum g, and sum g * (x - mean).
 Sums products(const Tensor& g, const Tensor& rows, const Tensor& mean) {
   if (!has_kernel(rows)) {
-    const Tensor errors = g.to(torch::kDouble);
-    return {errors.sum(all_but_last(g)), (errors * (rows.to(torch::kDouble) - mean)).sum(all_but_last(g))};
+    const Tensor d = rows - mean.to(rows.scalar_type());
+    return {g.sum(all_but_last(g)).to(torch::kDouble), (g * d).sum(all_but_last(g)).to(torch::kDouble)};
   }
   const Tensor centre = mean.to(rows.scalar_type());
   return by_kernel(rows, [&](int64_t N, int64_t C, double* work, double* sum, double* product) {

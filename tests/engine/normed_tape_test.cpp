@@ -2,6 +2,7 @@
 #include <map>
 
 #include "spiketrain/core/tape.h"
+#include "spiketrain/ops/chunks.h"
 #include "spiketrain/ops/memory_tracker.h"
 #include "spiketrain/parts/neurons/lif_core.h"
 #include "tests/support/graph_pass.h"
@@ -100,6 +101,15 @@ TEST(NormedTape, NormsGoBackAsInTheGraph) {
       compare_normed({{{"name", "tdbn"}, {"scale", 0.5}}, lif, "sltt", window, bias});
       compare_normed({{{"name", "bn"}, {"eps_outside", true}}, lif, "ottt", window, bias});
       compare_normed({{{"name", "bn"}}, psp, "tssl_bp", window, bias});
+    }
+  }
+  {
+    const ops::GenericOnly generic;  // as where there is no kernel
+    for (const bool outside : {false, true}) {
+      const Config norm = {{"name", "tdbn"}, {"scale", 0.5}, {"eps_outside", outside}};
+      compare_normed({norm, lif, "bptt"});
+      compare_normed({norm, lif, "bptt", 2});
+      compare_normed({norm, psp, "tssl_bp"});
     }
   }
   const Config delayed = {{"name", "lif"}, {"threshold", 0.5}, {"reset", "hard"}, {"reset_delay", true}};

@@ -14,6 +14,7 @@
 #include "spiketrain/core/norm.h"
 #include "spiketrain/core/tape.h"
 #include "spiketrain/ops/channel_norm.h"
+#include "spiketrain/ops/chunks.h"
 
 namespace spiketrain {
 namespace {
@@ -38,8 +39,13 @@ struct BatchNorm : Norm {
   }
 
   Tensor forward(const Tensor& I, const Context& context) override {
-    const bool by_torch = !I.is_cpu() && !eps_outside && !shares(context);
-    if (by_torch) return on_device(I, context);
+    if (by_torch(I, context)) {
+      const bool replay = context.mode == Mode::replay;  // statistics stay
+      return torch::batch_norm(I.flatten(0, 1), gain(), bias_, replay ? Tensor() : mean_,
+                               replay ? Tensor() : var_, learns(context), momentum, eps,
+                               /*cudnn_enabled=*/true)
+          .view(I.sizes());
+    }
     const ops::NormedChannels normed = ops::channel_norm(I, gain(), bias_, options(context));
     move(normed.mean, normed.var, normed.count, context);
     return normed.y;
@@ -47,6 +53,7 @@ struct BatchNorm : Norm {
 
   bool taped() const override { return true; }
   Normed pass(const Tensor& I, int64_t repeats, bool as_map, const Context& context) override {
+    if (by_torch(I, context)) return torch_pass(I, repeats, context);
     const auto held = std::make_shared<ops::ChannelNorm>(I, gain(), bias_, options(context));
     move(held->mean, held->var, held->count * static_cast<double>(repeats), context);
     const ops::ChannelMap map = as_map ? held->map() : ops::ChannelMap();
@@ -83,13 +90,28 @@ struct BatchNorm : Norm {
     Tensor(mean_).lerp_(mean.to(mean_.scalar_type()), momentum);
     Tensor(var_).lerp_((var * (count / std::max(1.0, count - 1))).to(var_.scalar_type()), momentum);
   }
-  /// By LibTorch, which there is faster than sums by operations.
-  Tensor on_device(const Tensor& I, const Context& context) const {
-    const bool learns = this->learns(context), replay = context.mode == Mode::replay;
-    return torch::batch_norm(I.flatten(0, 1), gain(), bias_, replay ? Tensor() : mean_,
-                             replay ? Tensor() : var_,
-                             /*training=*/learns, momentum, eps, /*cudnn_enabled=*/true)
-        .view(I.sizes());
+  /// Where there is no kernel LibTorch's own is faster than sums by operations.
+  bool by_torch(const Tensor& I, const Context& context) const {
+    return !ops::has_kernel(I) && !eps_outside && !shares(context);
+  }
+  Normed torch_pass(const Tensor& I, int64_t repeats, const Context& context) {
+    const bool learns = this->learns(context);
+    const Tensor maps = I.detach().flatten(0, 1), factors = gain().detach();
+    const Tensor given_mean = learns ? Tensor() : mean_, given_var = learns ? Tensor() : var_;
+    const auto out =
+        at::native_batch_norm(maps, factors, bias_.detach(), given_mean, given_var, learns, momentum, eps);
+    const Tensor mean = std::get<1>(out), inverse = std::get<2>(out);
+    const double count = static_cast<double>(repeats * (I.numel() / I.size(2)));
+    if (learns) move(mean, inverse.square().reciprocal() - eps, count, context);
+    return {std::get<0>(out).view(I.sizes()), {}, [=](const Tensor& g) {
+              const auto back =
+                  at::native_batch_norm_backward(g.flatten(0, 1), maps, factors, given_mean, given_var, mean,
+                                                 inverse, learns, eps, {true, true, true});
+              const Tensor& g_gain = std::get<1>(back);
+              accumulate(weight_, scaling() == 1.0 ? g_gain : g_gain * scaling());
+              accumulate(bias_, std::get<2>(back));
+              return std::get<0>(back).view(g.sizes());
+            }};
   }
 
   Tensor weight_, bias_, mean_, var_;
