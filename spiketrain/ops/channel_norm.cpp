@@ -210,7 +210,7 @@ NormedChannels channel_norm(const Tensor& x, const Tensor& gain, const Tensor& b
                             const ChannelNormOptions& options) {
   auto held = c10::make_intrusive<Normalise::Held>(ChannelNorm(x, gain, bias, options));
   const ChannelNorm& pass = held->pass;
-  NormedChannels normed = {{}, pass.mean.to(x.scalar_type()), pass.var.to(x.scalar_type()), pass.count};
+  NormedChannels normed = {{}, pass.mean, pass.var, pass.count};
   normed.y = Normalise::apply(x, gain, bias, held);
   return normed;
 }

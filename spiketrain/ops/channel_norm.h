@@ -52,7 +52,7 @@ class ChannelNorm {
 
 /// The same with y in autograd, first derivatives only.
 struct NormedChannels {
-  Tensor y, mean, var;  ///< mean and var detached, of the type of x
+  Tensor y, mean, var;  ///< mean and var detached, double
   double count = 0;
 };
 NormedChannels channel_norm(const Tensor& x, const Tensor& gain, const Tensor& bias,

@@ -98,8 +98,9 @@ struct CountBn final : Norm, OfCounts {
     normed.y = normed.y.squeeze(0);
     if (fixed || !moves) return normed;
     const torch::NoGradGuard no_grad;
-    Tensor(mean_).lerp_(normed.mean, momentum);
-    Tensor(var_).lerp_(normed.var * (normed.count / std::max(1.0, normed.count - 1)), momentum);
+    Tensor(mean_).lerp_(normed.mean.to(mean_.scalar_type()), momentum);
+    const Tensor unbiased = normed.var * (normed.count / std::max(1.0, normed.count - 1));
+    Tensor(var_).lerp_(unbiased.to(var_.scalar_type()), momentum);
     return normed;
   }
   /// 1/sqrt of the running variance.
@@ -107,7 +108,8 @@ struct CountBn final : Norm, OfCounts {
   /// z, without gradient.
   Tensor folded(const Tensor& I, const Tensor& mean, const Tensor& inverse) const {
     const torch::NoGradGuard no_grad;
-    const Tensor r = weight_.detach() * inverse, c = bias_.detach() - mean * r;
+    const Tensor r = weight_.detach() * inverse.to(I.scalar_type()),
+                 c = bias_.detach() - mean.to(I.scalar_type()) * r;
     return I.detach() * r.view(extent_) + (c / static_cast<double>(I.size(0))).view(extent_);
   }
 
