@@ -97,7 +97,8 @@ class Run {
   const Batch& batch_;
   Context context_;
   Carry carry_;
-  bool finished_ = false;  ///< no segment comes after this one: what it carries away is let go before it goes back
+  bool finished_ =
+      false;  ///< no segment comes after this one: what it carries away is let go before it goes back
   double weight_;
   ConstantCurrents currents_;
   Penalties penalties_;     ///< of the regularizers
