@@ -183,17 +183,27 @@ Tensor Layer::held_current(size_t k, const Signal& x, const Context& context) co
   });
 }
 
+/// Whether a norm sees the current of a constant input once for all steps: its statistics are the same, and what it makes of it.
+bool Layer::norms_once(size_t k, const Signal& x, const RuleP& rule, const Context& context) const {
+  const Norm* norm = connections_[k].norm.get();
+  const bool rule_allows = !context.training() || (rule->q_is_input() && rule->keeps_constant());
+  return norm && norm->taped() && x.is_constant() && rule_allows && all_ones(x.gain());
+}
+
 /// The current of connection k.  `link` stays null if the rule will not meet this synapse in this segment.
 Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Context& context,
                       LinkP& link) const {
   const Connection& c = connections_[k];
   if (!c.synapse) return x.values();
   const LinkP own = this->link(k, x.detached());
-  const bool holds = holds_current(x, rule, context);
+  const bool holds = holds_current(x, rule, context), once = norms_once(k, x, rule, context);
   if (rule && meets_each_segment(holds, *rule)) link = own;
-  Tensor I = holds ? Nodes::Spread::apply(held_current(k, x, context), own)
-                   : Nodes::Weigh::apply(x.edge(), c.weight(context.training()), own);
-  if (const Tensor b = c.synapse->bias(); b.defined()) I = Nodes::Bias::apply(I, b, own);
+  const LinkP product = once ? this->link(k, own->image()) : own;
+  Tensor I = holds ? held_current(k, x, context)
+                   : Nodes::Weigh::apply(x.edge(), c.weight(context.training()), product);
+  if (holds && !once) I = Nodes::Spread::apply(I, own);
+  if (const Tensor b = c.synapse->bias(); b.defined()) I = Nodes::Bias::apply(I, b, product);
+  if (once) return Nodes::Spread::apply(c.norm->forward_once(I, x.steps(), context), own);
   return c.norm ? c.norm->forward(I, context) : I;
 }
 

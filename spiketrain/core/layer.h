@@ -52,6 +52,7 @@ class Layer : public Stage {
   LinkP link(size_t k, const Signal& x) const;
   bool holds_current(const Signal& x, const RuleP& rule, const Context& context) const;
   Tensor held_current(size_t k, const Signal& x, const Context& context) const;
+  bool norms_once(size_t k, const Signal& x, const RuleP& rule, const Context& context) const;
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
   RecordP record(const Tensor& I, const ops::ChannelMap& map, const RuleP& rule, const Context& context,
                  bool learns, Storage storage, State& state) const;

@@ -28,9 +28,7 @@ Layer::TapedCurrent Layer::taped_current(const Link& link, const Tensor& W, cons
   const Tensor b = c.synapse->bias();
   TapedCurrent now;
   if (holds_current(x, rule, context)) now.held = held_current(0, x, context);
-  // The same at every step: so are the statistics, and what the norm makes of it.
-  const bool rule_allows = !context.training() || (rule->q_is_input() && rule->keeps_constant());
-  now.once = c.norm && x.is_constant() && rule_allows && all_ones(x.gain());
+  now.once = norms_once(0, x, rule, context);
   Tensor I;
   if (now.held.defined()) {
     I = now.once ? now.held.detach() : spread(now.held, x.gain());

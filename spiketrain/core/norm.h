@@ -23,10 +23,14 @@ struct Norm : Part, torch::nn::Module {
   /// I [T,B,*shape] -> same shape.  Statistics are taken over time, batch and space together.  Running statistics
   /// move only if context.mode is train: not in evaluation, nor when a segment is computed again (replay).
   virtual Tensor forward(const Tensor& I, const Context& context) = 0;
-  /// Whether there is a pass(), for layers on a tape.
+  /// Whether there are forward_once(), and pass() for layers on a tape.
   virtual bool taped() const { return false; }
-  /// The same as forward(), with its way back, in training.  repeats: I [1,B,*] stands for as many equal steps.  as_map: a map
-  /// is welcome in place of y.
+  /// forward() of one of `repeats` equal steps I [1,B,*] -> same shape, with the statistics of them all.
+  virtual Tensor forward_once(const Tensor& /*I*/, int64_t /*repeats*/, const Context& /*context*/) {
+    throw std::logic_error("norm: forward_once() without taped()");
+  }
+  /// The same as forward(), or for repeats > 1 forward_once(), with its way back, in training.  as_map: a map is welcome in
+  /// place of y.
   virtual Normed pass(const Tensor& /*I*/, int64_t /*repeats*/, bool /*as_map*/, const Context& /*context*/) {
     throw std::logic_error("norm: pass() without taped()");
   }

@@ -59,7 +59,7 @@ Sums moments(const Tensor& rows) {
 }
 
 /// sum g, and sum g * (x - mean).
-Sums products(const Tensor& g, const Tensor& rows, const Tensor& mean) {
+Sums products_about(const Tensor& g, const Tensor& rows, const Tensor& mean) {
   if (!has_kernel(rows)) {
     const Tensor d = rows - mean.to(rows.scalar_type());
     return {g.sum(all_but_last(g)).to(torch::kDouble), (g * d).sum(all_but_last(g)).to(torch::kDouble)};
@@ -170,7 +170,7 @@ ChannelNorm::Gradients ChannelNorm::back(Tensor g_in) const {
            at::IntArrayRef(sizes_), ", got ", g_in.sizes());
   const Tensor g = rows_of(g_in);
   const auto type = rows_.scalar_type();
-  const Sums own = products(g, rows_, mean);
+  const Sums own = products_about(g, rows_, mean);
   Tensor push = torch::zeros_like(mean), pull = push;
   if (!options_.mean.defined()) {
     Tensor both = torch::stack({own.first, own.second});

@@ -53,13 +53,12 @@ int64_t chosen_in(const Network& network) {
   return std::count(on.begin(), on.end(), true);
 }
 
-/// A budget that needs no binary layer leaves every bit as it is without the quantizer.  (Of a still image the norm of a layer
-/// without one runs once for all steps, which rounds differently.)
+/// A budget that needs no binary layer leaves every bit as it is without the quantizer.
 TEST(Binarize, ChoosingNothingIsTheBaseline) {
   for (const char* choice : {"relative_error", "loss_increase", "largest", "random"}) {
-    Experiment plain = tiny_experiment(lif_sets({"epochs=4", "encoder=poisson"})),
-               ours = tiny_experiment(binary_sets({str("binarize.choice=", choice), "binarize.budget=1",
-                                                   "binarize.every=1", "encoder=poisson"}));
+    Experiment plain = tiny_experiment(lif_sets({"epochs=4"})),
+               ours = tiny_experiment(
+                   binary_sets({str("binarize.choice=", choice), "binarize.budget=1", "binarize.every=1"}));
     const LossRecorder a = train(plain), b = train(ours);
     EXPECT_EQ(a.losses, b.losses) << choice;
     EXPECT_EQ(chosen_in(ours.training.network()), 0);

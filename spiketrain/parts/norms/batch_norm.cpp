@@ -38,8 +38,11 @@ struct BatchNorm : Norm {
     var_ = register_buffer("running_var", torch::ones({channels}));
   }
 
-  Tensor forward(const Tensor& I, const Context& context) override {
-    if (by_torch(I, context)) {
+  Tensor forward(const Tensor& I, const Context& context) override { return forward_once(I, 1, context); }
+
+  bool taped() const override { return true; }
+  Tensor forward_once(const Tensor& I, int64_t repeats, const Context& context) override {
+    if (repeats == 1 && by_torch(I, context)) {  // it takes the running variance from I alone
       const bool replay = context.mode == Mode::replay;  // statistics stay
       return torch::batch_norm(I.flatten(0, 1), gain(), bias_, replay ? Tensor() : mean_,
                                replay ? Tensor() : var_, learns(context), momentum, eps,
@@ -47,11 +50,9 @@ struct BatchNorm : Norm {
           .view(I.sizes());
     }
     const ops::NormedChannels normed = ops::channel_norm(I, gain(), bias_, options(context));
-    move(normed.mean, normed.var, normed.count, context);
+    move(normed.mean, normed.var, normed.count * static_cast<double>(repeats), context);
     return normed.y;
   }
-
-  bool taped() const override { return true; }
   Normed pass(const Tensor& I, int64_t repeats, bool as_map, const Context& context) override {
     if (by_torch(I, context)) return torch_pass(I, repeats, context);
     const auto held = std::make_shared<ops::ChannelNorm>(I, gain(), bias_, options(context));
