@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <torch/version.h>
 #include <unistd.h>
@@ -99,10 +100,32 @@ struct Common {
   std::shared_ptr<SignsOfLife> life;
 };
 
+/// Threads that are made meanwhile wait until who computes on their core gives it up (SCHED_BATCH), which threads inherit.  Of Gloo's, one
+/// sends under a lock, and another asks for that lock again and again when an answer comes: where that one takes the core at once, both it and
+/// the network's own work stand still until its time is up.
+class PatientThreads {
+ public:
+  PatientThreads() : policy_(sched_getscheduler(0)) {
+    const sched_param none{};
+    if (policy_ == SCHED_OTHER) changed_ = sched_setscheduler(0, SCHED_BATCH, &none) == 0;
+  }
+  ~PatientThreads() {
+    const sched_param none{};
+    if (changed_) sched_setscheduler(0, policy_, &none);
+  }
+  PatientThreads(const PatientThreads&) = delete;
+  PatientThreads& operator=(const PatientThreads&) = delete;
+
+ private:
+  int policy_;
+  bool changed_ = false;
+};
+
 /// `name` is that of the group at the meeting point.
 GlooP open_gloo(const Common& common, const std::string& name, int64_t rank, int64_t size) {
   auto options = c10d::ProcessGroupGloo::Options::create(kNoEnd);
   options->threads = 2;
+  const PatientThreads patient;
   options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(common.own_address));
   return c10::make_intrusive<c10d::ProcessGroupGloo>(
       c10::make_intrusive<c10d::PrefixStore>(name, common.store), static_cast<int>(rank),
