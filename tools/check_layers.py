@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""Checks that includes follow the layers, that sources are ASCII and that files are not too long.
+"""Checks that includes follow the layers, that sources are ASCII, that files are not too long and that files can be compiled together.
 
 base <- kernels <- ops <- core <- {parts/*, data, parallel} <- engine <- {train, cost} <- recipe <- {nir, deploy} <- report <- {apps, tests, bench}
 A file may include only its own folder and what is to its left.  The folders below parts/ do not include each other, and
 nothing but tests and bench includes them: parts are made by name.  engine knows neither parts nor data; torch
 first appears in ops.
+
+Files of a library are compiled several at a time, in groups that change with every new file: so what an unnamed namespace calls a type or a
+variable, no other file of the library may call anything.  Functions may share a name, as overloads.
 """
+import collections
 import pathlib
 import re
 import sys
@@ -63,11 +67,46 @@ def problems(path, layered):
         yield from include_problems(path, lines)
 
 
+TYPE = re.compile(r"(?:struct|class|enum class|enum|using)\s+(\w+)\b(?!.*;\s*$)|using (\w+) =")
+NEITHER = re.compile(r"(template|using|namespace|struct|class|#|//|\}|\s|typedef|enum|friend|$)")
+OTHER = re.compile(r"[\w:<>,&*\s\[\]]*?[\s&*](\w+)(\(|\{| =|\[|;)")
+
+
+def unnamed(path):
+    """(namespace around it, name, kind, line) of what a file has in unnamed namespaces, as far as one line tells."""
+    inside, around = False, ""
+    for line in path.read_text("latin-1").splitlines():
+        if line.startswith("namespace ") and line != "namespace {":
+            around = line.split()[1]
+        inside = (inside or line == "namespace {") and not line.startswith("}  // namespace")
+        match = TYPE.match(line) if inside else None
+        if match:
+            yield around, match[1] or match[2], "type", line
+        match = None if NEITHER.match(line) or not inside else OTHER.match(line)
+        if match:
+            yield around, match[1], "function" if match[2] == "(" else "variable", line
+
+
+def clashes(library):
+    """In the libraries that are compiled so: base, report, and all others but the kernels."""
+    found = collections.defaultdict(list)
+    for path in library:
+        room = path.relative_to(ROOT).parts[1]
+        if path.suffix == ".cpp" and room != "kernels":
+            for around, name, kind, line in unnamed(path):
+                found[room if room in ("base", "report") else "", around, name].append((path, kind, line.split("//")[0].strip()))
+    for (_, _, name), uses in found.items():
+        files = {path: line for path, kind, line in uses}
+        if len(files) > 1 and len(set(files.values())) > 1 and any(kind != "function" for _, kind, _ in uses):
+            yield f"{name}: in the unnamed namespaces of " + ", ".join(sorted(str(path.relative_to(ROOT)) for path in files))
+
+
 def main():
     library = sources("spiketrain")
     others = [path for folder in ("apps", "tests", "bench", "examples") for path in sources(folder)]
     found = [p for path in library for p in problems(path, True)]
     found += [p for path in others for p in problems(path, False)]
+    found += clashes(library)
     print("\n".join(found) or f"{len(library)} files follow the layers")
     return 1 if found or not library else 0
 

@@ -37,6 +37,9 @@ int run_in_group(const Placement& placement, int64_t timeout_s,
   GroupOptions options;
   options.timeout = std::chrono::seconds(timeout_s);
   options.on_loss = end_without_group;
+  options.warn = [](const std::string& what) {
+    std::cerr << message_prefix() << "warning: " << what << std::endl;
+  };
   const auto membership = Membership::join(placement, options);
   // Not freed if the group is lost: c10d would wait for messages that do not come.
   static auto* const kept = new std::shared_ptr<Membership>;

@@ -37,15 +37,15 @@ struct Pass : torch::CustomClassHolder {
   std::atomic<bool> went_back{false};
 };
 
-struct Chain : torch::autograd::Function<Chain> {
+struct OnTape : torch::autograd::Function<OnTape> {
   static Tensor forward(AutogradContext* ctx, const Tensor& edge, at::TensorList /*parameters*/,
                         c10::intrusive_ptr<Pass> pass) {
     ctx->set_materialize_grads(false);
     Pass* p = pass.get();
     if (edge.requires_grad()) {
-      p->tape.add([p](EdgeError error) -> EdgeError {
+      p->tape.add([p](EdgeError error) {
         p->g_x = error.take();
-        return {};
+        return std::vector<EdgeError>();
       });
     }
     p->context.tape = &p->tape;
@@ -77,10 +77,8 @@ struct Chain : torch::autograd::Function<Chain> {
 
 /// Whether the tape's steps are the layers' own: what autograd would do for other stages with parameters hands their gradients to the leaves
 /// at once, where hooks of theirs would run twice.
-bool is_chain(const Network& network) {
-  for (int64_t b = 0; b < network.blocks(); ++b) {
-    if (!network.is_chain(b)) return false;
-  }
+bool may_tape(const Network& network) {
+  if (network.runs_by_step()) return false;
   for (const Network::Node& node : network.nodes()) {
     if (!node.stage->taped() && !node.stage->parameters().empty()) return false;
   }
@@ -92,7 +90,7 @@ bool is_chain(const Network& network) {
 Tensor forward_values(const std::shared_ptr<Network>& network, const Signal& x, const Context& context,
                       Carry& carry, States states) {
   const bool learns = context.training() && at::GradMode::is_enabled();
-  if (!learns || states == States::joined || !is_chain(*network)) {
+  if (!learns || states == States::joined || !may_tape(*network)) {
     const torch::AutoGradMode grad(learns);  // evaluation records nothing to go back by
     const Tensor values = network->forward(x, context, carry).values();
     if (states == States::cut) carry.detach();
@@ -100,7 +98,7 @@ Tensor forward_values(const std::shared_ptr<Network>& network, const Signal& x, 
   }
   auto pass = c10::make_intrusive<Pass>(network, x, context, carry);
   const std::vector<Tensor> parameters = pass->parameters;
-  return Chain::apply(x.edge(), at::TensorList(parameters), std::move(pass));
+  return OnTape::apply(x.edge(), at::TensorList(parameters), std::move(pass));
 }
 
 }  // namespace spiketrain

@@ -139,9 +139,9 @@ Shape Layer::build(const std::vector<Shape>& in) {
   emission_ = neuron_->emits();
   parameters_ = neuron_->parameters();
   const torch::AutoGradMode grad(true);
-  const Connection& c = connections_[0];
-  taped_ = connections_.size() == 1 && (!c.norm || c.norm->taped()) && !c.quantizer &&
-           c.synapse->weight().is_leaf();
+  taped_ = std::all_of(connections_.begin(), connections_.end(), [](const Connection& c) {
+    return (!c.norm || c.norm->taped()) && !c.quantizer && (!c.synapse || c.synapse->weight().is_leaf());
+  });
   return out_;
 }
 
@@ -168,8 +168,8 @@ Layer::LinkP Layer::link(size_t k, const Signal& x) const {
   return made;
 }
 
-bool Layer::holds_current(const Signal& x, const RuleP& rule, const Context& context) const {
-  const bool asked_below = x.edge().requires_grad() || (context.tape && !context.tape->empty());
+bool Layer::holds_current(size_t k, const Signal& x, const RuleP& rule, const Context& context) const {
+  const bool asked_below = x.edge().requires_grad() || (context.tape && context.tape->asks(k));
   return context.currents && x.is_constant() && !asked_below &&
          (!context.training() || rule->keeps_constant());
 }
@@ -196,7 +196,7 @@ Tensor Layer::current(size_t k, const Signal& x, const RuleP& rule, const Contex
   const Connection& c = connections_[k];
   if (!c.synapse) return x.values();
   const LinkP own = this->link(k, x.detached());
-  const bool holds = holds_current(x, rule, context), once = norms_once(k, x, rule, context);
+  const bool holds = holds_current(k, x, rule, context), once = norms_once(k, x, rule, context);
   if (rule && meets_each_segment(holds, *rule)) link = own;
   const LinkP product = once ? this->link(k, own->image()) : own;
   Tensor I = holds ? held_current(k, x, context)
@@ -277,20 +277,13 @@ Signal Layer::forward(const std::vector<Signal>& in, const Context& context, Car
            " inputs, got ", in.size());
   const RuleP& rule = context.method.at(slot_);
   ST_CHECK(rule || !context.training(), "layer ", notation(), ": training needs a rule, see Context::method");
-  if (context.tape) return forward(in[0], *context.tape, rule, context, carry);
-  State& state = carry.state.at(static_cast<size_t>(slot_));
-  if (!context.training() && taped_ && !at::GradMode::is_enabled()) {
-    const LinkP link = this->link(0, in[0].detached());
-    const TapedCurrent now = taped_current(*link, connections_[0].weight(false), rule, context);
-    const RecordP record = this->record(now.I, now.normed.map, rule, context, false, Storage::bits, state);
-    run_neuron(*neuron_, *record, context.mode);
-    state = record->state;
-    return finish(output_edge(*record), {}, record, rule, context, carry);
-  }
+  if (context.tape) return forward(in, *context.tape, rule, context, carry);
+  if (!context.training() && taped_ && !at::GradMode::is_enabled()) return evaluate(in, rule, context, carry);
   const bool learns = context.training() && at::GradMode::is_enabled();
   std::vector<LinkP> links(in.size());
   Tensor I = current(0, in[0], rule, context, links[0]);
   for (size_t k = 1; k < in.size(); ++k) I = I + current(k, in[k], rule, context, links[k]);
+  State& state = carry.state.at(static_cast<size_t>(slot_));
   const RecordP record = this->record(I, {}, rule, context, learns, Storage::bits, state);
   const variable_list out = Nodes::Fire::apply(I, at::TensorList(parameters_), at::TensorList(state), record,
                                                neuron_.get(), context.mode);

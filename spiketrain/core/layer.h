@@ -1,6 +1,6 @@
 // Layer = neurons and the connections that drive them: I = sum over connections of norm(W x + bias), then the neuron.
 // Each connection and the neuron are an autograd node; they share one Record.  Autograd carries credit in space, the
-// rule carries credit in time, inside the neuron's node.  In a chain a Tape takes autograd's place (core/tape.h).
+// rule carries credit in time, inside the neuron's node.  Where no node runs step by step a Tape takes autograd's place (core/tape.h).
 #pragma once
 #include "spiketrain/core/rule.h"
 #include "spiketrain/core/stage.h"
@@ -31,7 +31,7 @@ class Layer : public Stage {
   /// in[k]: shape of connection k's input; empty: the layer's own output, for a recurrent connection.
   Shape build(const std::vector<Shape>& in) override;
   Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) override;
-  /// Between a single weight, a leaf, and the neuron lies nothing but a bias and a norm with a pass() of its own.
+  /// Between its weights, leaves, and the neuron lies nothing but biases and norms with a pass() of their own.
   bool taped() const override { return taped_; }
   std::string notation() const override { return connections_[0].synapse->notation(); }
   void assign_slots(int64_t& next) override;
@@ -50,16 +50,21 @@ class Layer : public Stage {
   struct Nodes;
   struct TapedCurrent;
   LinkP link(size_t k, const Signal& x) const;
-  bool holds_current(const Signal& x, const RuleP& rule, const Context& context) const;
+  bool holds_current(size_t k, const Signal& x, const RuleP& rule, const Context& context) const;
   Tensor held_current(size_t k, const Signal& x, const Context& context) const;
   bool norms_once(size_t k, const Signal& x, const RuleP& rule, const Context& context) const;
   Tensor current(size_t k, const Signal& x, const RuleP& rule, const Context& context, LinkP& link) const;
   RecordP record(const Tensor& I, const ops::ChannelMap& map, const RuleP& rule, const Context& context,
                  bool learns, Storage storage, State& state) const;
   bool takes_map(const Tensor& I, const RuleP& rule, const Context& context) const;
-  TapedCurrent taped_current(const Link& link, const Tensor& W, const RuleP& rule,
-                             const Context& context) const;
-  Signal forward(const Signal& x, Tape& tape, const RuleP& rule, const Context& context, Carry& carry) const;
+  TapedCurrent taped_current(size_t k, const Signal& x, const RuleP& rule, const Context& context) const;
+  std::vector<TapedCurrent> taped_currents(const std::vector<Signal>& in, const RuleP& rule,
+                                           const Context& context) const;
+  Signal evaluate(const std::vector<Signal>& in, const RuleP& rule, const Context& context,
+                  Carry& carry) const;
+  Signal forward(const std::vector<Signal>& in, Tape& tape, const RuleP& rule, const Context& context,
+                 Carry& carry) const;
+  bool learns() const;
   Signal finish(const Tensor& edge, const std::vector<LinkP>& links, const RecordP& record, const RuleP& rule,
                 const Context& context, Carry& carry) const;
   Signal output(const Tensor& edge, const Record& record) const;

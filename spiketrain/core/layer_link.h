@@ -4,6 +4,7 @@
 
 #include "spiketrain/core/layer.h"
 #include "spiketrain/core/norm.h"
+#include "spiketrain/core/tape.h"
 #include "spiketrain/ops/reduce.h"
 
 namespace spiketrain {
@@ -53,27 +54,37 @@ struct Layer::Link : torch::CustomClassHolder {
   }
 };
 
-/// The current of a segment, and the way back through what stands between it and the product W x.
+/// dL/d(bias) of this shape from g = dL/dI.
+inline Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g,
+                            at::IntArrayRef shape) {
+  return ops::sum_to(record && record->g_bias.defined() ? record->g_bias : g, shape);
+}
+
+/// The current of a connection in a segment, and the way back through what stands between it and what the connection reads.
 struct Layer::TapedCurrent {
+  LinkP link;   ///< null: the input is the current
+  Tensor W, b;  ///< leaves; b may be undefined
+  Tensor gain;  ///< of a constant input
   Tensor I;
   Tensor held;  ///< the product with the image of a constant x, a leaf; undefined: there is none
   bool once =
       false;  ///< the norm has seen the image's current once for all steps: errors are summed over them before it
   Normed normed;
 
-  /// dL/d(W x + bias), of the image's if `once`, from g = dL/dI; leaves nothing of the norm behind.
-  Tensor back(Tensor g, const Link& link) {
-    if (once) g = gather(g, link.pre.x.gain());
-    const auto through_norm = std::exchange(normed.back, {});
-    return through_norm ? through_norm(std::move(g)) : g;
+  /// dL/d(what it reads) from g = dL/dI, or undefined unless `pulls`; adds to gradients, and leaves nothing of the norm behind.
+  EdgeError back(Tensor g, const RecordP& record, bool pulls) {
+    if (!link) return !pulls ? EdgeError() : gain.defined() ? gather(g, gain) : EdgeError(std::move(g));
+    if (once) g = gather(g, gain);
+    if (const auto through_norm = std::exchange(normed.back, {})) g = through_norm(std::move(g));
+    if (b.defined()) accumulate(b, bias_gradient(record, g, b.sizes()));
+    if (held.defined()) {
+      accumulate(held, once ? g : link->gathered(g));
+      return {};
+    }
+    if (W.requires_grad()) accumulate(W, once ? link->image_gradient(g, W) : link->weight_gradient(g, W));
+    return !pulls ? EdgeError() : once ? link->pull_image(g, W) : link->pull(g, W);
   }
 };
-
-/// dL/d(bias) of this shape from g = dL/dI.
-inline Tensor bias_gradient(const c10::intrusive_ptr<Record>& record, const Tensor& g,
-                            at::IntArrayRef shape) {
-  return ops::sum_to(record && record->g_bias.defined() ? record->g_bias : g, shape);
-}
 
 /// Whether a rule meets a synapse in each segment; a held current whose factor is the input is the weights' affair, once.
 inline bool meets_each_segment(bool held, const Rule& rule) { return !held || !rule.q_is_input(); }

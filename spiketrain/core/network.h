@@ -68,10 +68,11 @@ class Network : public torch::nn::Module {
   /// Units below the output layer (all units if there is only one).
   int64_t hidden_units() const;
   const std::vector<Node>& nodes() const { return nodes_; }
-  /// Whether in block b, its head included, each node reads the one before and nothing else: it may run on a Tape.
+  /// Whether in block b, its head included, each node reads the one before and nothing else.
   bool is_chain(int64_t b) const;
-  /// Whether some nodes run one step at a time, between delayed edges.
+  /// Whether some nodes run one step at a time, between delayed edges; of block b, its head included.  Others may run on a Tape.
   bool runs_by_step() const { return delays_ > 0; }
+  bool runs_by_step(int64_t b) const;
   /// Block of a node; of a head's node the block it hangs on.
   int64_t block_of(int64_t node) const;
   /// Layers of block b; those of its head if `head`.

@@ -30,9 +30,9 @@ std::string instance(const std::string& module, const std::string& name, const S
              joined_settings(ports, "    "), "  );\n");
 }
 
-class Writer {
+class RtlWriter {
  public:
-  explicit Writer(const RtlExport& from)
+  explicit RtlWriter(const RtlExport& from)
       : from_(from), program_(*from.program), bits_(rtl_bits(program_)), input_(program_.input) {}
 
   std::string write() {
@@ -276,6 +276,6 @@ class Writer {
 
 }  // namespace
 
-std::string rtl_model(const RtlExport& from) { return Writer(from).write(); }
+std::string rtl_model(const RtlExport& from) { return RtlWriter(from).write(); }
 
 }  // namespace spiketrain::deploy

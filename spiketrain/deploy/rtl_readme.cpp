@@ -7,7 +7,7 @@
 namespace spiketrain::deploy {
 namespace {
 
-const char* const kMakefile = R"(# The exported network, its test and its synthesis.
+const char* const kRtlMakefile = R"(# The exported network, its test and its synthesis.
 #   make icarus      runs the recorded samples in Icarus Verilog; make icarus STALL=1: both sides wait at random
 #   make verilator   the same in Verilator, faster for many samples
 #   make lint        Verilator's warnings
@@ -129,7 +129,7 @@ std::string layer_table(const RtlExport& from) {
 
 }  // namespace
 
-std::string rtl_makefile() { return kMakefile; }
+std::string rtl_makefile() { return kRtlMakefile; }
 
 std::string rtl_readme(const RtlExport& from) {
   const RtlFootprint f = rtl_footprint(from);

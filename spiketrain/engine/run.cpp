@@ -254,7 +254,9 @@ void Run::live(const Segment& segment) {
   BlockLosses losses(this->losses());
   std::vector<Tape> tapes(static_cast<size_t>(blocks));
   std::vector<Tensor> roots(tapes.size()), errors(tapes.size());
-  const auto on_tape = [&](size_t b) { return !end_to_end_ && network_.is_chain(static_cast<int64_t>(b)); };
+  const auto on_tape = [&](size_t b) {
+    return !end_to_end_ && !network_.runs_by_step(static_cast<int64_t>(b));
+  };
   std::function<void()> ready;
   if (p_.sums) ready = [this] { p_.sums->ready(); };
   const auto back = [&](size_t b) {

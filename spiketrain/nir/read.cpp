@@ -15,7 +15,7 @@ constexpr uint64_t kMaxFile = uint64_t{1} << 34;
 /// Of all data sets together, unpacked, numbers as doubles: 2^28 numbers.
 constexpr uint64_t kMaxUnpacked = uint64_t{1} << 31;
 constexpr size_t kMaxText = size_t{1} << 26;  ///< bytes of all texts; many places may refer to one
-constexpr size_t kMaxDepth = 32, kMaxObjects = 1000000, kMaxRank = 8;
+constexpr size_t kMaxNesting = 32, kMaxObjects = 1000000, kMaxRank = 8;
 
 struct Members {
   std::vector<std::string> names;
@@ -30,9 +30,9 @@ herr_t note_name(hid_t /*group*/, const char* name, const H5L_info_t* info, void
   return 0;
 }
 
-class Reader {
+class FileReader {
  public:
-  Reader(ByteSpan file, std::string path) : image_(file), path_(std::move(path)) {
+  FileReader(ByteSpan file, std::string path) : image_(file), path_(std::move(path)) {
     const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS));
     if (H5Pset_fapl_core(access.get(), size_t{1} << 16, false) < 0 ||
         H5Pset_file_image(access.get(), const_cast<uint8_t*>(file.data), file.size) < 0)
@@ -90,7 +90,7 @@ class Reader {
   }
 
   NirNode node(hid_t group, const std::string& name, size_t depth) {
-    if (depth > kMaxDepth) fail(name, str("graphs are nested more than ", kMaxDepth, " deep"));
+    if (depth > kMaxNesting) fail(name, str("graphs are nested more than ", kMaxNesting, " deep"));
     NirNode node;
     if (H5Lexists(group, "type", H5P_DEFAULT) <= 0) fail(name.empty() ? "root" : name, "has no type");
     node.type = text(group, "type", name);
@@ -150,7 +150,7 @@ class Reader {
   /// Everything in a group of metadata; what is in groups of it is called "group/name".
   void values(hid_t group, const std::string& prefix, const std::string& where, NirValues& into,
               size_t depth = 0) {
-    if (depth > kMaxDepth) fail(where, "metadata are nested too deep");
+    if (depth > kMaxNesting) fail(where, "metadata are nested too deep");
     for (const std::string& member : members(group, where)) {
       if (is_group(group, member, where)) {
         const Hdf5Id inner = open_group(group, member, where);
@@ -307,7 +307,7 @@ NirGraph parse_nir(ByteSpan file, const std::string& path) {
   nir::check_hdf5(file, path);
   const std::lock_guard<std::mutex> lock(hdf5_library());
   silence_hdf5();
-  return Reader(file, path).graph();
+  return FileReader(file, path).graph();
 }
 
 NirGraph read_nir(const std::string& path) {

@@ -11,9 +11,9 @@ namespace {
 
 constexpr uint64_t kMaxChunk = uint64_t{1} << 24;  ///< elements
 
-class Writer {
+class FileWriter {
  public:
-  explicit Writer(std::string path) : path_(std::move(path)) {
+  explicit FileWriter(std::string path) : path_(std::move(path)) {
     const Hdf5Id access(H5Pcreate(H5P_FILE_ACCESS)), create(H5Pcreate(H5P_FILE_CREATE));
     H5Pset_fapl_core(access.get(), size_t{1} << 20, false);
     H5Pset_obj_track_times(create.get(), false);
@@ -153,7 +153,7 @@ void write_nir(const std::string& path, const NirGraph& graph) {
   {
     const std::lock_guard<std::mutex> lock(hdf5_library());
     silence_hdf5();
-    bytes = Writer(path).file(graph);
+    bytes = FileWriter(path).file(graph);
   }
   write_file_atomic(path, {bytes});
 }

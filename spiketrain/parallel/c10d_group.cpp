@@ -5,12 +5,14 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <optional>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/parallel/join.h"
+#include "spiketrain/parallel/only_address.h"
 #include "spiketrain/parallel/signs_of_life.h"
 
 namespace spiketrain {
@@ -69,6 +71,15 @@ StoreP open_store(const Placement& p, bool serve, std::chrono::seconds timeout) 
                                                 c10::make_intrusive<c10d::TCPStore>(p.address, options));
 }
 
+/// The store listens on all addresses of the machine; LibTorch 1.13 knows no other way.
+void close_store(const Placement& p, const std::string& own, const GroupOptions& options) {
+  try {
+    close_to_other_addresses(p.port, {own, p.address});
+  } catch (const UsageError& error) {
+    if (options.warn) options.warn(str("the meeting point: ", error.what()));
+  }
+}
+
 struct Store final : MeetingPoint {
   explicit Store(StoreP store) : store_(std::move(store)) {}
   void set(const std::string& key, const std::string& value) override {
@@ -122,10 +133,11 @@ class PatientThreads {
 };
 
 /// `name` is that of the group at the meeting point.
-GlooP open_gloo(const Common& common, const std::string& name, int64_t rank, int64_t size) {
+GlooP open_gloo(const Common& common, const std::string& name, int64_t rank, int64_t size, bool patient) {
   auto options = c10d::ProcessGroupGloo::Options::create(kNoEnd);
   options->threads = 2;
-  const PatientThreads patient;
+  std::optional<PatientThreads> threads;
+  if (patient) threads.emplace();
   options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(common.own_address));
   return c10::make_intrusive<c10d::ProcessGroupGloo>(
       c10::make_intrusive<c10d::PrefixStore>(name, common.store), static_cast<int>(rank),
@@ -139,7 +151,7 @@ class C10dGroup final : public Group {
         name_(std::move(name)),
         rank_(rank),
         size_(size),
-        gloo_(open_gloo(common_, name_, rank, size)) {}
+        gloo_(open_gloo(common_, name_, rank, size, /*patient=*/true)) {}
   /// Once the processes have met.
   void watch(std::shared_ptr<SignsOfLife> life) { common_.life = std::move(life); }
 
@@ -169,14 +181,14 @@ class C10dGroup final : public Group {
     traffic_.bytes += static_cast<int64_t>(x.nbytes());
     return begin([&] {
       std::vector<Tensor> list = {x};
-      return gloo_->send(list, static_cast<int>(to), 0);
+      return between_two()->send(list, static_cast<int>(to), 0);
     });
   }
   void receive(const Tensor& x, int64_t from) override {
     ST_ASSERT(x.is_cpu() && x.is_contiguous());
     begin([&] {
       std::vector<Tensor> list = {x};
-      return gloo_->recv(list, static_cast<int>(from), 0);
+      return between_two()->recv(list, static_cast<int>(from), 0);
     })->wait();
   }
   std::shared_ptr<Group> split(int64_t color) override;
@@ -210,6 +222,11 @@ class C10dGroup final : public Group {
       fail(error);
     }
   }
+  /// For what one process hands on to the next, which waits for it: the threads of these messages take the core at once.
+  GlooP between_two() {
+    if (!between_two_) between_two_ = open_gloo(common_, name_ + "/two", rank_, size_, /*patient=*/false);
+    return between_two_;
+  }
   [[noreturn]] void fail(const std::exception& error) {
     throw GroupError(common_.life->explain("a message to another process failed: " + first_line(error)));
   }
@@ -217,7 +234,7 @@ class C10dGroup final : public Group {
   Common common_;
   std::string name_;
   int64_t rank_, size_, splits_ = 0;
-  GlooP gloo_;
+  GlooP gloo_, between_two_;
   Traffic traffic_;
 };
 
@@ -251,8 +268,9 @@ class C10dMembership final : public Membership {
  public:
   C10dMembership(const Placement& p, const GroupOptions& options) {
     const std::string own = own_address(p.address, p.port);
-    const StoreP store =
-        open_store(p, /*serve=*/p.rank == 0 && !p.launchers_store, kMeeting * options.timeout);
+    const bool serves = p.rank == 0 && !p.launchers_store;
+    const StoreP store = open_store(p, serves, kMeeting * options.timeout);
+    if (serves) close_store(p, own, options);
     group_ = std::make_shared<C10dGroup>(Common{store, own, nullptr}, "gloo", p.rank, p.size);
     // A connection of its own: calls on one wait for each other.
     life_ =

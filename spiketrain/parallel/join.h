@@ -1,6 +1,6 @@
 // The group of the processes that a launcher has started, over LibTorch's c10d: its TCP store to meet, its Gloo to talk.
-// Each process listens on the address by which it reaches MASTER_ADDR.  The store of process 0 listens on all addresses of its
-// machine, as c10d has it.  Nothing is encrypted, nobody has to say who he is: for trusted networks alone.
+// Each process listens on the address by which it reaches MASTER_ADDR, and the store of process 0 answers there and at MASTER_ADDR alone,
+// where the system has filters for sockets.  Nothing is encrypted, nobody has to say who he is: for trusted networks alone.
 // Tests: tests/parallel.
 #pragma once
 #include <chrono>
@@ -19,6 +19,8 @@ struct GroupOptions {
   /// Told, from another thread, that the group has lost a process while this one is at work or waits: ends the process, since what it
   /// waits for will not come.
   std::function<void(const std::string& what)> on_loss;
+  /// Told what is not as it should be, and does not keep the processes from their work.
+  std::function<void(const std::string& what)> warn;
 };
 
 /// Whether this build can; LibTorch without c10d or Gloo's headers cannot.

@@ -328,18 +328,19 @@ TEST(EngineTape, GivesTheBitsOfTheGraphForStagesOfOnesOwn) {
   compare_with_scales({scale(Reads::value, false), scale(Reads::value)}, false);
 }
 
-TEST(EngineTape, NeedsAChain) {
+TEST(EngineTape, NeedsAWholeSegmentAtOnce) {
   Network network({kIn});
   network.add(dense_layer(6, lif()), true);
   network.add(dense_layer(6, lif()), true);
   EXPECT_TRUE(network.is_chain(0));
+  EXPECT_FALSE(network.runs_by_step(0));
   network.add(make<Stage>("sum"), {{1}, {0}}, false);
   EXPECT_FALSE(network.is_chain(0));
-  Network skipping({kIn});
-  skipping.add(dense_layer(6, lif()), true);
-  skipping.add(dense_layer(6, lif()), true);
-  skipping.add(dense_layer(6, lif()), {{0}}, true);
-  EXPECT_FALSE(skipping.is_chain(0));
+  EXPECT_FALSE(network.runs_by_step(0));
+  Network recurrent({kIn});
+  recurrent.add(std::make_shared<Layer>(std::vector<Connection>{linear(6), linear(6)}, lif()), {{-1}, {0, 1}},
+                true);
+  EXPECT_TRUE(recurrent.runs_by_step(0));
 }
 
 }  // namespace spiketrain::tape_test

@@ -4,11 +4,13 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <thread>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "spiketrain/parallel/join.h"
 #include "tests/support/process_group.h"
+#include "tests/support/tcp.h"
 
 namespace spiketrain::parallel_test {
 
@@ -82,6 +84,40 @@ TEST_F(Parallel, EachProcessKeepsToItsOwnCores) {
     kill(ranks[0], SIGTERM);
     EXPECT_EQ(wait_for(launcher), 128 + SIGTERM) << log();
   }
+}
+
+/// Gloo's threads do not take the core from what computes on it.
+TEST_F(Parallel, ThreadsOfMessagesWaitForTheCore) {
+  if (sched_getscheduler(0) != SCHED_OTHER) GTEST_SKIP() << "these tests run under another scheduling policy";
+  const std::string run = dir_ / "run";
+  const pid_t launcher = start(2, train(run, {"--set", "epochs=200"}));
+  const auto ranks = processes_of(launcher, run);
+  ASSERT_EQ(ranks.size(), 2u) << log();
+  int patient = 0;
+  for (const auto& task : std::filesystem::directory_iterator(str("/proc/", ranks[0], "/task")))
+    patient += sched_getscheduler(std::stoi(task.path().filename())) == SCHED_BATCH ? 1 : 0;
+  EXPECT_EQ(sched_getscheduler(ranks[0]), SCHED_OTHER);
+  EXPECT_GE(patient, 3);  // one for the network, two for collectives
+  kill(ranks[0], SIGTERM);
+  EXPECT_EQ(wait_for(launcher), 128 + SIGTERM) << log();
+}
+
+/// The meeting point answers at MASTER_ADDR, which is 127.0.0.1 here, and at no other address.
+TEST_F(Parallel, TheMeetingPointAnswersAtItsAddressAlone) {
+  const std::string run = dir_ / "run";
+  const pid_t launcher = start(2, train(run, {"--set", "epochs=200"}));
+  const auto ranks = processes_of(launcher, run);
+  ASSERT_EQ(ranks.size(), 2u) << log();
+  std::ifstream file(str("/proc/", ranks[0], "/environ"));
+  const std::string environ((std::istreambuf_iterator<char>(file)), {}), name = "MASTER_PORT=";
+  const int port = std::stoi(environ.substr(environ.find(name) + name.size()));
+  const int own = connection_to("127.0.0.1", port, 5000), other = connection_to("127.0.0.2", port, 300);
+  EXPECT_GE(own, 0) << log();
+  EXPECT_EQ(other, -1);
+  for (const int fd : {own, other})
+    if (fd >= 0) close(fd);
+  kill(ranks[0], SIGTERM);
+  EXPECT_EQ(wait_for(launcher), 128 + SIGTERM) << log();
 }
 
 TEST_F(Parallel, AProcessThatHangsEndsAll) {

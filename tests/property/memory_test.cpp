@@ -11,7 +11,7 @@
 namespace spiketrain::memory_test {
 
 constexpr int64_t kBatch = 4, kLarge = 64;
-constexpr double kNear = 0.06;
+constexpr double kNear = 0.05;
 const Shape kInput = {2, 16, 16};
 
 struct Case {

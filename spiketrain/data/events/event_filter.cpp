@@ -9,7 +9,7 @@ namespace spiketrain {
 namespace {
 
 /// Before any event, so that its distance to one cannot overflow.
-constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 4;
+constexpr int64_t kNoTime = std::numeric_limits<int64_t>::min() / 4;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void filter_noise(std::vector<Event>& events, int64_t width, int64_t height, int
   // A border of one pixel spares the neighbours of the edge a test.  A pixel holds the time of the latest
   // event around it, not its own.
   const int64_t stride = width + 2;
-  std::vector<int64_t> around(static_cast<size_t>(stride * (height + 2)), kNever);
+  std::vector<int64_t> around(static_cast<size_t>(stride * (height + 2)), kNoTime);
   const auto isolated = [&](const Event& event) {
     ST_CHECK(event.x < width && event.y < height, "event filter: event outside the sensor of ", width, "x",
              height);
@@ -37,7 +37,7 @@ void filter_noise(std::vector<Event>& events, int64_t width, int64_t height, int
 void filter_refractory(std::vector<Event>& events, int64_t width, int64_t height, int64_t dt_us) {
   ST_CHECK(width > 0 && height > 0 && dt_us >= 0, "event filter: expected a sensor and dt_us >= 0");
   if (dt_us == 0) return;
-  std::vector<int64_t> kept(static_cast<size_t>(width * height), kNever);
+  std::vector<int64_t> kept(static_cast<size_t>(width * height), kNoTime);
   const auto dead = [&](const Event& event) {
     ST_CHECK(event.x < width && event.y < height, "event filter: event outside the sensor of ", width, "x",
              height);

@@ -10,7 +10,7 @@
 namespace spiketrain {
 namespace {
 
-constexpr size_t kRecord = 8;
+constexpr size_t kEventBytes = 8;
 
 struct Layout {
   bool davis = false;
@@ -27,7 +27,7 @@ std::string chip_name(const TextHeader& header) {
 Layout choose_layout(ByteSpan bytes, const TextHeader& header, const std::string& path) {
   const std::string chip = chip_name(header);
   if (chip.empty()) {
-    for (size_t at = header.end; at < bytes.size; at += kRecord) {
+    for (size_t at = header.end; at < bytes.size; at += kEventBytes) {
       if (be32(bytes.data + at) >> 16) return {true, chip_size("davis240")};
     }
     return {false, chip_size("dvs128")};
@@ -48,15 +48,15 @@ Layout choose_layout(ByteSpan bytes, const TextHeader& header, const std::string
 EventStream parse_aedat2(ByteSpan bytes, const std::string& path) {
   if (!starts_with(bytes, "#!AER-DAT2.0")) throw DataError(path, 0, "expected the line #!AER-DAT2.0");
   const TextHeader header = read_text_header(bytes, '#', "#End Of ASCII Header", path);
-  check_records(bytes, header.end, kRecord, path);
+  check_records(bytes, header.end, kEventBytes, path);
   const Layout layout = choose_layout(bytes, header, path);
   EventStream stream;
   stream.width = layout.size.width;
   stream.height = layout.size.height;
-  stream.events.reserve((bytes.size - header.end) / kRecord);
+  stream.events.reserve((bytes.size - header.end) / kEventBytes);
   TimeUnwrap unwrap(32);
   const uint32_t skipped = layout.davis ? 0x80000400U : 0x80008000U;
-  for (size_t at = header.end; at < bytes.size; at += kRecord) {
+  for (size_t at = header.end; at < bytes.size; at += kEventBytes) {
     const uint32_t address = be32(bytes.data + at);
     const int64_t t = unwrap(be32(bytes.data + at + 4));
     if (address & skipped) continue;

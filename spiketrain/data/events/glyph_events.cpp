@@ -22,11 +22,11 @@ constexpr double kBlack = 0.2;
 /// Largest shift between two rendered frames, in pixels of the glyph.
 constexpr double kMaxShift = 0.25;
 
-struct Point {
+struct GlyphPoint {
   double x, y;
 };
 /// Corners of the camera's path, in pixels of the glyph.
-constexpr std::array<Point, 4> kPath = {{{-3, -1.5}, {0, 1.5}, {3, -1.5}, {-3, -1.5}}};
+constexpr std::array<GlyphPoint, 4> kPath = {{{-3, -1.5}, {0, 1.5}, {3, -1.5}, {-3, -1.5}}};
 
 using Page = std::array<float, kPage * kPage>;
 
@@ -95,7 +95,7 @@ class GlyphEvents final : public EventSource {
     std::vector<float> image(sensor_.pixels());
     const double saccade_us = static_cast<double>(options_.duration_us) / 3;
     for (size_t leg = 0; leg < 3; ++leg) {
-      const Point from = kPath[leg], to = kPath[leg + 1];
+      const GlyphPoint from = kPath[leg], to = kPath[leg + 1];
       // The fastest moment of a saccade is twice as fast as its mean.
       const int steps = static_cast<int>(std::ceil(2 * std::hypot(to.x - from.x, to.y - from.y) / kMaxShift));
       for (int step = leg == 0 ? 0 : 1; step <= steps; ++step) {
@@ -117,7 +117,7 @@ class GlyphEvents final : public EventSource {
   }
 
   /// What the sensor sees with its center `shift` away from that of the page.
-  void look(const Page& page, Point shift, float* image) const {
+  void look(const Page& page, GlyphPoint shift, float* image) const {
     const double scale = static_cast<double>(std::min(width(), height())) / kViewSide;
     Places columns, rows;
     columns.set(width(), scale, shift.x);

@@ -15,7 +15,7 @@
 namespace spiketrain {
 namespace {
 
-constexpr double kTurn = 2 * kPi;
+constexpr double kFullTurn = 2 * kPi;
 constexpr int64_t kWaveChannels = 8, kValues = 2;
 
 /// Writes frames x[T,8] and target y[2].
@@ -24,7 +24,7 @@ void draw_wave(Rng rng, int64_t T, float* x, float* y) {
   for (int64_t t = 0; t < T; ++t) {
     const double turns = frequency * static_cast<double>(t) / static_cast<double>(T) + phase;
     for (int64_t c = 0; c < kWaveChannels; ++c) {
-      const double angle = kTurn * (turns + static_cast<double>(c) / kWaveChannels);
+      const double angle = kFullTurn * (turns + static_cast<double>(c) / kWaveChannels);
       *x++ = static_cast<float>(amplitude * std::sin(angle) + 0.05 * rng.normal());
     }
   }

@@ -54,7 +54,7 @@ std::string number_text(double value) {
 }
 
 /// A target as the file has it, until the kind of all is known.
-struct Named {
+struct NamedColumn {
   std::string text;
   uint64_t offset;
   int64_t line;
@@ -193,7 +193,7 @@ class TableReader {
     for (const auto& [key, rows] : classes) {
       for (const size_t i : rows) table_.label[i] = static_cast<int64_t>(table_.class_names.size());
       table_.class_names.push_back(numeric ? number_text(key.first) : key.second);
-      const Named& one = targets_[rows[0]];
+      const NamedColumn& one = targets_[rows[0]];
       if (!is_utf8(key.second))
         throw DataError(path_, one.offset, str("line ", one.line, ": expected the name of a class in UTF-8"));
       if (rows.size() > 1) continue;
@@ -209,7 +209,7 @@ class TableReader {
   std::string path_;
   CsvReader csv_;
   std::vector<Use> use_;
-  std::vector<Named> targets_;
+  std::vector<NamedColumn> targets_;
   Table table_;
 };
 

@@ -42,7 +42,7 @@ struct BatchNorm : Norm {
 
   bool taped() const override { return true; }
   Tensor forward_once(const Tensor& I, int64_t repeats, const Context& context) override {
-    if (repeats == 1 && by_torch(I, context)) {  // it takes the running variance from I alone
+    if (repeats == 1 && by_torch(I, context)) {          // it takes the running variance from I alone
       const bool replay = context.mode == Mode::replay;  // statistics stay
       return torch::batch_norm(I.flatten(0, 1), gain(), bias_, replay ? Tensor() : mean_,
                                replay ? Tensor() : var_, learns(context), momentum, eps,

@@ -1,8 +1,10 @@
 // y = sum of the inputs, e.g. the shortcut of a SEW-ResNet; of one input that input, for a network that ends in a layer others read, too.  Bare spikes add up to counts, which stay small whole
 // numbers; everything else adds up to real numbers.  The gradient goes to each input as it is.
 // Source: Fang et al. 2021, "Deep residual learning in spiking neural networks", connection ADD.
-// Deviation: none.  Tests: unit/stage_test.cpp, grad/network_residual_test.cpp.
+// Deviation: none.  Tests: unit/stage_test.cpp, grad/network_residual_test.cpp, engine/joined_tape_test.cpp.
+#include "spiketrain/core/rule.h"
 #include "spiketrain/core/stage.h"
+#include "spiketrain/core/tape.h"
 
 namespace spiketrain {
 namespace {
@@ -36,7 +38,9 @@ struct Sum final : Stage {
     return out_ = in[0];
   }
 
-  Signal forward(const std::vector<Signal>& in, const Context& /*context*/, Carry& /*carry*/) override {
+  bool taped() const override { return true; }
+  Signal forward(const std::vector<Signal>& in, const Context& context, Carry& /*carry*/) override {
+    if (context.tape) note_way_back(in, *context.tape);
     if (in.size() == 1) return in[0];
     int64_t levels = 0;
     for (const Signal& x : in)
@@ -61,6 +65,26 @@ struct Sum final : Stage {
 
  private:
   static constexpr int64_t kMaxLevels = 255;
+
+  static void note_way_back(const std::vector<Signal>& in, Tape& tape) {
+    std::vector<Tensor> gains;  // of constant signals, which the sum writes out
+    bool asked = false;
+    for (size_t k = 0; k < in.size(); ++k) {
+      gains.push_back(in.size() > 1 ? in[k].gain() : Tensor());
+      asked = asked || tape.asks(k);
+    }
+    if (!asked) return;
+    tape.add([gains](EdgeError delta) {
+      std::vector<EdgeError> below(gains.size());
+      if (gains.size() == 1) {
+        below[0] = std::move(delta);
+        return below;
+      }
+      const Tensor g = delta.take();
+      for (size_t k = 0; k < gains.size(); ++k) below[k] = gains[k].defined() ? gather(g, gains[k]) : g;
+      return below;
+    });
+  }
 
   static Signal add_spikes(const std::vector<Signal>& in, int64_t levels) {
     std::vector<Tensor> edges = {in[0].edge()};
