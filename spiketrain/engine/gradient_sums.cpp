@@ -19,7 +19,7 @@ GradientSums::GradientSums(std::shared_ptr<Group> group, const Network& network,
   for (int64_t b = blocks.first; b < blocks.second; ++b) {
     NamedTensors block = all.at(static_cast<size_t>(b));
     std::reverse(block.begin(), block.end());  // backward begins at the top
-    add_buckets(block);
+    add_buckets(b, block);
   }
   for (size_t n = 0; own_statistics && n < network.nodes().size(); ++n) {
     const int64_t b = network.block_of(static_cast<int64_t>(n));
@@ -28,13 +28,13 @@ GradientSums::GradientSums(std::shared_ptr<Group> group, const Network& network,
   }
 }
 
-void GradientSums::add_buckets(const NamedTensors& parameters) {
+void GradientSums::add_buckets(int64_t block, const NamedTensors& parameters) {
   int64_t bytes = kBucketBytes;  // a block begins a bucket of its own
   for (const auto& item : parameters) {
     const bool other =
         !buckets_.empty() && buckets_.back().parameters[0].second.dtype() != item.second.dtype();
     if (bytes >= kBucketBytes || other) {
-      buckets_.push_back({});
+      buckets_.push_back({block});
       bytes = 0;
     }
     buckets_.back().parameters.push_back(item);
@@ -57,12 +57,19 @@ int64_t GradientSums::bytes_per_update() const {
 }
 
 void GradientSums::ready() {
+  if (when_ != Complete::once_there) return;
   const auto is_there = [](const auto& item) { return item.second.grad().defined(); };
-  for (; in_one_piece_ && sent_ < buckets_.size(); ++sent_) {
-    Bucket& bucket = buckets_[sent_];
+  for (Bucket& bucket : buckets_) {
+    if (bucket.work) continue;
     if (!std::all_of(bucket.parameters.begin(), bucket.parameters.end(), is_there)) return;
     send(bucket);
   }
+}
+
+void GradientSums::finished(int64_t b) {
+  if (when_ != Complete::with_block) return;
+  for (Bucket& bucket : buckets_)
+    if (bucket.block == b && !bucket.work) send(bucket);
 }
 
 void GradientSums::send(Bucket& bucket) {
@@ -118,10 +125,10 @@ BlockLosses GradientSums::sum_losses(const BlockLosses& losses, double weight, d
 }
 
 BlockLosses GradientSums::finish(const BlockLosses& losses, double weight, double share) {
-  for (; sent_ < buckets_.size(); ++sent_) send(buckets_[sent_]);
+  for (Bucket& bucket : buckets_)
+    if (!bucket.work) send(bucket);
   const BlockLosses all = sum_losses(losses, weight, share);
   for (Bucket& bucket : buckets_) receive(bucket);
-  sent_ = 0;
   return all;
 }
 

@@ -1,7 +1,7 @@
 // The gradients of a group's processes become those of the batch they share: sums in buckets, which go out while the
 // backward pass of what lies below is still running.
 // Where a segment updates, its blocks finish one after the other, and in a block its layers from the top; a bucket is sent
-// as soon as all its gradients are there.  The order of buckets is that of the network, so that all processes agree on it.
+// as soon as all its gradients are complete.  All processes come to that in the same order.
 // Tests: engine/group_test.cpp.
 #pragma once
 #include <memory>
@@ -29,10 +29,18 @@ class GradientSums {
                bool own_statistics = true);
 
   Group& group() const { return *group_; }
-  /// Before a pass: whether each gradient comes in one piece between two updates, so that it may go out at once.
-  void begin(bool in_one_piece) { in_one_piece_ = in_one_piece; }
-  /// Some more gradients are there: sends the buckets that are full.
+  /// When, between two updates, a gradient is complete.
+  enum class Complete {
+    once_there,  ///< it comes in one piece
+    with_block,  ///< when its block has gone back through the last segment
+    at_update
+  };
+  /// Before a pass.
+  void begin(Complete when) { when_ = when; }
+  /// Some more gradients are there: sends the buckets that are full, in the order of the network.
   void ready();
+  /// Block b has gone back through the last segment before an update.
+  void finished(int64_t b);
   /// All are there: gradients become those of the whole batch; returns the losses of the whole batch.  `weight`: of this
   /// process's losses; `share`: of the batch's samples that are here.
   BlockLosses finish(const BlockLosses& losses, double weight, double share);
@@ -41,11 +49,12 @@ class GradientSums {
 
  private:
   struct Bucket {
-    NamedTensors parameters;
-    Tensor flat;  ///< gradients, then for each parameter whether there is one
-    std::shared_ptr<Group::Work> work = {};
+    int64_t block;
+    NamedTensors parameters = {};
+    Tensor flat = {};                        ///< gradients, then for each parameter whether there is one
+    std::shared_ptr<Group::Work> work = {};  ///< null: not sent
   };
-  void add_buckets(const NamedTensors& parameters);
+  void add_buckets(int64_t block, const NamedTensors& parameters);
   void send(Bucket& bucket);
   static void receive(Bucket& bucket);
   BlockLosses sum_losses(const BlockLosses& losses, double weight, double share);
@@ -53,8 +62,7 @@ class GradientSums {
   std::shared_ptr<Group> group_;
   std::vector<Bucket> buckets_;
   std::vector<Tensor> statistics_;
-  size_t sent_ = 0;
-  bool in_one_piece_ = false;
+  Complete when_ = Complete::at_update;
 };
 
 }  // namespace spiketrain

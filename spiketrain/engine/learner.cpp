@@ -285,8 +285,11 @@ OnUpdate Learner::together(const Batch& batch, const Plan& plan, bool at_once, d
                            const OnUpdate& on_update) const {
   if (!parts_.sums) return on_update;
   const auto replayed = [](const Segment& s) { return s.role == Role::replay; };
-  parts_.sums->begin(at_once && segments_per_update(plan) == 1 &&
-                     std::none_of(plan.begin(), plan.end(), replayed));
+  using Complete = GradientSums::Complete;
+  const bool in_order = at_once && std::none_of(plan.begin(), plan.end(), replayed);
+  parts_.sums->begin(!in_order                       ? Complete::at_update
+                     : segments_per_update(plan) > 1 ? Complete::with_block
+                                                     : Complete::once_there);
   return [this, share = batch.share, own, on_update](const Segment& segment, const BlockLosses& losses) {
     const BlockLosses all = parts_.sums->finish(losses, own, share);
     return !on_update || on_update(segment, all);

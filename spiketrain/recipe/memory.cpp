@@ -25,7 +25,7 @@ namespace {
 /// UsageError if a measurement takes too long, or more memory than there is.
 void check_measurable(const Recipe& recipe, const Shape& input, const Shape& output) {
   constexpr double kMostWork = 5e12;  // multiply-accumulates: a minute or two
-  constexpr double kSamples = 32, kPasses = 3, kBytes = 16;
+  constexpr double kSamples = 48, kPasses = 3, kBytes = 16;
   const auto network = make_network(recipe, input, output);
   double macs = 0, neurons = 0, parameters = 0;
   for (const NetworkRow& row : network_rows(*network)) {

@@ -139,8 +139,8 @@ int64_t measure_activation_bytes(const Training& training, int64_t samples) {
 
 int64_t estimate_activation_bytes(const Training& training, int64_t batch, double work) {
   const int64_t samples = samples_held(training.learner->parts(), training.learner->plan(), batch);
-  // Products and neurons are shared in eight: each share grows by a sample with eight more.  Of fewer than two each, other
-  // moments are the worst: those in which gradients of weights are there.
+  // Products and neurons are shared in eight: each share grows by a sample with eight more.  Of few samples shares are fewer
+  // and larger, and other moments are the worst: those in which gradients of weights are there.
   constexpr int64_t kStride = ops::kMaxChunks;
   double macs = 1;
   for (const Network::Node& node : training.network().nodes())
@@ -148,11 +148,11 @@ int64_t estimate_activation_bytes(const Training& training, int64_t batch, doubl
   const double affordable = work / macs / static_cast<double>(training.learner->parts().steps);
   const int64_t strides = static_cast<int64_t>(std::min(affordable, 1e6)) / kStride;
   const int64_t few = std::max<int64_t>(2, strides) * kStride;
-  if (samples <= 2 * few) return measure_activation_bytes(training, samples);
-  const int64_t one = measure_activation_bytes(training, few),
-                two = measure_activation_bytes(training, 2 * few);
-  const double more = static_cast<double>(samples - few) / static_cast<double>(few);
-  return one + std::llround(more * static_cast<double>(two - one));
+  if (samples <= 3 * few) return measure_activation_bytes(training, samples);
+  const int64_t two = measure_activation_bytes(training, 2 * few),
+                three = measure_activation_bytes(training, 3 * few);
+  const double more = static_cast<double>(samples - 2 * few) / static_cast<double>(few);
+  return two + std::llround(more * static_cast<double>(three - two));
 }
 
 std::vector<LayerCosine> gradient_cosines(const Training& training, int64_t samples) {

@@ -22,7 +22,7 @@ struct LayerCosine {
 int64_t measure_activation_bytes(const Training& training, int64_t samples);
 
 /// The same of a batch of any size, exact if so many samples take at most `work` forward multiply-accumulates (the default:
-/// about a second).  Else measured on two smaller batches, of 16 and 32 samples or more, and carried on in a straight line.
+/// about a second).  Else measured on two smaller batches, of 32 and 48 samples or more, and carried on in a straight line.
 int64_t estimate_activation_bytes(const Training& training, int64_t samples, double work = 4e9);
 
 /// On the first `samples` training samples, in one batch, with the present weights.  Rows in the order of the

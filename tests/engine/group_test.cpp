@@ -161,13 +161,46 @@ TEST(Group, CheckpointedAndSkippedSteps) {
 
 TEST(Group, BlocksWithHeads) {
   for (const bool block_major : {true, false}) {
-    check(
-        [&] {
-          LearnerParts p = parts(blocks(true), {{"name", "truncated"}, {"window", 2}}, "tet_ce");
-          p.block_major = block_major;
-          return p;
-        },
-        frames());
+    for (const char* update : {"window", "batch"}) {
+      const auto make_parts = [&] {
+        LearnerParts p =
+            parts(blocks(true), {{"name", "truncated"}, {"window", 2}, {"update", update}}, "tet_ce");
+        p.block_major = block_major;
+        return p;
+      };
+      check(make_parts, frames());
+      check(make_parts, image_batch(kBatch, kIn, label_target(kBatch, kClasses)));
+    }
+  }
+}
+
+/// How many sums have begun when.
+TEST(Group, GradientsLeaveWhenTheyAreComplete) {
+  const LearnerParts p = parts(blocks(true));
+  const auto group = std::make_shared<ThreadGroup>(std::make_shared<Meeting>(1), 0, 1);
+  GradientSums sums(group, *p.network, {0, p.network->blocks()});
+  ASSERT_EQ(p.network->blocks(), 2);
+  const auto sent = [&] { return group->traffic_since_last().messages; };
+  const auto give = [&](int64_t block) {
+    for (Tensor w : p.network->block_parameters(block)) w.mutable_grad() = torch::ones_like(w);
+  };
+  using Complete = GradientSums::Complete;
+  for (const Complete when : {Complete::once_there, Complete::with_block, Complete::at_update}) {
+    p.network->zero_grad(/*set_to_none=*/true);
+    sums.begin(when);
+    const bool early = when == Complete::once_there, by_block = when == Complete::with_block;
+    give(0);
+    sums.ready();
+    EXPECT_EQ(sent(), early ? 1 : 0);
+    give(1);
+    sums.finished(1);  // from the top, as some orders have it
+    sums.finished(1);
+    EXPECT_EQ(sent(), by_block ? 1 : 0);
+    sums.ready();
+    EXPECT_EQ(sent(), early ? 1 : 0);
+    sums.finish({torch::ones({})}, 1, 1);
+    EXPECT_EQ(sent(), early ? 1 : by_block ? 2 : 3);  // the losses, too
+    for (const Tensor& w : p.network->block_parameters(1)) EXPECT_TRUE((w.grad() == 1).all().item<bool>());
   }
 }
 
