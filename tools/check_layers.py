@@ -7,7 +7,8 @@ nothing but tests and bench includes them: parts are made by name.  engine knows
 first appears in ops.
 
 Files of a library are compiled several at a time, in groups that change with every new file: so what an unnamed namespace calls a type or a
-variable, no other file of the library may call anything.  Functions may share a name, as overloads.
+variable, no other file of the library may call anything.  Functions may share a name, as overloads, but not that of a function in a header,
+which they would hide from the other files.
 """
 import collections
 import pathlib
@@ -87,13 +88,30 @@ def unnamed(path):
             yield around, match[1], "function" if match[2] == "(" else "variable", line
 
 
+def declared(library):
+    """Names of functions in headers -> the header, by namespace, as far as one line tells."""
+    names = {}
+    for path in library:
+        around = ""
+        if path.suffix == ".h" and path.relative_to(ROOT).parts[1] != "kernels":
+            for line in path.read_text("latin-1").splitlines():
+                around = line.split()[1] if line.startswith("namespace ") else around
+                match = None if NEITHER.match(line) else OTHER.match(line)
+                if match and match[2] == "(":
+                    names[around, match[1]] = path
+    return names
+
+
 def clashes(library):
     """In the libraries that are compiled so: base, report, and all others but the kernels."""
-    found = collections.defaultdict(list)
+    found, functions = collections.defaultdict(list), declared(library)
     for path in library:
         room = path.relative_to(ROOT).parts[1]
         if path.suffix == ".cpp" and room != "kernels":
             for around, name, kind, line in unnamed(path):
+                header = functions.get((around, name))
+                if header and (room == "report" or header.relative_to(ROOT).parts[1] != "report"):
+                    yield f"{path.relative_to(ROOT)}: {name}() in the unnamed namespace hides that of {header.relative_to(ROOT)}"
                 found[room if room in ("base", "report") else "", around, name].append((path, kind, line.split("//")[0].strip()))
     for (_, _, name), uses in found.items():
         files = {path: line for path, kind, line in uses}

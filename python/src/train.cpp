@@ -91,8 +91,8 @@ py::dict train(const TrainArguments& a) {
   if (!a.data.is_none()) {
     const DataSection& d = recipe.data;
     ST_CHECK(
-        !d.augment && d.limit == 0 && d.test_limit == 0 && d.validation == 0,
-        "train: data.augment, limit, test_limit and validation are for data sets by name; give the tensors as they shall "
+        !d.augment && d.rotate == 0 && d.zoom == 0 && d.limit == 0 && d.test_limit == 0 && d.validation == 0,
+        "train: data.augment, rotate, zoom, limit, test_limit and validation are for data sets by name; give the tensors as they shall "
         "be, also data[\"validation\"]");
     recipe.data.name = "given";
   }

@@ -82,7 +82,7 @@ void sync_folder_of(const std::string& path) {
   folder.sync(FileStep::sync_folder);
 }
 
-ByteSpan bytes_of(const std::string& text) {
+ByteSpan text_bytes(const std::string& text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -142,7 +142,7 @@ void remove_durably(const std::string& path) {
 uint64_t append_durably(const std::string& path, const std::string& text) {
   const bool made = !file_exists(path);
   Descriptor file(path, O_WRONLY | O_CREAT | O_APPEND);
-  file.write_all(bytes_of(text));
+  file.write_all(text_bytes(text));
   file.sync(FileStep::sync);
   file.close();
   if (made) sync_folder_of(path);
@@ -179,7 +179,7 @@ void write_file_atomic(const std::string& path, const std::vector<ByteSpan>& par
 }
 
 void write_file_atomic(const std::string& path, const std::string& text) {
-  write_file_atomic(path, {bytes_of(text)});
+  write_file_atomic(path, {text_bytes(text)});
 }
 
 }  // namespace spiketrain

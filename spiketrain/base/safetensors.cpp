@@ -20,7 +20,7 @@ constexpr int kMaxDepth = 3;
 constexpr const char* kMetadata = "__metadata__";
 
 /// shape * element size, or false on a negative size or overflow.
-bool bytes_of(const std::vector<int64_t>& shape, size_t element, uint64_t* bytes) {
+bool tensor_bytes(const std::vector<int64_t>& shape, size_t element, uint64_t* bytes) {
   *bytes = element;
   bool zero = false;
   for (int64_t size : shape) {
@@ -94,7 +94,8 @@ TensorEntry parse_entry(const std::string& name, const json& value, ByteSpan dat
     throw DataError(path, kPrefix, str(what, ": data_offsets do not lie in the ", data.size, " data bytes"));
   }
   uint64_t bytes = 0;
-  if (!bytes_of(entry.shape, element, &bytes)) throw DataError(path, kPrefix, what + ": shape is too large");
+  if (!tensor_bytes(entry.shape, element, &bytes))
+    throw DataError(path, kPrefix, what + ": shape is too large");
   if (bytes != offsets[1] - offsets[0]) {
     throw DataError(
         path, start + offsets[0],
@@ -237,8 +238,9 @@ void write_safetensors(const std::string& path, const std::vector<TensorEntry>& 
     const size_t element = dtype_bytes(entry.dtype);
     ST_CHECK(element > 0, "write_safetensors: tensor \"", entry.name, "\" has the unknown dtype \"",
              entry.dtype, "\"");
-    ST_CHECK(bytes_of(entry.shape, element, &bytes) && bytes == entry.bytes, "write_safetensors: tensor \"",
-             entry.name, "\" has ", entry.bytes, " bytes, its shape and dtype need ", bytes);
+    ST_CHECK(tensor_bytes(entry.shape, element, &bytes) && bytes == entry.bytes,
+             "write_safetensors: tensor \"", entry.name, "\" has ", entry.bytes,
+             " bytes, its shape and dtype need ", bytes);
     ST_CHECK(entry.name != kMetadata, "write_safetensors: the name __metadata__ is reserved");
     ST_CHECK(!header.contains(entry.name), "write_safetensors: two tensors are named \"", entry.name, "\"");
     header[entry.name] = {

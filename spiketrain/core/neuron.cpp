@@ -87,9 +87,9 @@ size_t share_samples(const Tensor& I, const std::function<void(size_t, int64_t, 
 }
 
 /// Of [T,B,*], or undefined.
-Tensor samples_of(const Tensor& x, int64_t i, int64_t j) { return x.defined() ? x.slice(1, i, j) : x; }
+Tensor samples_between(const Tensor& x, int64_t i, int64_t j) { return x.defined() ? x.slice(1, i, j) : x; }
 
-State samples_of(const State& state, int64_t i, int64_t j) {
+State samples_between(const State& state, int64_t i, int64_t j) {
   State share;
   for (const Tensor& z : state) share.push_back(z.defined() ? z.slice(0, i, j) : z);
   return share;
@@ -198,17 +198,17 @@ Credit adjoint_by_steps(const Stepped& neuron, const Record& record, const Backw
   return {g[0], State(g.begin() + 1, params_at), std::vector<Tensor>(params_at, g.end())};
 }
 
-c10::intrusive_ptr<Record> samples_of(const Record& record, int64_t i, int64_t j) {
+c10::intrusive_ptr<Record> samples_between(const Record& record, int64_t i, int64_t j) {
   auto share = c10::make_intrusive<Record>();
-  share->I = samples_of(record.I, i, j);
-  share->before = samples_of(record.before, i, j);
-  share->state = samples_of(record.state, i, j);
-  share->a = samples_of(record.a, i, j);
-  share->s = samples_of(record.s, i, j);
-  share->u = samples_of(record.u, i, j);
-  share->psi = samples_of(record.psi, i, j);
+  share->I = samples_between(record.I, i, j);
+  share->before = samples_between(record.before, i, j);
+  share->state = samples_between(record.state, i, j);
+  share->a = samples_between(record.a, i, j);
+  share->s = samples_between(record.s, i, j);
+  share->u = samples_between(record.u, i, j);
+  share->psi = samples_between(record.psi, i, j);
   share->slots = record.slots;
-  for (const Tensor& d : record.jacobian) share->jacobian.push_back(samples_of(d, i, j));
+  for (const Tensor& d : record.jacobian) share->jacobian.push_back(samples_between(d, i, j));
   return share;
 }
 
@@ -225,10 +225,10 @@ Credit adjoint_by_shares(const Stepped& neuron, const Record& record, const Back
     for (const Tensor& z : record.before) all.g_before.push_back(torch::empty_like(z));
   }
   const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
-    const auto share = samples_of(record, i, j);
+    const auto share = samples_between(record, i, j);
     Credit part = adjoint_by_steps(neuron, *share,
-                                   {samples_of(from.delta, i, j), samples_of(from.du, i, j),
-                                    samples_of(from.g_after, i, j), from.local});
+                                   {samples_between(from.delta, i, j), samples_between(from.du, i, j),
+                                    samples_between(from.g_after, i, j), from.local});
     const torch::NoGradGuard no_grad;
     params[k] = std::move(part.g_params);
     if (whole) {
@@ -259,7 +259,7 @@ Tensor together(const std::vector<State>& shares, size_t k, int64_t dim) {
 void Stepped::run(Record& record, Steps steps) const {
   std::vector<State> after(ops::kMaxChunks), jacobian(ops::kMaxChunks);
   const size_t n = share_samples(record.I, [&](size_t k, int64_t i, int64_t j) {
-    const auto share = samples_of(record, i, j);
+    const auto share = samples_between(record, i, j);
     run_by_steps(*this, *share, steps);
     after[k] = share->state;
     jacobian[k] = share->jacobian;

@@ -38,7 +38,8 @@ void check_split(const DataOptions& o) {
 }
 
 void check_no_image_options(const DataOptions& o, const std::string& name, const std::string& instead) {
-  ST_CHECK(!o.augment, "data: ", name, " has no augmentation of images; ", instead, "set augment = false");
+  ST_CHECK(!o.augments_images(), "data: ", name, " has no augmentation of images; ", instead,
+           "set augment = false, rotate = 0 and zoom = 0");
   ST_CHECK(std::isnan(o.mean) && std::isnan(o.std), "data: frames of ", name,
            " are not normalised; leave mean and std out");
 }

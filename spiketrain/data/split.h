@@ -19,6 +19,9 @@ struct DataOptions {
   /// Train split of images only: random crop of a black border of 2 pixels (mnist, fashion-mnist) or 4
   /// (cifar10), random flip (fashion-mnist, cifar10).
   bool augment = false;
+  /// The same: turned by up to so many degrees, scaled by a factor between 1/(1 + zoom) and 1 + zoom (data/images/warp.h).
+  double rotate = 0, zoom = 0;
+  bool augments_images() const { return augment || rotate != 0 || zoom != 0; }
   /// Images: x = (pixel / 255 - mean) / std, the same for every channel; NaN: the data set's own.
   double mean = std::numeric_limits<double>::quiet_NaN(), std = std::numeric_limits<double>::quiet_NaN();
   int64_t limit = 0;           ///< keep only the first `limit` samples of the split; 0: all

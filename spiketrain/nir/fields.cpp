@@ -59,7 +59,7 @@ std::string list_text(const std::vector<FieldInfo>& fields) {
   return names.empty() ? "none" : join(names);
 }
 
-const NirArray& array_of(const NirNode& node, const std::string& field) {
+const NirArray& array_in(const NirNode& node, const std::string& field) {
   return node.fields.arrays.at(field);
 }
 
@@ -118,7 +118,7 @@ double at(const NirNode& node, const char* field, size_t i, double otherwise) {
   return it->second.values.size() == 1 ? it->second.values[0] : it->second.values.at(i);
 }
 
-void check_neuron(const NirNode& node, const std::string& what) {
+void check_neuron_fields(const NirNode& node, const std::string& what) {
   const Shape shape = population(node, what);
   if (node.fields.arrays.count("v_threshold")) {
     size_t count = 1;
@@ -154,24 +154,24 @@ std::string batch_hint(const Shape& given, size_t rank) {
 }
 
 Shape conv_output(const NirNode& node, const Shape& in, const std::string& what) {
-  const NirArray& weight = array_of(node, "weight");
+  const NirArray& weight = array_in(node, "weight");
   const size_t dims = node.type == "Conv1d" ? 1 : 2;
   ST_CHECK(weight.shape.size() == dims + 2, what, ": weight: expected ", dims + 2, " dimensions, got ",
            text(weight.shape));
-  const int64_t groups = sides(array_of(node, "groups"), 1, what + ": groups")[0];
-  ST_CHECK(array_of(node, "bias").shape[0] == weight.shape[0], what, ": bias: expected ", weight.shape[0],
-           " values, one for each map, got ", text(array_of(node, "bias").shape));
+  const int64_t groups = sides(array_in(node, "groups"), 1, what + ": groups")[0];
+  ST_CHECK(array_in(node, "bias").shape[0] == weight.shape[0], what, ": bias: expected ", weight.shape[0],
+           " values, one for each map, got ", text(array_in(node, "bias").shape));
   ST_CHECK(weight.shape[0] % groups == 0, what, ": ", weight.shape[0], " maps cannot be cut into ", groups,
            " groups");
   const Shape kernel(weight.shape.begin() + 2, weight.shape.end());
-  const Shape stride = sides(array_of(node, "stride"), dims, what + ": stride"),
-              dilation = sides(array_of(node, "dilation"), dims, what + ": dilation");
+  const Shape stride = sides(array_in(node, "stride"), dims, what + ": stride"),
+              dilation = sides(array_in(node, "dilation"), dims, what + ": dilation");
   const Padding padding = padding_of(node, kernel, stride, dilation, what);
   ST_CHECK(in.size() == dims + 1 && in[0] == weight.shape[1] * groups, what, ": expected an input of ",
            weight.shape[1] * groups, " maps", dims == 1 ? " [C,N]" : " [C,H,W]", ", got ", text(in),
            batch_hint(in, dims + 1));
   if (node.fields.arrays.count("input_shape")) {
-    const Shape noted = sides(array_of(node, "input_shape"), dims, what + ": input_shape");
+    const Shape noted = sides(array_in(node, "input_shape"), dims, what + ": input_shape");
     ST_CHECK(std::equal(noted.begin(), noted.end(), in.begin() + 1), what, ": input_shape is ", text(noted),
              ", but the input is ", text(in));
   }
@@ -187,9 +187,9 @@ Shape conv_output(const NirNode& node, const Shape& in, const std::string& what)
 
 Shape pool_output(const NirNode& node, const Shape& in, const std::string& what) {
   ST_CHECK(in.size() == 3, what, ": expected an input [C,H,W], got ", text(in), batch_hint(in, 3));
-  const Shape kernel = sides(array_of(node, "kernel_size"), 2, what + ": kernel_size"),
-              stride = sides(array_of(node, "stride"), 2, what + ": stride"),
-              padding = sides(array_of(node, "padding"), 2, what + ": padding");
+  const Shape kernel = sides(array_in(node, "kernel_size"), 2, what + ": kernel_size"),
+              stride = sides(array_in(node, "stride"), 2, what + ": stride"),
+              padding = sides(array_in(node, "padding"), 2, what + ": padding");
   Shape out = {in[0]};
   for (size_t i = 0; i < 2; ++i) {
     ST_CHECK(padding[i] >= 0 && 2 * padding[i] <= kernel[i], what,
@@ -204,7 +204,7 @@ Shape pool_output(const NirNode& node, const Shape& in, const std::string& what)
 Shape flatten_output(const NirNode& node, const Shape& in, const std::string& what) {
   const auto rank = static_cast<int64_t>(in.size());
   const auto dim = [&](const char* field) {
-    const int64_t value = sides(array_of(node, field), 1, what + ": " + field)[0];
+    const int64_t value = sides(array_in(node, field), 1, what + ": " + field)[0];
     ST_CHECK(value >= -rank && value < rank, what, ": ", field, ": expected a dimension of the input ",
              text(in), ", counted without the batch, got ", value);
     return value < 0 ? value + rank : value;
@@ -219,11 +219,11 @@ Shape flatten_output(const NirNode& node, const Shape& in, const std::string& wh
 
 Shape shape_after(const NirNode& node, const Shape& in, const std::string& what) {
   if (node.type == "Linear" || node.type == "Affine") {
-    const NirArray& weight = array_of(node, "weight");
+    const NirArray& weight = array_in(node, "weight");
     ST_CHECK(weight.shape.size() == 2, what, ": weight: expected two dimensions, got ", text(weight.shape));
     if (node.type == "Affine")
-      ST_CHECK(array_of(node, "bias").shape[0] == weight.shape[0], what, ": bias: expected ", weight.shape[0],
-               " values, got ", text(array_of(node, "bias").shape));
+      ST_CHECK(array_in(node, "bias").shape[0] == weight.shape[0], what, ": bias: expected ", weight.shape[0],
+               " values, got ", text(array_in(node, "bias").shape));
     return {weight.shape[0]};
   }
   if (node.type == "Conv1d" || node.type == "Conv2d") return conv_output(node, in, what);
@@ -272,7 +272,7 @@ Padding padding_of(const NirNode& node, const std::vector<int64_t>& kernel,
                    const std::string& what) {
   const auto word = node.fields.texts.find("padding");
   if (word == node.fields.texts.end()) {
-    const auto both = sides(array_of(node, "padding"), kernel.size(), what + ": padding");
+    const auto both = sides(array_in(node, "padding"), kernel.size(), what + ": padding");
     for (const int64_t n : both) ST_CHECK(n >= 0, what, ": padding: expected 0 or more, got ", n);
     return {both, both};
   }
@@ -321,7 +321,7 @@ void check_fields(const NirNode& node, const std::string& what) {
   };
   for (const auto& [name, value] : node.fields.arrays) check_name(name);
   for (const auto& [name, value] : node.fields.texts) check_name(name);
-  check_neuron(node, what);
+  check_neuron_fields(node, what);
 }
 
 std::vector<int64_t> input_shape(const NirNode& node) {
@@ -343,7 +343,7 @@ std::vector<int64_t> output_shape(const NirNode& node, const std::vector<int64_t
              ", got ", text(given), batch_hint(given, wanted.size()));
     check_size(given, what);
   }
-  Shape out = node.type == "Input" ? shape_of(array_of(node, "shape")) : shape_after(node, given, what);
+  Shape out = node.type == "Input" ? shape_of(array_in(node, "shape")) : shape_after(node, given, what);
   check_size(out, what);
   return out;
 }

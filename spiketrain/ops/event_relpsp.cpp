@@ -62,7 +62,7 @@ RelpspSpikes join(const std::vector<RelpspRecord>& records, const RelpspParams& 
 }
 
 /// A sample's record again.
-RelpspRecord record_of(const RelpspSpikes& spikes, const EventSamples& sent, int64_t b) {
+RelpspRecord relpsp_record(const RelpspSpikes& spikes, const EventSamples& sent, int64_t b) {
   const cpu::Arrivals own = sent.arrivals(b);
   const auto* slope = spikes.slope.data_ptr<double>() + sent.begin(b);
   const auto* causal = spikes.causal.data_ptr<int64_t>() + sent.begin(b);
@@ -121,7 +121,8 @@ RelpspCredit event_relpsp_backward(const RelpspParams& p, const RelpspMap& map, 
       const cpu::RelpspGradients g = {
           sums.data_ptr<double>() + begin / size * rows.numel(),
           want_time ? credit.time.data_ptr<double>() + samples.begin(b) : nullptr};
-      cpu::event_relpsp_backward(p, map, w, samples.arrivals(b), record_of(spikes, sent, b), of_sample, g);
+      cpu::event_relpsp_backward(p, map, w, samples.arrivals(b), relpsp_record(spikes, sent, b), of_sample,
+                                 g);
     }
   });
   Tensor all = torch::zeros({rows.size(0), rows.size(1)}, torch::kDouble);

@@ -10,7 +10,7 @@
 namespace spiketrain::ops {
 namespace {
 
-WinogradKernels pack(const Tensor& W_in, bool back, int64_t pad, bool bf16) {
+WinogradKernels pack_kernels(const Tensor& W_in, bool back, int64_t pad, bool bf16) {
   const Tensor W = W_in.contiguous();
   const int64_t O = W.size(0), C = W.size(1);
   WinogradKernels kernels = {{}, back ? O : C, back ? C : O, back ? 2 - pad : pad, bf16 && has_bf16()};
@@ -39,10 +39,10 @@ bool winograd_pays(const Tensor& W, const ConvKind& kind) {
 }
 
 WinogradKernels winograd_forward(const Tensor& W, const ConvKind& kind, bool bf16) {
-  return pack(W, false, kind.pad, bf16);
+  return pack_kernels(W, false, kind.pad, bf16);
 }
 WinogradKernels winograd_backward(const Tensor& W, const ConvKind& kind, bool bf16) {
-  return pack(W, true, kind.pad, bf16);
+  return pack_kernels(W, true, kind.pad, bf16);
 }
 
 void winograd(const Tensor& x_in, const WinogradKernels& kernels, const Tensor& y) {

@@ -107,7 +107,7 @@ Recipe unbalanced(Recipe recipe) {
 }
 
 /// With `balanced`, weights of the classes from the training split; those of a recipe that was resolved with data stay.
-Recipe balanced(Recipe recipe, const Dataset& train) {
+Recipe with_balanced_classes(Recipe recipe, const Dataset& train) {
   Config& objective = recipe.objective;
   if (!objective.value("balanced", false) || !objective["class_weights"].empty()) return recipe;
   ST_CHECK(train.target().kind == Target::Kind::class_index, "objective ", name_of(objective),
@@ -136,6 +136,8 @@ Datasets open_datasets(const Recipe& recipe, const std::string& data_dir) {
   options.seed = static_cast<uint64_t>(recipe.seed);
   options.validation = section.validation;
   options.augment = section.augment;
+  options.rotate = section.rotate;
+  options.zoom = section.zoom;
   if (!section.mean.empty()) options.mean = section.mean[0];
   if (!section.std.empty()) options.std = section.std[0];
   options.train_size = section.train_size;
@@ -290,7 +292,7 @@ RateAdvice rate_advice(const Recipe& recipe) {
 Experiment build_experiment(const Recipe& given, Datasets data, torch::Device device) {
   check_data(data, given);
   check_teacher(given, *data.train);
-  const Recipe recipe = with_teacher_digest(balanced(given, *data.train));
+  const Recipe recipe = with_teacher_digest(with_balanced_classes(given, *data.train));
   const Dataset& train = *data.train;
   const TargetSpec& target = train.target();
   auto network = make_network(recipe, train.sample().shape, target.shape);

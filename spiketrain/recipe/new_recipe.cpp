@@ -54,7 +54,7 @@ DataOptions options_for(const NewRecipe& answers, const std::string& dir, const 
   return options;
 }
 
-bool is_folder(const std::filesystem::path& path) {
+bool names_folder(const std::filesystem::path& path) {
   std::error_code none;
   return std::filesystem::is_directory(path, none);
 }
@@ -63,7 +63,7 @@ bool is_folder(const std::filesystem::path& path) {
 void open_files(Known& known, const NewRecipe& answers, const std::string& dir) {
   if (!answers.folder.empty()) {
     const auto folder = std::filesystem::path(dir) / answers.folder;  // as it is if it is absolute
-    known.split = is_folder(folder / "train") && is_folder(folder / "test");
+    known.split = names_folder(folder / "train") && names_folder(folder / "test");
   }
   auto data = open_dataset(options_for(answers, dir, known));
   if (answers.data == "event-folder" && data->size() < kFewRecordings) {
@@ -120,7 +120,8 @@ void write_data(std::ostream& text, const NewRecipe& answers, const Known& known
               ? "    # clips that decide which epoch is best; of recordings that are trained on: it looks better than the test\n"
               : "    # training samples that decide which epoch is best; the test split is not looked at for that\n");
   if (known.info.form == Batch::Form::image && known.info.files)
-    text << "# augment = true   # random shifts, and mirrors where the class allows\n";
+    text
+        << "# augment = true   # random shifts, and mirrors where the class allows; rotate = 10 and zoom = 0.1 turn and scale\n";
   if (!known.info.files) text << "train_size = 10000\ntest_size = 2000\n";
   if (!known.info.events) return;
   text << "\n[events]              # recordings become frames of equal length: docs/event-data.md\n";

@@ -30,6 +30,7 @@ struct DataSection {
   int64_t validation = 0;
   int64_t limit = 0, test_limit = 0;
   bool augment = false, drop_last = false;
+  double rotate = 0, zoom = 0;
   int64_t train_size = 10000, test_size = 2000;
   std::vector<double> mean, std;
   int64_t loader_threads = 1;
@@ -43,6 +44,11 @@ struct DataSection {
     v(test_limit, "test_limit", "use only this many test samples, the first ones; 0: all", Range{0, 1e9});
     v(augment, "augment",
       "augmentation of training images: random shift by up to 2 pixels (mnist, fashion-mnist) or 4 (cifar10), and random left-right flip (not mnist)");
+    v(rotate, "rotate", "augmentation of training images: turned by up to so many degrees, black outside",
+      Range{0, 180});
+    v(zoom, "zoom",
+      "augmentation of training images: scaled by a random factor between 1/(1 + zoom) and 1 + zoom",
+      Range{0, 0.99});
     v(drop_last, "drop_last", "leave out the last training batch if it is smaller");
     v(train_size, "train_size", "built-in data sets: number of training samples", Range{1, 1e7});
     v(test_size, "test_size", "built-in data sets: number of test samples", Range{1, 1e7});

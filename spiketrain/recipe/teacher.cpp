@@ -171,7 +171,8 @@ void check_fit(const std::string& path, const Network& network, const Recipe& te
 
 bool augments(const Recipe& recipe) {
   const EventOptions& events = recipe.events;
-  return recipe.data.augment || events.flip || events.roll > 0 || events.drop > 0;
+  return recipe.data.augment || recipe.data.rotate > 0 || recipe.data.zoom > 0 || events.flip ||
+         events.roll > 0 || events.drop > 0;
 }
 
 }  // namespace

@@ -207,7 +207,7 @@ std::optional<Stat> over_runs(const std::vector<RunResult>& runs, F&& value) {
   return statistics(values);
 }
 
-void summarize(const std::vector<RunResult>& runs, const SweepResults& results, SettingResult& s) {
+void summarize_runs(const std::vector<RunResult>& runs, const SweepResults& results, SettingResult& s) {
   s.done = runs.size();
   for (const RunResult& run : runs) {
     for (const auto& item : run.values) {
@@ -298,7 +298,7 @@ SweepResults collect(const SweepPlan& plan, const std::string& title, const std:
     SettingResult setting;
     setting.setting = plan.settings[s];
     setting.planned = plan.seeds.size();
-    summarize(by_setting[s], results, setting);
+    summarize_runs(by_setting[s], results, setting);
     results.settings.push_back(std::move(setting));
   }
   results.steps_warning = steps_warning(results.settings);

@@ -86,7 +86,7 @@ struct Label {
 };
 
 /// Moves labels to rows of their own, near where they belong.
-void spread(std::vector<Label>& labels, int64_t rows) {
+void spread_labels(std::vector<Label>& labels, int64_t rows) {
   std::stable_sort(labels.begin(), labels.end(),
                    [](const Label& a, const Label& b) { return a.height < b.height; });
   for (size_t i = 1; i < labels.size(); ++i) labels[i].row = std::max(labels[i].row, labels[i - 1].row + 1);
@@ -210,7 +210,7 @@ std::vector<std::string> terminal_plot(const std::vector<Curve>& curves, const s
     labels.push_back({py(points.back().second), row,
                       name + curves[k].name + " " + value_text(points.back().second, scale, unit)});
   }
-  spread(labels, height);
+  spread_labels(labels, height);
   for (int64_t y = 0; y < height; ++y) {
     std::string number;
     if (y == 0) number = value_text(y2, scale, "");

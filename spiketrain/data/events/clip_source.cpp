@@ -21,7 +21,7 @@ class EventError final : public DataError {
   std::string text_;
 };
 
-int64_t bytes_of(const EventStream& stream) {
+int64_t stream_bytes(const EventStream& stream) {
   return static_cast<int64_t>(stream.events.capacity() * sizeof(Event));
 }
 
@@ -111,9 +111,9 @@ std::shared_ptr<const EventStream> RecordingCache::get(const std::string& path, 
   auto stream = std::make_shared<const EventStream>(read_recording(path, format, width, height));
   std::lock_guard<std::mutex> lock(mutex_);
   kept_.emplace_front(path, stream);
-  bytes_ += bytes_of(*stream);
+  bytes_ += stream_bytes(*stream);
   while (bytes_ > limit_ && kept_.size() > 1) {
-    bytes_ -= bytes_of(*kept_.back().second);
+    bytes_ -= stream_bytes(*kept_.back().second);
     kept_.pop_back();
   }
   return stream;

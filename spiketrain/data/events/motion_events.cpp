@@ -96,7 +96,7 @@ struct Motion {
 };
 
 /// 0.7 to 1.4, log-uniform.
-double spread(Rng& rng) { return std::exp2(rng.uniform(-0.5, 0.5)); }
+double random_factor(Rng& rng) { return std::exp2(rng.uniform(-0.5, 0.5)); }
 
 class MotionEvents final : public EventSource {
  public:
@@ -143,7 +143,7 @@ std::array<Motion, kSegments> MotionEvents::draw_motions(Rng& rng, int64_t label
   const bool positive = own == 2 ? label % 2 == 0 : label % 2 == 1;
   double velocity[3][kSegments];
   for (int64_t way = 0; way < 3; ++way) {
-    const double speed = options_.speed * spread(rng) * 1e-6;
+    const double speed = options_.speed * random_factor(rng) * 1e-6;
     const bool backwards =
         rng.below(2) == 1;  // drawn for the class's own as well: nothing else depends on it
     const double first =
@@ -207,7 +207,7 @@ EventStream MotionEvents::events(int64_t index) const {
   const auto split = static_cast<uint64_t>(train_ ? 0 : 1);
   Rng rng(options_.seed, Purpose::event_motion, split, static_cast<uint64_t>(index));
   const std::array<Motion, kSegments> motions = draw_motions(rng, kind);
-  const double grain = rng.uniform(1.2, 2.2), contrast = options_.contrast * spread(rng);
+  const double grain = rng.uniform(1.2, 2.2), contrast = options_.contrast * random_factor(rng);
   EventCamera camera(sensor_, Rng(options_.seed, Purpose::event_camera, split, static_cast<uint64_t>(index)));
   for (int segment = 0; segment < kSegments; ++segment) {
     const double angle = rng.uniform(0, 2 * kPi);

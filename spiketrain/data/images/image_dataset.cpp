@@ -5,6 +5,7 @@
 
 #include "spiketrain/base/check.h"
 #include "spiketrain/base/rng.h"
+#include "spiketrain/data/images/warp.h"
 #include "spiketrain/data/reads_ahead.h"
 
 namespace spiketrain {
@@ -57,14 +58,15 @@ class ImageDataset final : public Dataset, public ReadsAhead {
     const int64_t i = id(index), border = transform_.crop_border, height = raw_->height, width = raw_->width;
     int64_t shift_y = 0, shift_x = 0;
     bool flip = false;
+    std::vector<uint8_t> pixels(static_cast<size_t>(raw_->sample_bytes()));
+    raw_->read(i, pixels.data());
+    Rng rng(transform_.seed, Purpose::augment, static_cast<uint64_t>(epoch), static_cast<uint64_t>(i));
     if (border > 0 || transform_.flip) {
-      Rng rng(transform_.seed, Purpose::augment, static_cast<uint64_t>(epoch), static_cast<uint64_t>(i));
       shift_y = static_cast<int64_t>(rng.below(2 * border + 1)) - border;
       shift_x = static_cast<int64_t>(rng.below(2 * border + 1)) - border;
       flip = (rng.next() & 1) != 0 && transform_.flip;
     }
-    std::vector<uint8_t> pixels(static_cast<size_t>(raw_->sample_bytes()));
-    raw_->read(i, pixels.data());
+    if (transform_.rotate > 0 || transform_.zoom > 0) warp(pixels, rng);
     for (int64_t c = 0; c < raw_->channels; ++c) {
       const float* table = table_.data() + c * 256;
       for (int64_t y = 0; y < height; ++y) {
@@ -80,6 +82,17 @@ class ImageDataset final : public Dataset, public ReadsAhead {
   }
 
  private:
+  void warp(std::vector<uint8_t>& pixels, Rng& rng) const {
+    const double degree = std::acos(-1.0) / 180, most = std::log1p(transform_.zoom);
+    const double angle = degree * transform_.rotate * rng.uniform(-1, 1),
+                 scale = std::exp(most * rng.uniform(-1, 1));
+    std::vector<uint8_t> warped(pixels.size());
+    for (int64_t c = 0; c < raw_->channels; ++c) {
+      const int64_t at = c * raw_->height * raw_->width;
+      warp_image(pixels.data() + at, raw_->height, raw_->width, angle, scale, warped.data() + at);
+    }
+    pixels = std::move(warped);
+  }
   void check_pixels() const {
     const int64_t bytes = raw_->sample_bytes();
     int64_t samples = bytes > 0 ? static_cast<int64_t>(raw_->pixels.size()) / bytes : 0;
@@ -112,8 +125,12 @@ std::unique_ptr<Dataset> ImageSource::open(const DataOptions& options) const {
   ST_CHECK(!options.augment || more.crop_border > 0 || more.flip, "data: ", name,
            " has no augmentation; set augment = false");
   check_no_event_options(options, name, "images");
-  const bool augment = options.augment && options.split == "train";
-  ImageTransform transform = augment ? more : plain();
+  ST_CHECK(options.rotate >= 0 && options.rotate <= 180 && options.zoom >= 0 && options.zoom < 1,
+           "data: expected rotate from 0 to 180 degrees and zoom from 0 up to, but not, 1, got ",
+           options.rotate, " and ", options.zoom);
+  const bool train = options.split == "train", augment = train && options.augments_images();
+  ImageTransform transform = train && options.augment ? more : plain();
+  if (train) transform.rotate = options.rotate, transform.zoom = options.zoom;
   transform.seed = options.seed;
   if (!std::isnan(options.mean)) transform.mean = {options.mean};
   if (!std::isnan(options.std)) transform.std = {options.std};

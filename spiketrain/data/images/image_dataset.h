@@ -1,6 +1,6 @@
 // Data sets of static images with classes: bytes, in memory or read from files sample by sample (raw_images.h).
-//   x = (pixel / 255 - mean) / std, after a random crop and flip of the training split
-// The sample's id is its index in the official part; it keys crop and flip together with seed and epoch.
+//   x = (pixel / 255 - mean) / std, after a random turn, scaling, crop and flip of the training split
+// The sample's id is its index in the official part; it keys these together with seed and epoch.
 // Tests: unit/dataset_test.cpp, unit/cifar_test.cpp.
 #pragma once
 #include <memory>
@@ -17,6 +17,8 @@ struct ImageTransform {
   std::vector<double> mean{0.0}, std{1.0};
   int64_t crop_border = 0;  ///< pad by so many black pixels, then crop back at a random place; 0: off
   bool flip = false;        ///< mirror left-right with probability 1/2
+  double rotate = 0;        ///< before that, turn by up to so many degrees, and
+  double zoom = 0;          ///< scale by a factor between 1/(1 + zoom) and 1 + zoom, alike in logarithm
   uint64_t seed = 1;
 };
 

@@ -27,7 +27,8 @@ struct GlyphPairs final : DatasetSource {
   }
 
   std::unique_ptr<Dataset> open(const DataOptions& o) const override {
-    ST_CHECK(!o.augment, "data.augment: glyph-pairs are drawn at random places already; leave it out");
+    ST_CHECK(!o.augments_images(),
+             "data.augment: glyph-pairs are drawn at random places already; leave it, rotate and zoom out");
     check_no_event_options(o, part_name(), "glyph-pairs");
     const GlyphSplit part = o.split == "test" ? GlyphSplit::test : GlyphSplit::train;
     const std::vector<int64_t> indices =

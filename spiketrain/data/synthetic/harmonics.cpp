@@ -78,7 +78,7 @@ std::vector<Tone> draw_tones(Rng& rng, const HarmonicsSize& size) {
 }
 
 /// The nearest point of the grid, and its place among all.
-std::pair<Tone, int64_t> nearest(const HarmonicsSize& size, const Tone& tone) {
+std::pair<Tone, int64_t> nearest_tone(const HarmonicsSize& size, const Tone& tone) {
   Tone point;
   int64_t place = 0;
   for (size_t k = 0; k < tone.size(); ++k) {
@@ -97,7 +97,7 @@ void draw_harmonics(Rng rng, const HarmonicsSize& size, double ratio, float* x, 
     const Amplitude c = std::polar(rng.uniform(0.5, 1), 2 * kPi * rng.uniform());
     const std::vector<Amplitude> a = steering(size, tone);
     for (size_t m = 0; m < y.size(); ++m) y[m] += c * a[m];
-    const auto [point, place] = nearest(size, tone);
+    const auto [point, place] = nearest_tone(size, tone);
     const std::vector<Amplitude> at_point = steering(size, point);
     Amplitude projected = 0;
     for (size_t m = 0; m < y.size(); ++m) projected += std::conj(at_point[m]) * a[m];

@@ -77,7 +77,7 @@ Tensor scaled(const Table& table, const Rows& rows, const std::vector<ColumnScal
   return x;
 }
 
-Target target_of(const Table& table, const Rows& rows) {
+Target table_target(const Table& table, const Rows& rows) {
   const auto n = static_cast<int64_t>(rows.size());
   if (table.label.empty()) {
     const Tensor y = torch::empty({n, 1});
@@ -135,12 +135,13 @@ struct TableSet final : DatasetSource {
       about.classes = static_cast<int64_t>(table.class_names.size());
       about.class_names = telling(table.class_names);
     }
-    return tensor_dataset(scaled(table, rows, scales), target_of(table, rows), about);
+    return tensor_dataset(scaled(table, rows, scales), table_target(table, rows), about);
   }
 
  private:
   static void check_options(const DataOptions& o) {
-    ST_CHECK(!o.augment, "data: table has no augmentation; set augment = false");
+    ST_CHECK(!o.augments_images(),
+             "data: table has no augmentation; set augment = false, rotate = 0 and zoom = 0");
     ST_CHECK(std::isnan(o.mean) && std::isnan(o.std),
              "data: the values of a table are scaled by table.scale; leave data.mean and data.std out");
     check_no_event_options(o, "table", "rows of numbers");

@@ -17,7 +17,7 @@ using Kind = Token::Kind;
 
 std::string text(const Shape& shape) { return spiketrain::str(at::IntArrayRef(shape)); }
 
-bool has_neurons(const Token& token) {
+bool makes_neurons(const Token& token) {
   return token.kind == Kind::conv || token.kind == Kind::linear || token.kind == Kind::basic_unit ||
          token.kind == Kind::sew_unit;
 }
@@ -40,7 +40,7 @@ class Builder {
 
   std::shared_ptr<Network> build() {
     for (const Token& token : tokens_) {
-      if (!has_neurons(token)) continue;
+      if (!makes_neurons(token)) continue;
       first_ = make_neuron(token);
       break;
     }
@@ -50,7 +50,7 @@ class Builder {
     }
     for (const Token& token : tokens_) {
       append(token);
-      if (has_neurons(token) && token.index != output_ && options_.output_scale != 1)
+      if (makes_neurons(token) && token.index != output_ && options_.output_scale != 1)
         add(make<Stage>("scale", {{"factor", options_.output_scale}}), {below()}, "", "_scale");
       ++place_;
     }
