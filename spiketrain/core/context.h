@@ -74,7 +74,7 @@ struct Context {
   Group* group =
       nullptr;  ///< whose processes have the other samples of the batch, in training; null: this one has all
   bool group_norms = false;  ///< norms take statistics over the whole batch
-  Tape* tape = nullptr;  ///< a chain notes its way back here, not in one graph of autograd's; see core/tape.h
+  Tape* tape = nullptr;  ///< stages note their way back here, not in one graph of autograd's; see core/tape.h
   /// Rules record and advance their traces.
   bool training() const { return mode != Mode::evaluate; }
   /// Id of the sample at position b.

@@ -13,7 +13,7 @@ enum class States {
 
 /// Runs all blocks, without heads, on a segment and returns the values of the output [T,B,*out], in autograd if the
 /// context trains and gradients are on: with respect to the parameters, and to x where its edge asks for it.  Gradients pass
-/// from block to block.  With States::cut the backward pass of a chain is one node of autograd (core/tape.h), which costs as little as the
+/// from block to block.  With States::cut the backward pass of a network that does not run step by step is one node of autograd (core/tape.h), which costs as little as the
 /// engine's own; it can go back once, whoever still holds the network.  UsageError for what Network::forward() refuses; in backward for second derivatives
 /// and for a second time.
 Tensor forward_values(const std::shared_ptr<Network>& network, const Signal& x, const Context& context,

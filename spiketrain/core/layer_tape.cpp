@@ -40,6 +40,7 @@ Layer::TapedCurrent Layer::taped_current(size_t k, const Signal& x, const RuleP&
     const bool as_map = !now.once && takes_map(I, rule, context);
     now.normed = c.norm->pass(I, now.once ? x.steps() : 1, as_map, context);
     if (!now.normed.map.defined()) I = std::exchange(now.normed.y, {});
+    if (!context.training()) now.normed.back = {};  // it holds what the norm read
     if (now.once) I = spread(I, now.gain);
   }
   now.I = I.variable_data();

@@ -72,6 +72,7 @@ void Network::call(const Program& program, size_t begin, size_t end, const Signa
 
 void Network::run_by_step(const Program& program, const Signal& x, const Context& context, Carry& carry,
                           std::vector<Signal>& out) const {
+  ST_ASSERT(!context.tape);  // the network's graph leads from step to step
   const size_t begin = program.step_begin, end = program.step_end;
   std::vector<std::vector<Signal>> parts(out.size());
   const std::vector<Signal> whole(out.begin(), out.begin() + static_cast<int64_t>(begin));

@@ -41,7 +41,7 @@ struct Stage : Part, torch::nn::Module {
   virtual Shape build(const std::vector<Shape>& in) = 0;
   /// Signals over one segment, all of the same steps and batch.
   virtual Signal forward(const std::vector<Signal>& in, const Context& context, Carry& carry) = 0;
-  /// Whether forward() notes its way back on Context::tape.  Of other stages in a chain autograd makes a step of it.
+  /// Whether forward() notes its way back on Context::tape.  Of other stages autograd makes a step of it.
   virtual bool taped() const { return false; }
   /// True if what leaves at one step may depend on later ones: the sequence must then come in one segment.
   virtual bool whole_sequence() const { return false; }

@@ -37,6 +37,7 @@ struct EdgeError {
   }
   /// The error of one more reader of the same; the sum is written out.
   void add(EdgeError more) {
+    if (!more.defined()) return;
     if (!defined()) {
       *this = std::move(more);
       return;

@@ -68,8 +68,12 @@ void GradientSums::ready() {
 
 void GradientSums::finished(int64_t b) {
   if (when_ != Complete::with_block) return;
-  for (Bucket& bucket : buckets_)
-    if (bucket.block == b && !bucket.work) send(bucket);
+  finished_.insert(b);
+  for (Bucket& bucket : buckets_) {
+    if (bucket.work) continue;
+    if (finished_.count(bucket.block) == 0) return;
+    send(bucket);
+  }
 }
 
 void GradientSums::send(Bucket& bucket) {
@@ -129,6 +133,7 @@ BlockLosses GradientSums::finish(const BlockLosses& losses, double weight, doubl
     if (!bucket.work) send(bucket);
   const BlockLosses all = sum_losses(losses, weight, share);
   for (Bucket& bucket : buckets_) receive(bucket);
+  finished_.clear();
   return all;
 }
 

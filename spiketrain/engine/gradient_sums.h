@@ -1,10 +1,12 @@
 // The gradients of a group's processes become those of the batch they share: sums in buckets, which go out while the
 // backward pass of what lies below is still running.
 // Where a segment updates, its blocks finish one after the other, and in a block its layers from the top; a bucket is sent
-// as soon as all its gradients are complete.  All processes come to that in the same order.
+// as soon as all its gradients are complete and the buckets before it have gone.  Their order is that of the network, whatever tells a
+// process that they are complete: processes need not agree on that.
 // Tests: engine/group_test.cpp.
 #pragma once
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -63,6 +65,7 @@ class GradientSums {
   std::vector<Bucket> buckets_;
   std::vector<Tensor> statistics_;
   Complete when_ = Complete::at_update;
+  std::set<int64_t> finished_;  ///< blocks, since the last update
 };
 
 }  // namespace spiketrain

@@ -267,8 +267,7 @@ void Run::live(const Segment& segment) {
       if (ready) ready();
     }
     // The current of a still image has its gradient at the update.
-    const bool held =
-        context_.currents && batch_.form == Batch::Form::image && static_cast<int64_t>(b) == first();
+    const bool held = context_.currents && batch_.form == Batch::Form::image;
     if (p_.sums && segment.update && !held) p_.sums->finished(static_cast<int64_t>(b));
     took(static_cast<int64_t>(b), &BlockCost::backward, begin);
   };

@@ -74,8 +74,10 @@ StoreP open_store(const Placement& p, bool serve, std::chrono::seconds timeout) 
 /// The store listens on all addresses of the machine; LibTorch 1.13 knows no other way.
 void close_store(const Placement& p, const std::string& own, const GroupOptions& options) {
   try {
-    close_to_other_addresses(p.port, {own, p.address});
-  } catch (const UsageError& error) {
+    const int closed = close_to_other_addresses(p.port, {own, p.address});
+    ST_CHECK(closed > 0, "port ", p.port,
+             " stays open to all addresses of this machine: its socket was not found");
+  } catch (const std::exception& error) {
     if (options.warn) options.warn(str("the meeting point: ", error.what()));
   }
 }

@@ -75,7 +75,11 @@ int close_to_other_addresses(int64_t port, const std::vector<std::string>& hosts
   program.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
   const sock_fprog filter = {static_cast<uint16_t>(program.size()), program.data()};
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+  std::error_code error;
+  const std::filesystem::directory_iterator open_files("/proc/self/fd", error);
+  ST_CHECK(!error, "port ", port,
+           " stays open to all addresses of this machine: /proc/self/fd: ", error.message());
+  for (const auto& entry : open_files) {
     const int fd = std::stoi(entry.path().filename());
     if (!listens_on(fd, port)) continue;
     ST_CHECK(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0, "port ", port,
