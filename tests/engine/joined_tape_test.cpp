@@ -1,6 +1,5 @@
 // Networks in which paths meet, on a tape against the same network in autograd's graph: the same bits.
 #include "spiketrain/core/tape.h"
-#include "spiketrain/ops/memory_tracker.h"
 #include "spiketrain/parts/neurons/lif_core.h"
 #include "tests/support/engine.h"
 #include "tests/support/graph_pass.h"
@@ -168,22 +167,13 @@ TEST(JoinedTape, EvaluationGivesTheBitsOfTraining) {
   }
 }
 
-/// Bytes that a pass through three residual units holds at most, in arrays of one of their six layers.
-double arrays_at_once(const char* unit, const char* norm, bool tape) {
-  constexpr int64_t kMaps = 8, kSide = 16, kSamples = 8;
+/// A pass through three residual units of six layers.
+double arrays_of_units(const char* unit, const char* norm, bool tape) {
   Config options = Config::object();
   if (norm) options["norm"] = {{"name", norm}};
   const auto network = make_spec(str(unit, "-", unit, "-", unit, "-", kClasses),
-                                 make_context({{"name", "lif"}}, {kMaps, kSide, kSide}, kClasses), options);
-  draw_weights(*network);
-  network->to(torch::kFloat);
-  const Learner learner(learner_parts(network, kSteps, "rate_ce"));
-  Batch data = frames_batch(kSteps, kSamples, 1, label_target(kSamples, kClasses));
-  data.x = torch::rand({kSteps, kSamples, kMaps, kSide, kSide});
-  learner.pass(data, 0);  // the gradients are there
-  const MemoryTracker tracker;
-  tape ? learner.pass(data, 0).loss : graph_pass(learner, data);
-  return static_cast<double>(tracker.peak()) / (4 * kSteps * kSamples * kMaps * kSide * kSide);
+                                 make_context({{"name", "lif"}}, {8, 16, 16}, kClasses), options);
+  return arrays_at_once(network, kSteps, kClasses, tape);
 }
 
 TEST(JoinedTape, KeepsFewerArraysThanTheGraph) {
@@ -192,8 +182,8 @@ TEST(JoinedTape, KeepsFewerArraysThanTheGraph) {
     double most;  ///< of the graph's
   };
   for (const How& how : {How{"RB8", nullptr, 0.8}, {"RB8", "bn", 0.72}, {"SEW8", "bn", 0.65}}) {
-    const double tape = arrays_at_once(how.unit, how.norm, true),
-                 graph = arrays_at_once(how.unit, how.norm, false);
+    const double tape = arrays_of_units(how.unit, how.norm, true),
+                 graph = arrays_of_units(how.unit, how.norm, false);
     EXPECT_LT(tape, how.most * graph)
         << how.unit << " " << (how.norm ? how.norm : "") << ": " << tape << " of " << graph;
   }

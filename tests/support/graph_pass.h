@@ -1,5 +1,6 @@
 // A learner's pass in autograd's graph, to compare with that on tapes.
 #pragma once
+#include "spiketrain/ops/memory_tracker.h"
 #include "tests/support/engine.h"
 
 namespace spiketrain {
@@ -34,6 +35,23 @@ inline Tensor graph_pass(const Learner& learner, const Batch& batch) {
   }
   currents.settle();
   return total;
+}
+
+/// Bytes that a pass over frames holds at most, on a tape or in the graph, in float arrays of the network's input over all steps.
+inline double arrays_at_once(const std::shared_ptr<Network>& network, int64_t steps, int64_t classes,
+                             bool tape = true) {
+  constexpr int64_t kSamples = 8;
+  draw_weights(*network);
+  network->to(torch::kFloat);
+  const Learner learner(learner_parts(network, steps, "rate_ce"));
+  Batch data = frames_batch(steps, kSamples, 1, label_target(kSamples, classes));
+  std::vector<int64_t> sizes = {steps, kSamples};
+  sizes.insert(sizes.end(), network->input_shape().begin(), network->input_shape().end());
+  data.x = torch::rand(sizes);
+  learner.pass(data, 0);  // the gradients are there
+  const MemoryTracker tracker;
+  tape ? learner.pass(data, 0).loss : graph_pass(learner, data);
+  return static_cast<double>(tracker.peak()) / static_cast<double>(data.x.nbytes());
 }
 
 }  // namespace spiketrain
